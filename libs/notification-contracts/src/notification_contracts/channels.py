@@ -1,0 +1,48 @@
+"""The channels by which a person can be reached.
+
+To add one: register it in `BUILT_IN`, and give the dispatcher a provider for it. Every service learns
+of a channel here: the door's validation, the user-service's addresses, the queues' names.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+ChannelName = str
+
+
+class AddressKind(StrEnum):
+    """What an address on a channel looks like, and so which library validates it."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    TOKEN = "token"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """How a person is reached. `max_message_chars` is None where the channel sets no limit."""
+
+    name: ChannelName
+    address_kind: AddressKind
+    max_message_chars: int | None = None
+
+
+BUILT_IN = (
+    Channel(name="email", address_kind=AddressKind.EMAIL),
+    Channel(name="sms", address_kind=AddressKind.PHONE, max_message_chars=1600),
+    Channel(name="push", address_kind=AddressKind.TOKEN, max_message_chars=4000),
+)
+
+CHANNELS: dict[ChannelName, Channel] = {channel.name: channel for channel in BUILT_IN}
+
+
+def register(channel: Channel) -> None:
+    """Make one more channel known. Call it before a service is built.
+
+    Raises:
+        ValueError: the name is taken by another channel.
+    """
+    if CHANNELS.get(channel.name, channel) != channel:
+        message = f"channel {channel.name!r} is registered already, as something else"
+        raise ValueError(message)
+    CHANNELS[channel.name] = channel

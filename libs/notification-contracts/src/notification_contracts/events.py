@@ -1,0 +1,46 @@
+"""Events between services: versioned, additive only. Unknown fields are ignored."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from notification_contracts.states import Priority
+
+USER_ID_MAX_CHARS = 128
+MESSAGE_MAX_CHARS = 10_000
+SUBJECT_MAX_CHARS = 255
+
+NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]*$"
+UserId = Annotated[
+    str, Field(min_length=1, max_length=USER_ID_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS)
+]
+
+
+class NotificationRequested(BaseModel):
+    """A client asked that a user be told something.
+
+    Only `user_id` and `message` are required, so that a producer without this library can push an
+    event by hand.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: Literal["notification.requested"] = "notification.requested"
+    version: int = Field(default=1, ge=1)
+    trace_id: str | None = None
+    user_id: UserId
+    message: str = Field(min_length=1, max_length=MESSAGE_MAX_CHARS)
+    channel: str | None = None
+    subject: str | None = Field(default=None, max_length=SUBJECT_MAX_CHARS)
+    priority: Priority = Priority.NORMAL
+    send_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+    requested_at: AwareDatetime | None = None
+    request_id: str | None = None
+
+    @model_validator(mode="after")
+    def _expires_after_it_is_sent(self) -> Self:
+        if self.send_at and self.expires_at and self.expires_at <= self.send_at:
+            message = "expires_at must be later than send_at"
+            raise ValueError(message)
+        return self

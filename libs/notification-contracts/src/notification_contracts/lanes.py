@@ -1,0 +1,39 @@
+"""The names of the queues. A queue's name says what its messages wait for.
+
+`validation.<priority>` waits for the validation stage, `delivery.<channel>.<priority>` for the delivery
+stage of one channel. Priority is part of both, so that an urgent notification overtakes a backlog
+that waits for a slow provider, and not only one that waits for validation.
+"""
+
+from notification_contracts.channels import ChannelName
+from notification_contracts.states import Priority
+
+PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
+VALIDATION = "validation"
+DELIVERY = "delivery"
+
+
+def validation_lane(priority: Priority) -> str:
+    """Name the queue in which a notification of this priority waits for validation."""
+    return f"{VALIDATION}.{priority}"
+
+
+def delivery_lane(channel: ChannelName, priority: Priority) -> str:
+    """Name the queue in which a notification waits to be sent on this channel."""
+    return f"{DELIVERY}.{channel}.{priority}"
+
+
+def validation_lanes() -> tuple[str, ...]:
+    """Name all queues of the validation stage, most urgent first."""
+    return tuple(validation_lane(priority) for priority in PRIORITIES)
+
+
+def delivery_lanes(channel: ChannelName) -> tuple[str, ...]:
+    """Name all queues of one channel's delivery stage, most urgent first."""
+    return tuple(delivery_lane(channel, priority) for priority in PRIORITIES)
+
+
+def channel_of(lane: str) -> ChannelName | None:
+    """Return the channel whose delivery a queue's messages wait for; None for validation."""
+    stage, _, rest = lane.partition(".")
+    return rest.rpartition(".")[0] if stage == DELIVERY else None

@@ -1,0 +1,353 @@
+"""The queue's port: what every adapter promises, whatever broker is behind it.
+
+Delivery is at least once. A message is in exactly one state at any time: waiting in its lane, leased
+by one worker, delayed until it is due, or ended (done, dead, cancelled, expired). A crash at any line
+leaves it in one of them. Time is the broker's, never the worker's.
+
+Errors:
+
+    QueueError
+    ├── QueueUnavailable   the broker can't be reached or refuses to write; nothing is known to be stored
+    ├── QueueFull          the lane holds as many waiting messages as it may
+    ├── UnsafeBroker       the broker is set up so that it would lose messages
+    └── ClaimEnded         this worker's claim is over; another outcome stands, nothing was changed
+        ├── LeaseLost      the lease ran out, or the message was cancelled
+        └── MessageExpired the message expired before it was started; it is settled as such
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+
+class QueueError(Exception):
+    """Base of all errors that a queue raises."""
+
+
+class QueueUnavailable(QueueError):
+    """Raised when the broker can't be reached or refuses to write."""
+
+
+class QueueFull(QueueError):
+    """Raised when the lane holds as many waiting messages as it may."""
+
+
+class UnsafeBroker(QueueError):
+    """Raised when the broker is set up so that it would lose messages; says which setting."""
+
+
+class ClaimEnded(QueueError):
+    """Raised when a worker's claim on a message is over. Nothing was changed."""
+
+
+class LeaseLost(ClaimEnded):
+    """Raised when the lease ran out and may be another worker's, or the message was cancelled."""
+
+
+class MessageExpired(ClaimEnded):
+    """Raised by `Delivery.start` when the message is too old to be sent; it is settled as expired."""
+
+
+class Change(StrEnum):
+    """What happened to a message. A recorder is told of each, in the same atomic step."""
+
+    ENQUEUED = "enqueued"
+    SCHEDULED = "scheduled"
+    ADOPTED = "adopted"  # raw bytes that a foreign producer pushed by hand
+    STARTED = "started"  # the outside world may see an effect from here on
+    FORWARDED = "forwarded"
+    DONE = "done"
+    RETRIED = "retried"
+    DEFERRED = "deferred"
+    DEAD = "dead"
+    EXHAUSTED = "exhausted"  # a retry that would have been one attempt too many: dead
+    RELEASED = "released"
+    PROMOTED = "promoted"  # a delayed message became due
+    LEASE_LOST = "lease_lost"  # its worker went silent; it waits again
+    POISONED = "poisoned"  # its workers went silent too often: dead
+    AMBIGUOUS = (
+        "ambiguous"  # its worker went silent after `start`, and it must not be repeated: dead
+    )
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REPLAYED = "replayed"
+    DELETED = "deleted"
+
+
+class OnAmbiguous(StrEnum):
+    """What becomes of a message whose worker went silent between `start` and its verdict."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
+Note = bytes
+"""Opaque to the queue; handed to the recorder together with the change that it comments on.
+
+UTF-8 without NUL bytes. Empty means: the recorder's own words for that change.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dedupe:
+    """Makes a send repeatable: one `key` makes one message, within `keep`.
+
+    `fingerprint` tells an honest repetition from another message under the same key; `answer` is
+    handed back to whoever repeats.
+    """
+
+    key: str
+    fingerprint: str
+    answer: str = ""
+    keep: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What goes into a lane. `id` is unique for ever; `due_at` None means now."""
+
+    id: str
+    lane: str
+    body: bytes
+    due_at: datetime | None = None
+    expires_at: datetime | None = None
+    max_attempts: int = 8
+    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+    dedupe: Dedupe | None = None
+    note: Note = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """The message is stored and will be received."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The same message was sent before, under this id; `answer` is what its first sender was told."""
+
+    id: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The dedupe key belongs to another message, whose id this is. Nothing was stored."""
+
+    id: str
+
+
+SendOutcome = Enqueued | Duplicate | Conflict
+
+
+class Delivery(Protocol):
+    """One message in a worker's hands, leased until exactly one of the verdicts is awaited.
+
+    All methods raise `LeaseLost` when the claim is over, and `QueueUnavailable` when the broker
+    can't be reached; then they may be called again with the same arguments.
+    """
+
+    @property
+    def id(self) -> str:
+        """The message's id."""
+        ...
+
+    @property
+    def lane(self) -> str:
+        """The lane from which it was received."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The exact bytes that were sent."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is: 1 at first sight, one more after each `retry`. Crashes don't count."""
+        ...
+
+    @property
+    def max_attempts(self) -> int:
+        """How many attempts the message has in all."""
+        ...
+
+    @property
+    def deferrals(self) -> int:
+        """How often it was deferred since it entered this lane."""
+        ...
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """After this time it must not be started."""
+        ...
+
+    async def start(self, note: Note = b"") -> None:
+        """Pass the point of no return: expiry and cancellation win before it, this worker after it.
+
+        Raises:
+            MessageExpired: it is too late; the message is settled as expired.
+        """
+        ...
+
+    async def ack(self, note: Note = b"") -> None:
+        """Settle: done."""
+        ...
+
+    async def forward(
+        self, lane: str, note: Note = b"", *, max_attempts: int | None = None
+    ) -> None:
+        """Settle here, and put it into another lane, with its attempts counted anew. One atomic step."""
+        ...
+
+    async def retry(self, delay: timedelta, note: Note = b"") -> None:
+        """Settle: one attempt is used up, try again after `delay`; dead after the last attempt."""
+        ...
+
+    async def defer(self, delay: timedelta, note: Note = b"") -> None:
+        """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
+        ...
+
+    async def dead_letter(self, error: str, note: Note = b"") -> None:
+        """Settle: given up, kept with its bytes and `error` until it is replayed or deleted."""
+        ...
+
+    async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
+        """Hand it back untried, for whoever is next. No attempt is used up.
+
+        A message that is released or lost over and over, without any other verdict, ends as poison.
+        """
+        ...
+
+
+class MessageQueue(Protocol):
+    """Lanes of messages. An instance may be used by many tasks at once."""
+
+    async def send(self, message: Message) -> SendOutcome:
+        """Store the message durably, then return.
+
+        Raises:
+            QueueFull: the lane's limit of waiting messages is reached.
+            QueueUnavailable: it may or may not be stored; sending it again is safe.
+        """
+        ...
+
+    async def receive(
+        self, lanes: Sequence[str], *, limit: int, wait: timedelta
+    ) -> Sequence[Delivery]:
+        """Lease up to `limit` messages, those of earlier lanes first; wait if there are none.
+
+        Returns an empty sequence after `wait`. Messages of later lanes are not starved for ever.
+
+        Raises:
+            QueueUnavailable: nothing is lost; messages that were on their way come again.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections. Leases of unsettled messages run out by themselves."""
+        ...
+
+
+class LeaseKeeper(Protocol):
+    """Keeps claims alive while their workers are."""
+
+    async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Extend the leases; return those deliveries whose claim is over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickReport:
+    """What one round of upkeep moved, in messages."""
+
+    promoted: int = 0
+    leases_expired: int = 0
+    died: int = 0
+    reissued: int = 0
+    expired: int = 0
+
+    @property
+    def moved(self) -> int:
+        """How many messages were moved in all."""
+        return self.promoted + self.leases_expired + self.died + self.reissued + self.expired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneDepth:
+    """How many messages of a lane are in which state, and how long the oldest has waited."""
+
+    waiting: int = 0
+    leased: int = 0
+    delayed: int = 0
+    oldest_waiting: timedelta = timedelta(0)
+
+
+class QueueUpkeep(Protocol):
+    """What must go on all the time, in any number of processes at once."""
+
+    async def tick(self, lanes: Sequence[str]) -> TickReport:
+        """Promote what is due, take back expired leases, re-issue what was lost on its way."""
+        ...
+
+    async def heal(self) -> int:
+        """Make the indexes agree with the messages; return how many were mended. Slow, idempotent."""
+        ...
+
+    async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
+        """Count the messages of each lane."""
+        ...
+
+
+class ControlOutcome(StrEnum):
+    """What an operator's call did."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"  # no such message
+    REFUSED = "refused"  # it is in a state in which this can't be done
+
+
+class MessageControl(Protocol):
+    """The operator's side. Each call is one atomic step against whatever workers do."""
+
+    async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Withdraw a message that is not yet started; `REFUSED` if it is, or has ended."""
+        ...
+
+    async def replay(
+        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
+    ) -> ControlOutcome:
+        """Put a dead letter back into the lane it died in, attempts counted anew; else `REFUSED`."""
+        ...
+
+    async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Forget a dead letter's bytes; `REFUSED` for any other message."""
+        ...
+
+
+class BrokerInspection(Protocol):
+    """What a start-up check and a readiness probe ask."""
+
+    async def durability(self) -> "Durability":
+        """Read the broker's settings. Raises `QueueUnavailable`."""
+        ...
+
+    async def ping(self) -> None:
+        """Exercise the broker as a send would. Raises `QueueUnavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durability:
+    """What the broker would lose, and why: `faults` is empty when acknowledged messages are safe."""
+
+    profile: str  # "none", "everysec", "always", "quorum", "memory"
+    faults: Sequence[str] = field(default=())
+
+
+class Queue(MessageQueue, LeaseKeeper, QueueUpkeep, MessageControl, BrokerInspection, Protocol):
+    """What an adapter is. Ask for the narrowest part that does."""
