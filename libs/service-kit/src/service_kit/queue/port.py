@@ -7,7 +7,7 @@ leaves it in one of them. Time is the broker's, never the worker's.
 Errors:
 
     QueueError
-    ├── QueueUnavailable   the broker can't be reached or refuses to write; nothing is known to be stored
+    ├── QueueUnavailable   the broker can't be reached or refuses to write
     ├── QueueFull          the lane holds as many waiting messages as it may
     ├── UnsafeBroker       the broker is set up so that it would lose messages
     └── ClaimEnded         this worker's claim is over; another outcome stands, nothing was changed
@@ -168,7 +168,7 @@ class Delivery(Protocol):
 
     @property
     def attempt(self) -> int:
-        """Which attempt this is: 1 at first sight, one more after each `retry`. Crashes don't count."""
+        """Which attempt this is: 1 at first, one more after each `retry`; crashes don't count."""
         ...
 
     @property
@@ -201,11 +201,11 @@ class Delivery(Protocol):
     async def forward(
         self, lane: str, note: Note = b"", *, max_attempts: int | None = None
     ) -> None:
-        """Settle here, and put it into another lane, with its attempts counted anew. One atomic step."""
+        """Settle here and put it into another lane, attempts counted anew, in one atomic step."""
         ...
 
     async def retry(self, delay: timedelta, note: Note = b"") -> None:
-        """Settle: one attempt is used up, try again after `delay`; dead after the last attempt."""
+        """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
         ...
 
     async def defer(self, delay: timedelta, note: Note = b"") -> None:
@@ -295,7 +295,7 @@ class QueueUpkeep(Protocol):
         ...
 
     async def heal(self) -> int:
-        """Make the indexes agree with the messages; return how many were mended. Slow, idempotent."""
+        """Make the indexes agree with the messages; return how many were mended."""
         ...
 
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
@@ -321,7 +321,7 @@ class MessageControl(Protocol):
     async def replay(
         self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
     ) -> ControlOutcome:
-        """Put a dead letter back into the lane it died in, attempts counted anew; else `REFUSED`."""
+        """Put a dead letter back into its lane, attempts counted anew; else `REFUSED`."""
         ...
 
     async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
@@ -343,7 +343,7 @@ class BrokerInspection(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Durability:
-    """What the broker would lose, and why: `faults` is empty when acknowledged messages are safe."""
+    """What the broker would lose: `faults` is empty when acknowledged messages are safe."""
 
     profile: str  # "none", "everysec", "always", "quorum", "memory"
     faults: Sequence[str] = field(default=())
