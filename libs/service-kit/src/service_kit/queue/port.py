@@ -1,8 +1,8 @@
 """The queue's port: what every adapter promises, whatever broker is behind it.
 
-Delivery is at least once. A message is in exactly one state at any time: waiting in its lane, leased
-by one worker, delayed until it is due, or ended (done, dead, cancelled, expired). A crash at any line
-leaves it in one of them. Time is the broker's, never the worker's.
+Delivery is at least once. A message is in exactly one state at any time: waiting in its lane,
+leased by one worker, delayed until it is due, or ended (done, dead, cancelled, expired). A crash at
+any line leaves it in one of them. Time is the broker's, never the worker's.
 
 Errors:
 
@@ -47,7 +47,7 @@ class LeaseLost(ClaimEnded):
 
 
 class MessageExpired(ClaimEnded):
-    """Raised by `Delivery.start` when the message is too old to be sent; it is settled as expired."""
+    """Raised by `Delivery.start` when the message is too old; it is settled as expired."""
 
 
 class Change(StrEnum):
@@ -128,7 +128,7 @@ class Enqueued:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The same message was sent before, under this id; `answer` is what its first sender was told."""
+    """Sent before, under this id; `answer` is what its first sender was told."""
 
     id: str
     answer: str
