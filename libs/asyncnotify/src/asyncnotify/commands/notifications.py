@@ -1,0 +1,108 @@
+"""The client's side: send, status, watch, cancel."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from asyncnotify.client import AsyncNotify, JsonObject
+from asyncnotify.commands.console import ask, is_terminal, out
+
+COLOURS = {"sent": "green", "delivered": "green", "failed": "red", "retrying": "yellow"}
+
+
+def send(
+    user: str,
+    message: str,
+    channel: Annotated[
+        list[str] | None, typer.Option(help="How; may be given several times.")
+    ] = None,
+    subject: str | None = None,
+    priority: str | None = None,
+    send_at: Annotated[str | None, typer.Option(help="Not before, RFC 3339.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="Never after, RFC 3339.")] = None,
+    idempotency_key: str | None = None,
+) -> None:
+    """Tell USER this MESSAGE; prints one trace id per channel."""
+    several = channel and len(channel) > 1
+
+    async def talk(client: AsyncNotify) -> list[str]:
+        accepted = []
+        names: list[str | None] = [*channel] if channel else [None]
+        for name in names:
+            key = f"{idempotency_key}:{name}" if idempotency_key and several else idempotency_key
+            answer = await client.send(
+                user,
+                message,
+                idempotency_key=key,
+                channel=name,
+                subject=subject,
+                priority=priority,
+                send_at=send_at,
+                expires_at=expires_at,
+            )
+            accepted.append(answer["trace_id"])
+        return accepted
+
+    for trace_id in ask(talk):
+        typer.echo(trace_id)
+
+
+def status(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Show where a notification is, and everything that happened to it."""
+    show(ask(lambda client: client.status(trace_id)))
+
+
+def cancel(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Withdraw a notification that was not sent yet."""
+    show(ask(lambda client: client.cancel(trace_id)))
+
+
+def watch(trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None) -> None:
+    """Print status changes as they happen: of one notification until it ends, or of all."""
+
+    async def talk(client: AsyncNotify) -> None:
+        async for change in client.changes(trace_id):
+            _print_change(change)
+
+    ask(talk)
+
+
+def show(notification: JsonObject) -> None:
+    """Print a notification: a table for people, JSON for programs."""
+    if not is_terminal():
+        typer.echo(json.dumps(notification))
+        return
+    status_text = paint(notification["status"])
+    out.print(f"[bold]{notification['trace_id']}[/bold]  {status_text}", highlight=False)
+    for name in ("reason", "user_id", "channel", "attempts", "created_at", "next_attempt_at"):
+        if notification.get(name) is not None:
+            out.print(f"  {name.replace('_', ' ')}: {notification[name]}", highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for heading in ("at", "status", "reason", "provider", "attempt", "ms", "detail"):
+        table.add_column(heading, style="dim" if heading == "at" else "")
+    for entry in notification["timeline"]:
+        table.add_row(*_row(entry))
+    out.print(table)
+
+
+def paint(status_name: str) -> str:
+    """Return a status in its colour, as console markup."""
+    colour = COLOURS.get(status_name, "cyan")
+    return f"[{colour}]{status_name}[/{colour}]"
+
+
+def _row(entry: dict[str, Any]) -> list[str]:
+    fields = ("reason", "provider", "attempt", "duration_ms", "detail")
+    rest = ["" if entry.get(name) is None else str(entry[name]) for name in fields]
+    return [entry["at"], paint(entry["status"]), *rest]
+
+
+def _print_change(change: JsonObject) -> None:
+    if not is_terminal():
+        typer.echo(json.dumps(change))
+        return
+    reason = f" ({change['reason']})" if change.get("reason") else ""
+    line = f"[dim]{change['at']}[/dim] {change['trace_id']} {paint(change['status'])}{reason}"
+    out.print(line, highlight=False)

@@ -1,0 +1,100 @@
+"""`asyncnotify up`: the whole system on this machine."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from asyncnotify.settings import UpSettings, read_dotenv
+from asyncnotify.supervisor import Program, ServiceProgram, StartFailed, Supervisor
+from asyncnotify.system import HOST, LocalSystem, Ports
+
+
+def up(
+    port: Annotated[int | None, typer.Option(help="The gateway's port.")] = None,
+    data_dir: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path(".data"),
+    broker_url: Annotated[
+        str | None, typer.Option(help="A broker to use instead of the embedded Redis.")
+    ] = None,
+    dispatchers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 1,
+) -> None:
+    """Run the whole system on this machine until Ctrl-C."""
+    environment = read_dotenv(Path(".env")) | dict(os.environ)
+    os.environ.update(environment)
+    try:
+        settings = UpSettings()
+    except ValidationError as error:
+        for fault in error.errors():
+            _say(f"{str(fault['loc'][0]).upper()}: {fault['msg']}")
+        raise typer.Exit(2) from error
+    broker = broker_url or settings.broker_url or settings.rabbitmq_url
+    if broker and broker.startswith("memory:"):
+        _say("memory:// lives in one process, and these are several; use redis:// or amqp://")
+        raise typer.Exit(2)
+    system = LocalSystem(
+        broker_url=broker or f"redis://{HOST}:{settings.redis_port}/0",
+        data_dir=data_dir.absolute(),
+        ports=_ports(settings, port),
+        dispatchers=dispatchers,
+        users_database_url=settings.users_database_url,
+        fake_outbox=settings.fake_outbox,
+    )
+    raise typer.Exit(asyncio.run(_run(system, environment, embedded=broker is None)))
+
+
+def _ports(settings: UpSettings, gateway: int | None) -> Ports:
+    return Ports(
+        gateway=gateway or settings.gateway_port,
+        publisher=settings.publisher_port,
+        user_service=settings.user_service_port,
+        dispatcher=settings.dispatcher_port,
+        redis=settings.redis_port,
+    )
+
+
+async def _run(system: LocalSystem, environment: dict[str, str], *, embedded: bool) -> int:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    system.data_dir.mkdir(parents=True, exist_ok=True)
+    supervisor = Supervisor(_say)
+    starting = asyncio.create_task(_start(supervisor, system, environment, embedded=embedded))
+    asked_to_stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait([starting, asked_to_stop], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            _say(f"ready: http://localhost:{system.ports.gateway}")
+        await asked_to_stop
+    except StartFailed as error:
+        _say(str(error))
+        return 1
+    finally:
+        starting.cancel()
+        await supervisor.stop()
+    _say("stopped")
+    return 0
+
+
+async def _start(
+    supervisor: Supervisor, system: LocalSystem, environment: dict[str, str], *, embedded: bool
+) -> None:
+    if embedded:
+        await supervisor.start([_embedded_redis(system)])
+    await supervisor.start([ServiceProgram(each, environment) for each in system.services()])
+
+
+def _embedded_redis(system: LocalSystem) -> Program:
+    # Imported here, so that the client's commands need no server libraries.
+    from asyncnotify.redis_program import RedisProgram  # noqa: PLC0415
+
+    return RedisProgram(system.data_dir / "redis", system.ports.redis)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stdout, flush=True)  # noqa: T201 - the command's own output

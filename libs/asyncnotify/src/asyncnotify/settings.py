@@ -1,0 +1,48 @@
+"""What the environment says to the command."""
+
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ClientSettings(BaseSettings):
+    """Where the client's commands find the gateway."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    asyncnotify_url: str = Field(
+        default="http://localhost:8000", description="The gateway that the commands talk to."
+    )
+
+
+class UpSettings(BaseSettings):
+    """Ports and stores of `asyncnotify up`; all listen on 127.0.0.1."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    gateway_port: int = Field(default=8000, ge=1, le=65535)
+    publisher_port: int = Field(default=8001, ge=1, le=65535)
+    user_service_port: int = Field(default=8002, ge=1, le=65535)
+    dispatcher_port: int = Field(
+        default=8003, ge=1, le=65535, description="The first dispatcher's; others count upwards."
+    )
+    redis_port: int = Field(default=6390, ge=1, le=65535, description="The embedded Redis.")
+    broker_url: str | None = Field(
+        default=None, description="A broker to use instead of the embedded Redis."
+    )
+    rabbitmq_url: str | None = Field(
+        default=None, description="Taken as the broker where BROKER_URL is not set."
+    )
+    users_database_url: str | None = Field(
+        default=None, description="Default: SQLite in the data folder."
+    )
+    fake_outbox: str | None = Field(
+        default=None, description="Default: outbox.jsonl in the data folder."
+    )
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Return the variables that a `.env` file sets; none if there is no such file."""
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}

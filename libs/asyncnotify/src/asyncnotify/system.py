@@ -1,0 +1,85 @@
+"""What a local AsyncNotify consists of: which processes, with which environment."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """TCP ports on the loopback address; `dispatcher` is the first one's."""
+
+    gateway: int = 8000
+    publisher: int = 8001
+    user_service: int = 8002
+    dispatcher: int = 8003
+    redis: int = 6390
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceProcess:
+    """One service as a process: how to start it, and where it says that it is ready."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Return where it listens."""
+        return f"http://{HOST}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSystem:
+    """A whole AsyncNotify on this machine.
+
+    Its services are listed in the order in which they stop: first the door, so that nothing new
+    comes in, then those who still have work in hand.
+    """
+
+    broker_url: str
+    data_dir: Path
+    ports: Ports = field(default_factory=Ports)
+    dispatchers: int = 1
+    users_database_url: str | None = None
+    fake_outbox: str | None = None
+    log_format: str = "auto"
+
+    def services(self) -> list[ServiceProcess]:
+        """List the services' processes."""
+        ports = self.ports
+        dispatchers = [
+            self._service("notification-dispatcher", "DISPATCHER", ports.dispatcher + number)
+            for number in range(self.dispatchers)
+        ]
+        return [
+            self._service("gateway", "GATEWAY", ports.gateway),
+            self._service("notification-publisher", "PUBLISHER", ports.publisher),
+            *dispatchers,
+            self._service("user-service", "USER_SERVICE", ports.user_service),
+        ]
+
+    def _service(self, name: str, prefix: str, port: int) -> ServiceProcess:
+        host_and_port = {f"{prefix}_HOST": HOST, f"{prefix}_PORT": str(port)}
+        return ServiceProcess(
+            name=name,
+            command=(sys.executable, "-m", name.replace("-", "_")),
+            environment=self._shared_environment() | host_and_port,
+            port=port,
+        )
+
+    def _shared_environment(self) -> dict[str, str]:
+        users = self.users_database_url or f"sqlite+aiosqlite:///{self.data_dir / 'users.db'}"
+        return {
+            "BROKER_URL": self.broker_url,
+            "PUBLISHER_URL": f"http://{HOST}:{self.ports.publisher}",
+            "USER_SERVICE_URL": f"http://{HOST}:{self.ports.user_service}",
+            "USERS_DATABASE_URL": users,
+            "FAKE_OUTBOX": self.fake_outbox or str(self.data_dir / "outbox.jsonl"),
+            "LOG_FORMAT": self.log_format,
+        }
