@@ -1,0 +1,25 @@
+"""A real redis-server of our own, for machines that have none running."""
+
+from service_kit.embedded_redis.errors import (
+    DataDirInUse,
+    EmbeddedRedisError,
+    NoRedisServer,
+    RedisDidNotStart,
+)
+from service_kit.embedded_redis.program import (
+    ServerProgram,
+    bundled_redis_server,
+    find_redis_server,
+)
+from service_kit.embedded_redis.server import EmbeddedRedis
+
+__all__ = [
+    "DataDirInUse",
+    "EmbeddedRedis",
+    "EmbeddedRedisError",
+    "NoRedisServer",
+    "RedisDidNotStart",
+    "ServerProgram",
+    "bundled_redis_server",
+    "find_redis_server",
+]

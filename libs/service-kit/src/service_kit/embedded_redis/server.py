@@ -1,0 +1,219 @@
+"""A redis-server as a child process, durable in a directory."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from service_kit.embedded_redis.data_dir import DataDir
+from service_kit.embedded_redis.errors import RedisDidNotStart
+from service_kit.embedded_redis.program import find_redis_server
+
+HOST: Final = "127.0.0.1"
+
+_ANSWERS_WITHIN_S: Final = 10.0
+_STOPS_WITHIN_S: Final = 30.0
+_POLL_S: Final = 0.02
+_LOG_TAIL_LINES: Final = 3
+_LOG_PREFIX: Final = re.compile(r"^\d+:\S+ .*?[.#*-] (?=\S)")
+
+
+class EmbeddedRedis:
+    """One redis-server as a child process, bound to 127.0.0.1, durable in `data_dir`.
+
+    What it acknowledges is in its append-only file, and there again after a stop or a crash. RDB
+    snapshots are off (`save ""`): on start the append-only file wins anyway, and snapshots would
+    only write everything a second time.
+
+    `port` 0 takes a free one and keeps it over restarts. `options` are further settings of
+    redis.conf, which win. After `stop` or `kill`, `start` may be called again. It belongs to one
+    event loop and one task at a time, except for `wait`.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int = 0,
+        appendfsync: str = "everysec",
+        options: Mapping[str, str] | None = None,
+        binary: Path | None = None,
+        load_timeout: timedelta = timedelta(minutes=5),
+    ) -> None:
+        self._data_dir = DataDir(data_dir)
+        self._port = port
+        self._options = {"appendfsync": appendfsync} | dict(options or {})
+        self._binary = binary
+        self._load_timeout = load_timeout
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port; 0 until the first start if none was given."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The server's URL, database 0."""
+        return f"redis://{HOST}:{self._port}/0"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        return self._process.pid
+
+    @property
+    def log_path(self) -> Path:
+        """Where the server's log is appended."""
+        return self._data_dir.path / "redis.log"
+
+    async def start(self) -> None:
+        """Start the server and wait until it answers and has loaded its data.
+
+        Does nothing if it runs.
+
+        Raises:
+            NoRedisServer: there is no usable program.
+            DataDirInUse: another process runs a server on this data directory.
+            RedisDidNotStart: it ended, for example for a taken port, or did not answer in time.
+        """
+        if self.pid is not None:
+            return
+        binary = self._binary or (await asyncio.to_thread(find_redis_server)).path
+        server_lock = await self._data_dir.claim()
+        try:
+            self._port = self._port or _free_port()
+            log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
+            self._process = await self._spawn(binary, server_lock)
+            await self._until_ready(log_start)
+        except BaseException:
+            await self.kill()
+            raise
+        finally:
+            os.close(server_lock)  # the child holds its own copy, and so the lock
+
+    async def stop(self) -> None:
+        """Stop the server gracefully: it writes everything out first. Nothing to do if it ended."""
+        self._signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(_STOPS_WITHIN_S):
+                await self._ended()
+        except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End the server at once, as a crash would."""
+        self._signal(signal.SIGKILL)
+        await self._ended()
+
+    async def wait(self) -> int:
+        """Wait until the server has ended, for whatever reason; return its exit code.
+
+        Raises:
+            RuntimeError: it was never started.
+        """
+        if self._process is None:
+            raise RuntimeError("the server was never started")
+        return await self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self._process is not None and self._process.returncode is None:
+                self._process.send_signal(number)
+
+    async def _ended(self) -> None:
+        if self._process is not None:
+            await self._process.wait()
+        self._data_dir.release()
+
+    async def _spawn(self, binary: Path, server_lock: int) -> asyncio.subprocess.Process:
+        # A leftover pid file would name another process by now.
+        self._data_dir.pid_file.unlink(missing_ok=True)
+        with self.log_path.open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                binary,
+                *self._arguments(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(server_lock,),
+                # Ctrl-C in a terminal goes to the whole process group; the server must outlive
+                # those who still write their last words into it.
+                start_new_session=True,
+            )
+
+    def _arguments(self) -> list[str]:
+        configuration = {
+            "bind": HOST,
+            "port": str(self._port),
+            "dir": str(self._data_dir.path),
+            "pidfile": str(self._data_dir.pid_file),
+            "daemonize": "no",
+            "loglevel": "notice",
+            "appendonly": "yes",
+            "appenddirname": "appendonlydir",
+            "aof-load-truncated": "yes",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "tcp-keepalive": "30",
+        } | self._options
+        return [part for name, value in configuration.items() for part in (f"--{name}", value)]
+
+    async def _until_ready(self, log_start: int) -> None:
+        clock = asyncio.get_running_loop().time
+        started, seen_loading = clock(), False
+        connection = Redis.from_url(
+            self.url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+        )
+        async with connection:
+            while True:
+                if self.pid is None:
+                    raise RedisDidNotStart(f"redis-server ended: {self._log_tail(log_start)}")
+                state = await self._state(connection)
+                if state == "ready":
+                    return
+                seen_loading = seen_loading or state == "loading"
+                patience = self._load_timeout.total_seconds() if seen_loading else _ANSWERS_WITHIN_S
+                if clock() - started > patience:
+                    raise RedisDidNotStart(
+                        f"redis-server is {state} after {patience:g} s: {self._log_tail(log_start)}"
+                    )
+                await asyncio.sleep(_POLL_S)
+
+    async def _state(self, connection: Redis) -> str:
+        try:
+            info = await connection.info()
+        except (RedisError, OSError):
+            return "silent"
+        if info["process_id"] != self.pid:
+            # Somebody else's server has the port; ours is about to end for that reason.
+            return "silent"
+        return "loading" if info["loading"] else "ready"
+
+    def _log_tail(self, log_start: int) -> str:
+        with self.log_path.open("rb") as log:
+            log.seek(log_start)
+            lines = log.read().decode(errors="replace").splitlines()
+        said = [_LOG_PREFIX.sub("", line.strip()) for line in lines if line.strip()]
+        return " / ".join(said[-_LOG_TAIL_LINES:]) or "it said nothing"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
