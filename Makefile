@@ -41,8 +41,9 @@ fmt: $(VENV)/.dev ## Format the code and sort the imports
 	$(BIN)/ruff check --fix .
 
 lock: $(VENV)/.dev ## Compile requirements/*.txt from requirements/*.in
-	cd requirements && ../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" run.in -o run.txt
-	cd requirements && ../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" dev.in -o dev.txt
+	cd requirements && for name in build services run dev; do \
+	  ../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; done
 
 clean: ## Remove .venv, caches and the data of `make run`
 	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .coverage
