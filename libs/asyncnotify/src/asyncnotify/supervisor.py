@@ -35,6 +35,11 @@ class Program(Protocol):
         """Return what people call it."""
         ...
 
+    @property
+    def pid(self) -> int | None:
+        """Return the running process's id."""
+        ...
+
     async def start(self) -> None:
         """Start the process."""
         ...
@@ -185,7 +190,8 @@ class Supervisor:
     async def _announce(self, kept: _Kept) -> None:
         while not await kept.program.is_ready():  # noqa: ASYNC110 - it is in another process
             await asyncio.sleep(0.05)
-        self._say(f"{kept.program.name} is {'back' if kept.ready.is_set() else 'ready'}")
+        state = "back" if kept.ready.is_set() else "ready"
+        self._say(f"{kept.program.name} is {state} (pid {kept.program.pid})")
         kept.ready.set()
 
     def _give_up(self, program: Program, code: int) -> None:

@@ -1,0 +1,81 @@
+import signal
+import time
+
+import httpx
+import pytest
+import redis
+
+pytestmark = pytest.mark.slow
+
+
+def status_of(http, trace_id):
+    return http.get(f"/notifications/{trace_id}").json()["status"]
+
+
+def test_everything_is_still_there_after_a_stop_and_a_start(fresh_system, until):
+    system = fresh_system()
+    with httpx.Client(base_url=system.url, trust_env=False) as http:
+        body = {"user_id": "user_test", "message": "keep me"}
+        trace_id = http.post("/notifications", json=body).json()["trace_id"]
+        until(lambda: status_of(http, trace_id) == "sent")
+
+        exit_code = system.stop(signal.SIGINT)
+        began = time.monotonic()
+        system.start()
+
+        assert exit_code == 0
+        assert time.monotonic() - began < 5
+        assert status_of(http, trace_id) == "sent"
+
+
+def test_a_notification_waits_for_the_user_service_to_return(fresh_system, until):
+    system = fresh_system()
+    with httpx.Client(base_url=system.url, trust_env=False) as http:
+        system.signal("user-service", signal.SIGSTOP)
+        body = {"user_id": "user_test", "message": "patience"}
+        trace_id = http.post("/notifications", json=body).json()["trace_id"]
+        until(lambda: http.get(f"/notifications/{trace_id}").json()["reason"], seconds=10)
+
+        waiting = http.get(f"/notifications/{trace_id}").json()
+        system.signal("user-service", signal.SIGCONT)
+
+        assert (waiting["status"], waiting["reason"]) == ("queued", "contacts_unavailable")
+        until(lambda: status_of(http, trace_id) == "sent", seconds=30)
+
+
+def test_without_redis_the_door_says_503_and_recovers_by_itself(fresh_system, until):
+    system = fresh_system()
+    body = {"user_id": "user_test", "message": "hi"}
+    with httpx.Client(base_url=system.url, trust_env=False, timeout=15) as http:
+        system.signal("redis", signal.SIGSTOP)
+        refused = http.post("/notifications", json=body)
+        system.signal("redis", signal.SIGCONT)
+        system.signal("redis", signal.SIGKILL)
+
+        accepted = until(
+            lambda: (
+                (answer := http.post("/notifications", json=body)).status_code == 202 and answer
+            ),
+            seconds=20,
+        )
+
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"]
+        assert refused.json()["code"] == "queue_unavailable"
+        until(lambda: status_of(http, accepted.json()["trace_id"]) == "sent", seconds=20)
+
+
+def test_garbage_that_somebody_pushed_by_hand_is_kept_and_harms_nobody(fresh_system, until):
+    system = fresh_system()
+    by_hand = redis.Redis(port=int(system.settings["REDIS_PORT"]))
+    with httpx.Client(base_url=system.url, trust_env=False) as http:
+        by_hand.rpush("{an:0}:validation.normal:ready", b"\xff\x00 no event")
+        by_hand.rpush(
+            "{an:0}:validation.normal:ready", b'{"user_id": "user_test", "message": "by hand"}'
+        )
+
+        dead = until(lambda: http.get("/dead-letters").json()["items"])
+        until(lambda: [line for line in system.received() if line["message"] == "by hand"])
+
+        assert [item["reason"] for item in dead] == ["undecodable"]
+        assert by_hand.get(f"{{an:0}}:b:{dead[0]['trace_id']}") == b"\xff\x00 no event"
