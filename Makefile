@@ -7,10 +7,10 @@ PACKAGES := libs/notification-contracts libs/service-kit libs/notification-ledge
             gateway notification-publisher notification-dispatcher user-service
 PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: help setup run test check fmt lint types arch lock clean
+.PHONY: help setup run test test-containers check fmt lint types arch lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.run: requirements/run.txt $(PYPROJECTS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ run: $(VENV)/.run ## Run the whole system on an embedded Redis; gateway on http:
 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-containers: $(VENV)/.dev ## Build the images and test the system in containers
+	$(BIN)/python -m pytest -m compose $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
