@@ -1,0 +1,241 @@
+"""The ledger in memory: for tests, for embedding, and behind a broker that has no store for it."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from heapq import nlargest
+from itertools import islice
+from typing import Final
+
+from notification_contracts.states import Status
+from service_kit.queue.port import Change
+from service_kit.queue.recorder import Recorded
+
+from notification_ledger.cursors import Position, decode_cursor, encode_cursor, parse_change_id
+from notification_ledger.notes import StatusNote
+from notification_ledger.record import (
+    ChangesMissed,
+    NotificationRecord,
+    RecordPage,
+    RecordQuery,
+    StatusChange,
+    TimelineEntry,
+)
+from notification_ledger.rows import to_ms
+from notification_ledger.transitions import ENDED, FIRST, follows_report, read_note, stands
+
+MAX_CHANGES: Final = 10_000
+MAX_TIMELINE: Final = 200
+_KEEP_HEAD: Final = 20
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class MemoryLedger:
+    """Keeps up to `max_records` records; a `Ledger`, a `LedgerWriter`, and itself a `Recorder`.
+
+    When there are more, those that ended first are forgotten first; then the oldest.
+    """
+
+    def __init__(
+        self, *, max_records: int = 100_000, now: Callable[[], datetime] = _utc_now
+    ) -> None:
+        self._now = now
+        self._max_records = max_records
+        self._records: dict[str, NotificationRecord] = {}
+        self._deleted: set[str] = set()
+        self._ended: dict[str, None] = {}
+        self._changes: deque[StatusChange] = deque(maxlen=MAX_CHANGES)
+        # Ids of an earlier run are told apart: whoever comes with one has missed changes.
+        self._run, self._last = to_ms(now()), 0
+        self._followers: set[asyncio.Event] = set()
+
+    def __call__(self, recorded: Recorded) -> None:
+        """Write down a change; see `LedgerWriter.record`."""
+        change, trace_id = recorded.change, recorded.message_id
+        was = self._records.get(trace_id)
+        if was and change in FIRST:
+            return
+        if was and change is Change.PROMOTED and was.status is not Status.SCHEDULED:
+            self._records[trace_id] = replace(was, next_attempt_at=None)
+            return
+        words = read_note(change, recorded.lane, recorded.note)
+        if was and (trace_id in self._deleted or stands(change, was.status)):
+            self._write(trace_id, recorded.at, words, status=was.status, reason=was.reason)
+            return
+        reason = was.reason if was and change is Change.DELETED else words.reason
+        if change is Change.DELETED:
+            self._deleted.add(trace_id)
+        self._write(
+            trace_id, recorded.at, words, status=words.status, reason=reason, due=recorded.due_at
+        )
+
+    async def record(self, recorded: Recorded) -> None:
+        """See `LedgerWriter.record`."""
+        self(recorded)
+
+    async def report(self, trace_id: str, note: bytes) -> bool:
+        """See `LedgerWriter.report`."""
+        was, words = self._records.get(trace_id), StatusNote.decode(note)
+        if was is None or words is None:
+            return was is not None
+        moves = follows_report(was.status, words.status)
+        status, reason = (words.status, words.reason) if moves else (was.status, was.reason)
+        self._write(trace_id, self._now(), words, status=status, reason=reason)
+        return True
+
+    async def get(self, trace_id: str) -> NotificationRecord | None:
+        """See `Ledger.get`."""
+        return self._records.get(trace_id)
+
+    async def find(self, query: RecordQuery) -> RecordPage:
+        """See `Ledger.find`."""
+        before = decode_cursor(query.cursor) if query.cursor else None
+        matching = (
+            record
+            for record in self._records.values()
+            if (before is None or _position(record) < before) and self._matches(record, query)
+        )
+        found = nlargest(query.limit + 1, matching, key=_position)
+        items = tuple(found[: query.limit])
+        is_last = len(found) <= query.limit
+        return RecordPage(
+            items=items, next_cursor=None if is_last else encode_cursor(_position(items[-1]))
+        )
+
+    async def changes(
+        self, after: str | None = None, *, trace_id: str | None = None
+    ) -> AsyncIterator[StatusChange | ChangesMissed]:
+        """See `Ledger.changes`."""
+        seen = self._last if after is None else self._seen(after)
+        news = asyncio.Event()
+        self._followers.add(news)
+        try:
+            while True:
+                kept_from = self._last - len(self._changes)
+                if seen < kept_from:
+                    seen = kept_from
+                    yield ChangesMissed()
+                for change in tuple(islice(self._changes, seen - kept_from, None)):
+                    seen += 1
+                    if trace_id in {None, change.trace_id}:
+                        yield change
+                news.clear()
+                if seen == self._last:
+                    await news.wait()
+        finally:
+            self._followers.discard(news)
+
+    async def latest_change(self) -> str:
+        """See `Ledger.latest_change`."""
+        return f"{self._run}-{self._last}"
+
+    async def ping(self) -> None:
+        """Answer; memory is always there."""
+
+    async def close(self) -> None:
+        """Do nothing; what is in memory goes with its process."""
+
+    def _seen(self, after: str) -> int:
+        run, number = parse_change_id(after)
+        if (run, number) == (0, 0):
+            return 0
+        return number if run == self._run and number <= self._last else -1
+
+    def _matches(self, record: NotificationRecord, query: RecordQuery) -> bool:
+        if query.dead_letters and (
+            record.status is not Status.FAILED or record.trace_id in self._deleted
+        ):
+            return False
+        wanted = (
+            (query.status, record.status),
+            (query.user_id, record.user_id),
+            (query.channel, record.channel),
+            (query.reason, record.reason),
+        )
+        at = record.updated_at
+        return (
+            all(filter_ is None or filter_ == value for filter_, value in wanted)
+            and (query.since is None or query.since <= at)
+            and (query.until is None or at < query.until)
+        )
+
+    def _write(
+        self,
+        trace_id: str,
+        at: datetime,
+        words: StatusNote,
+        *,
+        status: Status,
+        reason: str | None,
+        due: datetime | None = None,
+    ) -> None:
+        was = self._records.get(trace_id)
+        channel = words.channel or (was.channel if was else None)
+        attempts = was.attempts if was and words.attempts is None else words.attempts
+        record = NotificationRecord(
+            trace_id=trace_id,
+            user_id=words.user_id or (was.user_id if was else None),
+            channel=channel,
+            status=status,
+            reason=reason,
+            attempts=attempts or 0,
+            created_at=was.created_at if was else at,
+            updated_at=at,
+            next_attempt_at=due,
+            timeline=_longer(was.timeline if was else (), _entry(at, words, channel)),
+        )
+        self._records[trace_id] = record
+        if status in ENDED or trace_id in self._deleted:
+            self._ended[trace_id] = None
+        self._publish(record)
+        if len(self._records) > self._max_records:
+            self._forget(next(iter(self._ended or self._records)))
+
+    def _publish(self, record: NotificationRecord) -> None:
+        self._last += 1
+        self._changes.append(
+            StatusChange(
+                id=f"{self._run}-{self._last}",
+                trace_id=record.trace_id,
+                user_id=record.user_id,
+                channel=record.channel,
+                status=record.status,
+                reason=record.reason,
+                at=record.updated_at,
+            )
+        )
+        for news in self._followers:
+            news.set()
+
+    def _forget(self, trace_id: str) -> None:
+        del self._records[trace_id]
+        self._ended.pop(trace_id, None)
+        self._deleted.discard(trace_id)
+
+
+def _position(record: NotificationRecord) -> Position:
+    return to_ms(record.created_at), record.trace_id
+
+
+def _entry(at: datetime, words: StatusNote, channel: str | None) -> TimelineEntry:
+    return TimelineEntry(
+        at=at,
+        status=words.status,
+        reason=words.reason,
+        detail=words.detail,
+        channel=channel,
+        provider=words.provider,
+        attempt=words.attempt,
+        duration_ms=words.duration_ms,
+    )
+
+
+def _longer(timeline: tuple[TimelineEntry, ...], entry: TimelineEntry) -> tuple[TimelineEntry, ...]:
+    if len(timeline) < MAX_TIMELINE:
+        return (*timeline, entry)
+    return (*timeline[:_KEEP_HEAD], *timeline[_KEEP_HEAD + 1 :], entry)

@@ -1,0 +1,105 @@
+"""The ledger's port: what every adapter promises, whatever keeps the records.
+
+Errors:
+
+    LedgerError
+    ├── LedgerUnavailable  the store can't be reached or refuses
+    └── InvalidCursor      a cursor or a change id that this ledger never gave out
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from service_kit.queue.recorder import Recorded
+
+from notification_ledger.record import (
+    ChangesMissed,
+    NotificationRecord,
+    RecordPage,
+    RecordQuery,
+    StatusChange,
+)
+
+
+class LedgerError(Exception):
+    """Base of all errors that a ledger raises."""
+
+
+class LedgerUnavailable(LedgerError):
+    """Raised when the store can't be reached or refuses."""
+
+
+class InvalidCursor(LedgerError):
+    """Raised for a cursor, or a change id, that this ledger never gave out."""
+
+
+class Ledger(Protocol):
+    """The record of every notification, for reading."""
+
+    async def get(self, trace_id: str) -> NotificationRecord | None:
+        """Return what is known of one notification; None if it is unknown or forgotten.
+
+        Raises:
+            LedgerUnavailable: the store can't be reached.
+        """
+        ...
+
+    async def find(self, query: RecordQuery) -> RecordPage:
+        """List records, newest first.
+
+        A page is short while it has a `next_cursor` only when the bound on how many records one
+        call looks at was reached.
+
+        Raises:
+            InvalidCursor: the query's cursor is none of this ledger's.
+            LedgerUnavailable: the store can't be reached.
+        """
+        ...
+
+    def changes(
+        self, after: str | None = None, *, trace_id: str | None = None
+    ) -> AsyncIterator[StatusChange | ChangesMissed]:
+        """Follow status changes for ever: those after the change `after`, or from now on.
+
+        With `trace_id`, those of one notification. `ChangesMissed` comes first when changes right
+        after `after` are no longer kept; then what is kept follows.
+
+        Raises:
+            InvalidCursor: `after` is no change id.
+            LedgerUnavailable: the store can't be reached; follow again after the last id.
+        """
+        ...
+
+    async def latest_change(self) -> str:
+        """Return the id of the latest change, from which `changes` can go on.
+
+        Ask for it before reading a record, and nothing that happens after the reading is missed.
+
+        Raises:
+            LedgerUnavailable: the store can't be reached.
+        """
+        ...
+
+
+class LedgerWriter(Protocol):
+    """The ledger's write side, for what does not happen inside a queue's own script."""
+
+    async def record(self, recorded: Recorded) -> None:
+        """Write down a change, once it has happened. A `Recorder` for a queue.
+
+        A final status is never overwritten; a failed one only by a replay or a deletion.
+
+        Raises:
+            LedgerUnavailable: it may or may not be written; writing it again is safe.
+        """
+        ...
+
+    async def report(self, trace_id: str, note: bytes) -> bool:
+        """Add a provider's receipt to the timeline; `delivered` follows `sent`, nothing else moves.
+
+        Returns False when the notification is unknown.
+
+        Raises:
+            LedgerUnavailable: it may or may not be written.
+        """
+        ...

@@ -1,0 +1,139 @@
+"""The ledger on Redis. The queue's scripts write it (`lua_recorder`); this reads it.
+
+Keys, under the queue's prefix `P`, as `record.lua` writes them:
+
+    P:e:<id>       HASH    the message's own; ours in it: n:s status, n:r reason, n:c channel,
+                           n:a attempts, n:u user id; in ms: n:ct created, n:ut updated,
+                           n:nx next attempt
+    P:t:<id>       STRING  the timeline, a line per entry: ms, status, reason, channel, rest as JSON
+    P:x:<status>   ZSET    id by created ms; a deleted dead letter is in P:x:deleted
+    P:u:<user_id>  ZSET    id by created ms
+    P:changes      STREAM  status changes, the latest 10,000
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.exceptions import RedisError
+from service_kit.queue.port import Change
+from service_kit.queue.recorder import LuaRecorder, Recorded
+
+from notification_ledger.feed import follow, latest_change_id
+from notification_ledger.paging import find_page
+from notification_ledger.port import LedgerUnavailable
+from notification_ledger.record import (
+    ChangesMissed,
+    NotificationRecord,
+    RecordPage,
+    RecordQuery,
+    StatusChange,
+)
+from notification_ledger.rows import FIELDS, record_of, to_ms
+
+_ACCEPTING: Final = frozenset({Change.ENQUEUED, Change.SCHEDULED})
+
+
+@cache
+def lua_recorder() -> LuaRecorder:
+    """Return what a Redis queue makes part of its scripts, so that it keeps the ledger."""
+    return LuaRecorder(_lua("record.lua"))
+
+
+class RedisLedger:
+    """Reads the records that a Redis queue keeps in its own database; a `Ledger`.
+
+    Behind another broker it also writes them: a `LedgerWriter`. `namespace` is the queue's.
+    `retention` is how long records that this writer ends are kept; a Redis queue has its own.
+    """
+
+    def __init__(
+        self, url: str, *, namespace: str = "an", retention: timedelta = timedelta(days=30)
+    ) -> None:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=32,
+            timeout=5,
+            decode_responses=True,
+            encoding_errors="replace",
+            protocol=2,
+        )
+        self._redis = Redis(connection_pool=pool)
+        self._prefix = f"{{{namespace}:0}}"
+        self._retention_ms = retention // timedelta(milliseconds=1)
+        source = f"local P = ARGV[1]\n{_lua('record.lua')}\n{_lua('standalone.lua')}"
+        self._accept = self._redis.register_script(source)
+        # What is under way must end even when Redis is out of memory; what is new need not begin.
+        self._write = self._redis.register_script(f"#!lua flags=allow-oom\n{source}")
+
+    async def get(self, trace_id: str) -> NotificationRecord | None:
+        """See `Ledger.get`."""
+        with _translated():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hmget(f"{self._prefix}:e:{trace_id}", FIELDS)
+                pipeline.get(f"{self._prefix}:t:{trace_id}")
+                row, timeline = await pipeline.execute()
+        return record_of(trace_id, row, timeline or "") if row[0] else None
+
+    async def find(self, query: RecordQuery) -> RecordPage:
+        """See `Ledger.find`."""
+        with _translated():
+            return await find_page(self._redis, self._prefix, query)
+
+    async def changes(
+        self, after: str | None = None, *, trace_id: str | None = None
+    ) -> AsyncIterator[StatusChange | ChangesMissed]:
+        """See `Ledger.changes`."""
+        with _translated():
+            async for change in follow(self._redis, f"{self._prefix}:changes", after):
+                if isinstance(change, ChangesMissed) or trace_id in {None, change.trace_id}:
+                    yield change
+
+    async def latest_change(self) -> str:
+        """See `Ledger.latest_change`."""
+        with _translated():
+            return await latest_change_id(self._redis, f"{self._prefix}:changes")
+
+    async def record(self, recorded: Recorded) -> None:
+        """See `LedgerWriter.record`."""
+        due_ms = to_ms(recorded.due_at) if recorded.due_at else 0
+        arguments = (recorded.lane, to_ms(recorded.at), due_ms, recorded.note)
+        await self._run(recorded.change, recorded.message_id, *arguments)
+
+    async def report(self, trace_id: str, note: bytes) -> bool:
+        """See `LedgerWriter.report`."""
+        return bool(await self._run("reported", trace_id, "", 0, 0, note))
+
+    async def ping(self) -> None:
+        """Ask Redis for an answer. Raises `LedgerUnavailable`."""
+        with _translated():
+            await self._redis.ping()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._redis.aclose()
+
+    async def _run(self, change: str, message_id: str, *arguments: str | int | bytes) -> int:
+        script = self._accept if change in _ACCEPTING else self._write
+        with _translated():
+            outcome: int = await script(
+                keys=[f"{self._prefix}:e:{message_id}"],
+                args=[self._prefix, change, message_id, *arguments, self._retention_ms],
+            )
+            return outcome
+
+
+def _lua(name: str) -> str:
+    return files("notification_ledger").joinpath(name).read_text("utf-8")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise LedgerUnavailable(str(error)) from error
