@@ -1,0 +1,87 @@
+"""The application: routes, problems, health, metrics, and resources that live as long."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
+
+from service_kit.http.health import Check, health_router
+from service_kit.http.paths import SegmentPaths
+from service_kit.http.problems import ProblemTable, install_problems
+from service_kit.http.requests import RequestContext
+from service_kit.lifecycle import Resource
+from service_kit.logs import get_logger
+from service_kit.metrics import new_registry
+
+__all__ = ["Check", "build_app"]
+
+log = get_logger(__name__)
+
+
+def build_app(  # noqa: PLR0913 - the one place where a service is put together
+    *,
+    service: str,
+    title: str,
+    routers: Sequence[APIRouter],
+    problems: ProblemTable,
+    checks: Mapping[str, Check],
+    resources: Sequence[Resource] = (),
+    max_body_bytes: int | None = None,
+    docs: bool = False,
+    version: str = "0.1.0",
+    registry: CollectorRegistry | None = None,
+) -> FastAPI:
+    """Put a service together.
+
+    `resources` are started in order and stopped in reverse. `docs` serves `/docs` and
+    `/openapi.json`. `registry` is served as `/metrics`, and is `app.state.registry`.
+    """
+    registry = registry or new_registry()
+    context = Middleware(
+        RequestContext, service=service, max_body_bytes=max_body_bytes, registry=registry
+    )
+    app = FastAPI(
+        title=title,
+        version=version,
+        lifespan=_lifespan(resources),
+        middleware=[context, Middleware(SegmentPaths)],
+        docs_url="/docs" if docs else None,
+        openapi_url="/openapi.json" if docs else None,
+        redoc_url=None,
+        # A redirect would be built from the decoded path and from whatever `Host` says.
+        redirect_slashes=False,
+    )
+    app.state.registry = registry
+    install_problems(app, problems)
+    for router in (*routers, health_router(checks, registry)):
+        app.include_router(router)
+    return app
+
+
+def _lifespan(
+    resources: Sequence[Resource],
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        opened: list[Resource] = []
+        try:
+            for resource in resources:
+                opened.append(resource)
+                await resource.start()
+            yield
+        finally:
+            # Shielded: whoever gives up waiting for us must not leave half of them open.
+            await asyncio.shield(asyncio.create_task(_stop(opened)))
+
+    return lifespan
+
+
+async def _stop(resources: Sequence[Resource]) -> None:
+    for resource in reversed(resources):
+        try:
+            await resource.stop()
+        except Exception:
+            log.exception("resource.stop_failed", resource=type(resource).__name__)

@@ -1,0 +1,132 @@
+"""Settings: documented, frozen values that are read from the environment once, at start.
+
+Only modules called `settings` read the environment; everything else gets plain values.
+"""
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def _known_level(name: str) -> str:
+    upper = name.upper()
+    if upper not in logging.getLevelNamesMapping():
+        message = "must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"
+        raise ValueError(message)
+    return upper
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told. Derive from it, and give each field a description.
+
+    A field `broker_url` is read from `BROKER_URL`. A variable that is set but empty counts as not
+    set, because that is what `${NAME:-}` in a compose file makes of a missing one.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        case_sensitive=False,
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        populate_by_name=True,
+    )
+
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="How logs look: `json`, `console`, or `auto`: by terminal."
+    )
+    log_level: Annotated[str, AfterValidator(_known_level)] = Field(
+        default="INFO", description="The least severe level that is logged."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One variable as it is documented: its name, its default as text, and what it means.
+
+    `aliases` are the further names that are tried, in order, if `name` is not set.
+    """
+
+    name: str
+    default: str
+    description: str
+    aliases: tuple[str, ...] = ()
+
+
+def load_settings(cls: type[SettingsT]) -> SettingsT:
+    """Read the settings from the environment.
+
+    On invalid input, prints one line per bad variable to stderr, never a value, and exits.
+
+    Raises:
+        SystemExit: with code 2, if any variable is invalid or missing.
+    """
+    try:
+        return cls()
+    except ValidationError as error:
+        lines = [_complaint(cls, each) for each in error.errors(include_input=False)]
+    except SettingsError as error:
+        lines = [str(error)]
+    for line in ("invalid settings:", *lines):
+        sys.stderr.write(f"{line}\n")
+    raise SystemExit(2)
+
+
+def documented_settings(cls: type[BaseSettings]) -> list[SettingRow]:
+    """List the variables that `cls` reads, in the order of its fields."""
+    rows = []
+    for field_name, field in cls.model_fields.items():
+        name, *aliases = _variables(cls, field_name, field)
+        rows.append(SettingRow(name, _default(field), field.description or "", tuple(aliases)))
+    return rows
+
+
+def failpoint_plan() -> str:
+    """Read which failpoints are armed; see `service_kit.failpoints`."""
+    return os.environ.get("AN_FAILPOINT", "")
+
+
+def _variables(cls: type[BaseSettings], field_name: str, field: FieldInfo) -> list[str]:
+    match field.validation_alias:
+        case AliasChoices(choices=choices):
+            return [str(choice).upper() for choice in choices]
+        case str(alias):
+            return [alias.upper()]
+        case _:
+            return [f"{cls.model_config.get('env_prefix', '')}{field_name}".upper()]
+
+
+def _default(field: FieldInfo) -> str:
+    match field.get_default(call_default_factory=True, validated_data={}):
+        case None | SecretStr():
+            return ""
+        case bool(flag):
+            return str(flag).lower()
+        case timedelta() as duration:
+            return f"{duration.total_seconds():g}"
+        case Enum(value=value):
+            return str(value)
+        case tuple() | list() as items:
+            return ",".join(str(item) for item in items)
+        case other:
+            return "" if field.is_required() else str(other)
+
+
+def _complaint(cls: type[BaseSettings], error: ErrorDetails) -> str:
+    location = [str(part) for part in error["loc"]]
+    name = location[0] if location else cls.__name__
+    if name in cls.model_fields:
+        name = _variables(cls, name, cls.model_fields[name])[0]
+    wrong = "is required" if error["type"] == "missing" else error["msg"]
+    return f"  {name.upper()}: {wrong.removeprefix('Value error, ')}"
