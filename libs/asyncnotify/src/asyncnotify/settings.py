@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ClientSettings(BaseSettings):
     """Where the client's commands find the gateway."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     asyncnotify_url: str = Field(
         default="http://localhost:8000", description="The gateway that the commands talk to."
@@ -20,11 +20,17 @@ class ClientSettings(BaseSettings):
 class UpSettings(BaseSettings):
     """Ports and stores of `asyncnotify up`; all listen on 127.0.0.1."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
-    gateway_port: int = Field(default=8000, ge=1, le=65535)
-    publisher_port: int = Field(default=8001, ge=1, le=65535)
-    user_service_port: int = Field(default=8002, ge=1, le=65535)
+    gateway_port: int = Field(
+        default=8000, ge=1, le=65535, description="Where the gateway listens."
+    )
+    publisher_port: int = Field(
+        default=8001, ge=1, le=65535, description="Where the notification-publisher listens."
+    )
+    user_service_port: int = Field(
+        default=8002, ge=1, le=65535, description="Where the user-service listens."
+    )
     dispatcher_port: int = Field(
         default=8003, ge=1, le=65535, description="The first dispatcher's; others count upwards."
     )

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
+from service_kit.settings import load_settings
 
+from asyncnotify.redis_program import RedisProgram
 from asyncnotify.settings import UpSettings, read_dotenv
-from asyncnotify.supervisor import Program, ServiceProgram, StartFailed, Supervisor
+from asyncnotify.supervisor import ServiceProgram, StartFailed, Supervisor
 from asyncnotify.system import HOST, LocalSystem, Ports
 
 
@@ -26,12 +27,7 @@ def up(
     """Run the whole system on this machine until Ctrl-C."""
     environment = read_dotenv(Path(".env")) | dict(os.environ)
     os.environ.update(environment)
-    try:
-        settings = UpSettings()
-    except ValidationError as error:
-        for fault in error.errors():
-            _say(f"{str(fault['loc'][0]).upper()}: {fault['msg']}")
-        raise typer.Exit(2) from error
+    settings = load_settings(UpSettings)
     broker = broker_url or settings.broker_url or settings.rabbitmq_url
     if broker and broker.startswith("memory:"):
         _say("memory:// lives in one process, and these are several; use redis:// or amqp://")
@@ -85,15 +81,8 @@ async def _start(
     supervisor: Supervisor, system: LocalSystem, environment: dict[str, str], *, embedded: bool
 ) -> None:
     if embedded:
-        await supervisor.start([_embedded_redis(system)])
+        await supervisor.start([RedisProgram(system.data_dir / "redis", system.ports.redis)])
     await supervisor.start([ServiceProgram(each, environment) for each in system.services()])
-
-
-def _embedded_redis(system: LocalSystem) -> Program:
-    # Imported here, so that the client's commands need no server libraries.
-    from asyncnotify.redis_program import RedisProgram  # noqa: PLC0415
-
-    return RedisProgram(system.data_dir / "redis", system.ports.redis)
 
 
 def _say(line: str) -> None:

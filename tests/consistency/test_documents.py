@@ -1,0 +1,63 @@
+import re
+from urllib.parse import unquote
+
+import pytest
+from asyncnotify.settings import ClientSettings, UpSettings
+from gateway.settings import Settings as GatewaySettings
+from notification_dispatcher.settings import Settings as DispatcherSettings
+from notification_publisher.settings import Settings as PublisherSettings
+from service_kit.settings import documented_settings
+from user_service.settings import Settings as UserServiceSettings
+
+SETTINGS = [
+    GatewaySettings,
+    PublisherSettings,
+    DispatcherSettings,
+    UserServiceSettings,
+    UpSettings,
+    ClientSettings,
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda cls: cls.__module__)
+def test_every_setting_is_in_the_example_and_in_the_operators_handbook(root, settings):
+    example = (root / ".env.example").read_text()
+    handbook = (root / "docs/operations.md").read_text()
+
+    for row in documented_settings(settings):
+        assert row.description, f"{row.name} has no description"
+        assert re.search(rf"^#? ?{row.name}=", example, re.MULTILINE), row.name
+        assert f"`{row.name}`" in handbook, row.name
+
+
+def test_the_example_names_no_setting_that_nobody_reads(root, compose):
+    known = {
+        name
+        for settings in SETTINGS
+        for row in documented_settings(settings)
+        for name in (row.name, *row.aliases)
+    }
+    known |= {"GATEWAY_BIND"}
+
+    named = re.findall(r"^#? ?([A-Z][A-Z_]+)=", (root / ".env.example").read_text(), re.MULTILINE)
+
+    assert set(named) <= known
+
+
+def test_links_between_documents_lead_somewhere(root, tracked):
+    for path in tracked:
+        if path.suffix != ".md":
+            continue
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
+            if "://" not in target:
+                assert (path.parent / unquote(target)).exists(), f"{path}: {target}"
+
+
+def test_requirements_are_pinned_with_hashes_and_name_no_host(root):
+    for path in (root / "requirements").glob("*.txt"):
+        text = path.read_text()
+        entries = re.findall(r"^([a-z0-9][^\s=]*)==", text, re.MULTILINE)
+
+        assert entries
+        assert text.count("--hash=sha256:") >= len(entries)
+        assert "://" not in text

@@ -1,0 +1,59 @@
+import tomllib
+
+
+def test_every_service_is_called_the_same_everywhere(root, compose, services):
+    for name in services:
+        project = tomllib.loads((root / name / "pyproject.toml").read_text())["project"]
+        package = name.replace("-", "_")
+
+        assert project["name"] == name
+        assert project["scripts"] == {name: f"{package}.main:run"}
+        assert (root / name / "src" / package / "__main__.py").exists()
+        assert compose["services"][name]["build"]["args"] == {"SERVICE": name}
+
+
+def test_compose_has_the_services_and_what_they_stand_on(compose, services):
+    assert set(compose["services"]) >= {*services, "redis"}
+
+
+def test_only_the_gateway_publishes_a_port_and_only_on_loopback(compose):
+    published = {
+        name: service["ports"]
+        for name, service in compose["services"].items()
+        if "ports" in service and "profiles" not in service
+    }
+
+    assert list(published) == ["gateway"]
+    assert all(port.startswith("${GATEWAY_BIND:-127.0.0.1}:") for port in published["gateway"])
+
+
+def test_the_top_level_holds_what_it_should(root, tracked):
+    top = {path.relative_to(root).parts[0] for path in tracked}
+
+    assert {name for name in top if not name.startswith(".")} <= {
+        "gateway",
+        "notification-publisher",
+        "notification-dispatcher",
+        "user-service",
+        "libs",
+        "docs",
+        "tests",
+        "benchmarks",
+        "img",
+        "requirements",
+        "docker-compose.yml",
+        "Dockerfile",
+        "Makefile",
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+        "LICENSE",
+        "pyproject.toml",
+    }
+
+
+def test_the_kit_knows_nothing_of_what_it_carries(root):
+    for path in (root / "libs/service-kit/src").rglob("*"):
+        if path.suffix in {".py", ".lua"}:
+            assert "notification" not in path.read_text().lower(), path

@@ -1,0 +1,38 @@
+import ast
+
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 40
+
+
+def sources(tracked):
+    return [path for path in tracked if path.suffix == ".py"]
+
+
+def test_files_fit_on_a_few_screens(tracked):
+    long = {
+        str(path): lines
+        for path in sources(tracked)
+        if (lines := len(path.read_text().splitlines())) > MAX_FILE_LINES
+    }
+
+    assert not long
+
+
+def test_functions_fit_on_one_screen(tracked):
+    long = [
+        f"{path}:{node.lineno} {node.name}"
+        for path in sources(tracked)
+        if "tests" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES
+    ]
+
+    assert not long
+
+
+def test_readmes_are_short(root, tracked):
+    for path in tracked:
+        if path.name == "README.md" and path.parent != root / "docs/decisions":
+            limit = 200 if path.parent == root else 100
+            assert len(path.read_text().splitlines()) <= limit, path
