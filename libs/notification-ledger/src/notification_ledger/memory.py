@@ -188,6 +188,7 @@ class MemoryLedger:
             updated_at=at,
             next_attempt_at=due,
             timeline=_longer(was.timeline if was else (), _entry(at, words, channel)),
+            is_dead_letter=status is Status.FAILED and trace_id not in self._deleted,
         )
         self._records[trace_id] = record
         if status in ENDED or trace_id in self._deleted:

@@ -30,6 +30,7 @@ class NotificationRecord:
     `user_id` and `channel` are None until they are known: an event that a foreign producer pushed
     is first read by a worker. `attempts` counts what was handed to a provider so far.
     `next_attempt_at` is set while it waits for a time, be it the next attempt or `send_at`.
+    `is_dead_letter` says that it failed and may still be replayed or deleted.
     """
 
     trace_id: str
@@ -42,6 +43,7 @@ class NotificationRecord:
     updated_at: datetime
     next_attempt_at: datetime | None
     timeline: tuple[TimelineEntry, ...]
+    is_dead_letter: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
