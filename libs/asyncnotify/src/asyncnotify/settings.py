@@ -22,9 +22,7 @@ class UpSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
-    gateway_port: int = Field(
-        default=8000, ge=1, le=65535, description="Where the gateway listens."
-    )
+    gateway_port: int = Field(default=8000, ge=1, le=65535, description="Where the gateway is.")
     publisher_port: int = Field(
         default=8001, ge=1, le=65535, description="Where the notification-publisher listens."
     )
