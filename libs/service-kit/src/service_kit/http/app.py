@@ -12,7 +12,7 @@ from service_kit.http.health import Check, health_router
 from service_kit.http.paths import SegmentPaths
 from service_kit.http.problems import ProblemTable, install_problems
 from service_kit.http.requests import RequestContext
-from service_kit.lifecycle import Resource
+from service_kit.lifecycle import Resource, Stopping
 from service_kit.logs import get_logger
 from service_kit.metrics import new_registry
 
@@ -33,20 +33,24 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     docs: bool = False,
     version: str = "0.1.0",
     registry: CollectorRegistry | None = None,
+    stopping: Stopping | None = None,
 ) -> FastAPI:
     """Put a service together.
 
     `resources` are started in order and stopped in reverse. `docs` serves `/docs` and
-    `/openapi.json`. `registry` is served as `/metrics`, and is `app.state.registry`.
+    `/openapi.json`. `registry` is served as `/metrics`, and is `app.state.registry`. `stopping`,
+    which is `app.state.stopping`, is set as soon as the process is told to stop: answers without
+    an end must end then, since the server waits for them before it stops the resources.
     """
     registry = registry or new_registry()
+    stopping = stopping or Stopping()
     context = Middleware(
         RequestContext, service=service, max_body_bytes=max_body_bytes, registry=registry
     )
     app = FastAPI(
         title=title,
         version=version,
-        lifespan=_lifespan(resources),
+        lifespan=_lifespan(resources, stopping),
         middleware=[context, Middleware(SegmentPaths)],
         docs_url="/docs" if docs else None,
         openapi_url="/openapi.json" if docs else None,
@@ -55,6 +59,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
         redirect_slashes=False,
     )
     app.state.registry = registry
+    app.state.stopping = stopping
     install_problems(app, problems)
     for router in (*routers, health_router(checks, registry)):
         app.include_router(router)
@@ -62,7 +67,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
 
 
 def _lifespan(
-    resources: Sequence[Resource],
+    resources: Sequence[Resource], stopping: Stopping
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -73,6 +78,7 @@ def _lifespan(
                 await resource.start()
             yield
         finally:
+            stopping.set()
             # Shielded: whoever gives up waiting for us must not leave half of them open.
             await asyncio.shield(asyncio.create_task(_stop(opened)))
 

@@ -10,6 +10,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from service_kit.lifecycle import Stopping
 from service_kit.logs import get_logger
 
 log = get_logger(__name__)
@@ -31,8 +32,9 @@ def serve(build: Callable[[], FastAPI], *, host: str, port: int, service: str) -
     for stop_signal in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop_signal, _exit_at_once)
     listener = _listen(host, port, service)
+    app = build()
     config = uvicorn.Config(
-        build(),
+        app,
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -43,7 +45,7 @@ def serve(build: Callable[[], FastAPI], *, host: str, port: int, service: str) -
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = _Server(config, service)
+    server = _Server(config, service, app.state.stopping)
     try:
         server.run(sockets=[listener])
     except SystemExit:  # uvicorn's way to say that a resource didn't start; it has logged why
@@ -53,15 +55,20 @@ def serve(build: Callable[[], FastAPI], *, host: str, port: int, service: str) -
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, service: str) -> None:
+    def __init__(self, config: uvicorn.Config, service: str, stopping: Stopping) -> None:
         super().__init__(config)
         self._service = service
+        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         _settle_memory()
         for listener in sockets or ():
             log.info("service.ready", url=_url(listener))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop gracefully, however often we are told; uvicorn would skip the end of the lifespan.

@@ -65,6 +65,11 @@ class _LoopServer(uvicorn.Server):
         await super().startup(None)
         self.listening.set()
 
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        if isinstance(self.config.app, FastAPI) and hasattr(self.config.app.state, "stopping"):
+            self.config.app.state.stopping.set()
+        await super().shutdown(None)
+
     @property
     def url(self) -> str:
         port = self.servers[0].sockets[0].getsockname()[1]
