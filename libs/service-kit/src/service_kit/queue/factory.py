@@ -1,0 +1,44 @@
+"""Opens a queue by URL."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from service_kit.queue.memory import InMemoryQueue, MemoryOptions
+from service_kit.queue.port import Queue
+from service_kit.queue.recorder import LuaRecorder, Recorder
+from service_kit.queue.redis_list.options import RedisListOptions
+from service_kit.queue.redis_list.queue import RedisListQueue
+
+
+def open_queue(
+    url: str,
+    *,
+    recorder: LuaRecorder | None = None,
+    memory_recorder: Recorder | None = None,
+    namespace: str = "an",
+    retention: timedelta = timedelta(days=30),
+    max_waiting: int = 1_000_000,
+    lease: timedelta = timedelta(seconds=60),
+) -> Queue:
+    """Return the queue that a URL names: `redis://`, `rediss://` or `memory://`.
+
+    It connects when it is first used. A queue on Redis tells `recorder` of every change, others
+    tell `memory_recorder`. Ended messages are remembered for `retention`.
+
+    Raises:
+        ValueError: the URL names no broker that is supported.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme in {"redis", "rediss"}:
+        options = RedisListOptions(
+            namespace=namespace, retention=retention, max_waiting=max_waiting, lease=lease
+        )
+        return RedisListQueue(url, recorder=recorder, options=options)
+    if scheme == "memory":
+        return InMemoryQueue(
+            recorder=memory_recorder,
+            options=MemoryOptions(retention=retention, max_waiting=max_waiting, lease=lease),
+        )
+    if scheme in {"amqp", "amqps"}:
+        raise ValueError("RabbitMQ is not available as a broker yet; use redis:// or rediss://")
+    raise ValueError(f"a broker's URL begins with redis://, rediss:// or memory://, not {scheme!r}")

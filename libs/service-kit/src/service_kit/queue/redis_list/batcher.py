@@ -1,0 +1,131 @@
+"""Calls that are made in one tick of the event loop share one pipeline.
+
+One round trip a call is what a queue costs; a pipeline of n calls costs one. While one is under way
+the next gathers, so that the busier it is, the cheaper each call becomes.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from service_kit.queue.redis_list.connections import (
+    Argument,
+    Connect,
+    Reply,
+    exchange,
+    hang_up,
+    packed,
+)
+
+_PIPELINE_LIMIT: Final = 256
+_PAUSE_S: Final = 0.05
+
+
+class Call(asyncio.Future[Reply]):
+    """A command under way; await it for its reply. If cancelled, it is sent nevertheless."""
+
+    def __init__(self, command: bytes, *, is_repeatable: bool) -> None:
+        super().__init__()
+        self.command = command
+        self.is_repeatable = is_repeatable
+        self.was_repeated = False
+        """True if it was sent twice, because its first reply was lost or it never arrived."""
+
+    def fail(self, error: Exception) -> None:
+        """Let it raise `error`, unless it is done."""
+        if not self.done():
+            self.set_exception(error)
+
+    def answer(self, reply: Reply) -> None:
+        """Let it return `reply`, or raise it if it is an error, unless it is done."""
+        if isinstance(reply, Exception):
+            self.fail(reply)
+        elif not self.done():
+            self.set_result(reply)
+
+
+class Batcher:
+    """Sends commands over one connection, in the order in which they come.
+
+    A command that Redis refuses fails alone. When the connection breaks, what may be repeated is
+    sent once more on a new one; when that fails too, or the time is up, all waiting calls fail:
+    none waits longer than `timeout` for a Redis that is down.
+    """
+
+    def __init__(self, connect: Connect, *, timeout: timedelta) -> None:
+        self._connect = connect
+        self._timeout_s = timeout.total_seconds()
+        self._connection: AbstractConnection | None = None
+        self._pending: deque[Call] = deque()
+        self._draining: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    def call(self, *command: Argument, is_repeatable: bool = True) -> Call:
+        """Queue a command; it raises `RedisError` or `OSError` when awaited, if it failed."""
+        call = Call(packed(*command), is_repeatable=is_repeatable)
+        if self._is_closed:
+            call.fail(RedisConnectionError("the queue is closed"))
+            return call
+        self._pending.append(call)
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
+        return call
+
+    async def close(self) -> None:
+        """Finish what is under way, then close the connection."""
+        self._is_closed = True
+        if self._draining is not None:
+            await self._draining
+        if self._connection is not None:
+            await hang_up(self._connection, wait=True)
+
+    async def _drain(self) -> None:
+        try:
+            while self._pending:
+                size = min(len(self._pending), _PIPELINE_LIMIT)
+                await self._answer([self._pending.popleft() for _ in range(size)])
+        finally:
+            self._draining = None
+
+    async def _answer(self, calls: Sequence[Call]) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._answer_or_repeat(calls)
+        except (RedisError, OSError) as error:
+            await self._hang_up()
+            for call in (*calls, *self._pending):
+                call.fail(error)
+            self._pending.clear()
+
+    async def _answer_or_repeat(self, calls: Sequence[Call]) -> None:
+        try:
+            await self._attempt(calls)
+        except (RedisError, OSError) as error:
+            await self._hang_up()
+            again = [call for call in calls if call.is_repeatable]
+            for call in calls:
+                call.was_repeated = call.is_repeatable
+                if not call.is_repeatable:
+                    call.fail(error)
+            if again:
+                await asyncio.sleep(_PAUSE_S)
+                await self._attempt(again)
+
+    async def _attempt(self, calls: Sequence[Call]) -> None:
+        if self._connection is None:
+            self._connection = self._connect()
+        commands = b"".join(call.command for call in calls)
+        replies = await exchange(self._connection, commands, len(calls))
+        for call, reply in zip(calls, replies, strict=True):
+            call.answer(reply)
+
+    async def _hang_up(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await hang_up(connection)

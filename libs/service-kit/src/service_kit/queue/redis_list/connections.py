@@ -1,0 +1,71 @@
+"""Connections to Redis, and one rule: what was asked is answered before anything else is asked.
+
+redis-py would send every command again after an error, up to ten times; here a connection makes one
+attempt, and whoever knows that a command may be repeated repeats it.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+from hiredis import pack_command
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+Connect = Callable[[], AbstractConnection]
+Argument = str | bytes | int
+Reply = object
+
+_CONNECT_TIMEOUT_S: Final = 1.0
+
+
+def connector(url: str) -> Connect:
+    """Return a maker of connections, not yet connected, to the Redis at this URL.
+
+    Raises:
+        ValueError: the URL is not one of Redis.
+    """
+    pool = ConnectionPool.from_url(
+        url,
+        decode_responses=False,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_timeout=False,
+        health_check_interval=0,
+        # None: its caller keeps one deadline around a whole exchange.
+        socket_timeout=None,
+        socket_connect_timeout=_CONNECT_TIMEOUT_S,
+        socket_keepalive=True,
+        driver_info=None,
+    )
+    return cast(Connect, pool.make_connection)
+
+
+def packed(*command: Argument) -> bytes:
+    """Return a command as it goes over the wire."""
+    wire: bytes = pack_command(cast("tuple[str]", command))  # its stub knows tuples of one
+    return wire
+
+
+async def exchange(
+    connection: AbstractConnection, commands: bytes, replies: int
+) -> Sequence[Reply]:
+    """Send packed commands, read their replies; an error reply is a `ResponseError` among them."""
+    if not connection.is_connected:
+        await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+    await connection.send_packed_command([commands], check_health=False)
+    answers: list[Reply] = []
+    for _ in range(replies):
+        try:
+            answers.append(await connection.read_response())
+        except ResponseError as error:
+            answers.append(error)
+    return answers
+
+
+async def hang_up(connection: AbstractConnection, *, wait: bool = False) -> None:
+    """Close a connection, whatever state it is in."""
+    with contextlib.suppress(RedisError, OSError):
+        await connection.disconnect(nowait=not wait)

@@ -1,0 +1,98 @@
+"""What Redis's settings mean for the messages in it."""
+
+from collections.abc import Mapping
+
+from redis.exceptions import RedisError, ResponseError
+
+from service_kit.queue.port import Durability, QueueUnavailable
+from service_kit.queue.redis_list.batcher import Batcher
+from service_kit.queue.redis_list.connections import Reply
+from service_kit.queue.redis_list.errors import unavailable
+
+UNKNOWN = "unknown"
+"""Neither CONFIG nor INFO says how often the append-only file is flushed: a managed Redis."""
+
+
+async def read_durability(batcher: Batcher) -> Durability:
+    """Ask Redis for its settings; where CONFIG is forbidden, INFO has to do.
+
+    Raises:
+        QueueUnavailable: Redis can't be reached.
+    """
+    info = _info(await _ask(batcher, "INFO"))
+    try:
+        settings = _pairs(await _ask(batcher, "CONFIG", "GET", "append*"))
+    except QueueUnavailable as error:
+        if not isinstance(error.__cause__, ResponseError):
+            raise
+        settings = {}
+    return judge(info, settings)
+
+
+def judge(info: Mapping[str, str], settings: Mapping[str, str]) -> Durability:
+    """Say what would be lost, from the replies of INFO and CONFIG GET."""
+    is_logged = info.get("aof_enabled", "0") != "0"
+    flushed = settings.get("appendfsync", UNKNOWN) if is_logged else "none"
+    checks = (
+        _version(info.get("redis_version", "0")),
+        None if is_logged else "appendonly is no: a restart of Redis loses messages",
+        _flushing(flushed),
+        _eviction(info),
+        _writing(info),
+        _role(info),
+    )
+    return Durability(profile=flushed, faults=[fault for fault in checks if fault])
+
+
+def _version(version: str) -> str | None:
+    if int(version.partition(".")[0]) >= 7:
+        return None
+    return f"this is Redis {version}: 7.0 or newer is needed"
+
+
+def _flushing(appendfsync: str) -> str | None:
+    if appendfsync != "no":
+        return None
+    return "appendfsync is no: a power cut loses up to half a minute of messages"
+
+
+def _eviction(info: Mapping[str, str]) -> str | None:
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy == "noeviction":
+        return None
+    if info.get("maxmemory", "0") == "0":
+        when = "once a maxmemory is set and reached"
+    else:
+        when = "when maxmemory is reached"
+    what = "idempotency keys" if policy.startswith("volatile") else "messages"
+    return f"maxmemory-policy is {policy}, not noeviction: Redis deletes {what} {when}"
+
+
+def _writing(info: Mapping[str, str]) -> str | None:
+    if info.get("aof_last_write_status", "ok") == "ok":
+        return None
+    return "the last write to the append-only file failed: is the disk full?"
+
+
+def _role(info: Mapping[str, str]) -> str | None:
+    if info.get("role", "master") == "master":
+        return None
+    return "this is a replica: it refuses writes"
+
+
+async def _ask(batcher: Batcher, *command: str) -> Reply:
+    try:
+        return await batcher.call(*command)
+    except (RedisError, OSError) as error:
+        raise unavailable(error) from error
+
+
+def _info(reply: Reply) -> dict[str, str]:
+    text = reply.decode() if isinstance(reply, bytes) else ""
+    lines = (line.partition(":")[::2] for line in text.splitlines() if ":" in line)
+    return dict(lines)
+
+
+def _pairs(reply: Reply) -> dict[str, str]:
+    items = [item.decode() for item in reply] if isinstance(reply, list) else []
+    return dict(zip(items[::2], items[1::2], strict=True))

@@ -1,0 +1,98 @@
+-- Lease up to n messages: the one whose ticket was popped, then those at the head of the lists.
+-- ARGV 1 claim id, the token of all its leases 2 n 3 '1' if this claim was called before and its
+--      answer was lost 4 lane of the ticket 5 the popped element ('' none) 6.. lanes, most urgent first
+-- Returns {id, lane, body, attempts, max attempts, deferrals, expires ('' never)} for each.
+local token, n, again = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
+local claimed = {}
+
+local function give(id, lane)
+  local kept = redis.call('HMGET', event(id), 'at', 'mx', 'df', 'ex')
+  claimed[#claimed + 1] = {
+    id, lane, redis.call('GET', payload(id)) or '',
+    kept[1] or '0', kept[2] or '1', kept[3] or '0', kept[4] or '',
+  }
+end
+
+local function lease(id, lane)
+  local kept = redis.call('HMGET', event(id), 'st', 'ex', 'dl')
+  if kept[1] ~= 'queued' then return end -- an index that disagrees with its message is wrong
+  if kept[2] and tonumber(kept[2]) <= now then
+    finish(id, 'expired')
+    record('expired', id, lane, now, 0, '')
+    return
+  end
+  redis.call('HSET', event(id), 'st', 'leased', 'tok', token, 'dl', (kept[3] or 0) + 1)
+  redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
+  give(id, lane)
+end
+
+local UUID7 = '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-7%x%x%x%-[89abAB]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$'
+
+local function own_id(raw)
+  local is_json, content = pcall(cjson.decode, raw)
+  local id = is_json and type(content) == 'table' and content.trace_id
+  if type(id) ~= 'string' or not string.match(id, UUID7) then return nil end
+  id = string.lower(id)
+  return redis.call('EXISTS', event(id)) == 0 and id or nil
+end
+
+local function made_id(lane, raw)
+  local ms = string.format('%012x', now)
+  local hash = redis.sha1hex(token .. redis.call('INCR', key(lane, 'seq')) .. raw)
+  local variant = string.sub('89ab', now % 4 + 1, now % 4 + 1)
+  return string.sub(ms, 1, 8) .. '-' .. string.sub(ms, 9, 12) .. '-7' .. string.sub(hash, 1, 3)
+    .. '-' .. variant .. string.sub(hash, 4, 6) .. '-' .. string.sub(hash, 7, 18)
+end
+
+-- Bytes that a foreign producer pushed by hand: they become a message, whatever they are.
+local function adopt(lane, raw)
+  local id = own_id(raw) or made_id(lane, raw)
+  redis.call('SET', payload(id), raw)
+  redis.call('HSET', event(id), 'st', 'queued', 'ln', lane, 'mx', RAW_ATTEMPTS, 'ws', now)
+  record('adopted', id, lane, now, 0, '')
+  lease(id, lane)
+end
+
+-- True for a ticket that was issued once more than needed, or whose message was withdrawn.
+local function is_spent(lane, seq, id)
+  if redis.call('EXISTS', event(id)) == 1 then return true end
+  local issued = tonumber(redis.call('GET', key(lane, 'seq')) or '0')
+  return tonumber(seq) <= issued and string.match(id, UUID7) ~= nil
+end
+
+local function take(lane, element)
+  local seq, id = string.match(element, '^(%-?%d+)|(.+)$')
+  if seq and redis.call('ZREM', key(lane, 'wait'), id) == 1 then
+    lease(id, lane)
+  elseif not seq or not is_spent(lane, seq, id) then
+    adopt(lane, element)
+  end
+end
+
+local lanes, popped = {}, ARGV[5]
+for i = 6, #ARGV do lanes[#lanes + 1] = ARGV[i] end
+
+if again then
+  for _, lane in ipairs(lanes) do -- the newest leases have the latest deadlines
+    for _, id in ipairs(redis.call('ZREVRANGE', key(lane, 'lease'), 0, 1999)) do
+      local kept = redis.call('HMGET', event(id), 'st', 'tok')
+      if kept[1] == 'leased' and kept[2] == token then
+        give(id, lane)
+        if claimed[#claimed][3] == popped then popped = '' end
+      end
+    end
+  end
+end
+if popped ~= '' then take(ARGV[4], popped) end
+if again and #claimed > 0 then return claimed end
+
+local tries = n * 4 -- bounds the time spent on spent tickets
+for _, lane in ipairs(lanes) do
+  while #claimed < n and tries > 0 do
+    local element = redis.call('LPOP', key(lane, 'ready'))
+    if not element then break end
+    tries = tries - 1
+    take(lane, element)
+  end
+end
+return claimed

@@ -1,0 +1,13 @@
+-- Forget a dead letter's bytes; its hash stays until the retention is over.
+-- ARGV 1 id 2 name of this call 3 note
+-- Returns 'DONE', 'UNKNOWN' or 'REFUSED'; 'DONE' again when the same call is repeated.
+local id, op, note = ARGV[1], ARGV[2], ARGV[3]
+local kept = redis.call('HMGET', event(id), 'st', 'ln', 'op')
+if not kept[1] then return 'UNKNOWN' end
+if kept[3] == op then return 'DONE' end
+if kept[1] ~= 'dead' then return 'REFUSED' end
+redis.call('ZREM', P .. ':dead', id)
+redis.call('HSET', event(id), 'op', op)
+finish(id, 'deleted')
+record('deleted', id, kept[2], now, 0, note)
+return 'DONE'

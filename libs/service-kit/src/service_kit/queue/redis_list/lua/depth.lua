@@ -1,0 +1,12 @@
+-- Count the messages of a lane.
+-- ARGV 1 lane
+-- Returns {waiting, leased, delayed, ms that the one at the front has waited}.
+local lane = ARGV[1]
+local first = redis.call('ZRANGE', key(lane, 'wait'), 0, 0)[1]
+local since = first and tonumber(redis.call('HGET', event(first), 'ws') or now) or now
+return {
+  redis.call('ZCARD', key(lane, 'wait')),
+  redis.call('ZCARD', key(lane, 'lease')),
+  redis.call('ZCARD', key(lane, 'delay')),
+  math.max(now - since, 0),
+}

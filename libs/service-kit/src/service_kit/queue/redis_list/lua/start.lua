@@ -1,0 +1,22 @@
+-- Pass the point of no return, unless it is too late.
+-- ARGV 1 id 2 token 3 note
+-- Returns 'OK', 'LOST' or 'EXPIRED'. Calling it again is harmless and extends the lease.
+local id, token, note = ARGV[1], ARGV[2], ARGV[3]
+local kept = redis.call('HMGET', event(id), 'st', 'tok', 'ln', 'ex', 'op')
+local state, lane, ex = kept[1], kept[3], tonumber(kept[4])
+if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') then
+  return kept[5] == token .. '/expired' and 'EXPIRED' or 'LOST'
+end
+if state == 'leased' and ex and ex <= now then
+  redis.call('ZREM', key(lane, 'lease'), id)
+  redis.call('HSET', event(id), 'op', token .. '/expired')
+  finish(id, 'expired')
+  record('expired', id, lane, now, 0, note)
+  return 'EXPIRED'
+end
+redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
+if state == 'leased' then
+  redis.call('HSET', event(id), 'st', 'started')
+  record('started', id, lane, now, 0, note)
+end
+return 'OK'

@@ -1,0 +1,87 @@
+-- One round of upkeep of one lane: at most LIMIT messages of each kind. Any number of processes
+-- may call it at once.
+-- ARGV 1 lane
+-- Returns {promoted, leases expired, died, tickets issued again, expired}.
+local lane = ARGV[1]
+local promoted, leases_expired, died, reissued, expired = 0, 0, 0, 0, 0
+local wait, ready, mark = key(lane, 'wait'), key(lane, 'ready'), key(lane, 'wm')
+
+-- Tickets leave the list at its head, and their numbers grow towards its tail. So a waiting message
+-- whose number is below one at the head, and whose ticket isn't there, has had its ticket popped.
+-- If that was so GRACE_MS ago and nobody has claimed it, the popper died: it gets its ticket back.
+local function highest_at_head()
+  local head = redis.call('LRANGE', ready, 0, 15)
+  if #head == 0 then return tonumber(redis.call('GET', key(lane, 'seq')) or '0') + 1 end
+  local highest = nil
+  for _, element in ipairs(head) do
+    local seq = tonumber(string.match(element, '^(%-?%d+)|'))
+    if seq and (not highest or seq > highest) then highest = seq end
+  end
+  return highest -- nil: bytes pushed by hand only, which say nothing of numbers
+end
+
+local function reissue(below)
+  local lost = redis.call(
+    'ZREVRANGEBYSCORE', wait, '(' .. below, '-inf', 'WITHSCORES', 'LIMIT', 0, LIMIT)
+  if #lost == 0 then return end
+  local listed = {}
+  for _, element in ipairs(redis.call('LRANGE', ready, 0, LIMIT + 15)) do listed[element] = true end
+  for i = 1, #lost, 2 do -- highest first, each before the last, so that their order is restored
+    local ticket = lost[i + 1] .. '|' .. lost[i]
+    if not listed[ticket] then
+      redis.call('LPUSH', ready, ticket)
+      reissued = reissued + 1
+    end
+  end
+  if #lost == 2 * LIMIT then redis.call('HSET', mark, 's', lost[#lost]) end
+  return #lost == 2 * LIMIT
+end
+
+local last = redis.call('HMGET', mark, 's', 't')
+if not last[2] or now - tonumber(last[2]) >= GRACE_MS then
+  local is_more = last[1] and reissue(last[1])
+  local highest = not is_more and highest_at_head()
+  if highest then redis.call('HSET', mark, 's', highest, 't', now) end
+end
+
+-- Calls `move` for each member that is due and whose message is in one of the two states; one that
+-- isn't is an index entry gone astray.
+local function each_due(part, one, other, move)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(lane, part), '-inf', now, 'LIMIT', 0, LIMIT)) do
+    redis.call('ZREM', key(lane, part), id)
+    local kept = redis.call('HMGET', event(id), 'st', 'ln', 'ex', 'dl', 'am')
+    if (kept[1] == one or kept[1] == other) and kept[2] == lane then move(id, kept) end
+  end
+end
+
+each_due('delay', 'delayed', 'delayed', function(id, kept)
+  if kept[3] and tonumber(kept[3]) <= now then
+    finish(id, 'expired')
+    record('expired', id, lane, now, 0, '')
+    expired = expired + 1
+  else
+    push(lane, id)
+    record('promoted', id, lane, now, 0, '')
+    promoted = promoted + 1
+  end
+end)
+
+each_due('lease', 'leased', 'started', function(id, kept)
+  local deliveries = tonumber(kept[4] or 0)
+  if kept[1] == 'started' and kept[5] == 'hold' then
+    bury(id, 'ambiguous: its worker went silent after it had started')
+    record('ambiguous', id, lane, now, 0, '')
+    died = died + 1
+  elseif deliveries >= MAX_DELIVERIES then
+    bury(id, 'poison: ' .. deliveries .. ' deliveries without an outcome')
+    record('poisoned', id, lane, now, 0, '')
+    died = died + 1
+  else
+    redis.call('HDEL', event(id), 'tok')
+    unshift(lane, id)
+    record('lease_lost', id, lane, now, 0, '')
+    leases_expired = leases_expired + 1
+  end
+end)
+
+return {promoted, leases_expired, died, reissued, expired}

@@ -1,0 +1,32 @@
+"""What can be set of a queue on Redis."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+BLPOP_SLICE = timedelta(seconds=2)
+"""The longest that one BLPOP blocks: it bounds what a connection that died silently can swallow."""
+
+CLAIM_LIMIT = 32
+"""The most messages that one claim leases."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisListOptions:
+    """Limits and periods; the defaults are those of production."""
+
+    namespace: str = "an"
+    lease: timedelta = timedelta(seconds=60)
+    retention: timedelta = timedelta(days=30)
+    """How long an ended message is remembered."""
+    max_waiting: int = 1_000_000
+    """Waiting messages in a lane before `QueueFull`."""
+    max_deliveries: int = 10
+    """Deliveries without an outcome before a message counts as poison."""
+    raw_max_attempts: int = 8
+    """Attempts of a message that was pushed onto the list by hand."""
+    ticket_grace: timedelta = timedelta(seconds=2)
+    """How long a popped ticket may stay unclaimed before it is issued again."""
+    tick_limit: int = 500
+    """Messages of each kind that one script of upkeep moves: 500 take about 5 ms of Redis."""
+    call_timeout: timedelta = timedelta(seconds=1.5)
+    """How long a call waits for Redis, connecting included."""

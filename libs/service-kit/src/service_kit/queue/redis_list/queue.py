@@ -1,0 +1,218 @@
+"""The adapter."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Final, cast
+
+from redis.exceptions import RedisError
+
+from service_kit.queue.port import (
+    Conflict,
+    ControlOutcome,
+    Delivery,
+    Duplicate,
+    Durability,
+    Enqueued,
+    LaneDepth,
+    Message,
+    Note,
+    OnAmbiguous,
+    QueueFull,
+    SendOutcome,
+    TickReport,
+)
+from service_kit.queue.recorder import LuaRecorder
+from service_kit.queue.redis_list.batcher import Batcher
+from service_kit.queue.redis_list.blocking import BlockingPops
+from service_kit.queue.redis_list.connections import Argument, connector
+from service_kit.queue.redis_list.delivery import RedisDelivery
+from service_kit.queue.redis_list.errors import unavailable
+from service_kit.queue.redis_list.inspection import read_durability
+from service_kit.queue.redis_list.keys import Keys, checked_lane
+from service_kit.queue.redis_list.options import RedisListOptions
+from service_kit.queue.redis_list.receiver import Receiver
+from service_kit.queue.redis_list.runner import ScriptRunner
+from service_kit.queue.redis_list.scripts import assemble, lua_sources
+from service_kit.queue.redis_list.times import milliseconds, to_milliseconds
+
+_TICK_ROUNDS: Final = 20
+_RENEW_AT_ONCE: Final = 128
+_SCAN_COUNT: Final = 500
+_SCAN_PAUSE_S: Final = 0.01
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class RedisListQueue:
+    """A `Queue` on Redis >= 7.0 or Valkey. It connects when it is first used.
+
+    `lua` replaces the scripts' sources; tests use it to travel in time.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        recorder: LuaRecorder | None = None,
+        options: RedisListOptions | None = None,
+        lua: Mapping[str, str] | None = None,
+    ) -> None:
+        self._options = options or RedisListOptions()
+        self._keys = Keys(self._options.namespace)
+        connect = connector(url)
+        scripts = assemble(lua or lua_sources(), self._options, recorder)
+        self._batcher = Batcher(connect, timeout=self._options.call_timeout)
+        self._runner = ScriptRunner(self._batcher, scripts, self._keys.prefix)
+        self._receiver = Receiver(self._runner, BlockingPops(connect), self._batcher, self._keys)
+
+    async def send(self, message: Message) -> SendOutcome:
+        """Store the message durably, then return."""
+        call = await self._runner.finished("send", *_fields(message))
+        code, *details = cast("list[bytes]", call.result())
+        match code:
+            case b"ENQUEUED":
+                return Enqueued(message.id)
+            case b"DUPLICATE":
+                first, answer = (detail.decode() for detail in details)
+                if call.was_repeated and first == message.id:
+                    return Enqueued(first)  # this very call stored it, and its reply was lost
+                return Duplicate(first, answer)
+            case b"CONFLICT":
+                return Conflict(details[0].decode())
+        raise QueueFull(f"{message.lane} holds {self._options.max_waiting} waiting messages")
+
+    async def receive(
+        self, lanes: Sequence[str], *, limit: int, wait: timedelta
+    ) -> Sequence[Delivery]:
+        """Lease up to `limit` messages, at most 32, of earlier lanes first."""
+        return await self._receiver.receive(tuple(map(checked_lane, lanes)), limit, wait)
+
+    async def close(self) -> None:
+        """Close connections. Leases of unsettled messages run out by themselves."""
+        await self._receiver.close()
+        await self._batcher.close()
+
+    async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Extend the leases; return those deliveries whose claim is over."""
+        held = [delivery for delivery in deliveries if isinstance(delivery, RedisDelivery)]
+        parts = [held[i : i + _RENEW_AT_ONCE] for i in range(0, len(held), _RENEW_AT_ONCE)]
+        replies = await asyncio.gather(*map(self._renew, parts))
+        alive = [bool(flag) for reply in replies for flag in reply]
+        return [delivery for delivery, is_alive in zip(held, alive, strict=True) if not is_alive]
+
+    async def tick(self, lanes: Sequence[str]) -> TickReport:
+        """Promote what is due, take back expired leases, re-issue what was lost on its way."""
+        *reports, _ = await asyncio.gather(
+            *(self._tick(checked_lane(lane)) for lane in lanes), self._forget()
+        )
+        return _sum(cast("list[TickReport]", reports))
+
+    async def heal(self) -> int:
+        """Make the indexes agree with the messages; return how many were mended."""
+        cursor, mended = b"0", 0
+        while True:
+            cursor, found = await self._scan(cursor)
+            if found:
+                ids = [self._keys.id_of(key) for key in found]
+                mended += cast(int, await self._runner.run("heal", *ids))
+            if cursor == b"0":
+                return mended
+            await asyncio.sleep(_SCAN_PAUSE_S)
+
+    async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
+        """Count the messages of each lane."""
+        replies = await asyncio.gather(
+            *(self._runner.run("depth", checked_lane(lane)) for lane in lanes)
+        )
+        return dict(zip(lanes, map(_depth, replies), strict=True))
+
+    async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Withdraw a message that is not yet started."""
+        return await self._control("cancel", message_id, note)
+
+    async def replay(
+        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
+    ) -> ControlOutcome:
+        """Put a dead letter back into its lane, attempts counted anew."""
+        return await self._control("replay", message_id, milliseconds(delay), note)
+
+    async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Forget a dead letter's bytes."""
+        return await self._control("delete", message_id, note)
+
+    async def durability(self) -> Durability:
+        """Read Redis's settings; the profile is that of `appendfsync`, or none or unknown."""
+        return await read_durability(self._batcher)
+
+    async def ping(self) -> None:
+        """Write something, as a send would."""
+        await self._runner.run("ping")
+
+    async def _control(self, name: str, message_id: str, *details: Argument) -> ControlOutcome:
+        reply = await self._runner.run(name, message_id, secrets.token_hex(8), *details)
+        return ControlOutcome(cast(bytes, reply).decode().lower())
+
+    async def _renew(self, held: Sequence[RedisDelivery]) -> list[int]:
+        claims = [part for delivery in held for part in (delivery.id, delivery.token)]
+        return cast("list[int]", await self._runner.run("renew", *claims))
+
+    async def _tick(self, lane: str) -> TickReport:
+        limit, total = self._options.tick_limit, TickReport()
+        for _ in range(_TICK_ROUNDS):
+            reply = cast("list[int]", await self._runner.run("tick", lane))
+            moved = TickReport(**dict(zip(_TICK_COUNTS, reply, strict=True)))
+            total = _sum([total, moved])
+            full = (moved.promoted + moved.expired, moved.leases_expired + moved.died)
+            if max(*full, moved.reissued) < limit:
+                break
+        return total
+
+    async def _forget(self) -> None:
+        for _ in range(_TICK_ROUNDS):
+            if cast(int, await self._runner.run("forget")) < self._options.tick_limit:
+                break
+
+    async def _scan(self, cursor: bytes) -> tuple[bytes, list[bytes]]:
+        try:
+            reply = await self._batcher.call(
+                "SCAN", cursor, "MATCH", self._keys.messages, "COUNT", _SCAN_COUNT
+            )
+        except (RedisError, OSError) as error:
+            raise unavailable(error) from error
+        after, found = cast("tuple[bytes, list[bytes]]", reply)
+        return after, found
+
+
+_TICK_COUNTS: Final = ("promoted", "leases_expired", "died", "reissued", "expired")
+
+
+def _sum(reports: Sequence[TickReport]) -> TickReport:
+    counts = {name: sum(getattr(report, name) for report in reports) for name in _TICK_COUNTS}
+    return TickReport(**counts)
+
+
+def _depth(reply: object) -> LaneDepth:
+    waiting, leased, delayed, oldest_ms = cast("list[int]", reply)
+    return LaneDepth(
+        waiting=waiting, leased=leased, delayed=delayed, oldest_waiting=oldest_ms * _MILLISECOND
+    )
+
+
+def _fields(message: Message) -> tuple[Argument, ...]:
+    dedupe = message.dedupe
+    return (
+        message.id,
+        checked_lane(message.lane),
+        message.body,
+        to_milliseconds(message.due_at) if message.due_at else "",
+        to_milliseconds(message.expires_at) if message.expires_at else "",
+        message.max_attempts,
+        "hold" if message.on_ambiguous is OnAmbiguous.HOLD else "",
+        message.note,
+        *(
+            (dedupe.key, dedupe.fingerprint, dedupe.answer, milliseconds(dedupe.keep))
+            if dedupe
+            else ("", "", "", "")
+        ),
+    )
