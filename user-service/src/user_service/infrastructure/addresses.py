@@ -1,0 +1,84 @@
+"""Addresses, each kind judged by the library that knows it.
+
+- e-mail (email-validator): syntax only, no DNS, so that an answer never depends on the network.
+  The domains of documentation and tests (`*.example`, `example.com`, `*.test`) pass; names that
+  mail can never reach (`localhost`, `*.local`, `*.invalid`, a bare host, an IP address) do not.
+  Kept in ASCII form where there is one, since every mail server can carry that.
+- phone (phonenumbers): E.164. A number must be *possible*, not *valid*: the library's list of
+  ranges in use ages between releases, and leaves out the ranges reserved for fiction and tests
+  (+44 7700 900123). Whether somebody answers, only the SMS provider knows. What the library would
+  guess or drop is refused: letters, extensions, a second number.
+- token: 1 to 512 printable ASCII characters without spaces; opaque otherwise, and kept as it is.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+from unicodedata import category
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from notification_contracts.channels import AddressKind
+
+from user_service.application.ports import AddressNormaliser, InvalidAddress
+
+TOKEN_MAX_CHARS: Final = 512
+
+# Decimal digits, dashes, spaces, brackets: what people write into a number.
+_IN_NUMBERS: Final = frozenset({"Nd", "Pd", "Zs", "Ps", "Pe"})
+
+
+def address_normaliser(default_region: str | None = None) -> AddressNormaliser:
+    """Return the normaliser of all kinds.
+
+    `default_region` (ISO 3166, as `DE`) is where a phone number without country code is from;
+    without it such a number is refused.
+    """
+    by_kind: Mapping[AddressKind, Callable[[str], str]] = {
+        AddressKind.EMAIL: _email,
+        AddressKind.PHONE: lambda address: _phone(address, default_region),
+        AddressKind.TOKEN: _token,
+    }
+    return lambda kind, address: by_kind[kind](address)
+
+
+def _email(address: str) -> str:
+    try:
+        found = validate_email(
+            address, check_deliverability=False, test_environment=True, strict=True
+        )
+    except EmailNotValidError as error:
+        message = "is not an e-mail address"
+        raise InvalidAddress(message) from error
+    return found.ascii_email or found.normalized
+
+
+def _phone(address: str, default_region: str | None) -> str:
+    message = (
+        "is not a phone number with its country code, as +4930123456"
+        if default_region is None
+        else f"is not a phone number of {default_region} or with another country's code"
+    )
+    address = address.strip()
+    if not _is_written_as_a_number(address):
+        raise InvalidAddress(message)
+    try:
+        number = phonenumbers.parse(address, default_region)
+    except phonenumbers.NumberParseException as error:
+        raise InvalidAddress(message) from error
+    # Not is_possible_number(): that one takes a number without its area code, too.
+    verdict = phonenumbers.is_possible_number_with_reason(number)
+    if verdict != phonenumbers.ValidationResult.IS_POSSIBLE:
+        raise InvalidAddress(message)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _is_written_as_a_number(address: str) -> bool:
+    digits = address[1:] if address.startswith(("+", "\uff0b")) else address
+    return all(char == "." or category(char) in _IN_NUMBERS for char in digits)
+
+
+def _token(address: str) -> str:
+    if not 1 <= len(address) <= TOKEN_MAX_CHARS or not all("!" <= char <= "~" for char in address):
+        message = f"must be 1 to {TOKEN_MAX_CHARS} printable ASCII characters without spaces"
+        raise InvalidAddress(message)
+    return address

@@ -1,0 +1,97 @@
+"""Connections to SQLite and PostgreSQL, set up as each of them needs it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Self
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
+
+_POOL_TIMEOUT: Final = timedelta(seconds=3)
+_CONNECT_TIMEOUT: Final = timedelta(seconds=3)
+_COMMAND_TIMEOUT: Final = timedelta(seconds=5)
+
+_BEGIN: Final = "sqlite_begin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """One pool, used in two manners: `reading` without transactions, `writing` in one.
+
+    It connects when it is first used. `lock_wait` is how long a SQLite write waits for that of
+    another process.
+    """
+
+    reading: AsyncEngine
+    writing: AsyncEngine
+    lock_wait: timedelta
+
+    @classmethod
+    def at(cls, database_url: str, *, lock_wait: timedelta) -> Self:
+        url = make_url(database_url)
+        if url.get_backend_name() == SQLITE:
+            reading = _sqlite(url, lock_wait)
+            # The lock is taken at the first statement, where SQLite waits for it, and not by the
+            # first write of a transaction that has read, where it refuses to.
+            writing = reading.execution_options(**{_BEGIN: "IMMEDIATE"})
+        else:
+            writing = _postgresql(url)
+            # One statement is its own snapshot: no BEGIN and ROLLBACK to wait for.
+            reading = writing.execution_options(isolation_level="AUTOCOMMIT")
+        return cls(reading=reading, writing=writing, lock_wait=lock_wait)
+
+    @property
+    def backend(self) -> str:
+        """`SQLITE` or `POSTGRESQL`."""
+        return self.writing.url.get_backend_name()
+
+    async def close(self) -> None:
+        await self.writing.dispose()
+
+
+def _postgresql(url: URL) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        hide_parameters=True,  # addresses stay out of errors, and so out of logs
+        pool_size=10,
+        max_overflow=0,
+        pool_timeout=_POOL_TIMEOUT.total_seconds(),
+        pool_pre_ping=True,  # a server that was restarted costs no request
+        connect_args={
+            "timeout": _CONNECT_TIMEOUT.total_seconds(),
+            "command_timeout": _COMMAND_TIMEOUT.total_seconds(),
+        },
+    )
+
+
+def _sqlite(url: URL, lock_wait: timedelta) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=8,  # threads; more of them only queue for the interpreter's lock
+        max_overflow=0,
+        pool_timeout=_POOL_TIMEOUT.total_seconds(),
+        # `timeout` is SQLite's busy_timeout. Without an isolation level the driver begins nothing
+        # by itself: its own transactions would leave CREATE TABLE out.
+        connect_args={"timeout": lock_wait.total_seconds(), "isolation_level": None},
+    )
+    event.listen(engine.sync_engine, "connect", _enforce_foreign_keys)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _enforce_foreign_keys(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    if mode := connection.get_execution_options().get(_BEGIN):
+        connection.exec_driver_sql(f"BEGIN {mode}")

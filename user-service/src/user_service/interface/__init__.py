@@ -1,0 +1,1 @@
+"""HTTP: contacts to JSON and back, and what each error is answered with."""

@@ -1,0 +1,103 @@
+"""Users and their JSON. Answers are made as bytes: a model in between would be read by nobody."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any
+
+from notification_contracts.channels import CHANNELS
+from notification_contracts.events import UserId as WellFormedUserId
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import to_json
+from service_kit.http.paths import decode_segment
+
+from user_service.application.find_users import UserPage
+from user_service.application.ports import UnknownUser
+from user_service.domain import User, UserId
+
+JSON = "application/json"
+
+_USER_ID: TypeAdapter[str] = TypeAdapter(WellFormedUserId)
+
+
+class InvalidCursor(ValueError):
+    """Raised when a cursor is not one that this service has given out."""
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """Document a body that the handler reads itself, whatever its content type."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": model.model_json_schema()}},
+        }
+    }
+
+
+def check_user_id(text: str) -> UserId:
+    """Return the id.
+
+    Raises:
+        pydantic.ValidationError: it is empty, too long or holds control characters.
+    """
+    return UserId(_USER_ID.validate_python(text))
+
+
+def find_user_id(segment: str) -> UserId:
+    """Return the id in a path's segment of a user who is to be found.
+
+    Raises:
+        UnknownUser: nobody can have this id, so the store need not be asked.
+    """
+    try:
+        return check_user_id(decode_segment(segment))
+    except ValidationError as error:
+        raise UnknownUser from error
+
+
+def contact_json(user: User) -> bytes:
+    """Render the addresses on all channels, null where there is none, and the preference."""
+    return to_json(_contact(user))
+
+
+def user_json(user: User) -> bytes:
+    """Render a contact together with its user's id."""
+    return to_json(_user(user))
+
+
+def user_page_json(page: UserPage) -> bytes:
+    """Render a page and the cursor of the one that follows."""
+    cursor = None if page.next_after is None else _cursor(page.next_after)
+    return to_json({"items": [_user(user) for user in page.users], "next_cursor": cursor})
+
+
+def contacts_json(users: Mapping[UserId, User | None]) -> bytes:
+    """Render the contacts of many users by id, null for those who are unknown."""
+    contacts = {user_id: user and _contact(user) for user_id, user in users.items()}
+    return to_json({"contacts": contacts})
+
+
+def read_cursor(cursor: str) -> UserId:
+    """Return the user id after which the page begins.
+
+    Raises:
+        InvalidCursor: it is not one that `user_page_json` has made.
+    """
+    try:
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        return check_user_id(text)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidCursor from error
+
+
+def _cursor(user_id: UserId) -> str:
+    return urlsafe_b64encode(user_id.encode()).decode().rstrip("=")
+
+
+def _contact(user: User) -> dict[str, str | None]:
+    addresses = {channel: user.addresses.get(channel) for channel in CHANNELS}
+    return {**addresses, "preferred_channel": user.preferred_channel}
+
+
+def _user(user: User) -> dict[str, str | None]:
+    return {"user_id": user.id, **_contact(user)}

@@ -1,0 +1,15 @@
+from datetime import timedelta
+
+from service_kit.http.problems import Problem, ProblemTable
+
+from user_service.application.ports import UnknownUser, UsersUnavailable
+
+USER_NOT_FOUND = Problem(404, "user_not_found", "Nobody has this user id")
+USERS_UNAVAILABLE = Problem(
+    503, "users_unavailable", "Users cannot be looked up now", timedelta(seconds=2)
+)
+
+PROBLEMS: ProblemTable = {
+    UnknownUser: USER_NOT_FOUND,
+    UsersUnavailable: USERS_UNAVAILABLE,
+}

@@ -1,0 +1,108 @@
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter, Request, Response
+from notification_contracts.channels import CHANNELS, ChannelName
+from notification_contracts.http import ProblemView, contact_info_model, user_model
+from pydantic import BaseModel, ValidationError, create_model
+from pydantic_core import from_json
+from service_kit.http.bodies import parse_json_body, read_body
+from service_kit.http.fields import FieldError, field_errors
+from service_kit.http.paths import decode_segment
+from service_kit.http.problems import BODY_TOO_LARGE, INVALID_REQUEST, ProblemError
+
+from user_service.application.remove_user import RemoveUser
+from user_service.application.store_user import PREFERRED_CHANNEL, Fault, InvalidContact, StoreUser
+from user_service.domain import UserId
+from user_service.interface.documents import JSON, check_user_id, find_user_id, json_body, user_json
+
+CONTACT_MAX_BYTES = 65_536
+
+
+def writing_routes(*, store: StoreUser, remove: RemoveUser) -> APIRouter:
+    """Build the routes that store and remove users."""
+    router = APIRouter(tags=["users"])
+    # A client may send back what it was given, so the body may name the user, too.
+    body_model = create_model("Contact", __base__=contact_info_model(), user_id=(str | None, None))
+
+    @router.put(
+        "/users/{user_id}",
+        responses={
+            200: {"model": user_model()},
+            201: {"model": user_model()},
+            413: {"model": ProblemView},
+            422: {"model": ProblemView},
+        },
+        openapi_extra=json_body(body_model),
+    )
+    async def put_user(request: Request, user_id: str) -> Response:
+        """Store a user's contact whole: what is not given is not kept. 201 when the user is new."""
+        document, errors = _read(body_model, await read_body(request))
+        wanted_id = decode_segment(user_id)
+        errors = [*errors, *_id_errors(wanted_id, document)]
+        addresses, preferred = _contact_in(document)
+        if errors:
+            faults = store.faults_of(addresses, preferred)
+            raise ProblemError(INVALID_REQUEST, errors=_all_errors(errors, faults))
+        try:
+            stored = await store(UserId(wanted_id), addresses, preferred)
+        except InvalidContact as error:
+            raise ProblemError(INVALID_REQUEST, errors=_all_errors((), error.faults)) from None
+        return Response(user_json(stored.user), 201 if stored.is_new else 200, media_type=JSON)
+
+    @router.delete("/users/{user_id}", status_code=204, responses={404: {"model": ProblemView}})
+    async def delete_user(user_id: str) -> Response:
+        """Forget a user with all addresses."""
+        await remove(find_user_id(user_id))
+        return Response(status_code=204)
+
+    return router
+
+
+def _read(model: type[BaseModel], body: bytes) -> tuple[Mapping[str, object], Sequence[FieldError]]:
+    """Return the JSON object and what is wrong with its shape; an empty one if it is none."""
+    if len(body) > CONTACT_MAX_BYTES:
+        raise ProblemError(BODY_TOO_LARGE, f"At most {CONTACT_MAX_BYTES} bytes are accepted.")
+    try:
+        parse_json_body(model, body)
+    except ProblemError as refused:
+        if refused.problem is not INVALID_REQUEST:
+            raise
+        document = from_json(body)
+        return document if isinstance(document, dict) else {}, refused.errors
+    return from_json(body), ()
+
+
+def _contact_in(
+    document: Mapping[str, object],
+) -> tuple[dict[ChannelName, str], ChannelName | None]:
+    """Return the addresses and the preference; what is not even text counts as an empty address."""
+    given = {
+        channel: document[channel] for channel in CHANNELS if document.get(channel) is not None
+    }
+    addresses = {
+        channel: address if isinstance(address, str) else "" for channel, address in given.items()
+    }
+    preferred = document.get(PREFERRED_CHANNEL)
+    return addresses, preferred if isinstance(preferred, str) else None
+
+
+def _id_errors(wanted_id: str, document: Mapping[str, object]) -> Sequence[FieldError]:
+    try:
+        check_user_id(wanted_id)
+    except ValidationError as error:
+        return [{**each, "pointer": "/user_id"} for each in field_errors(error)]
+    if document.get("user_id") in (None, wanted_id):
+        return ()
+    return [
+        FieldError(pointer="/user_id", code="mismatch", message="must be the user id of the path")
+    ]
+
+
+def _all_errors(errors: Sequence[FieldError], faults: Sequence[Fault]) -> list[FieldError]:
+    """Add the faults to the errors of shape, where those have not said it already."""
+    named = {error["pointer"] for error in errors}
+    found = (
+        FieldError(pointer=f"/{fault.field}", code=fault.code, message=fault.message)
+        for fault in faults
+    )
+    return [*errors, *(error for error in found if error["pointer"] not in named)]

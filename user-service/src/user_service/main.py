@@ -1,0 +1,80 @@
+"""Puts the user-service together, and runs it."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final, Protocol
+
+from fastapi import FastAPI
+from service_kit.http.app import build_app
+from service_kit.http.server import serve
+from service_kit.logs import configure_logging
+from service_kit.settings import load_settings
+
+from user_service.application.find_users import ListUsers, LookUpUsers, ShowUser
+from user_service.application.ports import UserReader, UserWriter
+from user_service.application.remove_user import RemoveUser
+from user_service.application.store_user import StoreUser
+from user_service.infrastructure.addresses import address_normaliser
+from user_service.infrastructure.memory import InMemoryUsers
+from user_service.infrastructure.seed import SEED_USERS
+from user_service.infrastructure.sql.repository import SqlUsers
+from user_service.interface.problems import PROBLEMS
+from user_service.interface.reads import contact_routes, user_routes
+from user_service.interface.writes import writing_routes
+from user_service.settings import MEMORY_URL, UserServiceSettings
+
+SERVICE: Final = "user-service"
+
+# 500 ids of 128 characters, each of up to four bytes, and their punctuation.
+MAX_BODY_BYTES: Final = 512 * 1024
+
+
+class Users(UserReader, UserWriter, Protocol):
+    """What keeps users: it finds what it has stored."""
+
+
+def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastAPI:
+    """Put the service together, on the store of the settings or on `users`."""
+    users = users or _open_users(settings.users_database_url)
+    show = ShowUser(users=users)
+    store = StoreUser(
+        users=users,
+        normalise=address_normaliser(settings.users_default_region),
+        now=partial(datetime.now, UTC),
+    )
+
+    async def can_read() -> None:
+        await users.page(after=None, limit=1)
+
+    return build_app(
+        service=SERVICE,
+        title="AsyncNotify user-service",
+        routers=[
+            contact_routes(show=show, look_up=LookUpUsers(users=users)),
+            user_routes(show=show, list_users=ListUsers(users=users)),
+            writing_routes(store=store, remove=RemoveUser(users=users)),
+        ],
+        problems=PROBLEMS,
+        checks={"users": can_read},
+        resources=[users] if isinstance(users, SqlUsers) else [],
+        max_body_bytes=MAX_BODY_BYTES,
+        docs=True,
+    )
+
+
+def run() -> None:
+    """Run the service until it is told to stop."""
+    settings = load_settings(UserServiceSettings)
+    configure_logging(SERVICE, format=settings.log_format, level=settings.log_level)
+    serve(
+        partial(build, settings),
+        host=settings.user_service_host,
+        port=settings.user_service_port,
+        service=SERVICE,
+    )
+
+
+def _open_users(database_url: str) -> Users:
+    if database_url == MEMORY_URL:
+        return InMemoryUsers(SEED_USERS)
+    return SqlUsers(database_url, seeds=SEED_USERS)
