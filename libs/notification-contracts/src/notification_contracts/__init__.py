@@ -1,1 +1,1 @@
-"""What crosses the wire between services. Import the module that you need; this one imports nothing."""
+"""What crosses the wire between services. Import what you need; this module imports nothing."""

@@ -1,9 +1,10 @@
 """The channels by which a person can be reached.
 
-To add one: register it in `BUILT_IN`, and give the dispatcher a provider for it. Every service learns
-of a channel here: the door's validation, the user-service's addresses, the queues' names.
+To add one: register it in `BUILT_IN`, and give the dispatcher a provider for it. Every service
+learns of a channel here: the door's validation, the user-service's addresses, the queues' names.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,7 +16,7 @@ class AddressKind(StrEnum):
 
     EMAIL = "email"
     PHONE = "phone"
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105 - what a push service calls a device, no password
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,9 @@ BUILT_IN = (
     Channel(name="push", address_kind=AddressKind.TOKEN, max_message_chars=4000),
 )
 
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_OTHER_FIELDS = frozenset({"user_id", "preferred_channel"})
+
 CHANNELS: dict[ChannelName, Channel] = {channel.name: channel for channel in BUILT_IN}
 
 
@@ -40,8 +44,12 @@ def register(channel: Channel) -> None:
     """Make one more channel known. Call it before a service is built.
 
     Raises:
-        ValueError: the name is taken by another channel.
+        ValueError: the name is taken by another channel, or can't be part of a queue's name and a
+            field of a user's contact.
     """
+    if not _NAME.fullmatch(channel.name) or channel.name in _OTHER_FIELDS:
+        message = f"a channel's name is lower-case letters, digits, '_', '-': not {channel.name!r}"
+        raise ValueError(message)
     if CHANNELS.get(channel.name, channel) != channel:
         message = f"channel {channel.name!r} is registered already, as something else"
         raise ValueError(message)

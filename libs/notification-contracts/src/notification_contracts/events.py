@@ -2,15 +2,18 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from notification_contracts.states import Priority
+from notification_contracts.timestamps import Timestamp
 
 USER_ID_MAX_CHARS = 128
 MESSAGE_MAX_CHARS = 10_000
 SUBJECT_MAX_CHARS = 255
+REQUEST_ID_MAX_CHARS = 128
 
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f]*$"
+NO_NUL = r"^[^\x00]*$"
 UserId = Annotated[
     str, Field(min_length=1, max_length=USER_ID_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS)
 ]
@@ -29,14 +32,18 @@ class NotificationRequested(BaseModel):
     version: int = Field(default=1, ge=1)
     trace_id: str | None = None
     user_id: UserId
-    message: str = Field(min_length=1, max_length=MESSAGE_MAX_CHARS)
+    message: str = Field(min_length=1, max_length=MESSAGE_MAX_CHARS, pattern=NO_NUL)
     channel: str | None = None
-    subject: str | None = Field(default=None, max_length=SUBJECT_MAX_CHARS)
+    subject: str | None = Field(
+        default=None, max_length=SUBJECT_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS
+    )
     priority: Priority = Priority.NORMAL
-    send_at: AwareDatetime | None = None
-    expires_at: AwareDatetime | None = None
-    requested_at: AwareDatetime | None = None
-    request_id: str | None = None
+    send_at: Timestamp | None = None
+    expires_at: Timestamp | None = None
+    requested_at: Timestamp | None = None
+    request_id: str | None = Field(
+        default=None, max_length=REQUEST_ID_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS
+    )
 
     @model_validator(mode="after")
     def _expires_after_it_is_sent(self) -> Self:

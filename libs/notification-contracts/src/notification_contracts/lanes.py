@@ -1,8 +1,8 @@
 """The names of the queues. A queue's name says what its messages wait for.
 
-`validation.<priority>` waits for the validation stage, `delivery.<channel>.<priority>` for the delivery
-stage of one channel. Priority is part of both, so that an urgent notification overtakes a backlog
-that waits for a slow provider, and not only one that waits for validation.
+`validation.<priority>` waits for the validation stage, `delivery.<channel>.<priority>` for the
+delivery stage of one channel. Priority is part of both, so that an urgent notification overtakes a
+backlog that waits for a slow provider, and not only one that waits for validation.
 """
 
 from notification_contracts.channels import ChannelName

@@ -1,26 +1,26 @@
 """Trace ids: UUIDv7, so that they sort by the time at which they were made."""
 
-import os
 import re
+import secrets
 import time
 from typing import NewType
 
 TraceId = NewType("TraceId", str)
 
 _PATTERN = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
 
 
 def new_trace_id(at_ms: int | None = None) -> TraceId:
     """Make a trace id for the time `at_ms`, milliseconds since 1970; now by default.
 
-    Source: RFC 9562, section 5.7. `uuid.uuid7` arrives with Python 3.14.
+    Those that one process makes now sort in the order in which they were made, to a quarter of a
+    microsecond. Source: RFC 9562, section 5.7, and 6.2, method 3. `uuid.uuid7` arrives with
+    Python 3.14.
     """
-    milliseconds = time.time_ns() // 1_000_000 if at_ms is None else at_ms
-    random = int.from_bytes(os.urandom(10), "big")
-    value = milliseconds << 80 | 0x7 << 76 | (random >> 62 & 0xFFF) << 64
-    value |= 0b10 << 62 | random & (1 << 62) - 1
+    milliseconds, fraction = _now() if at_ms is None else (at_ms, secrets.randbits(12))
+    value = milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | secrets.randbits(62)
     digits = f"{value:032x}"
     return TraceId(f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}")
 
@@ -28,3 +28,9 @@ def new_trace_id(at_ms: int | None = None) -> TraceId:
 def parse_trace_id(text: str) -> TraceId | None:
     """Return `text` as a trace id in lower case; None if it is none."""
     return TraceId(text.lower()) if _PATTERN.fullmatch(text) else None
+
+
+def _now() -> tuple[int, int]:
+    """Return the milliseconds since 1970, and the rest of the time in 4096ths of one."""
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    return milliseconds, nanoseconds * 4096 // 1_000_000

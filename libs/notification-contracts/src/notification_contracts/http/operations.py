@@ -1,0 +1,61 @@
+"""The operator's side: dead letters and health."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+
+from notification_contracts.events import NO_CONTROL_CHARACTERS
+from notification_contracts.http.notifications import NotificationPage
+from notification_contracts.timestamps import Timestamp
+
+_CODE_MAX_CHARS = 64
+
+
+class DeadLetterPage(NotificationPage):
+    """Notifications that were given up and neither replayed nor deleted, newest first."""
+
+
+class ReplayRequest(BaseModel):
+    """Which dead letters to queue again; all of them by default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: str | None = Field(
+        default=None,
+        max_length=_CODE_MAX_CHARS,
+        pattern=NO_CONTROL_CHARACTERS,
+        description="Only those that were given up for this reason.",
+        examples=["provider_unavailable"],
+    )
+    channel: str | None = Field(
+        default=None,
+        max_length=_CODE_MAX_CHARS,
+        pattern=NO_CONTROL_CHARACTERS,
+        description="Only those of this channel, be it still in use or not.",
+    )
+    since: Timestamp | None = Field(
+        default=None, description="Only those that were given up at this time or later."
+    )
+    until: Timestamp | None = Field(
+        default=None, description="Only those that were given up before this time."
+    )
+    limit: StrictInt | None = Field(
+        default=None, ge=1, le=1_000_000, description="No more than so many, the newest first."
+    )
+    dry_run: StrictBool = Field(default=False, description="Count them, and do nothing.")
+
+
+class ReplayAnswer(BaseModel):
+    """How many dead letters matched, how many were queued again, and which."""
+
+    matched: int
+    replayed: int
+    dry_run: bool
+    trace_ids: list[str]
+
+
+class HealthView(BaseModel):
+    """Whether a service can work, and what each thing that it needs says."""
+
+    status: str = Field(examples=["ready"])
+    checks: dict[str, dict[str, Any]] = {}
