@@ -253,6 +253,18 @@ class MessageQueue(Protocol):
         ...
 
 
+class Repetitions(Protocol):
+    """Answers a repeated send without sending."""
+
+    async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
+        """Return what `send` would say to a repetition under this key; None if it knows none.
+
+        For a caller that has reasons to refuse a new message, but not the repetition of one that
+        was taken. Raises `QueueUnavailable`.
+        """
+        ...
+
+
 class LeaseKeeper(Protocol):
     """Keeps claims alive while their workers are."""
 
@@ -349,5 +361,13 @@ class Durability:
     faults: Sequence[str] = field(default=())
 
 
-class Queue(MessageQueue, LeaseKeeper, QueueUpkeep, MessageControl, BrokerInspection, Protocol):
+class Queue(
+    MessageQueue,
+    Repetitions,
+    LeaseKeeper,
+    QueueUpkeep,
+    MessageControl,
+    BrokerInspection,
+    Protocol,
+):
     """What an adapter is. Ask for the narrowest part that does."""

@@ -11,6 +11,7 @@ from service_kit.queue.port import (
     Change,
     Conflict,
     ControlOutcome,
+    Dedupe,
     Delivery,
     Duplicate,
     Durability,
@@ -85,6 +86,11 @@ class InMemoryQueue:
             due = message.due_at is not None and message.due_at > self._store.now()
             await self._store.add(message, Change.SCHEDULED if due else Change.ENQUEUED)
             return Enqueued(message.id)
+
+    async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
+        """Return what `send` would say to a repetition under this key; None if it knows none."""
+        async with self._store.step():
+            return self._recall(dedupe)
 
     async def receive(
         self, lanes: Sequence[str], *, limit: int, wait: timedelta
@@ -185,12 +191,17 @@ class InMemoryQueue:
         """Do nothing: there is no connection. Messages stay for as long as the object does."""
 
     def _sent_before(self, message: Message) -> Duplicate | Conflict | None:
-        sent = self._sent.get(message.dedupe.key) if message.dedupe else None
-        if sent is not None and message.dedupe and sent.until > self._store.now():
-            if sent.fingerprint != message.dedupe.fingerprint:
-                return Conflict(sent.id)
-            return Duplicate(sent.id, sent.answer)
+        known = self._recall(message.dedupe) if message.dedupe else None
+        if known is not None:
+            return known
         return Duplicate(message.id, "") if message.id in self._store.entries else None
+
+    def _recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
+        sent = self._sent.get(dedupe.key)
+        if sent is None or sent.until <= self._store.now():
+            return None
+        is_same = sent.fingerprint == dedupe.fingerprint
+        return Duplicate(sent.id, sent.answer) if is_same else Conflict(sent.id)
 
     def _in_turn(self, lanes: Sequence[str]) -> Sequence[str]:
         self._receives += 1

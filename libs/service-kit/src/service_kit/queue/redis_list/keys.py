@@ -67,6 +67,10 @@ class Keys:
         """Return the id in the key of a message's hash."""
         return message_key[len(self.prefix) + len(":e:") :]
 
+    def dedupe(self, key: str) -> str:
+        """Name the hash of a dedupe key."""
+        return f"{self.prefix}:i:{key}"
+
     def ready(self, lane: str) -> str:
         """Name the list of a lane."""
         return f"{self.prefix}:{lane}:ready"

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, cast
 
-from redis.exceptions import RedisError
-
 from service_kit.queue.port import (
     Conflict,
     ControlOutcome,
+    Dedupe,
     Delivery,
     Duplicate,
     Durability,
@@ -28,7 +27,6 @@ from service_kit.queue.redis_list.batcher import Batcher
 from service_kit.queue.redis_list.blocking import BlockingPops
 from service_kit.queue.redis_list.connections import Argument, connector
 from service_kit.queue.redis_list.delivery import RedisDelivery
-from service_kit.queue.redis_list.errors import unavailable
 from service_kit.queue.redis_list.inspection import read_durability
 from service_kit.queue.redis_list.keys import Keys, checked_lane
 from service_kit.queue.redis_list.options import RedisListOptions
@@ -42,6 +40,8 @@ _RENEW_AT_ONCE: Final = 128
 _SCAN_COUNT: Final = 500
 _SCAN_PAUSE_S: Final = 0.01
 _MILLISECOND: Final = timedelta(milliseconds=1)
+
+_Row = list[bytes | None]
 
 
 class RedisListQueue:
@@ -81,6 +81,16 @@ class RedisListQueue:
             case b"CONFLICT":
                 return Conflict(details[0].decode())
         raise QueueFull(f"{message.lane} holds {self._options.max_waiting} waiting messages")
+
+    async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
+        """Return what `send` would say to a repetition under this key; None if it knows none."""
+        key = self._keys.dedupe(dedupe.key)
+        reply = await self._runner.command("HMGET", key, "id", "fp", "an")
+        first, fingerprint, answer = (value and value.decode() for value in cast(_Row, reply))
+        if not first:
+            return None
+        is_same = fingerprint == dedupe.fingerprint
+        return Duplicate(first, answer or "") if is_same else Conflict(first)
 
     async def receive(
         self, lanes: Sequence[str], *, limit: int, wait: timedelta
@@ -174,12 +184,9 @@ class RedisListQueue:
                 break
 
     async def _scan(self, cursor: bytes) -> tuple[bytes, list[bytes]]:
-        try:
-            reply = await self._batcher.call(
-                "SCAN", cursor, "MATCH", self._keys.messages, "COUNT", _SCAN_COUNT
-            )
-        except (RedisError, OSError) as error:
-            raise unavailable(error) from error
+        reply = await self._runner.command(
+            "SCAN", cursor, "MATCH", self._keys.messages, "COUNT", _SCAN_COUNT
+        )
         after, found = cast("tuple[bytes, list[bytes]]", reply)
         return after, found
 

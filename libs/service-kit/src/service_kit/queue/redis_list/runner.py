@@ -27,6 +27,17 @@ class ScriptRunner:
         call = await self.finished(name, *arguments, is_repeatable=is_repeatable)
         return call.result()
 
+    async def command(self, *command: Argument) -> Reply:
+        """Send a plain command, which may be repeated, and return its reply.
+
+        Raises:
+            QueueUnavailable: it may or may not have run.
+        """
+        try:
+            return await self._batcher.call(*command)
+        except (RedisError, OSError) as error:
+            raise unavailable(error) from error
+
     async def finished(self, name: str, *arguments: Argument, is_repeatable: bool = True) -> Call:
         """Run a script; as `run`, for whoever needs to know whether it was repeated."""
         script = self._scripts[name]
