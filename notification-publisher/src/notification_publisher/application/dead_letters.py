@@ -1,0 +1,134 @@
+"""The operator's side: what was given up, and what becomes of it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from notification_contracts.trace_ids import TraceId, parse_trace_id
+from notification_ledger.record import MAX_PAGE, NotificationRecord, RecordPage, RecordQuery
+
+from notification_publisher.application.ports import (
+    Interventions,
+    NotADeadLetter,
+    NotificationRecords,
+    UnknownDeadLetter,
+)
+
+IN_FLIGHT = 100
+"""How many replays are under way at once: enough to share round trips, not to crowd out sends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDeadLetters:
+    """List what was given up and neither replayed nor deleted since, newest first."""
+
+    records: NotificationRecords
+
+    async def __call__(self, query: RecordQuery) -> RecordPage:
+        return await self.records.find(replace(query, dead_letters=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowDeadLetter:
+    """Show one dead letter; one that was replayed or deleted since is none."""
+
+    records: NotificationRecords
+
+    async def __call__(self, trace_id: str) -> NotificationRecord:
+        known = parse_trace_id(trace_id)
+        record = await self.records.get(known) if known else None
+        if record is None or not record.is_dead_letter:
+            raise UnknownDeadLetter(trace_id)
+        return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayDeadLetter:
+    """Queue one dead letter again, its attempts counted anew. Replaying twice is replaying once."""
+
+    records: NotificationRecords
+    interventions: Interventions
+
+    async def __call__(self, trace_id: str) -> NotificationRecord:
+        known = parse_trace_id(trace_id)
+        if known is None:
+            raise UnknownDeadLetter(trace_id)
+        is_done = await self.interventions.replay(known, timedelta(0))
+        record = await self.records.get(known)
+        if record is None:
+            raise UnknownDeadLetter(trace_id)
+        if not is_done:
+            raise NotADeadLetter(known, f"it is {record.status}")
+        return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteDeadLetter:
+    """Forget a dead letter's message for good. What happened to it stays on record."""
+
+    records: NotificationRecords
+    interventions: Interventions
+
+    async def __call__(self, trace_id: str) -> None:
+        known = parse_trace_id(trace_id)
+        if known is None:
+            raise UnknownDeadLetter(trace_id)
+        if await self.interventions.delete(known):
+            return
+        record = await self.records.get(known)
+        if record is None:
+            raise UnknownDeadLetter(trace_id)
+        raise NotADeadLetter(known, f"it is {record.status}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayReport:
+    """Which dead letters matched, oldest first, and how many of them are queued again."""
+
+    matched: Sequence[TraceId]
+    replayed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayDeadLetters:
+    """Queue the dead letters again that match, spaced so that they don't flood the providers.
+
+    With a `limit` it is the newest ones; the oldest of them goes first. Interrupted half-way it may
+    simply be called again: what is queued is no dead letter any more.
+    """
+
+    records: NotificationRecords
+    interventions: Interventions
+    per_second: float
+
+    async def __call__(
+        self, query: RecordQuery, *, limit: int | None, dry_run: bool
+    ) -> ReplayReport:
+        matched = await self._match(query, limit)
+        replayed = 0 if dry_run else await self._replay(matched)
+        return ReplayReport(matched=matched, replayed=replayed)
+
+    async def _match(self, query: RecordQuery, limit: int | None) -> list[TraceId]:
+        found: list[TraceId] = []
+        page_query = replace(query, dead_letters=True, limit=MAX_PAGE)
+        while limit is None or len(found) < limit:
+            page = await self.records.find(page_query)
+            found += [TraceId(record.trace_id) for record in page.items]
+            if page.next_cursor is None:
+                break
+            page_query = replace(page_query, cursor=page.next_cursor)
+        return found[:limit][::-1]
+
+    async def _replay(self, matched: Sequence[TraceId]) -> int:
+        replayed = 0
+        for start in range(0, len(matched), IN_FLIGHT):
+            chunk = enumerate(matched[start : start + IN_FLIGHT], start)
+            outcomes = await asyncio.gather(
+                *(
+                    self.interventions.replay(trace_id, timedelta(seconds=at / self.per_second))
+                    for at, trace_id in chunk
+                )
+            )
+            replayed += sum(outcomes)
+        return replayed
