@@ -4,6 +4,7 @@ from typing import TypeVar, overload
 
 from fastapi import Request
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
 
 from service_kit.http.fields import field_errors
 from service_kit.http.problems import INVALID_JSON, INVALID_REQUEST, ProblemError
@@ -13,8 +14,19 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 async def read_body(request: Request) -> bytes:
-    """Read the whole body. Its size is bounded by the app's `max_body_bytes`."""
-    return await request.body()
+    """Read the whole body, once per request. Its size is bounded by the app's `max_body_bytes`.
+
+    Raises:
+        ClientDisconnect: the client hung up; there is nobody left to answer.
+    """
+    parts: list[bytes] = []
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 @overload

@@ -5,11 +5,13 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from os import strerror
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from service_kit.http.protocol import ProblemProtocol
 from service_kit.lifecycle import Stopping
 from service_kit.logs import get_logger
 
@@ -35,6 +37,7 @@ def serve(build: Callable[[], FastAPI], *, host: str, port: int, service: str) -
     app = build()
     config = uvicorn.Config(
         app,
+        http=ProblemProtocol,
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -45,7 +48,7 @@ def serve(build: Callable[[], FastAPI], *, host: str, port: int, service: str) -
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = _Server(config, service, app.state.stopping)
+    server = _Server(config, app.state.stopping)
     try:
         server.run(sockets=[listener])
     except SystemExit:  # uvicorn's way to say that a resource didn't start; it has logged why
@@ -55,9 +58,8 @@ def serve(build: Callable[[], FastAPI], *, host: str, port: int, service: str) -
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, service: str, stopping: Stopping) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
         super().__init__(config)
-        self._service = service
         self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -87,7 +89,9 @@ def _listen(host: str, port: int, service: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        sys.stderr.write(f"{service}: can't listen on {host}:{port}: {error.strerror}\n")
+        sys.stderr.write(
+            f"{service}: can't listen on {host}:{port}: {strerror(error.errno or 0)}\n"
+        )
         raise SystemExit(1) from None
 
 

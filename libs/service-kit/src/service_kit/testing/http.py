@@ -1,6 +1,7 @@
 """Talk to an application: in this process, or through a real server on a real socket."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,6 +10,8 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
+
+from service_kit.http.protocol import ProblemProtocol
 
 
 @asynccontextmanager
@@ -27,10 +30,10 @@ async def asgi_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 async def live_server(
     app: ASGIApp, *, keep_alive: timedelta = timedelta(seconds=75)
 ) -> AsyncIterator[str]:
-    """Serve `app` in this event loop on a free port of 127.0.0.1; give its base url."""
+    """Serve `app` in this event loop, on a free port of 127.0.0.1; give its base url."""
     config = uvicorn.Config(
         app,
-        port=0,
+        http=ProblemProtocol,
         log_config=None,
         access_log=False,
         ws="none",
@@ -39,38 +42,24 @@ async def live_server(
         timeout_graceful_shutdown=1,
     )
     server = _LoopServer(config)
-    serving = asyncio.create_task(server.serve())
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve([listener]))
     try:
-        await asyncio.wait(
-            {serving, asyncio.create_task(server.listening.wait())},
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        yield server.url
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.005)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await serving
 
 
 class _LoopServer(uvicorn.Server):
-    """Leaves the signals to pytest, and says when it listens."""
+    """Leaves the signals to pytest, and tells the application when it stops."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._serve(sockets)
 
-    async def serve(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await self._serve(None)
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(None)
-        self.listening.set()
-
-    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if isinstance(self.config.app, FastAPI) and hasattr(self.config.app.state, "stopping"):
             self.config.app.state.stopping.set()
-        await super().shutdown(None)
-
-    @property
-    def url(self) -> str:
-        port = self.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}"
+        await super().shutdown(sockets)

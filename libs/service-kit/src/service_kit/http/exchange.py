@@ -1,0 +1,163 @@
+"""One request and its answer, on their way through the outermost middleware."""
+
+import asyncio
+import re
+from secrets import token_hex
+from sys import maxsize
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
+
+from service_kit.http.problems import BODY_TOO_LARGE, Problem, problem_response
+from service_kit.lifecycle import Stopping
+
+INVALID_LENGTH = Problem(400, "invalid_content_length", "Content-Length is not a number")
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_DISCONNECT: Message = {"type": "http.disconnect"}
+_NOTHING_MORE: Message = {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+class BodyTooLarge(HTTPException):
+    """Raised out of `receive` when more bytes arrive than the app takes.
+
+    It is an `HTTPException` because the framework's own body parsing lets only those through.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(BODY_TOO_LARGE.status, f"At most {limit} bytes are accepted.")
+
+
+class Exchange:
+    """Wraps `receive` and `send` of one request; `status` is 0 until an answer begins.
+
+    A HEAD request is handed to the app as a GET, and its answer loses its body here. An event
+    stream ends, tidily, when the process stops; it would hold up the stop for ever otherwise.
+    """
+
+    __slots__ = (
+        "_body_read",
+        "_declared",
+        "_endless",
+        "_expects_continue",
+        "_finished",
+        "_limit",
+        "_receive",
+        "_received",
+        "_send",
+        "_stopping",
+        "is_head",
+        "request_id",
+        "scope",
+        "status",
+    )
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, limit: int | None, stopping: Stopping
+    ) -> None:
+        self.status = 0
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+        self._stopping = stopping
+        self._received = 0
+        self._body_read = self._finished = self._endless = False
+        self._declared: bytes | None = None
+        self._expects_continue = False
+        given = b""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                given = value
+            elif name == b"content-length":
+                self._declared = value
+            elif name == b"expect":
+                self._expects_continue = True
+        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else token_hex(16)
+        scope.setdefault("state", {})["request_id"] = self.request_id
+        self.is_head = scope["method"] == "HEAD"
+        # A copy, because the server looks at its own for whether to send a body.
+        self.scope = {**scope, "method": "GET"} if self.is_head else scope
+
+    def refusal(self) -> tuple[Problem, str | None] | None:
+        """Say why this request can be refused by its headers alone."""
+        if self._declared is None:
+            return None
+        if not self._declared.isdigit():
+            return INVALID_LENGTH, None
+        # Python refuses to parse numbers of thousands of digits.
+        declared = int(self._declared) if len(self._declared) < 20 else maxsize
+        if self._limit is not None and declared > self._limit:
+            return BODY_TOO_LARGE, BodyTooLarge(self._limit).detail
+        return None
+
+    async def receive(self) -> Message:
+        """Pass on what the client sends, up to the limit, or that the stream is to end."""
+        if self._body_read:
+            return await self._hang_up_or_stop()
+        message = await self._receive()
+        self._body_read = not message.get("more_body", False)
+        if self._limit is not None:
+            self._received += len(message.get("body", b""))
+            if self._received > self._limit:
+                raise BodyTooLarge(self._limit)
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass on what the app answers, with the request's id."""
+        if message["type"] == "http.response.start":
+            self._begin(message)
+        elif self.is_head:
+            await self._drop_body(message)
+            return
+        else:
+            self._finished = not message.get("more_body", False)
+        await self._send(message)
+
+    async def refuse(self, problem: Problem, detail: str | None = None) -> None:
+        """Answer with a problem, unless an answer has begun; then the server cuts it off."""
+        if self.status:
+            return
+        # A client that waits for "100 Continue" may or may not send its body after a refusal; only
+        # a closed connection is clear. Any other body is read to its end and dropped by the server.
+        headers = [("Connection", "close")] if self._expects_continue else []
+        response = problem_response(
+            problem, detail=detail, request_id=self.request_id, headers=headers
+        )
+        await response(self.scope, self.receive, self.send)
+
+    async def end_stream(self) -> None:
+        """Finish an event stream that was cut because the process stops."""
+        if self._endless and not self._finished and self._stopping.is_set():
+            await self._send(_NOTHING_MORE)
+
+    def _begin(self, message: Message) -> None:
+        self.status = message["status"]
+        headers = []
+        for pair in message.get("headers", ()):
+            # A relayed answer brings the same id from the service behind us.
+            if pair[0] != b"x-request-id":
+                headers.append(pair)
+            if pair[0] == b"content-type" and pair[1].startswith(b"text/event-stream"):
+                self._endless = True
+        headers.append((b"x-request-id", self.request_id.encode()))
+        message["headers"] = headers
+
+    async def _drop_body(self, message: Message) -> None:
+        if not self._finished:
+            self._finished = True
+            await self._send(_NOTHING_MORE)
+        if message.get("more_body", False):
+            raise ClientDisconnect  # ends the app's stream; nobody reads it
+
+    async def _hang_up_or_stop(self) -> Message:
+        hang_up = asyncio.ensure_future(self._receive())
+        stop = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({hang_up, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not hang_up.done() and self._endless:
+                return _DISCONNECT
+            return await hang_up
+        finally:
+            hang_up.cancel()
+            stop.cancel()
