@@ -1,0 +1,115 @@
+"""What must go on all the time beside the workers: the tick and the audit.
+
+Any number of processes may do both at once; each round is atomic at the broker.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from service_kit.logs import get_logger
+from service_kit.queue.metrics import QueueMetrics
+from service_kit.queue.patience import Outage, jittered, pause
+from service_kit.queue.port import QueueUnavailable, QueueUpkeep, TickReport
+
+log = get_logger(__name__)
+
+_DEPTHS_EVERY: Final = 5
+_FIRST_AUDIT: Final = timedelta(seconds=30)
+
+
+class Ticker:
+    """Promotes what is due, takes back expired leases and re-issues what was lost, every second.
+
+    Also shows the depth of each lane in the metrics, every fifth time.
+    """
+
+    def __init__(
+        self,
+        queue: QueueUpkeep,
+        lanes: Sequence[str],
+        *,
+        every: timedelta = timedelta(seconds=1),
+        metrics: QueueMetrics | None = None,
+    ) -> None:
+        self._queue = queue
+        self._lanes = lanes
+        self._every_s = every.total_seconds()
+        self._metrics = metrics or QueueMetrics(CollectorRegistry())
+        self._outage = Outage("tick")
+        self._rounds = 0
+        self._ticked_at = time.monotonic()
+
+    @property
+    def last_tick_age(self) -> timedelta:
+        """How long ago the last round ended well, for health checks."""
+        return timedelta(seconds=time.monotonic() - self._ticked_at)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Tick until `stopping` is set, at times that differ by ±20 % from those of others."""
+        self._ticked_at = time.monotonic()
+        while not await pause(stopping, jittered(self._every_s)):
+            try:
+                await self._round()
+            except QueueUnavailable as error:
+                self._outage.failed(error)
+            else:
+                self._outage.over()
+                self._ticked_at = time.monotonic()
+
+    async def _round(self) -> None:
+        report = await self._queue.tick(self._lanes)
+        self._metrics.count_tick(report)
+        _log_losses(report)
+        if self._rounds % _DEPTHS_EVERY == 0:
+            self._metrics.show_depths(await self._queue.depths(self._lanes))
+        self._rounds += 1
+
+
+class Auditor:
+    """Makes the queue's indexes agree with its messages, soon after the start and then regularly.
+
+    It finds nothing unless a backup was restored, somebody edited by hand, or there is a bug.
+    """
+
+    def __init__(
+        self,
+        queue: QueueUpkeep,
+        *,
+        every: timedelta = timedelta(minutes=10),
+        metrics: QueueMetrics | None = None,
+    ) -> None:
+        self._queue = queue
+        self._every_s = every.total_seconds()
+        self._metrics = metrics or QueueMetrics(CollectorRegistry())
+        self._outage = Outage("audit")
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Audit until `stopping` is set."""
+        pause_s = min(self._every_s, _FIRST_AUDIT.total_seconds())
+        while not await pause(stopping, jittered(pause_s)):
+            pause_s = self._every_s
+            try:
+                mended = await self._queue.heal()
+            except QueueUnavailable as error:
+                pause_s = min(self._every_s, _FIRST_AUDIT.total_seconds())
+                self._outage.failed(error)
+                continue
+            self._outage.over()
+            self._metrics.count_mended(mended)
+            if mended:
+                log.error("queue.mended", entries=mended)
+
+
+def _log_losses(report: TickReport) -> None:
+    if report.leases_expired or report.died or report.reissued:
+        log.warning(
+            "queue.taken_back",
+            leases_expired=report.leases_expired,
+            died=report.died,
+            reissued=report.reissued,
+        )
