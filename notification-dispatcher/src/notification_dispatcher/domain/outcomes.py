@@ -1,0 +1,98 @@
+"""What is handed to a provider, and what comes of it.
+
+SendOutcome
+├── Accepted           the provider has taken the message over
+├── TransientFailure   not now; the same send may succeed later
+├── PermanentFailure   the same send will never succeed at this provider
+├── UncertainFailure   the provider may or may not have taken it over
+└── NotTried           no provider had room; nothing left this process
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from notification_contracts.channels import ChannelName
+from notification_contracts.states import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingMessage:
+    """One message on its way to a provider. `trace_id` is its idempotency key.
+
+    Address and text are personal and stay out of `repr`, so out of logs and tracebacks.
+    """
+
+    trace_id: str
+    channel: ChannelName
+    attempt: int
+    address: str = field(repr=False)
+    message: str = field(repr=False)
+    subject: str | None = field(default=None, repr=False)
+
+
+class Fault(StrEnum):
+    """On whose side a failure lies: it decides whether another provider could do better."""
+
+    PROVIDER = "provider"
+    RECIPIENT = "recipient"  # or the message itself: every provider would say the same
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has taken the message over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransientFailure:
+    """Not now: busy, down, throttled. `detail` holds no address and no text."""
+
+    reason: Reason
+    detail: str
+    retry_after: timedelta | None = None
+    fault: Fault = Fault.PROVIDER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermanentFailure:
+    """Never: refused for good."""
+
+    reason: Reason
+    detail: str
+    fault: Fault = Fault.PROVIDER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncertainFailure:
+    """The connection broke, or time ran out, after bytes were sent."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTried:
+    """No provider had room. Try again in `retry_in`, and count no attempt."""
+
+    reason: Reason
+    detail: str
+    retry_in: timedelta
+
+
+ProviderOutcome = Accepted | TransientFailure | PermanentFailure | UncertainFailure
+SendOutcome = ProviderOutcome | NotTried
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One call of a provider: which, and how long it took."""
+
+    provider: str
+    duration: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendReport:
+    """What came of one attempt, and the trial that had the last word; None if there was none."""
+
+    outcome: SendOutcome
+    trial: Trial | None = None

@@ -1,0 +1,96 @@
+"""A circuit breaker: stops asking a provider that keeps failing, and finds out when it is back.
+
+closed ──(failures in a row)──► open ──(pause over)──► half-open ──(probe succeeds)──► closed
+                                 ▲                         │
+                                 └─────(probe fails)───────┘
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+
+class BreakerState(StrEnum):
+    """What the breaker lets through: all, nothing, or one probe at a time."""
+
+    CLOSED = "closed"
+    HALF_OPEN = "half_open"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Leave to make one call; to be settled with what came of it."""
+
+    era: int
+
+
+@dataclass(slots=True, kw_only=True)
+class CircuitBreaker:
+    """Opens after `failures` in a row, for `pause`; then lets one probe through at a time.
+
+    A call is settled with `is_healthy` True, False, or None where it told nothing. Calls that were
+    admitted before the last change of state no longer count: only the probe closes the breaker.
+    """
+
+    failures: int = 10
+    pause: timedelta = timedelta(seconds=30)
+    on_change: Callable[[BreakerState], None] = lambda _state: None
+    monotonic: Callable[[], float] = time.monotonic
+    _state: BreakerState = field(default=BreakerState.CLOSED, init=False)
+    _in_a_row: int = field(default=0, init=False)
+    _opens_at: float = field(default=0.0, init=False)
+    _is_probing: bool = field(default=False, init=False)
+    _era: int = field(default=0, init=False)
+
+    @property
+    def state(self) -> BreakerState:
+        """Tell the state as of now."""
+        if self._state is BreakerState.OPEN and self.monotonic() >= self._opens_at:
+            self._become(BreakerState.HALF_OPEN)
+        return self._state
+
+    @property
+    def reopens_in(self) -> timedelta:
+        """Tell how long nothing will be let through; zero unless it is open."""
+        if self.state is not BreakerState.OPEN:
+            return timedelta(0)
+        return timedelta(seconds=max(self._opens_at - self.monotonic(), 0))
+
+    @property
+    def is_admitting(self) -> bool:
+        """True when `admit` would give leave."""
+        return self.state is not BreakerState.OPEN and not self._is_probing
+
+    def admit(self) -> Admission | None:
+        """Give leave for one call, or None."""
+        if not self.is_admitting:
+            return None
+        self._is_probing = self.state is BreakerState.HALF_OPEN
+        return Admission(self._era)
+
+    def settle(self, admission: Admission, *, is_healthy: bool | None) -> None:
+        """Tell what came of an admitted call. Must follow every `admit`, or no probe ever would."""
+        if admission.era != self._era:
+            return
+        self._is_probing = False
+        if is_healthy is None:
+            return
+        if is_healthy:
+            self._in_a_row = 0
+            if self._state is BreakerState.HALF_OPEN:
+                self._become(BreakerState.CLOSED)
+            return
+        self._in_a_row += 1
+        if self._state is BreakerState.HALF_OPEN or self._in_a_row >= self.failures:
+            self._opens_at = self.monotonic() + self.pause.total_seconds()
+            self._become(BreakerState.OPEN)
+
+    def _become(self, state: BreakerState) -> None:
+        self._state = state
+        self._era += 1
+        self._in_a_row = 0
+        self._is_probing = False
+        self.on_change(state)

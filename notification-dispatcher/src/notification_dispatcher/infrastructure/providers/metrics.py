@@ -1,0 +1,72 @@
+"""What is counted about providers."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from notification_dispatcher.domain.outcomes import (
+    Accepted,
+    PermanentFailure,
+    ProviderOutcome,
+    TransientFailure,
+    UncertainFailure,
+)
+from notification_dispatcher.infrastructure.breaker import BreakerState
+
+_NAMES: dict[type[ProviderOutcome], str] = {
+    Accepted: "accepted",
+    TransientFailure: "transient",
+    PermanentFailure: "permanent",
+    UncertainFailure: "uncertain",
+}
+_LEVELS = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class ProviderMetrics:
+    """Answers by kind, their durations, and the breaker's state, for each channel's providers."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("channel", "provider")
+        self._sends = Counter(
+            "dispatcher_provider_sends_total",
+            "Messages handed to a provider, by outcome.",
+            (*labels, "outcome"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "dispatcher_provider_send_seconds",
+            "Time until the provider answered, or was no longer waited for.",
+            labels,
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._breaker = Gauge(
+            "dispatcher_provider_breaker_state",
+            "The circuit breaker: 0 closed, 1 half-open, 2 open.",
+            labels,
+            registry=registry,
+        )
+
+    def observer(self, channel: str, provider: str) -> Callable[[ProviderOutcome, float], None]:
+        """Give what is to be told of each answer of this provider, and of its seconds."""
+        seconds = self._seconds.labels(channel, provider)
+        counts = {
+            kind: self._sends.labels(channel, provider, name) for kind, name in _NAMES.items()
+        }
+
+        def observe(outcome: ProviderOutcome, took: float) -> None:
+            counts[type(outcome)].inc()
+            seconds.observe(took)
+
+        return observe
+
+    def breaker_gauge(self, channel: str, provider: str) -> Callable[[BreakerState], None]:
+        """Give what is to be told of each new state of this provider's breaker."""
+        gauge = self._breaker.labels(channel, provider)
+        gauge.set(_LEVELS[BreakerState.CLOSED])
+
+        def show(state: BreakerState) -> None:
+            gauge.set(_LEVELS[state])
+
+        return show

@@ -1,0 +1,138 @@
+"""From a provider's URL to the provider: `scheme://[user:password@]host[:port][?option=value&…]`.
+
+Every provider's URL may carry limits: `timeout_seconds`, `concurrency`, `per_second`. What else it
+understands is its own affair. To add a provider: write its factory, and register its scheme.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from notification_dispatcher.application.ports import Provider
+
+
+class InvalidProviderUrl(ValueError):
+    """Raised when a URL describes no provider. It never quotes the URL, which may hold keys."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a provider may be asked to do. `per_second` None means: as fast as it goes."""
+
+    timeout: timedelta = timedelta(seconds=10)
+    concurrency: int = 64
+    per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderUrl:
+    """A provider's URL, taken apart. `options` is its query, without the limits."""
+
+    scheme: str
+    host: str
+    port: int | None = None
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    path: str = ""
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderContext:
+    """What the environment gives to every factory."""
+
+    now: Callable[[], datetime]
+    fake_outbox: Path | None = None
+
+
+ProviderFactory = Callable[[ProviderUrl, ProviderContext], Provider]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRegistry:
+    """Knows a factory for each scheme."""
+
+    factories: dict[str, ProviderFactory]
+
+    def register(self, scheme: str, factory: ProviderFactory) -> None:
+        """Make one more scheme known.
+
+        Raises:
+            ValueError: the scheme is taken by another factory.
+        """
+        if self.factories.get(scheme, factory) is not factory:
+            raise ValueError(f"scheme {scheme!r} is registered already, for something else")
+        self.factories[scheme] = factory
+
+    def open(
+        self, text: str, context: ProviderContext, defaults: Limits
+    ) -> tuple[Provider, Limits]:
+        """Make the provider that this URL describes, and read its limits.
+
+        Raises:
+            InvalidProviderUrl: no such scheme, or an option that makes no sense.
+        """
+        url, limits = parse(text, defaults)
+        factory = self.factories.get(url.scheme)
+        if factory is None:
+            known = ", ".join(f"{scheme}://" for scheme in sorted(self.factories))
+            raise InvalidProviderUrl(f"{url.scheme}:// is unknown; there is {known}")
+        return factory(url, context), limits
+
+
+def parse(text: str, defaults: Limits) -> tuple[ProviderUrl, Limits]:
+    """Take a URL apart.
+
+    Raises:
+        InvalidProviderUrl: it has no scheme, a port that is none, or a limit that makes no sense.
+    """
+    parts = urlsplit(text.strip())
+    if "://" not in text or not parts.scheme:
+        raise InvalidProviderUrl("a provider is a URL, such as fake://")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    limits = Limits(
+        timeout=_seconds(options.pop("timeout_seconds", None), defaults.timeout),
+        concurrency=_count(options.pop("concurrency", None), defaults.concurrency),
+        per_second=_rate(options.pop("per_second", None), defaults.per_second),
+    )
+    url = ProviderUrl(
+        scheme=parts.scheme,
+        host=parts.hostname or "",
+        port=_port(parts),
+        user=parts.username,
+        password=parts.password,
+        path=parts.path,
+        options=options,
+    )
+    return url, limits
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError as error:
+        raise InvalidProviderUrl("its port is no number from 0 to 65535") from error
+
+
+def _positive(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < float("inf"):
+        raise InvalidProviderUrl(f"{name} must be a number above 0")
+    return number
+
+
+def _seconds(text: str | None, default: timedelta) -> timedelta:
+    return default if text is None else timedelta(seconds=_positive("timeout_seconds", text))
+
+
+def _count(text: str | None, default: int) -> int:
+    return default if text is None else max(1, int(_positive("concurrency", text)))
+
+
+def _rate(text: str | None, default: float | None) -> float | None:
+    return default if text is None else _positive("per_second", text)

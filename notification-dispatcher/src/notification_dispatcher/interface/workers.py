@@ -1,0 +1,87 @@
+"""What this process works on: a worker for validation, one for each channel, and the upkeep."""
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+
+from notification_contracts.channels import CHANNELS, ChannelName
+from notification_contracts.lanes import DELIVERY, VALIDATION, delivery_lanes, validation_lanes
+from prometheus_client import CollectorRegistry
+from service_kit.lifecycle import NamedLoop
+from service_kit.queue.metrics import QueueMetrics
+from service_kit.queue.port import Queue
+from service_kit.queue.upkeep import Auditor, Ticker
+from service_kit.queue.worker import Worker
+
+from notification_dispatcher.application.deliver_notification import DeliverNotification
+from notification_dispatcher.application.validate_notification import ValidateNotification
+from notification_dispatcher.interface.reports import StageMetrics
+from notification_dispatcher.interface.stages import Decide, Stage, delivery_on, validation
+
+# Shorter than what a process gives its loops to stop, so that none is cut off.
+GRACE = timedelta(seconds=18)
+
+
+class Workers:
+    """The workers of this process. Each has its own lanes and hands: no channel delays another.
+
+    `concurrency` is how many notifications each has in hand at once.
+    """
+
+    def __init__(self, queue: Queue, registry: CollectorRegistry, *, concurrency: int) -> None:
+        self.by_stage: dict[str, Worker] = {}
+        self._queue = queue
+        self._concurrency = concurrency
+        self._stage_metrics = StageMetrics(registry)
+        self._queue_metrics = QueueMetrics(registry)
+
+    def validate(self, validate: ValidateNotification, attempts: int) -> None:
+        """Work on validation; each notification then gets so many attempts on its channel."""
+        self._add(VALIDATION, validation(validate), validation_lanes(), attempts=attempts)
+
+    def deliver(self, channel: ChannelName, deliver: DeliverNotification) -> None:
+        """Work on the delivery of one channel."""
+        self._add(
+            f"{DELIVERY}.{channel}",
+            delivery_on(channel, deliver),
+            delivery_lanes(channel),
+            channel=channel,
+        )
+
+    def loops(self) -> list[NamedLoop]:
+        """List what runs as long as the process: the workers, and the upkeep of all lanes.
+
+        The upkeep is for the lanes of other processes, too: it must go on while they are down.
+        """
+        lanes = [*validation_lanes(), *(lane for name in CHANNELS for lane in delivery_lanes(name))]
+        ticker = Ticker(self._queue, lanes, metrics=self._queue_metrics)
+        auditor = Auditor(self._queue, metrics=self._queue_metrics)
+        workers = [(name, worker.run) for name, worker in self.by_stage.items()]
+        return [*workers, ("ticker", ticker.run), ("auditor", auditor.run)]
+
+    def _add(
+        self,
+        name: str,
+        decide: Decide,
+        lanes: Sequence[str],
+        *,
+        attempts: int | None = None,
+        channel: ChannelName | None = None,
+    ) -> None:
+        stage = Stage(
+            name=name,
+            decide=decide,
+            metrics=self._stage_metrics,
+            random=random.random,
+            attempts=attempts,
+            channel=channel,
+        )
+        self.by_stage[name] = Worker(
+            self._queue,
+            lanes,
+            stage.handle,
+            name=name,
+            concurrency=self._concurrency,
+            grace=GRACE,
+            metrics=self._queue_metrics,
+        )

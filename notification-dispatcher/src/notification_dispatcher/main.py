@@ -1,0 +1,80 @@
+"""Puts the dispatcher together, and runs it."""
+
+import random
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from fastapi import FastAPI
+from notification_ledger.redis import lua_recorder
+from service_kit.http.app import build_app
+from service_kit.http.client import UpstreamClient
+from service_kit.http.server import serve
+from service_kit.lifecycle import BackgroundTasks
+from service_kit.logs import configure_logging
+from service_kit.metrics import new_registry
+from service_kit.queue.factory import open_queue
+from service_kit.queue.port import Queue
+from service_kit.settings import load_settings
+
+from notification_dispatcher.application.deliver_notification import DeliverNotification
+from notification_dispatcher.application.find_contact import FindContact
+from notification_dispatcher.application.ports import ContactDirectory
+from notification_dispatcher.application.validate_notification import ValidateNotification
+from notification_dispatcher.infrastructure.contacts import CachedContacts, HttpContactDirectory
+from notification_dispatcher.infrastructure.providers import Providers, Senders
+from notification_dispatcher.interface.health import Broker, checks
+from notification_dispatcher.interface.workers import Workers
+from notification_dispatcher.settings import Settings, settings_class
+
+SERVICE: Final = "notification-dispatcher"
+
+
+def build(
+    settings: Settings,
+    *,
+    queue: Queue | None = None,
+    contacts: ContactDirectory | None = None,
+    providers: Providers | None = None,
+) -> FastAPI:
+    """Put the service together, on what the settings say or on what is given."""
+    now, registry = partial(datetime.now, UTC), new_registry()
+    broker = Broker(
+        queue=queue or open_queue(settings.broker_url, recorder=lua_recorder()),
+        allow_volatile=settings.allow_volatile,
+    )
+    http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
+    directory = CachedContacts(directory=HttpContactDirectory(http=http), limits=settings.contacts)
+    find_contact = FindContact(contacts=contacts or directory, random=random.random)
+    opened = {**settings.open_providers(now), **(providers or {})}
+    senders = Senders(registry, settings.breaker).build(opened)
+    deliver = DeliverNotification(
+        find_contact=find_contact,
+        senders=senders.by_channel,
+        retries=settings.retries,
+        holds=settings.holding_channels,
+        now=now,
+        random=random.random,
+    )
+    workers = Workers(broker.queue, registry, concurrency=settings.dispatcher_concurrency)
+    if settings.validates:
+        workers.validate(ValidateNotification(find_contact=find_contact), deliver.retries.attempts)
+    for channel in settings.channels:
+        workers.deliver(channel, deliver)
+    return build_app(
+        service=SERVICE,
+        title="AsyncNotify notification-dispatcher",
+        routers=[],
+        problems={},
+        checks=checks(broker, workers, senders.breaker_states, http),
+        resources=[broker, http, BackgroundTasks(*workers.loops())],
+        registry=registry,
+    )
+
+
+def run() -> None:
+    """Run the service until it is told to stop."""
+    settings = load_settings(settings_class())
+    configure_logging(SERVICE, format=settings.log_format, level=settings.log_level)
+    host, port = settings.dispatcher_host, settings.dispatcher_port
+    serve(partial(build, settings), host=host, port=port, service=SERVICE)

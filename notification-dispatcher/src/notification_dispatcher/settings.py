@@ -1,0 +1,223 @@
+"""What the dispatcher can be told, by environment variables."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from notification_contracts.channels import CHANNELS, ChannelName
+from notification_contracts.lanes import DELIVERY, VALIDATION
+from pydantic import AfterValidator, AliasChoices, Field, create_model
+from service_kit.settings import ServiceSettings
+
+from notification_dispatcher.domain.retries import RetryPolicy
+from notification_dispatcher.infrastructure.contacts import CacheLimits
+from notification_dispatcher.infrastructure.providers import (
+    PROVIDERS,
+    BreakerSettings,
+    Limits,
+    ProviderContext,
+    Providers,
+)
+
+ALL: Final = "all"
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_schedule(text: str) -> tuple[timedelta, ...]:
+    """Read durations such as `5s,30s,2m,6h`; a bare number is seconds.
+
+    Raises:
+        ValueError: it is no such list, or names a delay of zero.
+    """
+    delays = tuple(_duration(item.strip()) for item in text.split(","))
+    if any(delay <= timedelta(0) for delay in delays):
+        raise ValueError("each delay must be above zero")
+    return delays
+
+
+def _duration(text: str) -> timedelta:
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("must be durations such as 5s,30s,2m,6h")
+    return timedelta(**{_UNITS[match.group(2)]: float(match.group(1))})
+
+
+def _schedule(text: str) -> str:
+    parse_schedule(text)
+    return text
+
+
+def _stages(text: str) -> str:
+    known = {ALL, VALIDATION, DELIVERY, *(f"{DELIVERY}.{channel}" for channel in CHANNELS)}
+    for name in _items(text):
+        if name not in known:
+            raise ValueError(f"{name!r} is no stage; there is {', '.join(sorted(known))}")
+    if not _items(text):
+        raise ValueError("must name a stage")
+    return text
+
+
+def _provider_urls(text: str) -> str:
+    urls = _items(text)
+    if not urls:
+        raise ValueError("must name a provider, such as fake://")
+    for url in urls:
+        PROVIDERS.open(url, ProviderContext(now=lambda: datetime.now(UTC)), Limits())
+    return text
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+class Settings(ServiceSettings):
+    """What does not depend on which channels there are; `settings_class` adds the rest."""
+
+    broker_url: str = Field(
+        default="redis://localhost:6379/0",
+        validation_alias=AliasChoices("BROKER_URL", "RABBITMQ_URL"),
+        repr=False,  # it may hold a password
+        description="The queue: `redis://`, `rediss://`, `amqp://` or `amqps://`.",
+    )
+    user_service_url: str = Field(
+        default="http://localhost:8002", description="Where contacts are looked up."
+    )
+    dispatcher_host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    dispatcher_port: int = Field(default=8003, ge=0, le=65535, description="Port to listen on.")
+    dispatcher_stages: Annotated[str, AfterValidator(_stages)] = Field(
+        default=ALL,
+        description="What this process works on: `all`, or `validation`, `delivery`, "
+        "`delivery.sms` and so on, comma separated.",
+    )
+    dispatcher_concurrency: int = Field(
+        default=64, ge=1, le=4096, description="Notifications in hand at once, for each queue."
+    )
+    allow_volatile: bool = Field(
+        default=False, description="Start on a broker that would lose notifications, too."
+    )
+    fake_outbox: Path | None = Field(
+        default=None, description="File to which fake providers append what they accept."
+    )
+    retry_schedule: Annotated[str, AfterValidator(_schedule)] = Field(
+        default="5s,30s,2m,10m,30m,2h,6h",
+        description="Wait before attempt 2, 3, and so on; after the last one it is given up.",
+    )
+    provider_timeout_seconds: float = Field(
+        default=10, gt=0, le=45, description="How long a provider may take to answer."
+    )
+    provider_concurrency: int = Field(
+        default=64, ge=1, le=4096, description="Calls under way at once, for each provider."
+    )
+    provider_breaker_failures: int = Field(
+        default=10, ge=1, description="Failures in a row after which a provider is left alone."
+    )
+    provider_breaker_seconds: float = Field(
+        default=30, gt=0, description="How long it is left alone before it is probed."
+    )
+    contact_timeout_seconds: float = Field(
+        default=2, gt=0, le=30, description="How long the user-service may take to answer."
+    )
+    contact_cache_seconds: float = Field(default=60, ge=0, description="How old a contact may be.")
+    contact_stale_seconds: float = Field(
+        default=3600, ge=0, description="How old it may be while the user-service is down."
+    )
+    contact_cache_users: int = Field(
+        default=50_000, ge=1, description="How many users' contacts are remembered."
+    )
+
+    @property
+    def retries(self) -> RetryPolicy:
+        """When a failed send is tried again."""
+        return RetryPolicy(schedule=parse_schedule(self.retry_schedule))
+
+    @property
+    def breaker(self) -> BreakerSettings:
+        """When a provider is left alone."""
+        pause = timedelta(seconds=self.provider_breaker_seconds)
+        return BreakerSettings(failures=self.provider_breaker_failures, pause=pause)
+
+    @property
+    def contact_timeout(self) -> timedelta:
+        """How long the user-service may take to answer."""
+        return timedelta(seconds=self.contact_timeout_seconds)
+
+    @property
+    def contacts(self) -> CacheLimits:
+        """How old contacts may be, and how many are remembered."""
+        return CacheLimits(
+            fresh=timedelta(seconds=self.contact_cache_seconds),
+            stale=timedelta(seconds=self.contact_stale_seconds),
+            max_users=self.contact_cache_users,
+        )
+
+    @property
+    def validates(self) -> bool:
+        """Whether this process validates."""
+        return bool({ALL, VALIDATION} & set(_items(self.dispatcher_stages)))
+
+    @property
+    def channels(self) -> list[ChannelName]:
+        """On which channels this process delivers."""
+        stages = set(_items(self.dispatcher_stages))
+        if stages & {ALL, DELIVERY}:
+            return list(CHANNELS)
+        return [channel for channel in CHANNELS if f"{DELIVERY}.{channel}" in stages]
+
+    @property
+    def holding_channels(self) -> frozenset[ChannelName]:
+        """On which channels an uncertain send is never repeated."""
+        return frozenset(
+            channel for channel in CHANNELS if self._of(channel, "on_ambiguous") == "hold"
+        )
+
+    def open_providers(self, now: Callable[[], datetime]) -> Providers:
+        """Make the providers of each channel, in order."""
+        context = ProviderContext(now=now, fake_outbox=self.fake_outbox)
+        limits = Limits(
+            timeout=timedelta(seconds=self.provider_timeout_seconds),
+            concurrency=self.provider_concurrency,
+        )
+        return {
+            channel: [
+                PROVIDERS.open(url, context, limits)
+                for url in _items(self._of(channel, "providers"))
+            ]
+            for channel in CHANNELS
+        }
+
+    def _of(self, channel: ChannelName, what: str) -> str:
+        value: str = getattr(self, _field_name(channel, what))
+        return value
+
+
+def settings_class() -> type[Settings]:
+    """Return the settings with `<CHANNEL>_PROVIDERS` and `<CHANNEL>_ON_AMBIGUOUS` for each channel.
+
+    Made when called, so that channels that were registered before have theirs.
+    """
+    fields: dict[str, Any] = {}
+    for channel in CHANNELS:
+        fields[_field_name(channel, "providers")] = (
+            Annotated[str, AfterValidator(_provider_urls)],
+            Field(
+                default="fake://",
+                repr=False,  # it may hold keys
+                description=f"URLs of the {channel} providers, in order, comma separated.",
+            ),
+        )
+        fields[_field_name(channel, "on_ambiguous")] = (
+            Literal["resend", "hold"],
+            Field(
+                default="resend",
+                description=f"What to do when nobody knows whether a message on {channel} was "
+                "sent: send it again, or keep it as a dead letter.",
+            ),
+        )
+    return create_model("DispatcherSettings", __base__=Settings, **fields)
+
+
+def _field_name(channel: ChannelName, what: str) -> str:
+    return f"{channel.replace('-', '_').replace('.', '_')}_{what}"

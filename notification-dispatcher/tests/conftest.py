@@ -1,0 +1,22 @@
+from datetime import UTC, datetime
+
+import pytest
+from notification_contracts.events import NotificationRequested
+from notification_dispatcher.infrastructure.memory import InMemoryContactDirectory
+from service_kit.testing.redis_server import redis_server, redis_url  # noqa: F401 - fixtures
+
+NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def contacts():
+    """Ada, reachable everywhere, who prefers e-mail."""
+    directory = InMemoryContactDirectory()
+    addresses = {"email": "ada@example.com", "sms": "+12025550101", "push": "token-ada"}
+    directory.add("ada", addresses, "email")
+    return directory
+
+
+@pytest.fixture
+def event():
+    return NotificationRequested(user_id="ada", message="hello")

@@ -1,0 +1,60 @@
+from notification_dispatcher.domain.contact import (
+    Contact,
+    NoAddress,
+    UnknownChannel,
+    choose_channel,
+)
+
+EVERYWHERE = {"email": "a@example.com", "sms": "+12025550101", "push": "token"}
+
+
+def test_the_channel_asked_for_wins_over_the_preferred_one():
+    contact = Contact(addresses=EVERYWHERE, preferred_channel="email")
+
+    assert choose_channel(contact, "sms") == "sms"
+
+
+def test_without_a_wish_the_preferred_channel_is_taken():
+    contact = Contact(addresses=EVERYWHERE, preferred_channel="push")
+
+    assert choose_channel(contact, None) == "push"
+
+
+def test_without_a_preference_the_first_channel_with_an_address_is_taken():
+    contact = Contact(addresses={"push": "token", "sms": "+12025550101"})
+
+    assert choose_channel(contact, None) == "sms"
+
+
+def test_a_preference_without_an_address_is_passed_over():
+    contact = Contact(addresses={"push": "token"}, preferred_channel="sms")
+
+    assert choose_channel(contact, None) == "push"
+
+
+def test_a_preference_that_this_release_does_not_know_is_passed_over():
+    contact = Contact(addresses=EVERYWHERE, preferred_channel="carrier-pigeon")
+
+    assert choose_channel(contact, None) == "email"
+
+
+def test_a_channel_asked_for_is_never_replaced_by_another():
+    contact = Contact(addresses={"email": "a@example.com"})
+
+    assert choose_channel(contact, "sms") == NoAddress("sms")
+
+
+def test_an_empty_address_is_none():
+    contact = Contact(addresses={"email": ""})
+
+    assert choose_channel(contact, None) == NoAddress(None)
+
+
+def test_an_unknown_channel_is_told_from_a_missing_address():
+    contact = Contact(addresses=EVERYWHERE)
+
+    assert choose_channel(contact, "fax") == UnknownChannel("fax")
+
+
+def test_addresses_stay_out_of_tracebacks():
+    assert "a@example.com" not in repr(Contact(addresses=EVERYWHERE))

@@ -1,0 +1,130 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from notification_dispatcher.domain.retries import (
+    DEFAULT_SCHEDULE,
+    Exhausted,
+    RetryPolicy,
+    TooLate,
+    Tries,
+    TryAgain,
+    growing,
+    jittered,
+)
+
+NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
+MIDDLE = 0.5  # the chance that leaves a delay as it is
+
+chances = st.floats(0, 1)
+attempts = st.integers(1, 7)
+delays = st.timedeltas(timedelta(seconds=1), timedelta(hours=6))
+
+
+@pytest.mark.parametrize(("attempt", "base"), list(enumerate(DEFAULT_SCHEDULE, 1)))
+def test_each_attempt_waits_as_the_schedule_says(attempt, base):
+    decision = RetryPolicy().after(Tries(number=attempt, limit=8), now=NOW, chance=MIDDLE)
+
+    assert decision == TryAgain(base)
+
+
+def test_the_last_attempt_is_the_last():
+    assert RetryPolicy().after(Tries(number=8, limit=8), now=NOW, chance=MIDDLE) == Exhausted()
+
+
+def test_the_schedule_has_room_for_one_attempt_more_than_it_has_delays():
+    assert RetryPolicy().attempts == 8
+
+
+def test_a_message_with_more_attempts_than_the_schedule_repeats_the_last_delay():
+    policy = RetryPolicy(schedule=(timedelta(seconds=1), timedelta(seconds=2)))
+
+    decision = policy.after(Tries(number=9, limit=20), now=NOW, chance=MIDDLE)
+
+    assert decision == TryAgain(timedelta(seconds=2))
+
+
+@given(attempt=attempts, chance=chances)
+def test_a_delay_is_never_further_than_a_fifth_from_the_schedule(attempt, chance):
+    decision = RetryPolicy().after(Tries(number=attempt, limit=8), now=NOW, chance=chance)
+
+    assert isinstance(decision, TryAgain)
+    base = DEFAULT_SCHEDULE[attempt - 1]
+    assert 0.8 * base <= decision.delay <= 1.2 * base
+
+
+@given(attempt=attempts, chance=chances, retry_after=st.timedeltas(timedelta(0)))
+def test_a_provider_can_put_off_a_retry_to_twice_its_delay_and_no_further(
+    attempt, chance, retry_after
+):
+    decision = RetryPolicy().after(
+        Tries(number=attempt, limit=8), now=NOW, chance=chance, retry_after=retry_after
+    )
+
+    assert isinstance(decision, TryAgain)
+    base = DEFAULT_SCHEDULE[attempt - 1]
+    assert base <= decision.delay <= 2 * base
+
+
+@given(attempt=attempts, chance=chances, seconds=st.floats(1, 2))
+def test_a_retry_after_within_its_bounds_is_kept_to_the_letter(attempt, chance, seconds):
+    retry_after = DEFAULT_SCHEDULE[attempt - 1] * seconds
+
+    decision = RetryPolicy().after(
+        Tries(number=attempt, limit=8), now=NOW, chance=chance, retry_after=retry_after
+    )
+
+    assert decision == TryAgain(retry_after)
+
+
+@given(attempt=attempts, chance=chances, left=st.timedeltas(timedelta(hours=-1), timedelta(days=1)))
+def test_no_attempt_is_planned_for_after_the_expiry(attempt, chance, left):
+    expires_at = NOW + left
+    tries = Tries(number=attempt, limit=8, expires_at=expires_at)
+
+    decision = RetryPolicy().after(tries, now=NOW, chance=chance)
+
+    match decision:
+        case TryAgain(delay):
+            assert NOW + delay < expires_at
+        case TooLate(delay):
+            assert NOW + delay > expires_at
+        case Exhausted():
+            pytest.fail("there were attempts left")
+
+
+def test_what_expires_before_the_next_attempt_waits_for_its_expiry_and_no_longer():
+    tries = Tries(number=6, limit=8, expires_at=NOW + timedelta(minutes=1))
+
+    decision = RetryPolicy().after(tries, now=NOW, chance=MIDDLE)
+
+    assert decision == TooLate(timedelta(seconds=61))
+
+
+def test_the_last_attempt_is_exhausted_even_if_it_also_expires():
+    tries = Tries(number=8, limit=8, expires_at=NOW)
+
+    assert RetryPolicy().after(tries, now=NOW, chance=MIDDLE) == Exhausted()
+
+
+@given(delay=delays, chance=chances)
+def test_jitter_spreads_to_both_sides_and_keeps_the_middle(delay, chance):
+    assert jittered(delay, MIDDLE) == delay
+    assert abs(jittered(delay, chance) - delay) <= 0.2 * delay + timedelta(microseconds=1)
+
+
+@given(deferrals=st.integers(0, 10_000), chance=chances)
+def test_a_growing_delay_stays_below_its_cap_and_never_overflows(deferrals, chance):
+    delay = growing(deferrals, chance, first=timedelta(seconds=2), cap=timedelta(seconds=60))
+
+    assert timedelta(seconds=1.6) <= delay <= timedelta(seconds=72)
+
+
+def test_a_growing_delay_doubles():
+    delays = [
+        growing(count, MIDDLE, first=timedelta(seconds=2), cap=timedelta(seconds=60))
+        for count in range(7)
+    ]
+
+    assert [delay.total_seconds() for delay in delays] == [2, 4, 8, 16, 32, 60, 60]

@@ -1,0 +1,176 @@
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+from notification_contracts.codec import encode
+from notification_contracts.events import NotificationRequested
+from notification_contracts.lanes import validation_lane
+from notification_contracts.states import Status
+from notification_contracts.trace_ids import new_trace_id
+from notification_dispatcher.main import build
+from notification_dispatcher.settings import settings_class
+from notification_ledger.memory import MemoryLedger
+from notification_ledger.notes import StatusNote
+from notification_ledger.redis import RedisLedger, lua_recorder
+from service_kit.queue.factory import open_queue
+from service_kit.queue.memory import InMemoryQueue
+from service_kit.queue.port import Message, Queue
+from service_kit.testing.http import asgi_client, live_server
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+
+@dataclass
+class UserServiceTwin:
+    """Answers contact look-ups over real HTTP."""
+
+    users: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    lookups: list[str] = field(default_factory=list)
+    request_ids: list[str | None] = field(default_factory=list)
+
+    def app(self) -> Starlette:
+        path = "/users/{user_id}/contact-info"
+        return Starlette(routes=[Route(path, self._contact_info)])
+
+    async def _contact_info(self, request: Request) -> JSONResponse:
+        user_id = request.path_params["user_id"]
+        self.lookups.append(user_id)
+        self.request_ids.append(request.headers.get("x-request-id"))
+        if user_id not in self.users:
+            return JSONResponse({"code": "user_not_found"}, status_code=404)
+        return JSONResponse(self.users[user_id])
+
+
+@pytest.fixture
+def user_service():
+    twin = UserServiceTwin()
+    twin.users["ada"] = {
+        "email": "ada@example.com",
+        "sms": "+12025550101",
+        "push": "token-ada",
+        "preferred_channel": "email",
+    }
+    return twin
+
+
+@dataclass
+class Sent:
+    """What a test sends, and what came of it."""
+
+    queue: Queue
+    ledger: MemoryLedger | RedisLedger
+
+    async def __call__(
+        self,
+        user_id: str = "ada",
+        message: str = "hello",
+        *,
+        expires_at: datetime | None = None,
+        **fields: str,
+    ) -> str:
+        """Send as the publisher does; return the trace id."""
+        event = NotificationRequested(
+            user_id=user_id, message=message, expires_at=expires_at, **fields
+        )
+        return await self.bytes(encode(event), event=event)
+
+    async def bytes(self, body: bytes, *, event: NotificationRequested | None = None) -> str:
+        trace_id = new_trace_id()
+        note = StatusNote(status=Status.QUEUED, user_id=event.user_id if event else None)
+        await self.queue.send(
+            Message(
+                id=trace_id,
+                lane=validation_lane(event.priority if event else "normal"),
+                body=body,
+                expires_at=event.expires_at if event else None,
+                note=note.encode(),
+            )
+        )
+        return trace_id
+
+    async def until(self, trace_id: str, *statuses: str, seconds: float = 10):
+        """Wait until the notification has one of these statuses; return its record."""
+        async with asyncio.timeout(seconds):
+            while True:
+                record = await self.ledger.get(trace_id)
+                if record is not None and record.status in statuses:
+                    return record
+                await asyncio.sleep(0.02)
+
+
+def settings(**changes):
+    defaults = {
+        "BROKER_URL": "memory://",
+        "USER_SERVICE_URL": "http://127.0.0.1:1",
+        "ALLOW_VOLATILE": True,
+        "RETRY_SCHEDULE": "0.1s,0.1s,0.1s",
+    }
+    return settings_class()(**(defaults | changes))
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    """The fake providers' outbox: a path that can be read as messages."""
+
+    class Outbox:
+        path = tmp_path / "outbox.jsonl"
+
+        def lines(self) -> list[dict[str, str]]:
+            if not self.path.exists():
+                return []
+            return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
+
+        async def until(self, count: int, seconds: float = 10) -> list[dict[str, str]]:
+            async with asyncio.timeout(seconds):
+                while len(self.lines()) < count:
+                    await asyncio.sleep(0.02)
+            return self.lines()
+
+    return Outbox()
+
+
+@pytest.fixture
+async def in_memory(contacts, outbox):
+    """Run a whole dispatcher on an in-memory queue; give what sends to it, and its HTTP client."""
+
+    @asynccontextmanager
+    async def run(*, providers=None, **changes):
+        ledger = MemoryLedger()
+        queue = InMemoryQueue(recorder=ledger)
+        app = build(
+            settings(FAKE_OUTBOX=outbox.path, **changes),
+            queue=queue,
+            contacts=contacts,
+            providers=providers,
+        )
+        async with asgi_client(app) as http:
+            yield Sent(queue, ledger), http
+
+    return run
+
+
+@pytest.fixture
+async def on_redis(redis_url, user_service, outbox):
+    """Run a whole dispatcher on a real Redis, with a user-service over real HTTP."""
+
+    @asynccontextmanager
+    async def run(**changes):
+        queue = open_queue(redis_url, recorder=lua_recorder())
+        ledger = RedisLedger(redis_url)
+        async with live_server(user_service.app()) as url:
+            changes = {"BROKER_URL": redis_url, "USER_SERVICE_URL": url} | changes
+            app = build(settings(FAKE_OUTBOX=outbox.path, **changes))
+            async with asgi_client(app) as http:
+                yield Sent(queue, ledger), http
+        await queue.close()
+        await ledger.close()
+
+    return run
+
+
+SOON = timedelta(seconds=2)
