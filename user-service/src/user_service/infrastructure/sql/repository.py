@@ -125,11 +125,14 @@ def _succeeded(task: asyncio.Task[None]) -> bool:
 
 
 async def _replace(connection: AsyncConnection, user: User, at: datetime) -> bool:
-    """Update the row, which locks it against other writers, and drop the old addresses."""
+    """Update the row and drop the old addresses; False if the row has gone."""
     row = {"preferred_channel": user.preferred_channel, "updated_at": at}
     updated = await connection.execute(update(users).where(users.c.user_id == user.id).values(row))
+    if updated.rowcount == 0:
+        return False
+    # Only under the lock of the row above: without it, two writers could wait for each other.
     await connection.execute(delete(addresses).where(addresses.c.user_id == user.id))
-    return updated.rowcount > 0
+    return True
 
 
 def _users(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,10 +54,11 @@ async def _write_ahead(database: Database) -> None:
             async with database.reading.connect() as connection:
                 await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
                 return
-        except OperationalError:
+        except OperationalError as error:
             # For this lock SQLite does not wait by itself: measured, one of forty simultaneous
             # starts was refused at once.
-            if loop.time() >= deadline:
+            is_busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+            if not is_busy or loop.time() >= deadline:
                 raise
         await asyncio.sleep(_WAL_PAUSE_SECONDS)
 

@@ -1,0 +1,163 @@
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+from service_kit.testing.http import asgi_client
+from service_kit.testing.ports import free_port
+from user_service.infrastructure.memory import InMemoryUsers
+from user_service.main import build
+from user_service.settings import UserServiceSettings
+
+
+class PostgresServer:
+    """A throwaway PostgreSQL cluster, owned by an ordinary user, on a free port of 127.0.0.1."""
+
+    def __init__(self, programs: Path) -> None:
+        self._programs = programs
+        # PostgreSQL refuses to be root, and nobody else may enter the directories of pytest.
+        self._user = _unprivileged_user() if os.geteuid() == 0 else None
+        self._directory = Path(tempfile.mkdtemp(prefix="users-pg-"))
+        self._log = self._directory / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        self._databases = count()
+
+    def create(self) -> None:
+        if self._user:
+            shutil.chown(self._directory, self._user)
+        self._run(
+            "initdb",
+            "-D",
+            str(self._directory),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "-N",
+        )
+
+    def start(self) -> None:
+        options = [*self._address, "-k", "", "-c", "fsync=off", "-c", "max_connections=60"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._programs / "postgres", "-D", self._directory, *options],
+                user=self._user,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd=self._directory,
+            )
+        deadline = time.monotonic() + 20
+        while not self._is_up():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                pytest.fail(f"PostgreSQL does not start:\n{self._log.read_text()}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(2)  # "fast": ends the sessions, not waits for them
+            self._process.wait(timeout=20)
+            self._process = None
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._directory)
+
+    def new_database(self) -> str:
+        name = f"test{next(self._databases)}"
+        self._run("createdb", *self._address, "-U", "postgres", name)
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def _is_up(self) -> bool:
+        program = [self._programs / "pg_isready", "-q", *self._address]
+        return subprocess.run(program, check=False).returncode == 0
+
+    @property
+    def _address(self) -> list[str]:
+        return ["-h", "127.0.0.1", "-p", str(self.port)]
+
+    def _run(self, program: str, *options: str) -> None:
+        subprocess.run(
+            [self._programs / program, *options],
+            user=self._user,
+            check=True,
+            capture_output=True,
+            cwd=self._directory,
+        )
+
+
+def _unprivileged_user() -> str:
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _postgres_programs() -> Path | None:
+    installed = [*Path("/usr/lib/postgresql").glob("*/bin/postgres")]
+    newest = max(installed, key=lambda path: int(path.parts[4]), default=None)
+    found = newest or shutil.which("postgres")
+    return Path(found).resolve().parent if found else None
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    programs = _postgres_programs()
+    if programs is None:
+        absent = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        absent("there is no PostgreSQL server on this machine")
+    server = PostgresServer(programs)
+    try:
+        server.create()
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    return postgres_server.new_database()
+
+
+@pytest.fixture
+def postgres_down(
+    postgres_server: PostgresServer,
+) -> Callable[[], AbstractContextManager[None]]:
+    """Stop the server of all tests for as long as a block runs."""
+
+    @contextmanager
+    def down() -> Iterator[None]:
+        postgres_server.stop()
+        try:
+            yield
+        finally:
+            postgres_server.start()
+
+    return down
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path}/data/users.db"
+
+
+@pytest.fixture
+def users() -> InMemoryUsers:
+    return InMemoryUsers()
+
+
+@pytest.fixture
+async def client(users: InMemoryUsers) -> AsyncIterator[httpx.AsyncClient]:
+    async with asgi_client(build(UserServiceSettings(), users=users)) as client:
+        yield client

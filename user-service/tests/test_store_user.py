@@ -1,0 +1,94 @@
+from datetime import UTC, datetime
+
+import pytest
+from notification_contracts.channels import AddressKind
+from user_service.application.find_users import ShowUser
+from user_service.application.ports import InvalidAddress, UnknownUser, UsersUnavailable
+from user_service.application.remove_user import RemoveUser
+from user_service.application.store_user import InvalidContact, StoreUser
+from user_service.domain import UserId
+from user_service.infrastructure.memory import InMemoryUsers
+
+ADA = UserId("ada")
+
+
+def in_lower_case(kind: AddressKind, address: str) -> str:
+    if address == "bad":
+        raise InvalidAddress(f"is no {kind}")
+    return address.lower()
+
+
+@pytest.fixture
+def store(users: InMemoryUsers) -> StoreUser:
+    return StoreUser(
+        users=users, normalise=in_lower_case, now=lambda: datetime(2026, 1, 1, tzinfo=UTC)
+    )
+
+
+async def test_every_address_is_stored_in_its_canonical_form(
+    store: StoreUser, users: InMemoryUsers
+) -> None:
+    stored = await store(ADA, {"email": "A@B.EXAMPLE", "push": "T"}, "push")
+
+    assert stored.user.addresses == {"email": "a@b.example", "push": "t"}
+    assert await users.get(ADA) == stored.user
+
+
+async def test_without_a_wish_a_channel_with_an_address_is_preferred(store: StoreUser) -> None:
+    stored = await store(ADA, {"push": "t"}, None)
+
+    assert stored.user.preferred_channel == "push"
+
+
+async def test_a_user_is_new_only_once(store: StoreUser) -> None:
+    first = await store(ADA, {}, None)
+    second = await store(ADA, {"push": "t"}, None)
+
+    assert (first.is_new, second.is_new) == (True, False)
+
+
+async def test_all_faults_are_told_at_once(store: StoreUser) -> None:
+    with pytest.raises(InvalidContact) as refusal:
+        await store(ADA, {"email": "bad", "sms": "bad"}, "push")
+
+    assert [(fault.field, fault.code) for fault in refusal.value.faults] == [
+        ("email", "invalid_address"),
+        ("sms", "invalid_address"),
+        ("preferred_channel", "no_address"),
+    ]
+
+
+async def test_an_invalid_address_on_the_preferred_channel_is_one_fault(store: StoreUser) -> None:
+    assert [fault.field for fault in store.faults_of({"email": "bad"}, "email")] == ["email"]
+
+
+async def test_nothing_of_an_invalid_contact_is_stored(
+    store: StoreUser, users: InMemoryUsers
+) -> None:
+    with pytest.raises(InvalidContact):
+        await store(ADA, {"email": "bad", "push": "t"}, None)
+
+    assert await users.get(ADA) is None
+
+
+async def test_an_outage_while_storing_is_not_hidden(
+    store: StoreUser, users: InMemoryUsers
+) -> None:
+    users.is_down = True
+
+    with pytest.raises(UsersUnavailable):
+        await store(ADA, {}, None)
+
+
+async def test_a_removed_user_is_unknown(store: StoreUser, users: InMemoryUsers) -> None:
+    await store(ADA, {"push": "t"}, None)
+
+    await RemoveUser(users=users)(ADA)
+
+    with pytest.raises(UnknownUser):
+        await ShowUser(users=users)(ADA)
+
+
+async def test_an_unknown_user_cannot_be_removed(users: InMemoryUsers) -> None:
+    with pytest.raises(UnknownUser):
+        await RemoveUser(users=users)(ADA)

@@ -1,0 +1,204 @@
+"""What every store of users promises, kept by each of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from user_service.domain import User, UserId
+from user_service.infrastructure.memory import InMemoryUsers
+from user_service.infrastructure.sql.repository import SqlUsers
+from user_service.main import Users
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+ADA = User(
+    id=UserId("ada"),
+    addresses={"email": "ada@b.example", "sms": "+14155552671", "push": "t"},
+    preferred_channel="sms",
+)
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def users(request: pytest.FixtureRequest) -> AsyncIterator[Users]:
+    if request.param == "memory":
+        yield InMemoryUsers()
+        return
+    store = SqlUsers(request.getfixturevalue(f"{request.param}_url"))
+    await store.start()
+    yield store
+    await store.stop()
+
+
+@pytest.fixture
+def put_ids(users: Users) -> Callable[..., Awaitable[None]]:
+    async def put(*user_ids: str) -> None:
+        for user_id in user_ids:
+            await users.put(User(id=UserId(user_id), addresses={}, preferred_channel=None), at=AT)
+
+    return put
+
+
+async def test_a_user_comes_back_as_stored(users: Users) -> None:
+    await users.put(ADA, at=AT)
+
+    assert await users.get(ADA.id) == ADA
+
+
+async def test_a_user_without_an_address_comes_back_too(users: Users) -> None:
+    nowhere = User(id=UserId("nowhere"), addresses={}, preferred_channel=None)
+
+    await users.put(nowhere, at=AT)
+
+    assert await users.get(nowhere.id) == nowhere
+
+
+async def test_who_was_never_stored_is_not_found(users: Users) -> None:
+    await users.put(ADA, at=AT)
+
+    assert await users.get(UserId("Ada")) is None
+
+
+async def test_putting_again_replaces_the_whole(users: Users) -> None:
+    changed = User(id=ADA.id, addresses={"push": "new"}, preferred_channel="push")
+    await users.put(ADA, at=AT)
+
+    await users.put(changed, at=AT)
+
+    assert await users.get(ADA.id) == changed
+
+
+async def test_putting_tells_whether_the_user_is_new(users: Users) -> None:
+    first = await users.put(ADA, at=AT)
+    second = await users.put(ADA, at=AT)
+    await users.remove(ADA.id)
+    third = await users.put(ADA, at=AT)
+
+    assert (first, second, third) == (True, False, True)
+
+
+async def test_a_removed_user_is_gone_with_all_addresses(users: Users) -> None:
+    bare = User(id=ADA.id, addresses={}, preferred_channel=None)
+    await users.put(ADA, at=AT)
+
+    assert await users.remove(ADA.id)
+
+    assert await users.get(ADA.id) is None
+    await users.put(bare, at=AT)
+    assert await users.get(ADA.id) == bare
+
+
+async def test_removing_nobody_says_so(users: Users) -> None:
+    assert not await users.remove(ADA.id)
+
+
+async def test_an_address_on_a_channel_that_is_new_is_kept(users: Users) -> None:
+    user = User(id=UserId("eve"), addresses={"pigeon": "coop 5"}, preferred_channel="pigeon")
+
+    await users.put(user, at=AT)
+
+    assert await users.get(user.id) == user
+
+
+async def test_many_are_found_at_once_and_strangers_left_out(
+    users: Users, put_ids: Callable[..., Awaitable[None]]
+) -> None:
+    await users.put(ADA, at=AT)
+    await put_ids("bob", "eve")
+
+    found = await users.get_many([ADA.id, UserId("stranger"), UserId("bob"), ADA.id])
+
+    assert set(found) == {"ada", "bob"}
+    assert found[ADA.id] == ADA
+
+
+async def test_asking_for_none_finds_none(users: Users) -> None:
+    assert await users.get_many([]) == {}
+
+
+async def test_five_hundred_are_found_at_once(users: Users) -> None:
+    wanted = [UserId(f"stranger {number}") for number in range(499)]
+    await users.put(ADA, at=AT)
+
+    assert await users.get_many([*wanted, ADA.id]) == {ADA.id: ADA}
+
+
+async def test_pages_are_in_the_order_of_code_points(
+    users: Users, put_ids: Callable[..., Awaitable[None]]
+) -> None:
+    mixed = ["b", "B", "a", "10", "9", "ä", "\U0001f600", "\uffee", "a b", "a-b", "a/b"]
+    await put_ids(*mixed)
+
+    page = await users.page(after=None, limit=100)
+
+    assert [user.id for user in page] == sorted(mixed)
+
+
+async def test_a_page_follows_its_cursor_and_counts_users(users: Users) -> None:
+    for name in ("a", "b", "c", "d"):
+        await users.put(replace(ADA, id=UserId(name)), at=AT)
+
+    page = await users.page(after=UserId("a"), limit=2)
+
+    assert list(page) == [replace(ADA, id=UserId("b")), replace(ADA, id=UserId("c"))]
+
+
+async def test_a_cursor_may_name_a_user_who_is_gone(
+    users: Users, put_ids: Callable[..., Awaitable[None]]
+) -> None:
+    await put_ids("a", "c")
+
+    page = await users.page(after=UserId("b"), limit=2)
+
+    assert [user.id for user in page] == ["c"]
+
+
+@pytest.mark.parametrize("user_id", ["a/b", "..", "%2f", "a'; DROP TABLE users; --", "é" * 128])
+async def test_any_id_is_kept_to_the_letter(users: Users, user_id: str) -> None:
+    user = replace(ADA, id=UserId(user_id))
+
+    await users.put(user, at=AT)
+
+    assert await users.get(UserId(user_id)) == user
+
+
+async def test_many_writers_of_one_user_leave_one_whole_contact(users: Users) -> None:
+    contacts = [
+        User(id=ADA.id, addresses={"email": text, "push": text}, preferred_channel="push")
+        for text in map(str, range(12))
+    ]
+
+    are_new = await asyncio.gather(*(users.put(contact, at=AT) for contact in contacts))
+
+    assert sum(are_new) == 1
+    assert await users.get(ADA.id) in contacts
+
+
+async def test_writers_and_removers_of_one_user_do_not_hinder_each_other(users: Users) -> None:
+    writes = [users.put(ADA, at=AT) for _ in range(10)]
+    removals = [users.remove(ADA.id) for _ in range(10)]
+
+    await asyncio.gather(*(each for pair in zip(writes, removals, strict=True) for each in pair))
+
+    assert await users.get(ADA.id) in (ADA, None)
+
+
+async def test_readers_never_see_half_of_a_write(users: Users) -> None:
+    contacts = [
+        User(id=ADA.id, addresses={"email": text, "push": text}, preferred_channel="push")
+        for text in ("old", "new")
+    ]
+    await users.put(contacts[0], at=AT)
+
+    async def write() -> None:
+        for _ in range(10):
+            for contact in contacts:
+                await users.put(contact, at=AT)
+
+    writing = asyncio.create_task(write())
+    seen = []
+    while not writing.done():
+        seen.append(await users.get(ADA.id))
+        await asyncio.sleep(0)
+
+    assert all(contact in contacts for contact in seen)
