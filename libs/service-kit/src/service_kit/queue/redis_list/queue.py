@@ -105,7 +105,7 @@ class RedisListQueue:
 
     async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Extend the leases; return those deliveries whose claim is over."""
-        held = [delivery for delivery in deliveries if isinstance(delivery, RedisDelivery)]
+        held = cast("Sequence[RedisDelivery]", deliveries)
         parts = [held[i : i + _RENEW_AT_ONCE] for i in range(0, len(held), _RENEW_AT_ONCE)]
         replies = await asyncio.gather(*map(self._renew, parts))
         alive = [bool(flag) for reply in replies for flag in reply]

@@ -9,7 +9,6 @@ if not state then return 'UNKNOWN' end
 if kept[3] == op then return 'DONE' end
 if not index[state] then return 'REFUSED' end
 redis.call('ZREM', key(lane, index[state]), id)
-redis.call('HSET', event(id), 'op', op)
-finish(id, 'cancelled')
+finish(id, 'cancelled', op)
 record('cancelled', id, lane, now, 0, note)
 return 'DONE'

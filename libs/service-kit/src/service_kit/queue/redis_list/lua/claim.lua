@@ -5,25 +5,28 @@
 local token, n, again = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local claimed = {}
 
-local function give(id, lane)
-  local kept = redis.call('HMGET', event(id), 'at', 'mx', 'df', 'ex')
+local function details(id)
+  return redis.call('HMGET', event(id), 'st', 'tok', 'ex', 'dl', 'at', 'mx', 'df')
+end
+
+local function give(id, lane, kept)
   claimed[#claimed + 1] = {
     id, lane, redis.call('GET', payload(id)) or '',
-    kept[1] or '0', kept[2] or '1', kept[3] or '0', kept[4] or '',
+    kept[5] or '0', kept[6] or '1', kept[7] or '0', kept[3] or '',
   }
 end
 
 local function lease(id, lane)
-  local kept = redis.call('HMGET', event(id), 'st', 'ex', 'dl')
+  local kept = details(id)
   if kept[1] ~= 'queued' then return end -- an index that disagrees with its message is wrong
-  if kept[2] and tonumber(kept[2]) <= now then
-    finish(id, 'expired')
+  if kept[3] and tonumber(kept[3]) <= now then
+    finish(id, 'expired', 'expired')
     record('expired', id, lane, now, 0, '')
     return
   end
-  redis.call('HSET', event(id), 'st', 'leased', 'tok', token, 'dl', (kept[3] or 0) + 1)
+  redis.call('HSET', event(id), 'st', 'leased', 'tok', token, 'dl', (kept[4] or 0) + 1)
   redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
-  give(id, lane)
+  give(id, lane, kept)
 end
 
 local UUID7 = '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-7%x%x%x%-[89abAB]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$'
@@ -75,9 +78,9 @@ for i = 6, #ARGV do lanes[#lanes + 1] = ARGV[i] end
 if again then
   for _, lane in ipairs(lanes) do -- the newest leases have the latest deadlines
     for _, id in ipairs(redis.call('ZREVRANGE', key(lane, 'lease'), 0, 1999)) do
-      local kept = redis.call('HMGET', event(id), 'st', 'tok')
+      local kept = details(id)
       if kept[1] == 'leased' and kept[2] == token then
-        give(id, lane)
+        give(id, lane, kept)
         if claimed[#claimed][3] == popped then popped = '' end
       end
     end
@@ -89,10 +92,10 @@ if again and #claimed > 0 then return claimed end
 local tries = n * 4 -- bounds the time spent on spent tickets
 for _, lane in ipairs(lanes) do
   while #claimed < n and tries > 0 do
-    local element = redis.call('LPOP', key(lane, 'ready'))
-    if not element then break end
-    tries = tries - 1
-    take(lane, element)
+    local elements = redis.call('LPOP', key(lane, 'ready'), n - #claimed)
+    if not elements then break end
+    tries = tries - #elements
+    for _, element in ipairs(elements) do take(lane, element) end
   end
 end
 return claimed

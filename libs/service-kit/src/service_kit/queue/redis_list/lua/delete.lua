@@ -7,7 +7,6 @@ if not kept[1] then return 'UNKNOWN' end
 if kept[3] == op then return 'DONE' end
 if kept[1] ~= 'dead' then return 'REFUSED' end
 redis.call('ZREM', P .. ':dead', id)
-redis.call('HSET', event(id), 'op', op)
-finish(id, 'deleted')
+finish(id, 'deleted', op)
 record('deleted', id, kept[2], now, 0, note)
 return 'DONE'

@@ -9,8 +9,11 @@ if kept[4] == op then return 'DONE' end
 if state ~= 'dead' then return 'REFUSED' end
 redis.call('ZREM', P .. ':dead', id)
 redis.call('HDEL', event(id), 'at', 'dl', 'df', 'er')
-redis.call('HSET', event(id), 'op', op)
 local due = delay > 0 and now + delay or 0
-if due > 0 then park(lane, id, due, tonumber(kept[3])) else push(lane, id) end
+if due > 0 then
+  park(lane, id, due, tonumber(kept[3]), 'op', op)
+else
+  push(lane, id, 'op', op)
+end
 record('replayed', id, lane, now, due, note)
 return 'DONE'

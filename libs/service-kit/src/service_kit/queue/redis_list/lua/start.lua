@@ -5,12 +5,11 @@ local id, token, note = ARGV[1], ARGV[2], ARGV[3]
 local kept = redis.call('HMGET', event(id), 'st', 'tok', 'ln', 'ex', 'op')
 local state, lane, ex = kept[1], kept[3], tonumber(kept[4])
 if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') then
-  return kept[5] == token .. '/expired' and 'EXPIRED' or 'LOST'
+  return kept[2] == token and kept[5] == 'expired' and 'EXPIRED' or 'LOST'
 end
 if state == 'leased' and ex and ex <= now then
   redis.call('ZREM', key(lane, 'lease'), id)
-  redis.call('HSET', event(id), 'op', token .. '/expired')
-  finish(id, 'expired')
+  finish(id, 'expired', 'expired')
   record('expired', id, lane, now, 0, note)
   return 'EXPIRED'
 end

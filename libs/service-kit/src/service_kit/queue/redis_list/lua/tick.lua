@@ -44,19 +44,20 @@ if not last[2] or now - tonumber(last[2]) >= GRACE_MS then
   if highest then redis.call('HSET', mark, 's', highest, 't', now) end
 end
 
--- Calls `move` for each member that is due and whose message is in one of the two states; one that
--- isn't is an index entry gone astray.
-local function each_due(part, one, other, move)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(lane, part), '-inf', now, 'LIMIT', 0, LIMIT)) do
-    redis.call('ZREM', key(lane, part), id)
-    local kept = redis.call('HMGET', event(id), 'st', 'ln', 'ex', 'dl', 'am')
-    if (kept[1] == one or kept[1] == other) and kept[2] == lane then move(id, kept) end
-  end
+local function due(part)
+  return redis.call('ZRANGEBYSCORE', key(lane, part), '-inf', now, 'LIMIT', 0, LIMIT)
 end
 
-each_due('delay', 'delayed', 'delayed', function(id, kept)
+-- Calls `move` for a message that is in one of the two states; else its index entry is astray.
+local function move_from(part, id, one, other, move)
+  redis.call('ZREM', key(lane, part), id)
+  local kept = redis.call('HMGET', event(id), 'st', 'ln', 'ex', 'dl', 'am')
+  if (kept[1] == one or kept[1] == other) and kept[2] == lane then move(id, kept) end
+end
+
+local function promote(id, kept)
   if kept[3] and tonumber(kept[3]) <= now then
-    finish(id, 'expired')
+    finish(id, 'expired', 'expired')
     record('expired', id, lane, now, 0, '')
     expired = expired + 1
   else
@@ -64,24 +65,28 @@ each_due('delay', 'delayed', 'delayed', function(id, kept)
     record('promoted', id, lane, now, 0, '')
     promoted = promoted + 1
   end
-end)
+end
 
-each_due('lease', 'leased', 'started', function(id, kept)
+local function take_back(id, kept)
   local deliveries = tonumber(kept[4] or 0)
   if kept[1] == 'started' and kept[5] == 'hold' then
-    bury(id, 'ambiguous: its worker went silent after it had started')
+    bury(id, 'ambiguous: its worker went silent after it had started', 'ambiguous')
     record('ambiguous', id, lane, now, 0, '')
     died = died + 1
   elseif deliveries >= MAX_DELIVERIES then
-    bury(id, 'poison: ' .. deliveries .. ' deliveries without an outcome')
+    bury(id, 'poison: ' .. deliveries .. ' deliveries without an outcome', 'poisoned')
     record('poisoned', id, lane, now, 0, '')
     died = died + 1
   else
-    redis.call('HDEL', event(id), 'tok')
-    unshift(lane, id)
+    unshift(lane, id, 'op', 'lease_lost')
     record('lease_lost', id, lane, now, 0, '')
     leases_expired = leases_expired + 1
   end
-end)
+end
+
+for _, id in ipairs(due('delay')) do move_from('delay', id, 'delayed', 'delayed', promote) end
+-- Latest first: each is put before the others, so those received first are received first again.
+local silent = due('lease')
+for i = #silent, 1, -1 do move_from('lease', silent[i], 'leased', 'started', take_back) end
 
 return {promoted, leases_expired, died, reissued, expired}

@@ -1,0 +1,31 @@
+"""The in-memory queue under test."""
+
+from datetime import timedelta
+
+from service_kit.queue.memory import InMemoryQueue, MemoryOptions
+from service_kit.queue.recorder import Recorded
+from service_kit.testing.clock import FrozenClock
+from service_kit.testing.queue_contract.rig import MAX_DELIVERIES, MAX_WAITING, QueueRig
+
+
+def memory_rig(*, moment: timedelta = timedelta(seconds=10)) -> QueueRig:
+    """Return a rig of its own."""
+    told: list[Recorded] = []
+    clock = FrozenClock()
+    options = MemoryOptions(
+        lease=6 * moment, max_deliveries=MAX_DELIVERIES, max_waiting=MAX_WAITING
+    )
+
+    async def advance(by: timedelta) -> None:
+        clock.advance(by)
+
+    async def recorded() -> list[Recorded]:
+        return list(told)
+
+    return QueueRig(
+        queue=InMemoryQueue(recorder=told.append, now=clock, options=options),
+        moment=moment,
+        now=clock,
+        advance=advance,
+        recorded=recorded,
+    )

@@ -1,0 +1,36 @@
+"""What the queue's port promises, as one suite of tests for every adapter.
+
+    class TestRedisListQueue(QueueContract, AdoptingContract):
+        @pytest.fixture
+        async def rig(self, redis_url: str) -> AsyncIterator[QueueRig]:
+            ...
+
+Where adapters may differ, there is a class of its own, `AdoptingContract`: for those brokers into
+which a foreign producer can put bytes. An adapter without a subclass is none.
+"""
+
+from service_kit.testing.queue_contract.adopting import AdoptingContract
+from service_kit.testing.queue_contract.control import ControlContract
+from service_kit.testing.queue_contract.expiry import ExpiryContract
+from service_kit.testing.queue_contract.leases import LeaseContract
+from service_kit.testing.queue_contract.receiving import ReceivingContract
+from service_kit.testing.queue_contract.recording import RecordingContract
+from service_kit.testing.queue_contract.rig import LANE, OTHER_LANE, QueueRig, message
+from service_kit.testing.queue_contract.sending import SendingContract
+from service_kit.testing.queue_contract.upkeep import UpkeepContract
+from service_kit.testing.queue_contract.verdicts import VerdictContract
+
+__all__ = ["LANE", "OTHER_LANE", "AdoptingContract", "QueueContract", "QueueRig", "message"]
+
+
+class QueueContract(
+    SendingContract,
+    ReceivingContract,
+    VerdictContract,
+    LeaseContract,
+    ExpiryContract,
+    ControlContract,
+    RecordingContract,
+    UpkeepContract,
+):
+    """Subclass it, and give it a fixture `rig`."""
