@@ -111,7 +111,7 @@ class Store:
 
     def lease(self, entry: Entry, *, token: int, until: datetime) -> None:
         """Give it to a worker. No change is recorded: nothing has happened to it yet."""
-        entry.token = token
+        entry.token, entry.settled = token, None
         entry.deliveries += 1
         self._move(entry, State.LEASED, until=until)
 
