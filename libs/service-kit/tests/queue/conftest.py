@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("service_kit.testing")
+pytest.register_assert_rewrite("service_kit.testing.queue_contract")
