@@ -89,9 +89,8 @@ def _listen(host: str, port: int, service: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        sys.stderr.write(
-            f"{service}: can't listen on {host}:{port}: {strerror(error.errno or 0)}\n"
-        )
+        why = strerror(error.errno or 0)
+        sys.stderr.write(f"{service}: can't listen on {host}:{port}: {why}\n")
         raise SystemExit(1) from None
 
 

@@ -45,8 +45,7 @@ async def live_server(
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
     try:
-        while not server.started and not serving.done():
-            await asyncio.sleep(0.005)
+        await server.answering.wait()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
@@ -56,8 +55,18 @@ async def live_server(
 class _LoopServer(uvicorn.Server):
     """Leaves the signals to pytest, and tells the application when it stops."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answering = asyncio.Event()
+
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.answering.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if isinstance(self.config.app, FastAPI) and hasattr(self.config.app.state, "stopping"):
