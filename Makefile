@@ -7,7 +7,7 @@ PACKAGES := libs/notification-contracts libs/service-kit libs/notification-ledge
             gateway notification-publisher notification-dispatcher user-service
 PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: help setup run test test-containers check fmt lint types arch lock clean
+.PHONY: help setup run test test-containers prove check fmt lint types arch lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: $(VENV)/.dev ## Run all tests
 
 test-containers: $(VENV)/.dev ## Build the images and test the system in containers
 	$(BIN)/python -m pytest -m compose $(ARGS)
+
+prove: $(VENV)/.run ## Prove that nothing is lost: notifications under kills, restarts and cut connections
+	$(BIN)/asyncnotify prove $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

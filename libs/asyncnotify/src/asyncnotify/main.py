@@ -2,7 +2,7 @@
 
 import typer
 
-from asyncnotify.commands import dead_letters, files, notifications, up
+from asyncnotify.commands import dead_letters, files, notifications, prove, up
 
 app = typer.Typer(
     name="asyncnotify",
@@ -18,6 +18,7 @@ app.command()(notifications.watch)
 app.command()(notifications.cancel)
 app.command("import-users")(files.import_users)
 app.command("send-many")(files.send_many)
+app.command("prove")(prove.prove_it)
 app.add_typer(dead_letters.app, name="dlq")
 
 

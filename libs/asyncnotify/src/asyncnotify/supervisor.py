@@ -58,10 +58,14 @@ class Program(Protocol):
 
 
 class ServiceProgram:
-    """One of the services, as a child process that shares this one's terminal."""
+    """One of the services, as a child process."""
 
-    def __init__(self, service: ServiceProcess, environment: dict[str, str]) -> None:
+    def __init__(
+        self, service: ServiceProcess, environment: dict[str, str], *, output: int | None = None
+    ) -> None:
+        """`output` is a file descriptor for what it prints; None is this process's own output."""
         self.name = service.name
+        self._output = output
         self._service = service
         self._environment = {**environment, **service.environment}
         self._process: asyncio.subprocess.Process | None = None
@@ -77,6 +81,8 @@ class ServiceProgram:
             *self._service.command,
             env=self._environment,
             stdin=asyncio.subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
             start_new_session=True,
             preexec_fn=die_with_parent,
         )

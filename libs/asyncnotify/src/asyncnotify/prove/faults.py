@@ -1,0 +1,99 @@
+"""What is done to the system, and when: a plan that a seed decides."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Fault(StrEnum):
+    """One kind of trouble."""
+
+    KILL_GATEWAY = "kill-gateway"
+    KILL_PUBLISHER = "kill-publisher"
+    KILL_DISPATCHER = "kill-dispatcher"
+    KILL_USER_SERVICE = "kill-user-service"
+    TERMINATE_DISPATCHER = "terminate-dispatcher"
+    KILL_BROKER = "kill-broker"
+    RESTART_BROKER = "restart-broker"
+    CUT_CONNECTIONS = "cut-connections"
+    STALL_CONNECTIONS = "stall-connections"
+    DROP_REPLIES = "drop-replies"
+    STALL_USER_SERVICE = "stall-user-service"
+    FAILPOINT = "failpoint"
+
+
+MEANING: Final = {
+    Fault.KILL_GATEWAY: "kill -9 of the gateway",
+    Fault.KILL_PUBLISHER: "kill -9 of the notification-publisher",
+    Fault.KILL_DISPATCHER: "kill -9 of a notification-dispatcher",
+    Fault.KILL_USER_SERVICE: "kill -9 of the user-service",
+    Fault.TERMINATE_DISPATCHER: "SIGTERM to a notification-dispatcher, as a deploy does",
+    Fault.KILL_BROKER: "kill -9 of the broker, then start it again",
+    Fault.RESTART_BROKER: "stop the broker gracefully, then start it again",
+    Fault.CUT_CONNECTIONS: "reset all connections to the broker",
+    Fault.STALL_CONNECTIONS: "let nothing through to or from the broker for 3 s",
+    Fault.DROP_REPLIES: "execute what is asked of the broker, but swallow its replies for 1 s",
+    Fault.STALL_USER_SERVICE: "freeze the user-service for 6 s",
+    Fault.FAILPOINT: "one more dispatcher that dies at a named line of the code",
+}
+
+FAILPOINTS: Final = (
+    "worker.after_receive",
+    "worker.after_start",
+    "provider.after_accept",
+    "worker.before_settle",
+    "worker.after_settle",
+)
+
+SECONDS_BETWEEN: Final = 3.0
+QUIET_START: Final = 0.05
+QUIET_END: Final = 0.92
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFault:
+    """A fault, and when it happens: seconds after the first notification is sent."""
+
+    at_seconds: float
+    fault: Fault
+    detail: str = ""
+
+
+def plan(faults: Sequence[Fault], seconds: float, seed: int) -> list[PlannedFault]:
+    """Spread faults over a run, each kind as often as the others; the same seed, the same plan."""
+    if not faults:
+        return []
+    chance = random.Random(seed)  # noqa: S311 - chaos, not cryptography
+    count = max(len(faults), int(seconds / SECONDS_BETWEEN))
+    kinds: list[Fault] = []
+    while len(kinds) < count:
+        kinds += chance.sample(list(faults), len(faults))
+    step = seconds * (QUIET_END - QUIET_START) / count
+    return [
+        PlannedFault(
+            at_seconds=round(seconds * QUIET_START + step * (number + chance.random() * 0.8), 2),
+            fault=kind,
+            detail=chance.choice(FAILPOINTS) if kind is Fault.FAILPOINT else "",
+        )
+        for number, kind in enumerate(kinds[:count])
+    ]
+
+
+def parse_faults(text: str) -> list[Fault]:
+    """Read a comma separated list; `all` and `none` are understood.
+
+    Raises:
+        ValueError: a name is no fault; names those that there are.
+    """
+    if text == "all":
+        return list(Fault)
+    if text == "none":
+        return []
+    known = {str(fault) for fault in Fault}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{name!r} is no fault; there is all, none, {', '.join(known)}")
+    return [Fault(name) for name in names]

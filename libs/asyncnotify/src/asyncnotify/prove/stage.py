@@ -1,0 +1,185 @@
+"""The system that a chaos run is about, and what can be done to it."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from service_kit.testing.ports import free_port
+from service_kit.testing.tcp_proxy import TcpProxy
+
+from asyncnotify.prove.faults import Fault, PlannedFault
+from asyncnotify.redis_program import RedisProgram
+from asyncnotify.supervisor import Program, ServiceProgram, Supervisor
+from asyncnotify.system import HOST, LocalSystem, Ports
+
+STALL_SECONDS: Final = 3.0
+DROP_SECONDS: Final = 1.0
+FREEZE_SECONDS: Final = 6.0
+FAILPOINT_PATIENCE_SECONDS: Final = 15.0
+
+# Shorter than the defaults, so that a run of a minute sees retries end; the mechanism is the same.
+ENVIRONMENT: Final = {
+    "RETRY_SCHEDULE": "1s,1s,2s,2s,3s,3s,4s,4s,5s,5s,5s",
+    "CONTACT_CACHE_SECONDS": "2",
+    "LOG_LEVEL": "WARNING",
+}
+
+
+class Stage:
+    """A whole system on free ports, with a proxy between the services and their broker."""
+
+    def __init__(self, folder: Path, *, seed: int, dispatchers: int = 2) -> None:
+        self.folder = folder
+        self._dispatchers = dispatchers
+        self._chance = random.Random(seed)  # noqa: S311 - chaos, not cryptography
+        self._say: list[str] = []
+        self._supervisor = Supervisor(self._say.append)
+        self._ports = Ports(**dict.fromkeys(Ports.__dataclass_fields__, 0))
+        self._broker: Program | None = None
+        self._proxy: TcpProxy | None = None
+        self._programs: list[ServiceProgram] = []
+        self._extras: set[asyncio.Task[None]] = set()
+        self._log = os.open(folder / "services.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    @property
+    def url(self) -> str:
+        """Return where the gateway is."""
+        return f"http://{HOST}:{self._ports.gateway}"
+
+    @property
+    def outbox(self) -> Path:
+        """Return the file to which the provider adds what it accepts."""
+        return self.folder / "outbox.jsonl"
+
+    @property
+    def events(self) -> Sequence[str]:
+        """Return what the supervisor said: who became ready, who died."""
+        return self._say
+
+    async def start(self) -> None:
+        """Start everything; return when all services are ready."""
+        self._ports = Ports(
+            gateway=free_port(),
+            publisher=free_port(),
+            user_service=free_port(),
+            dispatcher=free_port(),
+            redis=free_port(),
+        )
+        self._broker = RedisProgram(self.folder / "redis", self._ports.redis)
+        await self._supervisor.start([self._broker])
+        self._proxy = TcpProxy(f"redis://{HOST}:{self._ports.redis}/0")
+        await self._proxy.start()
+        self._programs = [
+            ServiceProgram(service, dict(os.environ) | ENVIRONMENT, output=self._log)
+            for service in self._system().services()
+        ]
+        await self._supervisor.start(self._programs)
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        for extra in self._extras:
+            extra.cancel()
+        await asyncio.gather(*self._extras, return_exceptions=True)
+        await self._supervisor.stop()
+        if self._proxy:
+            await self._proxy.stop()
+        os.close(self._log)
+
+    async def do(self, planned: PlannedFault) -> None:
+        """Make one fault happen; return when it is over (recovery is another matter)."""
+        deeds: dict[Fault, Callable[[], Awaitable[None]]] = {
+            Fault.KILL_GATEWAY: lambda: self._signal("gateway", signal.SIGKILL),
+            Fault.KILL_PUBLISHER: lambda: self._signal("notification-publisher", signal.SIGKILL),
+            Fault.KILL_DISPATCHER: lambda: self._signal("notification-dispatcher", signal.SIGKILL),
+            Fault.KILL_USER_SERVICE: lambda: self._signal("user-service", signal.SIGKILL),
+            Fault.TERMINATE_DISPATCHER: lambda: self._signal(
+                "notification-dispatcher", signal.SIGTERM
+            ),
+            Fault.KILL_BROKER: lambda: self._signal_broker(signal.SIGKILL),
+            Fault.RESTART_BROKER: lambda: self._signal_broker(signal.SIGTERM),
+            Fault.CUT_CONNECTIONS: self._cut,
+            Fault.STALL_CONNECTIONS: self._stall,
+            Fault.DROP_REPLIES: self._drop_replies,
+            Fault.STALL_USER_SERVICE: self._freeze_user_service,
+            Fault.FAILPOINT: lambda: self._trip(planned.detail),
+        }
+        await deeds[planned.fault]()
+
+    def _system(self) -> LocalSystem:
+        assert self._proxy is not None  # noqa: S101 - started before the services
+        return LocalSystem(
+            broker_url=self._proxy.url,
+            data_dir=self.folder,
+            ports=self._ports,
+            dispatchers=self._dispatchers,
+            fake_outbox=str(self.outbox),
+            log_format="json",
+        )
+
+    async def _signal(self, name: str, number: signal.Signals) -> None:
+        running = [each for each in self._programs if each.name == name and each.pid]
+        self._send(self._chance.choice(running), number)
+
+    async def _signal_broker(self, number: signal.Signals) -> None:
+        if self._broker:
+            self._send(self._broker, number)
+
+    def _send(self, program: Program, number: signal.Signals) -> None:
+        # A process that died a moment ago is as good as killed.
+        with contextlib.suppress(ProcessLookupError):
+            if program.pid:
+                os.kill(program.pid, number)
+
+    async def _cut(self) -> None:
+        if self._proxy:
+            self._proxy.close_all()
+
+    async def _stall(self) -> None:
+        if self._proxy:
+            self._proxy.blackhole()
+            await asyncio.sleep(STALL_SECONDS)
+            self._proxy.heal()
+
+    async def _drop_replies(self) -> None:
+        if self._proxy:
+            self._proxy.drop_replies()
+            await asyncio.sleep(DROP_SECONDS)
+            self._proxy.heal()
+
+    async def _freeze_user_service(self) -> None:
+        await self._signal("user-service", signal.SIGSTOP)
+        await asyncio.sleep(FREEZE_SECONDS)
+        await self._signal("user-service", signal.SIGCONT)
+
+    async def _trip(self, failpoint: str) -> None:
+        """Let one more dispatcher join in, which dies at a named line."""
+        services = self._system().services()
+        template = next(each for each in services if each.name == "notification-dispatcher")
+        service = replace(
+            template,
+            environment={
+                **template.environment,
+                "DISPATCHER_PORT": str(free_port()),
+                "AN_FAILPOINT": f"{failpoint}:exit",
+            },
+        )
+        extra = ServiceProgram(service, dict(os.environ) | ENVIRONMENT, output=self._log)
+        await extra.start()
+        watching = asyncio.create_task(self._end(extra))
+        self._extras.add(watching)
+        watching.add_done_callback(self._extras.discard)
+
+    async def _end(self, extra: ServiceProgram) -> None:
+        try:
+            async with asyncio.timeout(FAILPOINT_PATIENCE_SECONDS):
+                await extra.wait()
+        except TimeoutError:
+            pass
+        finally:
+            await extra.stop()
