@@ -1,0 +1,224 @@
+"""A TCP proxy that fails as networks do, to be put in front of any server.
+
+    async with TcpProxy(redis_url) as proxy:
+        queue = RedisListQueue(proxy.url)
+        proxy.reset_after(17, of=Direction.REPLIES)
+
+A fault lasts until `heal`. TCP never delivers a stream with a hole in it, so `heal` resets those
+connections from which bytes were swallowed; the others go on.
+"""
+
+import asyncio
+import random
+import socket
+import struct
+from collections import Counter
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Final, Self
+from urllib.parse import urlsplit, urlunsplit
+
+HOST: Final = "127.0.0.1"
+
+_CHUNK_BYTES: Final = 65536
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER, on, 0 s: close sends RST, not FIN
+
+
+class Direction(Enum):
+    """Which way bytes go."""
+
+    REQUESTS = auto()
+    REPLIES = auto()
+
+
+class TcpProxy:
+    """Passes bytes between clients and the server that `target_url` names, until told otherwise.
+
+    `latency` holds back each chunk of bytes, both ways, by that much ± `jitter`. `passed` counts
+    the bytes that went through.
+    """
+
+    def __init__(self, target_url: str) -> None:
+        target = urlsplit(target_url)
+        if target.hostname is None or target.port is None:
+            raise ValueError(f"no host and port in {target_url!r}")
+        self.latency = timedelta(0)
+        self.jitter = timedelta(0)
+        self.passed: Counter[Direction] = Counter()
+        self._target_url = target
+        self._target = (target.hostname, target.port)
+        self._swallowed: frozenset[Direction] = frozenset()
+        self._cut_after: dict[Direction, int] = {}
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._links: set[_Link] = set()
+        self._server: asyncio.Server | None = None
+        self._port = 0
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port that clients are to use; it stays the same when stopped and started again."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The target's URL, but through the proxy."""
+        credentials, at, _ = self._target_url.netloc.rpartition("@")
+        netloc = f"{credentials}{at}{HOST}:{self._port}"
+        return urlunsplit(self._target_url._replace(netloc=netloc))
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._links)
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await asyncio.start_server(self._accept, HOST, self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Reset all connections and refuse new ones."""
+        if self._server is None:
+            return
+        self._server.close()
+        self._flowing.set()
+        ending = [link.ended for link in self._links]
+        self.close_all()
+        await asyncio.gather(*(ended.wait() for ended in ending))
+        await self._server.wait_closed()
+        self._server = None
+
+    def reset_after(self, n_bytes: int, *, of: Direction = Direction.REPLIES) -> None:
+        """Let `n_bytes` more pass that way, then reset the connection that they belong to; once."""
+        self._cut_after[of] = n_bytes
+
+    def drop_replies(self) -> None:
+        """Pass requests on, but swallow what the server answers."""
+        self._swallowed = frozenset({Direction.REPLIES})
+
+    def blackhole(self) -> None:
+        """Swallow everything, both ways; connections stay open, new ones are accepted."""
+        self._swallowed = frozenset(Direction)
+
+    def pause(self) -> None:
+        """Hold everything back, as a network does that is down for a while."""
+        self._flowing.clear()
+
+    def resume(self) -> None:
+        """Deliver what was held back, and go on."""
+        self._flowing.set()
+
+    def half_close(self) -> None:
+        """End each connection towards its client only; the server doesn't notice."""
+        for link in self._links:
+            link.end_replies()
+
+    def close_all(self) -> None:
+        """Reset all connections, on both sides."""
+        for link in list(self._links):
+            link.reset()
+
+    def heal(self) -> None:
+        """End all faults; reset the connections that have lost bytes."""
+        self._swallowed = frozenset()
+        self._cut_after.clear()
+        self.latency = self.jitter = timedelta(0)
+        for link in list(self._links):
+            if link.has_lost_bytes:
+                link.reset()
+        self._flowing.set()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            upstream = await asyncio.open_connection(*self._target)
+        except OSError:
+            _reset(writer)
+            return
+        link = _Link(writer, upstream[1])
+        self._links.add(link)
+        try:
+            await asyncio.gather(
+                self._pump(link, Direction.REQUESTS, reader, upstream[1]),
+                self._pump(link, Direction.REPLIES, upstream[0], writer),
+            )
+        finally:
+            link.reset()
+            self._links.discard(link)
+            link.ended.set()
+
+    async def _pump(
+        self,
+        link: "_Link",
+        direction: Direction,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        try:
+            while chunk := await reader.read(_CHUNK_BYTES):
+                await self._delay()
+                if self._is_swallowed(link, direction):
+                    link.has_lost_bytes = True
+                    continue
+                passing, is_cut = self._cut(direction, chunk)
+                self.passed[direction] += len(passing)
+                writer.write(passing)
+                await writer.drain()
+                if is_cut:
+                    link.reset()
+            if not self._is_swallowed(link, direction):
+                writer.write_eof()
+        except OSError:
+            link.reset()
+
+    def _is_swallowed(self, link: "_Link", direction: Direction) -> bool:
+        is_ended = direction is Direction.REPLIES and link.replies_ended
+        return is_ended or direction in self._swallowed
+
+    async def _delay(self) -> None:
+        await self._flowing.wait()
+        jitter_s = self.jitter.total_seconds()
+        delay_s = self.latency.total_seconds() + random.uniform(-jitter_s, jitter_s)  # noqa: S311
+        if delay_s > 0:
+            await asyncio.sleep(delay_s)
+
+    def _cut(self, direction: Direction, chunk: bytes) -> tuple[bytes, bool]:
+        left = self._cut_after.get(direction)
+        if left is None:
+            return chunk, False
+        if len(chunk) < left:
+            self._cut_after[direction] = left - len(chunk)
+            return chunk, False
+        del self._cut_after[direction]
+        return chunk[:left], True
+
+
+class _Link:
+    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+        self.has_lost_bytes = False
+        self.replies_ended = False
+        self.ended = asyncio.Event()
+        self._client = client
+        self._server = server
+
+    def end_replies(self) -> None:
+        self.replies_ended = True
+        self._client.write_eof()
+
+    def reset(self) -> None:
+        _reset(self._client)
+        _reset(self._server)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    connection = writer.get_extra_info("socket")
+    if connection is not None and not writer.transport.is_closing():
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    writer.transport.abort()
