@@ -60,7 +60,7 @@ class UserReader(Protocol):
 
 
 class UserWriter(Protocol):
-    """Stores and removes users. A write is durable when the call returns."""
+    """Stores and removes users. When a call returns, every later read tells so."""
 
     async def put(self, user: User, *, at: datetime) -> bool:
         """Store the user whole, in place of an earlier one. Return True when there was none.

@@ -95,8 +95,10 @@ def _cursor(user_id: UserId) -> str:
 
 
 def _contact(user: User) -> dict[str, str | None]:
+    # Of a channel that this release does not know, neither the address nor the wish is shown.
+    preferred = user.preferred_channel if user.preferred_channel in CHANNELS else None
     addresses = {channel: user.addresses.get(channel) for channel in CHANNELS}
-    return {**addresses, "preferred_channel": user.preferred_channel}
+    return {**addresses, "preferred_channel": preferred}
 
 
 def _user(user: User) -> dict[str, str | None]:

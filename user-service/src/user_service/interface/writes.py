@@ -91,11 +91,11 @@ def _id_errors(wanted_id: str, document: Mapping[str, object]) -> Sequence[Field
         check_user_id(wanted_id)
     except ValidationError as error:
         return [{**each, "pointer": "/user_id"} for each in field_errors(error)]
-    if document.get("user_id") in (None, wanted_id):
-        return ()
-    return [
-        FieldError(pointer="/user_id", code="mismatch", message="must be the user id of the path")
-    ]
+    given_id = document.get("user_id")
+    if isinstance(given_id, str) and given_id != wanted_id:
+        message = "must be the user id of the path"
+        return [FieldError(pointer="/user_id", code="mismatch", message=message)]
+    return ()
 
 
 def _all_errors(errors: Sequence[FieldError], faults: Sequence[Fault]) -> list[FieldError]:

@@ -29,12 +29,7 @@ _INSERT: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]
 }
 
 # What a statement of ours does wrong, rather than a database that is down or overloaded.
-_OUR_FAULTS: Final = (
-    exc.DataError,
-    exc.IntegrityError,
-    exc.NotSupportedError,
-    exc.ProgrammingError,
-)
+_OUR_FAULTS: Final = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
 
 
 class SqlUsers:
