@@ -1,0 +1,56 @@
+"""The OpenAPI document, and Swagger UI from files of our own: the page needs no internet."""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from gateway.interface.operations import JsonObject
+
+_PAGES: Final = files("gateway.interface") / "pages"
+_SWAGGER_UI: Final = files("fastapi_offline") / "static"
+_ASSETS: Final[dict[str, tuple[Traversable, str]]] = {
+    "icon.svg": (_PAGES, "image/svg+xml"),
+    "swagger.js": (_PAGES, "text/javascript"),
+    "swagger-ui.css": (_SWAGGER_UI, "text/css"),
+    "swagger-ui-bundle.js": (_SWAGGER_UI, "text/javascript"),
+}
+# The browser itself sees to it that nothing comes from elsewhere.
+_CONTENT_SECURITY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def documentation_routes() -> APIRouter:
+    """Make the routes of the document and of the page that shows it."""
+    router = APIRouter(tags=["documentation"])
+
+    @router.get("/openapi.json", operation_id="get_openapi", summary="This document")
+    async def openapi(request: Request) -> JSONResponse:
+        """Describes every public call in OpenAPI 3.1."""
+        document: JsonObject = request.app.openapi()
+        return JSONResponse(document)
+
+    @router.get("/docs", operation_id="get_docs", summary="Swagger UI", response_class=HTMLResponse)
+    def docs() -> Response:
+        """Shows this document, and lets you try every call."""
+        page = (_PAGES / "swagger.html").read_text()
+        return HTMLResponse(page, headers={"Content-Security-Policy": _CONTENT_SECURITY})
+
+    @router.get("/docs/{asset}", include_in_schema=False)
+    def docs_asset(asset: str) -> Response:
+        if asset not in _ASSETS:
+            raise HTTPException(404)
+        folder, media_type = _ASSETS[asset]
+        return Response(
+            (folder / asset).read_bytes(),
+            media_type=media_type,
+            headers={"Cache-Control": "max-age=3600"},
+        )
+
+    return router

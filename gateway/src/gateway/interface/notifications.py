@@ -1,0 +1,152 @@
+"""Notifications: asking for them, finding them again, cancelling and following them."""
+
+from http import HTTPStatus
+from typing import Final
+
+from gateway.interface import vocabulary as v
+from gateway.interface.operations import EVENT_STREAM, Body, Operation, Reply, problem, reference
+
+_REQUEST: Final = Body(
+    schema="NotificationRequest",
+    examples={
+        "the least": {
+            "user_id": "user_test",
+            "message": "your purchase was completed successfully",
+        },
+        "everything": {
+            "user_id": "user_test",
+            "message": "your purchase was completed successfully",
+            "channel": "email",
+            "subject": "Thank you",
+            "priority": "high",
+            "send_at": "2030-01-31T09:00:00Z",
+            "expires_at": "2030-01-31T12:00:00Z",
+        },
+    },
+)
+_ACCEPTED: Final = Reply(
+    status=202,
+    description="Accepted: it will end as sent, failed with a reason, cancelled or expired.",
+    schema=reference("NotificationAccepted"),
+    example={
+        "trace_id": v.EXAMPLE_TRACE_ID,
+        "status": "queued",
+        "status_url": f"/notifications/{v.EXAMPLE_TRACE_ID}",
+    },
+    headers={
+        "Location": "Where the notification is found.",
+        "Idempotent-Replayed": "`true` if this is the answer to an earlier request with this key.",
+    },
+)
+_STREAM: Final = Reply(
+    status=200,
+    description="Events of the type `status`, as they happen. Comments keep the connection open.",
+    schema={"type": "string"},
+    media_type=EVENT_STREAM,
+    example=(
+        "id: 1769850000000-0\nevent: status\n"
+        f'data: {{"trace_id": "{v.EXAMPLE_TRACE_ID}", "status": "sent"}}\n\n'
+    ),
+)
+_HOW_TO_FOLLOW: Final = (
+    " Whoever loses the connection comes back with `Last-Event-ID` and misses nothing. With `curl`,"
+    " use `-N`; this page shows what arrives within five seconds."
+)
+
+NOTIFICATION_OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/notifications",
+        name="send_notification",
+        summary="Send a notification",
+        description=(
+            "Tells a user something, now or later. Without `channel` it goes the way that the user"
+            " prefers. The body is read as JSON, whatever the `Content-Type`."
+        ),
+        parameters=(v.IDEMPOTENCY_KEY,),
+        body=_REQUEST,
+        replies=(
+            _ACCEPTED,
+            *v.BODY_REFUSALS,
+            problem(
+                HTTPStatus.CONFLICT,
+                "idempotency_key_in_use",
+                "The first request with this key is in progress",
+            ),
+            v.UNAVAILABLE,
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/notifications",
+        name="list_notifications",
+        summary="List notifications",
+        description="Gives a page of those that pass all filters, newest first.",
+        parameters=(v.BY_STATUS, v.BY_USER, v.BY_CHANNEL, v.LIMIT, v.CURSOR),
+        replies=(
+            Reply(status=200, description="A page.", schema=reference("NotificationPage")),
+            v.INVALID,
+            v.UNAVAILABLE,
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/notifications/{trace_id}",
+        name="get_notification",
+        summary="Find a notification",
+        description="Tells where it is, why, and everything that happened to it.",
+        parameters=(v.TRACE_ID,),
+        replies=(
+            Reply(status=200, description="The notification.", schema=reference("Notification")),
+            v.INVALID_PATH,
+            v.NO_SUCH_NOTIFICATION,
+            v.UNAVAILABLE,
+        ),
+    ),
+    Operation(
+        method="DELETE",
+        path="/notifications/{trace_id}",
+        name="cancel_notification",
+        summary="Cancel a notification",
+        description="Withdraws it, unless it is being sent or has ended. Doing so twice is fine.",
+        parameters=(v.TRACE_ID,),
+        replies=(
+            Reply(
+                status=200,
+                description="The notification, cancelled.",
+                schema=reference("Notification"),
+            ),
+            v.INVALID_PATH,
+            v.NO_SUCH_NOTIFICATION,
+            problem(HTTPStatus.CONFLICT, "past_cancelling", "It is too late to cancel it"),
+            v.UNAVAILABLE,
+        ),
+    ),
+    Operation(
+        method="GET",
+        path="/notifications/{trace_id}/events",
+        name="follow_notification",
+        summary="Follow a notification",
+        description="Streams where it is now, then each change, until it has ended."
+        + _HOW_TO_FOLLOW,
+        parameters=(v.TRACE_ID, v.LAST_EVENT_ID),
+        replies=(
+            _STREAM,
+            Reply(status=204, description="It has ended, and you have seen all of it."),
+            v.INVALID_PATH,
+            v.NO_SUCH_NOTIFICATION,
+            v.UNAVAILABLE,
+        ),
+        is_stream=True,
+    ),
+    Operation(
+        method="GET",
+        path="/events",
+        name="follow_all",
+        summary="Follow all notifications",
+        description="Streams the status changes of all notifications." + _HOW_TO_FOLLOW,
+        parameters=(v.LAST_EVENT_ID,),
+        replies=(_STREAM, v.UNAVAILABLE),
+        is_stream=True,
+    ),
+)

@@ -1,0 +1,53 @@
+"""What the gateway can be told."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from service_kit.settings import ServiceSettings
+
+
+def _http_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        message = "must begin with http:// or https://"
+        raise ValueError(message)
+    return url
+
+
+Url = Annotated[str, AfterValidator(_http_url)]
+
+
+class Settings(ServiceSettings):
+    """Where the gateway listens, which services are behind it, and what it lets through."""
+
+    gateway_host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    gateway_port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on.")
+    publisher_url: Url = Field(
+        default="http://localhost:8001", description="Where the notification-publisher is."
+    )
+    user_service_url: Url = Field(
+        default="http://localhost:8002", description="Where the user-service is."
+    )
+    upstream_timeout_seconds: float = Field(
+        default=10, gt=0, le=300, description="How long a service may take to answer."
+    )
+    upstream_connect_timeout_seconds: float = Field(
+        default=2, gt=0, le=300, description="How long a call may wait for a connection."
+    )
+    upstream_max_connections: int = Field(
+        default=256,
+        ge=1,
+        le=10_000,
+        description="Calls to one service at once; streams of events do not count.",
+    )
+    max_body_bytes: int = Field(
+        default=65_536, ge=1, description="The largest body that is let through, in bytes."
+    )
+
+    @property
+    def upstream_timeout(self) -> timedelta:
+        return timedelta(seconds=self.upstream_timeout_seconds)
+
+    @property
+    def upstream_connect_timeout(self) -> timedelta:
+        return timedelta(seconds=self.upstream_connect_timeout_seconds)

@@ -1,0 +1,131 @@
+import json
+
+import jsonschema_rs
+import pytest
+from gateway.infrastructure.memory import MemoryUpstream
+from gateway.main import build
+from gateway.settings import Settings
+from notification_contracts import channels
+from schemathesis.openapi import from_dict
+
+PUBLIC = """
+POST /notifications
+GET /notifications
+GET /notifications/{trace_id}
+DELETE /notifications/{trace_id}
+GET /notifications/{trace_id}/events
+GET /events
+GET /dead-letters
+GET /dead-letters/{trace_id}
+POST /dead-letters/{trace_id}/replay
+POST /dead-letters/replay
+DELETE /dead-letters/{trace_id}
+GET /users
+GET /users/{user_id}
+PUT /users/{user_id}
+DELETE /users/{user_id}
+GET /users/{user_id}/contact-info
+GET /health/live
+GET /health/ready
+GET /metrics
+GET /docs
+GET /openapi.json
+""".strip().splitlines()
+
+
+def document_of_a_new_gateway():
+    app = build(Settings(), publisher=MemoryUpstream(), users=MemoryUpstream())
+    return json.loads(json.dumps(app.openapi()))
+
+
+@pytest.fixture(scope="module")
+def document():
+    return document_of_a_new_gateway()
+
+
+@pytest.fixture(scope="module")
+def operations(document):
+    return {
+        f"{method.upper()} {path}": operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def references(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                yield value
+            yield from references(value)
+    if isinstance(node, list):
+        for item in node:
+            yield from references(item)
+
+
+def test_the_document_is_valid_openapi_3_1(document):
+    assert document["openapi"].startswith("3.1.")
+    from_dict(document).validate()
+
+
+def test_every_public_call_is_in_it_and_no_other(operations):
+    assert sorted(operations) == sorted(PUBLIC)
+
+
+def test_every_reference_leads_to_a_schema(document):
+    schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+
+    assert set(references(document)) <= schemas
+
+
+def test_every_call_says_what_it_does(operations):
+    for name, operation in operations.items():
+        assert operation["summary"], name
+        assert operation["description"], name
+        assert operation["tags"], name
+    assert len({operation["operationId"] for operation in operations.values()}) == len(operations)
+
+
+def test_every_parameter_of_a_path_is_described(operations):
+    for name, operation in operations.items():
+        in_path = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert in_path == {part[1:-1] for part in name.split("/") if part.startswith("{")}, name
+
+
+def test_every_error_is_a_problem_document(operations):
+    for name, operation in operations.items():
+        for status, response in operation["responses"].items():
+            if status >= "400":
+                assert list(response["content"]) == ["application/problem+json"], (name, status)
+
+
+def test_every_relayed_call_may_find_its_service_down(operations):
+    own = {"GET /docs", "GET /openapi.json", "GET /metrics", "GET /health/live"}
+    for name in set(operations) - own:
+        assert "503" in operations[name]["responses"], name
+
+
+def test_examples_fit_their_schemas(document, operations):
+    contents = [
+        content
+        for operation in operations.values()
+        for body in (operation.get("requestBody", {}), *operation["responses"].values())
+        for media_type, content in body.get("content", {}).items()
+        if "json" in media_type
+    ]
+
+    for content in contents:
+        schema = {**content["schema"], "components": document["components"]}
+        examples = [example["value"] for example in content.get("examples", {}).values()]
+        for example in (*examples, *([content["example"]] if "example" in content else [])):
+            jsonschema_rs.validate(schema, example)
+
+
+def test_a_registered_channel_is_in_the_document(monkeypatch):
+    pigeon = channels.Channel(name="pigeon", address_kind=channels.AddressKind.TOKEN)
+    monkeypatch.setitem(channels.CHANNELS, "pigeon", pigeon)
+
+    schemas = document_of_a_new_gateway()["components"]["schemas"]
+
+    assert "pigeon" in schemas["Channel"]["enum"]
+    assert "pigeon" in schemas["ContactInfo"]["properties"]
