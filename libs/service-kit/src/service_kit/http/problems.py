@@ -203,8 +203,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
         return Response(status_code=error.status_code, headers=headers)
     problem = http_problem(error.status_code)
     # Without words of its own, the framework repeats the status.
-    detail = None if error.detail == http_phrase(error.status_code) else str(error.detail)
-    return _answer(request, problem, detail=detail, headers=headers.items())
+    said = error.detail if isinstance(error.detail, str) else ""
+    detail = said if said != http_phrase(error.status_code) else ""
+    return _answer(request, problem, detail=detail or None, headers=headers.items())
 
 
 async def _answer_crash(request: Request, _: Exception) -> Response:

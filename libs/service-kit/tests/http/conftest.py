@@ -1,0 +1,11 @@
+from collections.abc import Iterator
+
+import pytest
+from service_kit.testing.logs import LoggedLines, captured_logs
+
+
+@pytest.fixture
+def logged() -> Iterator[LoggedLines]:
+    """Capture what is logged; call it for the lines."""
+    with captured_logs("kit") as lines:
+        yield lines
