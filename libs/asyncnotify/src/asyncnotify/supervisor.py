@@ -117,6 +117,7 @@ class _Kept:
     program: Program
     stopping: asyncio.Event
     ready: asyncio.Event
+    needs: "Sequence[_Kept]" = ()
     keeper: asyncio.Task[None] | None = None
 
 
@@ -135,7 +136,9 @@ class Supervisor:
         Raises:
             StartFailed: one of them dies again and again.
         """
-        started = [_Kept(program, asyncio.Event(), asyncio.Event()) for program in programs]
+        started: list[_Kept] = []
+        for program in reversed(programs):
+            started.insert(0, _Kept(program, asyncio.Event(), asyncio.Event(), needs=started[:1]))
         self._kept = started + self._kept
         for kept in started:
             kept.keeper = asyncio.create_task(self._keep(kept), name=f"keep {kept.program.name}")
@@ -194,6 +197,9 @@ class Supervisor:
         return await ended
 
     async def _announce(self, kept: _Kept) -> None:
+        # Those listed later are what it needs; it would only complain of them in its log.
+        for needed in kept.needs:
+            await needed.ready.wait()
         while not await kept.program.is_ready():  # noqa: ASYNC110 - it is in another process
             await asyncio.sleep(0.05)
         state = "back" if kept.ready.is_set() else "ready"
