@@ -29,6 +29,7 @@ class System:
     process: subprocess.Popen[str] | None = None
     pids: dict[str, int] = field(default_factory=dict)
     output: list[str] = field(default_factory=list)
+    _reader: threading.Thread | None = None
     _said: "queue.Queue[str]" = field(default_factory=queue.Queue)
 
     @property
@@ -52,13 +53,17 @@ class System:
             text=True,
             start_new_session=True,
         )
-        threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
+        self._reader.start()
         self.wait_for_line(r"ready: http://localhost:\d+$", 60)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         assert self.process is not None
+        assert self._reader is not None
         self.process.send_signal(number)
-        return self.process.wait(60)
+        exit_code = self.process.wait(60)
+        self._reader.join(10)
+        return exit_code
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to one service; the supervisor starts it again."""
@@ -77,13 +82,14 @@ class System:
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        for raw in process.stdout:
-            line = raw.rstrip("\n")
-            self.output.append(line)
-            announced = re.match(r"(\S+) is (?:ready|back) \(pid (\d+)\)", line)
-            if announced:
-                self.pids[announced[1]] = int(announced[2])
-            self._said.put(line)
+        with process.stdout as stream:
+            for raw in stream:
+                line = raw.rstrip("\n")
+                self.output.append(line)
+                announced = re.match(r"(\S+) is (?:ready|back) \(pid (\d+)\)", line)
+                if announced:
+                    self.pids[announced[1]] = int(announced[2])
+                self._said.put(line)
 
 
 def new_system(data_dir: Path, **settings: str) -> System:
