@@ -9,7 +9,7 @@ from notification_contracts.channels import ChannelName
 from notification_contracts.codec import UndecodableEvent, UnsupportedVersion, decode
 from notification_contracts.events import NotificationRequested
 from notification_contracts.states import Reason
-from service_kit.logs import bound_contextvars
+from service_kit.logs import bind_contextvars
 from service_kit.queue.port import ClaimEnded, Delivery
 
 from notification_dispatcher.application.deliver_notification import (
@@ -56,14 +56,15 @@ class Stage:
         settlement = Settlement(
             delivery=delivery, attempts=self.attempts, channel=self.channel, event=_known(event)
         )
-        with bound_contextvars(**_context(settlement)):
-            try:
-                verdict = await self._verdict(event, settlement)
-                await settlement.settle(verdict)
-            except ClaimEnded as ended:
-                self._conclude(report_of_end(ended, self.channel), delivery, started)
-                raise
-            self._conclude(report_of(verdict, self.channel), delivery, started)
+        # For good: a worker handles each delivery in a task, so in a context, of its own.
+        bind_contextvars(**_context(settlement))
+        try:
+            verdict = await self._verdict(event, settlement)
+            await settlement.settle(verdict)
+        except ClaimEnded as ended:
+            self._conclude(report_of_end(ended, self.channel), delivery, started)
+            raise
+        self._conclude(report_of(verdict, self.channel), delivery, started)
 
     def _conclude(self, report: Report, delivery: Delivery, started: float) -> None:
         seconds = time.perf_counter() - started

@@ -69,6 +69,8 @@ class Gate:
         self._slots.release()
 
     async def _slot(self) -> bool:
+        if not self._slots.locked():
+            return await self._slots.acquire()  # at once: no need for a timer
         try:
             async with asyncio.timeout(self.patience):
                 await self._slots.acquire()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from notification_dispatcher.application.ports import Provider
 
@@ -101,12 +101,16 @@ def parse(text: str, defaults: Limits) -> tuple[ProviderUrl, Limits]:
         scheme=parts.scheme,
         host=parts.hostname or "",
         port=_port(parts),
-        user=parts.username,
-        password=parts.password,
+        user=_decoded(parts.username),
+        password=_decoded(parts.password),
         path=parts.path,
         options=options,
     )
     return url, limits
+
+
+def _decoded(text: str | None) -> str | None:
+    return None if text is None else unquote(text)
 
 
 def _port(parts: SplitResult) -> int | None:

@@ -1,0 +1,191 @@
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from notification_contracts.states import Reason
+from notification_dispatcher.domain.outcomes import (
+    Accepted,
+    Fault,
+    NotTried,
+    OutgoingMessage,
+    PermanentFailure,
+    TransientFailure,
+    UncertainFailure,
+)
+from notification_dispatcher.infrastructure.breaker import BreakerState
+from notification_dispatcher.infrastructure.memory import InMemoryProvider
+from notification_dispatcher.infrastructure.providers import BreakerSettings, Limits, Senders
+from prometheus_client import CollectorRegistry
+
+MESSAGE = OutgoingMessage(trace_id="t-1", channel="email", attempt=1, address="a", message="m")
+BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
+THROTTLED = TransientFailure(reason=Reason.RATE_LIMITED, detail="429")
+REFUSED = PermanentFailure(reason=Reason.PROVIDER_REJECTED, detail="bad key")
+NO_MAILBOX = PermanentFailure(
+    reason=Reason.INVALID_ADDRESS, detail="no mailbox", fault=Fault.RECIPIENT
+)
+GREYLISTED = TransientFailure(
+    reason=Reason.PROVIDER_UNAVAILABLE, detail="later", fault=Fault.RECIPIENT
+)
+UNCERTAIN = UncertainFailure(detail="no answer")
+
+
+@pytest.fixture
+def first():
+    return InMemoryProvider(name="first")
+
+
+@pytest.fixture
+def second():
+    return InMemoryProvider(name="second")
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def senders(first, second, registry):
+    breaker = BreakerSettings(failures=2, pause=timedelta(seconds=0.05))
+    return Senders(registry, breaker).build({"email": [(first, Limits()), (second, Limits())]})
+
+
+@pytest.fixture
+def send(senders):
+    async def send():
+        async def starting(provider):
+            send.started.append(provider)
+
+        return await senders.by_channel["email"].send(MESSAGE, starting=starting)
+
+    send.started = []
+    return send
+
+
+async def test_the_first_provider_is_asked_first_and_alone(send, second):
+    report = await send()
+
+    assert report.trial.provider == "first"
+    assert second.sent == []
+    assert send.started == ["first"]
+
+
+@pytest.mark.parametrize("failure", [BUSY, THROTTLED, REFUSED])
+async def test_the_next_takes_over_from_a_provider_that_fails(send, first, failure):
+    first.outcomes = [failure]
+
+    report = await send()
+
+    assert report.outcome == Accepted()
+    assert report.trial.provider == "second"
+    assert send.started == ["first", "second"]
+
+
+@pytest.mark.parametrize("outcome", [NO_MAILBOX, GREYLISTED, UNCERTAIN])
+async def test_the_next_is_not_asked_where_it_could_not_do_better(send, first, second, outcome):
+    first.outcomes = [outcome]
+
+    report = await send()
+
+    assert report.outcome == outcome
+    assert second.sent == []
+
+
+async def test_an_uncertain_outcome_of_the_next_is_the_one_that_counts(send, first, second):
+    first.outcomes = [BUSY]
+    second.outcomes = [UNCERTAIN]
+
+    assert (await send()).outcome == UNCERTAIN
+
+
+@pytest.mark.parametrize(
+    ("of_first", "of_second", "expected"),
+    [(BUSY, REFUSED, BUSY), (REFUSED, BUSY, BUSY), (REFUSED, REFUSED, REFUSED)],
+)
+async def test_when_all_fail_the_failure_that_leaves_hope_counts(
+    send, first, second, of_first, of_second, expected
+):
+    first.outcomes = [of_first]
+    second.outcomes = [of_second]
+
+    assert (await send()).outcome == expected
+
+
+async def test_a_provider_whose_breaker_is_open_is_passed_over(send, first, second):
+    first.outcomes = [BUSY, BUSY]
+    await send()
+    await send()
+    await send()
+
+    assert len(first.sent) == 2
+    assert len(second.sent) == 3
+
+
+async def test_a_refusal_counts_as_transient_while_another_provider_rests(send, first, second):
+    second.outcomes = [BUSY, BUSY]
+    first.outcomes = [REFUSED, THROTTLED, REFUSED]
+    await send()
+    await send()
+
+    report = await send()
+
+    assert isinstance(report.outcome, TransientFailure)
+    assert report.outcome.reason is Reason.PROVIDER_UNAVAILABLE
+    assert report.trial.provider == "first"
+
+
+async def test_while_all_breakers_are_open_it_waits_for_the_first_to_let_a_probe_through(
+    send, first, second
+):
+    first.outcomes = [BUSY, BUSY]
+    second.outcomes = [BUSY, BUSY]
+    await send()
+    await send()
+    began = time.monotonic()
+
+    report = await send()
+
+    assert report.outcome == Accepted()
+    assert 0.04 < time.monotonic() - began < 1
+
+
+async def test_when_no_breaker_lets_anything_through_nothing_is_tried(first, registry):
+    first.outcomes = [BUSY]
+    breaker = BreakerSettings(failures=1, pause=timedelta(seconds=30))
+    senders = Senders(registry, breaker).build({"email": [(first, Limits())]})
+    sender = replace(senders.by_channel["email"], patience=timedelta(0))
+
+    async def starting(provider):
+        """Begin without a queue."""
+
+    await sender.send(MESSAGE, starting=starting)
+    report = await sender.send(MESSAGE, starting=starting)
+
+    assert isinstance(report.outcome, NotTried)
+    assert report.outcome.reason is Reason.PROVIDER_UNAVAILABLE
+    assert len(first.sent) == 1
+
+
+async def test_breakers_are_shown_in_the_metrics_and_by_name(send, senders, first, registry):
+    first.outcomes = [BUSY, BUSY]
+    await send()
+    await send()
+
+    labels = {"channel": "email", "provider": "first"}
+    assert senders.breaker_states() == {"email.first": "open", "email.second": "closed"}
+    assert registry.get_sample_value("dispatcher_provider_breaker_state", labels) == 2
+    transient = labels | {"outcome": "transient"}
+    assert registry.get_sample_value("dispatcher_provider_sends_total", transient) == 2
+
+
+async def test_providers_of_the_same_name_have_breakers_of_their_own(registry):
+    twins = [(InMemoryProvider(name="post"), Limits()), (InMemoryProvider(name="post"), Limits())]
+
+    senders = Senders(registry, BreakerSettings()).build({"email": twins})
+
+    assert senders.breaker_states() == {
+        "email.post": BreakerState.CLOSED,
+        "email.post-2": BreakerState.CLOSED,
+    }

@@ -1,0 +1,105 @@
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+from notification_dispatcher.domain.outcomes import (
+    Accepted,
+    Fault,
+    OutgoingMessage,
+    PermanentFailure,
+    TransientFailure,
+)
+from notification_dispatcher.infrastructure.providers import PROVIDERS, Limits, ProviderContext
+
+NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    return tmp_path / "outbox.jsonl"
+
+
+def open_fake(outbox, url="fake://"):
+    context = ProviderContext(now=lambda: NOW, fake_outbox=outbox)
+    provider, _ = PROVIDERS.open(url, context, Limits())
+    return provider
+
+
+def message(address="ada@example.com", *, text="hello", attempt=1):
+    return OutgoingMessage(
+        trace_id="t-1", channel="email", attempt=attempt, address=address, message=text
+    )
+
+
+async def test_what_it_accepts_is_a_line_in_the_outbox(outbox):
+    outcome = await open_fake(outbox).send(message(text='ä "line"\nand another'))
+
+    assert outcome == Accepted()
+    [line] = outbox.read_text("utf-8").splitlines()
+    assert json.loads(line) == {
+        "trace_id": "t-1",
+        "channel": "email",
+        "address": "ada@example.com",
+        "message": 'ä "line"\nand another',
+        "subject": None,
+        "at": "2027-01-31T09:00:00.000+00:00",
+    }
+
+
+async def test_what_it_refuses_is_not_in_the_outbox(outbox):
+    outcome = await open_fake(outbox).send(message("fail-permanent@sim.example"))
+
+    assert isinstance(outcome, PermanentFailure)
+    assert outcome.fault is Fault.RECIPIENT
+    assert not outbox.exists()
+
+
+async def test_a_lost_answer_still_leaves_a_line(outbox):
+    await open_fake(outbox).send(message("timeout-after-accept@sim.example"))
+
+    assert len(outbox.read_text("utf-8").splitlines()) == 1
+
+
+async def test_an_outbox_that_is_removed_is_begun_anew(outbox):
+    fake = open_fake(outbox)
+    await fake.send(message())
+    outbox.unlink()
+    await fake.send(message())
+
+    assert len(outbox.read_text("utf-8").splitlines()) == 1
+
+
+async def test_an_outbox_that_cannot_be_written_is_a_transient_failure(tmp_path):
+    outcome = await open_fake(tmp_path / "nowhere" / "outbox").send(message())
+
+    assert isinstance(outcome, TransientFailure)
+
+
+async def test_without_an_outbox_it_accepts_all_the_same():
+    assert await open_fake(None).send(message()) == Accepted()
+
+
+async def test_one_with_a_script_of_its_own_fails_as_a_provider_does(outbox):
+    fake = open_fake(outbox, "fake://broken?script=fail-permanent")
+    outcome = await fake.send(message())
+
+    assert fake.name == "fake-broken"
+    assert isinstance(outcome, PermanentFailure)
+    assert outcome.fault is Fault.PROVIDER
+
+
+async def test_one_that_hangs_hangs(outbox):
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await open_fake(outbox).send(message("hang@sim.example"))
+
+
+async def test_neither_address_nor_text_gets_into_the_log(outbox, capsys):
+    await open_fake(outbox).send(message(text="secret words"))
+
+    said = capsys.readouterr().out
+    assert "fake.accepted" in said
+    assert "t-1" in said
+    assert "secret words" not in said
+    assert "ada@example.com" not in said

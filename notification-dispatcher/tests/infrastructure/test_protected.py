@@ -1,0 +1,176 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+from notification_contracts.states import Reason
+from notification_dispatcher.domain.outcomes import (
+    Accepted,
+    Fault,
+    NotTried,
+    OutgoingMessage,
+    PermanentFailure,
+    TransientFailure,
+    UncertainFailure,
+)
+from notification_dispatcher.infrastructure.breaker import BreakerState, CircuitBreaker
+from notification_dispatcher.infrastructure.memory import InMemoryProvider
+from notification_dispatcher.infrastructure.providers.limits import Gate
+from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
+
+MESSAGE = OutgoingMessage(trace_id="t-1", channel="email", attempt=1, address="a", message="m")
+BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
+
+
+class HangingProvider:
+    name = "hanging"
+
+    async def send(self, message):
+        await asyncio.Event().wait()
+
+
+class CrashingProvider:
+    name = "crashing"
+
+    async def send(self, message):
+        raise RuntimeError("ada@example.com is too much for me")
+
+
+async def starting(provider):
+    """Begin without a queue."""
+
+
+@pytest.fixture
+def provider():
+    return InMemoryProvider(name="post")
+
+
+@pytest.fixture
+def observed():
+    return []
+
+
+@pytest.fixture
+def protect(observed):
+    def wrap(provider, *, concurrency=10, patience=0.01, failures=3):
+        return ProtectedProvider(
+            name="post",
+            provider=provider,
+            timeout=timedelta(seconds=0.02),
+            gate=Gate(concurrency=concurrency, patience=patience),
+            breaker=CircuitBreaker(failures=failures, pause=timedelta(seconds=30)),
+            observe=lambda outcome, seconds: observed.append(outcome),
+        )
+
+    return wrap
+
+
+async def test_the_outcome_comes_with_who_gave_it_and_how_long_it_took(protect, provider, observed):
+    report = await protect(provider).send(MESSAGE, starting=starting)
+
+    assert report.outcome == Accepted()
+    assert report.trial.provider == "post"
+    assert timedelta(0) < report.trial.duration < timedelta(seconds=1)
+    assert observed == [Accepted()]
+
+
+async def test_it_begins_before_the_provider_is_asked(protect, provider):
+    sent_when_started = []
+
+    async def starting(name):
+        sent_when_started.append((name, len(provider.sent)))
+
+    await protect(provider).send(MESSAGE, starting=starting)
+
+    assert sent_when_started == [("post", 0)]
+
+
+async def test_a_provider_that_does_not_answer_leaves_it_uncertain(protect):
+    report = await protect(HangingProvider()).send(MESSAGE, starting=starting)
+
+    assert report.outcome == UncertainFailure(detail="no answer within 0.02 s")
+
+
+async def test_a_provider_that_crashes_leaves_it_uncertain_and_keeps_its_words_to_itself(protect):
+    report = await protect(CrashingProvider()).send(MESSAGE, starting=starting)
+
+    assert report.outcome == UncertainFailure(detail="the adapter crashed: RuntimeError")
+
+
+async def test_what_starting_raises_is_raised_and_leaves_the_limits_as_they_were(protect, provider):
+    class Over(Exception):
+        pass
+
+    async def refuse(name):
+        raise Over
+
+    protected = protect(provider, concurrency=1, failures=1)
+    for _ in range(3):
+        with pytest.raises(Over):
+            await protected.send(MESSAGE, starting=refuse)
+
+    assert provider.sent == []
+    assert (await protected.send(MESSAGE, starting=starting)).outcome == Accepted()
+
+
+async def test_at_its_limit_nothing_is_begun(protect, provider):
+    started = []
+
+    async def starting(name):
+        started.append(name)
+
+    protected = protect(provider, concurrency=1)
+    await protected.gate.enter()
+    report = await protected.send(MESSAGE, starting=starting)
+
+    assert isinstance(report.outcome, NotTried)
+    assert report.outcome.reason is Reason.RATE_LIMITED
+    assert report.trial is None
+    assert started == []
+
+
+async def test_failures_in_a_row_open_the_breaker(protect, provider):
+    provider.outcomes = [BUSY] * 3
+    protected = protect(provider)
+    for _ in range(3):
+        await protected.send(MESSAGE, starting=starting)
+    report = await protected.send(MESSAGE, starting=starting)
+
+    assert len(provider.sent) == 3
+    assert isinstance(report.outcome, NotTried)
+    assert report.outcome.reason is Reason.PROVIDER_UNAVAILABLE
+    assert timedelta(seconds=29) < report.outcome.retry_in <= timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        TransientFailure(reason=Reason.RATE_LIMITED, detail="429"),
+        TransientFailure(
+            reason=Reason.PROVIDER_UNAVAILABLE, detail="full mailbox", fault=Fault.RECIPIENT
+        ),
+        PermanentFailure(
+            reason=Reason.INVALID_ADDRESS, detail="no such mailbox", fault=Fault.RECIPIENT
+        ),
+    ],
+)
+async def test_what_is_not_the_providers_fault_never_opens_the_breaker(protect, provider, outcome):
+    provider.outcomes = [outcome] * 10
+    protected = protect(provider)
+    for _ in range(10):
+        await protected.send(MESSAGE, starting=starting)
+
+    assert protected.breaker.state is BreakerState.CLOSED
+
+
+async def test_a_cancelled_probe_makes_room_for_the_next(protect):
+    protected = protect(HangingProvider(), failures=1)
+    await protected.send(MESSAGE, starting=starting)
+    protected.breaker._opens_at = 0
+    probe = asyncio.create_task(protected.send(MESSAGE, starting=starting))
+    await asyncio.sleep(0)
+    assert not protected.is_admitting
+    probe.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await probe
+
+    assert protected.is_admitting

@@ -1,0 +1,81 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from notification_dispatcher.infrastructure.memory import InMemoryProvider
+from notification_dispatcher.infrastructure.providers.registry import (
+    InvalidProviderUrl,
+    Limits,
+    ProviderContext,
+    ProviderRegistry,
+    parse,
+)
+
+CONTEXT = ProviderContext(now=lambda: datetime.now(UTC))
+
+
+def post(url, context):
+    return InMemoryProvider(name=f"post-{url.host}")
+
+
+def test_a_url_is_taken_apart():
+    url, limits = parse("post://anna:s%20ecret@host:25/path?tls=on&per_second=7", Limits())
+
+    assert (url.scheme, url.host, url.port, url.path) == ("post", "host", 25, "/path")
+    assert (url.user, url.password) == ("anna", "s ecret")
+    assert url.options == {"tls": "on"}
+    assert limits == Limits(per_second=7)
+
+
+def test_limits_come_from_the_url_or_else_from_the_settings():
+    defaults = Limits(timeout=timedelta(seconds=9), concurrency=5)
+
+    _, limits = parse("post://host?timeout_seconds=0.5", defaults)
+
+    assert limits == Limits(timeout=timedelta(seconds=0.5), concurrency=5)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "post",
+        "post:host",
+        "://host",
+        "post://host:99999",
+        "post://host?per_second=0",
+        "post://host?concurrency=many",
+        "post://host?timeout_seconds=inf",
+        "post://host?timeout_seconds=nan",
+        "other://host",
+    ],
+)
+def test_a_url_that_makes_no_sense_is_refused_without_being_quoted(url):
+    registry = ProviderRegistry({"post": post})
+
+    with pytest.raises(InvalidProviderUrl) as refused:
+        registry.open(url, CONTEXT, Limits())
+
+    assert "host" not in str(refused.value)
+
+
+def test_a_registered_scheme_opens_its_provider():
+    registry = ProviderRegistry({})
+    registry.register("post", post)
+
+    provider, _ = registry.open("post://office", CONTEXT, Limits())
+
+    assert provider.name == "post-office"
+
+
+def test_a_scheme_is_registered_once():
+    registry = ProviderRegistry({"post": post})
+    registry.register("post", post)
+
+    with pytest.raises(ValueError, match="registered already"):
+        registry.register("post", lambda url, context: InMemoryProvider())
+
+
+def test_passwords_stay_out_of_tracebacks():
+    url, _ = parse("post://anna:secret@host?key=hidden", Limits())
+
+    assert "secret" not in repr(url)
+    assert "hidden" not in repr(url)

@@ -1,0 +1,245 @@
+import random
+from datetime import timedelta
+
+import pytest
+from notification_contracts.states import Reason, Status
+from notification_contracts.trace_ids import new_trace_id
+from notification_dispatcher.domain.outcomes import Trial
+from notification_dispatcher.domain.verdicts import (
+    Abandoned,
+    Deferred,
+    Delivered,
+    Forwarded,
+    Retried,
+)
+from notification_dispatcher.interface.reports import StageMetrics
+from notification_dispatcher.interface.stages import Stage
+from notification_ledger.memory import MemoryLedger
+from prometheus_client import CollectorRegistry
+from service_kit.queue.memory import InMemoryQueue
+from service_kit.queue.port import ClaimEnded, Message, MessageExpired
+from service_kit.testing.clock import FrozenClock
+
+LANES = ("delivery.email.normal",)
+TRIAL = Trial(provider="post", duration=timedelta(milliseconds=12.34))
+SOON = timedelta(seconds=3)
+
+
+@pytest.fixture
+def clock():
+    return FrozenClock()
+
+
+@pytest.fixture
+def ledger(clock):
+    return MemoryLedger(now=clock)
+
+
+@pytest.fixture
+def queue(clock, ledger):
+    return InMemoryQueue(recorder=ledger, now=clock)
+
+
+@pytest.fixture
+def registry():
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry):
+    return StageMetrics(registry)
+
+
+@pytest.fixture
+def handle(queue, metrics):
+    """Let a stage handle the next message with a verdict that is given; None: it starts it."""
+
+    async def run(decide, *, channel="email", attempts=None):
+        async def decide_so(event, settlement):
+            return await decide(event, settlement) if callable(decide) else decide
+
+        stage = Stage(
+            name="delivery.email" if channel else "validation",
+            decide=decide_so,
+            metrics=metrics,
+            random=random.random,
+            channel=channel,
+            attempts=attempts,
+        )
+        [delivery] = await queue.receive(LANES, limit=1, wait=timedelta(0))
+        await stage.handle(delivery)
+
+    return run
+
+
+@pytest.fixture
+async def trace_id(queue):
+    return await put(queue)
+
+
+async def put(queue, body=b'{"user_id":"ada","message":"secret words"}', **fields):
+    trace_id = new_trace_id()
+    await queue.send(Message(id=trace_id, lane=LANES[0], body=body, **fields))
+    return trace_id
+
+
+async def test_a_delivered_one_is_sent(handle, ledger, trace_id):
+    await handle(Delivered(trial=TRIAL))
+
+    record = await ledger.get(trace_id)
+    last = record.timeline[-1]
+    assert record.status is Status.SENT
+    assert record.attempts == 1
+    assert (last.channel, last.provider, last.attempt) == ("email", "post", 1)
+    assert last.duration_ms == 12.3
+
+
+async def test_a_forwarded_one_goes_to_its_channels_lane_of_its_priority(
+    handle, ledger, queue, clock
+):
+    trace_id = await put(queue, b'{"user_id":"ada","message":"m","priority":"high"}')
+    await handle(Forwarded(channel="sms"), channel=None, attempts=5)
+
+    [delivery] = await queue.receive(["delivery.sms.high"], limit=1, wait=timedelta(0))
+    record = await ledger.get(trace_id)
+    assert delivery.max_attempts == 5
+    assert (record.status, record.channel, record.user_id) == (Status.VALIDATED, "sms", "ada")
+
+
+async def test_a_retried_one_waits_with_its_reason_and_its_next_attempt(
+    handle, ledger, clock, trace_id
+):
+    await handle(
+        Retried(delay=SOON, reason=Reason.PROVIDER_UNAVAILABLE, detail="busy", trial=TRIAL)
+    )
+
+    record = await ledger.get(trace_id)
+    assert (record.status, record.reason) == (Status.RETRYING, Reason.PROVIDER_UNAVAILABLE)
+    assert record.next_attempt_at == clock() + SOON
+    assert record.timeline[-1].detail == "busy"
+    assert record.timeline[-1].provider == "post"
+
+
+@pytest.mark.parametrize(
+    ("channel", "status"), [(None, Status.QUEUED), ("email", Status.VALIDATED)]
+)
+async def test_a_deferred_one_stays_what_it_was_and_says_why(
+    handle, ledger, trace_id, channel, status
+):
+    await handle(
+        Deferred(delay=SOON, reason=Reason.CONTACTS_UNAVAILABLE, detail="down"), channel=channel
+    )
+
+    record = await ledger.get(trace_id)
+    assert (record.status, record.reason) == (status, Reason.CONTACTS_UNAVAILABLE)
+    assert record.attempts == 0
+
+
+async def test_one_that_is_deferred_between_attempts_is_still_being_retried(
+    handle, ledger, queue, clock, trace_id
+):
+    await handle(Retried(delay=SOON, reason=Reason.RATE_LIMITED, detail="429", trial=TRIAL))
+    clock.advance(SOON)
+    await queue.tick(LANES)
+    await handle(Deferred(delay=SOON, reason=Reason.CONTACTS_UNAVAILABLE, detail="down"))
+
+    assert (await ledger.get(trace_id)).status is Status.RETRYING
+
+
+async def test_an_abandoned_one_is_kept_with_its_reason_and_error(handle, ledger, queue, trace_id):
+    await handle(Abandoned(reason=Reason.INVALID_ADDRESS, detail="no such mailbox", trial=TRIAL))
+
+    record = await ledger.get(trace_id)
+    assert (record.status, record.reason) == (Status.FAILED, Reason.INVALID_ADDRESS)
+    assert record.timeline[-1].detail == "no such mailbox"
+    assert queue.error_of(trace_id) == "invalid_address: no such mailbox"
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xff\x00 no event", b"", b"[]", b"{}", b'{"user_id": 7, "message": "m"}', b"{" * 99]
+)
+async def test_what_cannot_be_understood_is_kept_with_its_bytes(handle, ledger, queue, body):
+    trace_id = await put(queue, body)
+    await handle(Delivered(trial=None))
+
+    record = await ledger.get(trace_id)
+    assert (record.status, record.reason) == (Status.FAILED, Reason.UNDECODABLE)
+    await queue.replay(trace_id)
+    [delivery] = await queue.receive(LANES, limit=1, wait=timedelta(0))
+    assert delivery.body == body
+
+
+async def test_an_event_of_a_later_version_waits_a_day_for_someone_who_knows_it(
+    handle, ledger, queue, clock
+):
+    trace_id = await put(queue, b'{"version": 2, "user": "ada"}')
+    began = clock()
+    while (await ledger.get(trace_id)).status is not Status.FAILED:
+        await handle(Delivered(trial=None))
+        clock.advance(timedelta(minutes=12))
+        await queue.tick(LANES)
+
+    assert timedelta(hours=23) < clock() - began < timedelta(hours=30)
+    assert (await ledger.get(trace_id)).reason == Reason.UNSUPPORTED_VERSION
+
+
+async def test_starting_says_who_sends_and_which_attempt_it_is(handle, ledger, trace_id):
+    async def decide(event, settlement):
+        await settlement.start("post")
+        record = await ledger.get(trace_id)
+        assert (record.status, record.attempts) == (Status.SENDING, 1)
+        assert record.timeline[-1].provider == "post"
+        return Delivered(trial=TRIAL)
+
+    await handle(decide)
+
+    assert (await ledger.get(trace_id)).status is Status.SENT
+
+
+async def test_one_that_expired_meanwhile_is_not_started(handle, ledger, queue, clock, capsys):
+    trace_id = await put(queue, expires_at=clock() + SOON)
+
+    async def decide(event, settlement):
+        clock.advance(SOON)
+        await settlement.start("post")
+
+    with pytest.raises(MessageExpired):
+        await handle(decide)
+
+    assert (await ledger.get(trace_id)).status is Status.EXPIRED
+    assert "notification.expired" in capsys.readouterr().out
+
+
+async def test_one_that_was_cancelled_meanwhile_stays_cancelled(
+    handle, ledger, queue, trace_id, capsys
+):
+    async def decide(event, settlement):
+        await queue.cancel(trace_id)
+        return Forwarded(channel="email")
+
+    with pytest.raises(ClaimEnded):
+        await handle(decide, channel=None)
+
+    assert (await ledger.get(trace_id)).status is Status.CANCELLED
+    assert "notification.claim_lost" in capsys.readouterr().out
+
+
+async def test_each_is_one_line_in_the_log_with_its_trace_id_and_without_its_text(
+    handle, trace_id, capsys
+):
+    await handle(Delivered(trial=TRIAL))
+
+    said = capsys.readouterr().out
+    [line] = said.splitlines()
+    assert "notification.sent" in line
+    assert trace_id in line
+    assert "secret words" not in line
+
+
+async def test_each_is_counted_by_verdict_and_reason(handle, queue, registry, trace_id):
+    await handle(Abandoned(reason=Reason.NO_ADDRESS, detail="none"))
+
+    labels = {"stage": "delivery.email", "verdict": "abandoned", "reason": "no_address"}
+    assert registry.get_sample_value("dispatcher_notifications_total", labels) == 1
+    timed = {"stage": "delivery.email"}
+    assert registry.get_sample_value("dispatcher_handling_seconds_count", timed) == 1
