@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, Table, inspect, update
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 from user_service.domain import User, UserId
 from user_service.infrastructure.seed import SEED_USERS
+from user_service.infrastructure.sql import migrations
+from user_service.infrastructure.sql.migrations import HEAD
 from user_service.infrastructure.sql.repository import SqlUsers
-from user_service.infrastructure.sql.tables import metadata
+from user_service.infrastructure.sql.tables import metadata, revisions
 
 OnConnection = Callable[[Callable[[Connection], object]], Awaitable[object]]
 
@@ -96,6 +99,12 @@ async def test_the_migrations_make_the_tables_that_the_queries_use(
     assert await on_connection(differences) == []
 
 
+def test_the_last_migration_is_the_head() -> None:
+    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
+
+    assert scripts.get_current_head() == HEAD
+
+
 async def test_instances_that_start_at_once_prepare_the_store_once(url: str) -> None:
     stores = [SqlUsers(url, seeds=SEED_USERS) for _ in range(4)]
 
@@ -135,8 +144,7 @@ async def test_a_schema_of_a_later_release_is_left_alone_and_used(
         pass
 
     def pretend_to_be_later(connection: Connection) -> None:
-        version = Table("alembic_version", MetaData(), autoload_with=connection)
-        connection.execute(update(version).values(version_num="9999"))
+        connection.execute(update(revisions).values(version_num="9999"))
 
     await on_connection(pretend_to_be_later)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 import pytest
 from user_service.domain import User, UserId
@@ -12,6 +13,12 @@ from user_service.infrastructure.sql.repository import SqlUsers
 from user_service.main import Users
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class MakesDatabases(Protocol):
+    def new_database(self) -> str: ...
+
+
 ADA = User(
     id=UserId("ada"),
     addresses={"email": "ada@b.example", "sms": "+14155552671", "push": "t"},
@@ -19,14 +26,23 @@ ADA = User(
 )
 
 
+@pytest.fixture(scope="module")
+def emptied_postgres_url(postgres_server: MakesDatabases) -> str:
+    """Give one database to all tests: making one takes longer than a test."""
+    return postgres_server.new_database()
+
+
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def users(request: pytest.FixtureRequest) -> AsyncIterator[Users]:
     if request.param == "memory":
         yield InMemoryUsers()
         return
-    store = SqlUsers(request.getfixturevalue(f"{request.param}_url"))
+    fixture = {"sqlite": "sqlite_url", "postgres": "emptied_postgres_url"}[request.param]
+    store = SqlUsers(request.getfixturevalue(fixture))
     await store.start()
     yield store
+    for user in await store.page(after=None, limit=100):
+        await store.remove(user.id)
     await store.stop()
 
 

@@ -14,8 +14,8 @@ SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 
 _POOL_TIMEOUT: Final = timedelta(seconds=3)
-_CONNECT_TIMEOUT: Final = timedelta(seconds=3)
-_COMMAND_TIMEOUT: Final = timedelta(seconds=5)
+_CONNECT_TIMEOUT: Final = timedelta(seconds=2)
+_COMMAND_TIMEOUT: Final = timedelta(seconds=3)
 
 _BEGIN: Final = "sqlite_begin"
 

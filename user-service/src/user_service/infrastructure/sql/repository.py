@@ -156,5 +156,5 @@ async def _outages_named() -> AsyncIterator[None]:
     # OSError: what asyncpg meets while it connects; TimeoutError is one, too.
     except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
-        message = f"{type(cause).__name__}: {cause}"
+        message = f"{type(cause).__name__}: {cause}".rstrip(": ")
         raise UsersUnavailable(message) from error

@@ -32,6 +32,9 @@ addresses = Table(
     Column("address", String(512), nullable=False),
 )
 
+# Alembic's own, and no part of our schema.
+revisions = Table("alembic_version", MetaData(), Column("version_num", String(32)))
+
 
 def user_row(user: User, *, at: datetime) -> dict[str, str | datetime | None]:
     """Return the row of `users` for one who is stored for the first time."""
