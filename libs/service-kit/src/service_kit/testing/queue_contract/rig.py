@@ -1,7 +1,7 @@
 """What the contract needs of an adapter, beyond the adapter itself."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ class QueueRig:
     queue: Queue
     moment: timedelta
     now: Callable[[], datetime]
-    advance: Callable[[timedelta], Awaitable[None]]
+    advance: Callable[[timedelta], Coroutine[object, object, None]]
     """Let time pass for the broker."""
     recorded: Callable[[], Awaitable[Sequence[Recorded]]]
     """What the queue's recorder was told so far, in order."""
