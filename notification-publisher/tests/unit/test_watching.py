@@ -5,9 +5,9 @@ import pytest
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.record import ChangesMissed, NotificationRecord, StatusChange
-from notification_publisher.application import watching
+from notification_publisher.application import tracking
 from notification_publisher.application.ports import UnknownCursor, UnknownNotification
-from notification_publisher.application.watching import WatchNotification, WatchNotifications
+from notification_publisher.application.tracking import WatchNotification, WatchNotifications
 from notification_publisher.infrastructure.memory import InMemoryFeed, InMemoryRecords
 
 MakeRecord = Callable[..., NotificationRecord]
@@ -121,7 +121,7 @@ async def test_nothing_is_left_to_tell_after_the_end_was_seen(
     make_change: MakeChange,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(watching, "CATCH_UP_SECONDS", 0.01)
+    monkeypatch.setattr(tracking, "CATCH_UP_SECONDS", 0.01)
     await feed.happen(make_change(sent.trace_id, Status.SENT))
 
     assert await watch(sent.trace_id, after="1") is None

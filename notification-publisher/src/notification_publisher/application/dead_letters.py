@@ -39,7 +39,7 @@ class ShowDeadLetter:
         known = parse_trace_id(trace_id)
         record = await self.records.get(known) if known else None
         if record is None or not record.is_dead_letter:
-            raise UnknownDeadLetter(trace_id)
+            raise UnknownDeadLetter(known)
         return record
 
 
@@ -53,11 +53,11 @@ class ReplayDeadLetter:
     async def __call__(self, trace_id: str) -> NotificationRecord:
         known = parse_trace_id(trace_id)
         if known is None:
-            raise UnknownDeadLetter(trace_id)
+            raise UnknownDeadLetter(known)
         is_done = await self.interventions.replay(known, timedelta(0))
         record = await self.records.get(known)
         if record is None:
-            raise UnknownDeadLetter(trace_id)
+            raise UnknownDeadLetter(known)
         if not is_done:
             raise NotADeadLetter(known, f"it is {record.status}")
         return record
@@ -73,12 +73,12 @@ class DeleteDeadLetter:
     async def __call__(self, trace_id: str) -> None:
         known = parse_trace_id(trace_id)
         if known is None:
-            raise UnknownDeadLetter(trace_id)
+            raise UnknownDeadLetter(known)
         if await self.interventions.delete(known):
             return
         record = await self.records.get(known)
         if record is None:
-            raise UnknownDeadLetter(trace_id)
+            raise UnknownDeadLetter(known)
         raise NotADeadLetter(known, f"it is {record.status}")
 
 

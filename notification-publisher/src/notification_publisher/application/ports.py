@@ -63,9 +63,9 @@ class TimesNotGranted(PublisherError):
 
 
 class NotificationError(PublisherError):
-    """Base of the errors that concern one notification."""
+    """Base of the errors that concern one notification; `trace_id` is None if it was malformed."""
 
-    def __init__(self, trace_id: str, detail: str = "") -> None:
+    def __init__(self, trace_id: TraceId | None, detail: str = "") -> None:
         super().__init__(detail)
         self.trace_id = trace_id
 

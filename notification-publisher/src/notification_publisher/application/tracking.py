@@ -1,17 +1,30 @@
-"""Answering for notifications: where they are, and withdrawing them."""
+"""Answering for notifications: where they are, following them, and withdrawing them."""
 
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from notification_contracts.states import Status
-from notification_contracts.trace_ids import parse_trace_id
-from notification_ledger.record import NotificationRecord, RecordPage, RecordQuery
+from notification_contracts.trace_ids import TraceId, parse_trace_id
+from notification_ledger.record import (
+    ChangesMissed,
+    NotificationRecord,
+    RecordPage,
+    RecordQuery,
+    StatusChange,
+)
 
 from notification_publisher.application.ports import (
     Interventions,
     NotificationRecords,
     PastCancelling,
+    StatusFeed,
     UnknownNotification,
 )
+
+CATCH_UP_SECONDS = 1.0
+"""How long changes that have happened may take to arrive."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +37,7 @@ class ShowNotification:
         known = parse_trace_id(trace_id)
         record = await self.records.get(known) if known else None
         if record is None:
-            raise UnknownNotification(trace_id)
+            raise UnknownNotification(known)
         return record
 
 
@@ -52,9 +65,101 @@ class CancelNotification:
     async def __call__(self, trace_id: str) -> NotificationRecord:
         known = parse_trace_id(trace_id)
         if known is None:
-            raise UnknownNotification(trace_id)
+            raise UnknownNotification(known)
         await self.interventions.cancel(known)
         record = await self.show(known)
         if record.status is not Status.CANCELLED:
             raise PastCancelling(known, f"it is {record.status}")
         return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchNotifications:
+    """Follow the changes of all notifications, from now on or after the last one seen."""
+
+    feed: StatusFeed
+
+    async def __call__(
+        self, after: str | None = None
+    ) -> AsyncGenerator[StatusChange | ChangesMissed, None]:
+        return self.feed.changes(await self.feed.position(after))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchNotification:
+    """Follow one notification: where it is now, then each change, until it has ended.
+
+    Whoever comes back with the id of the last change that it saw gets what it missed in place of
+    the present state; and None when the notification has ended and nothing was missed.
+    """
+
+    records: NotificationRecords
+    feed: StatusFeed
+
+    async def __call__(
+        self, trace_id: str, after: str | None = None
+    ) -> AsyncGenerator[StatusChange, None] | None:
+        known = parse_trace_id(trace_id)
+        if known is None:
+            raise UnknownNotification(known)
+        # The position is taken first: whatever happens after the reading comes after it.
+        position = await self.feed.position(after)
+        record = await self._read(known)
+        if after is None:
+            return self._follow(known, position, [_state(record, position)])
+        if not record.status.is_final:
+            return self._follow(known, position, [])
+        missed = await self._missed(record, position)
+        return self._follow(known, position, missed) if missed else None
+
+    async def _follow(
+        self, trace_id: TraceId, position: str, first: Sequence[StatusChange]
+    ) -> AsyncGenerator[StatusChange, None]:
+        while True:
+            for change in first:
+                yield change
+                if change.status.is_final:
+                    return
+            async with aclosing(self.feed.changes(position, trace_id)) as changes:
+                async for each in changes:
+                    if isinstance(each, ChangesMissed):
+                        break
+                    yield each
+                    if each.status.is_final:
+                        return
+            position = await self.feed.position()
+            first = [_state(await self._read(trace_id), position)]
+
+    async def _missed(self, record: NotificationRecord, position: str) -> list[StatusChange]:
+        """Return what happened to an ended notification after `position`, up to an end of it."""
+        missed: list[StatusChange] = []
+        changes = self.feed.changes(position, TraceId(record.trace_id))
+        try:
+            async with asyncio.timeout(CATCH_UP_SECONDS), aclosing(changes):
+                async for each in changes:
+                    if isinstance(each, ChangesMissed):
+                        return [_state(record, await self.feed.position())]
+                    missed.append(each)
+                    if each.status.is_final:
+                        break
+        except TimeoutError:
+            pass
+        return missed
+
+    async def _read(self, trace_id: TraceId) -> NotificationRecord:
+        record = await self.records.get(trace_id)
+        if record is None:
+            raise UnknownNotification(trace_id)
+        return record
+
+
+def _state(record: NotificationRecord, position: str) -> StatusChange:
+    return StatusChange(
+        id=position,
+        trace_id=record.trace_id,
+        user_id=record.user_id,
+        channel=record.channel,
+        status=record.status,
+        reason=record.reason,
+        at=record.updated_at,
+    )

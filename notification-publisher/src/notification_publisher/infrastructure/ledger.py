@@ -1,0 +1,97 @@
+"""The ports to the record of notifications, over the ledger."""
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from notification_contracts.trace_ids import TraceId
+from notification_ledger.cursors import parse_change_id
+from notification_ledger.memory import MemoryLedger
+from notification_ledger.port import InvalidCursor, Ledger, LedgerUnavailable, LedgerWriter
+from notification_ledger.record import (
+    ChangesMissed,
+    NotificationRecord,
+    RecordPage,
+    RecordQuery,
+    StatusChange,
+)
+from notification_ledger.redis import RedisLedger
+
+from notification_publisher.application.ports import RecordsUnavailable, UnknownCursor
+
+
+class LedgerStore(Ledger, LedgerWriter, Protocol):
+    """A ledger that this process has opened."""
+
+    async def ping(self) -> None:
+        """Ask for an answer. Raises `LedgerUnavailable`."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+def open_ledger(url: str, retention: timedelta) -> LedgerStore:
+    """Return the ledger that a URL names: `redis://`, `rediss://`, else one in memory."""
+    if urlsplit(url).scheme in {"redis", "rediss"}:
+        return RedisLedger(url, retention=retention)
+    return MemoryLedger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRecords:
+    """`NotificationRecords` in the ledger."""
+
+    ledger: Ledger
+
+    async def get(self, trace_id: TraceId) -> NotificationRecord | None:
+        """See `NotificationRecords.get`."""
+        with _translated():
+            return await self.ledger.get(trace_id)
+
+    async def find(self, query: RecordQuery) -> RecordPage:
+        """See `NotificationRecords.find`."""
+        with _translated():
+            return await self.ledger.find(query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFeed:
+    """A `StatusFeed` of what the ledger is told."""
+
+    ledger: Ledger
+
+    async def position(self, after: str | None = None) -> str:
+        """See `StatusFeed.position`."""
+        with _translated():
+            if after is None:
+                return await self.ledger.latest_change()
+            parse_change_id(after)
+            return after
+
+    async def changes(
+        self, after: str, trace_id: TraceId | None = None
+    ) -> AsyncGenerator[StatusChange | ChangesMissed, None]:
+        """See `StatusFeed.changes`."""
+        changes = self.ledger.changes(after, trace_id=trace_id)
+        try:
+            with _translated():
+                async for change in changes:
+                    yield change
+        finally:
+            if isinstance(changes, AsyncGenerator):
+                await changes.aclose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except InvalidCursor as error:
+        raise UnknownCursor(str(error)) from error
+    except LedgerUnavailable as error:
+        raise RecordsUnavailable(str(error)) from error

@@ -1,0 +1,132 @@
+"""The operator's side: what was given up, and what becomes of it."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from notification_contracts.http import (
+    DeadLetterPage,
+    NotificationView,
+    ReplayAnswer,
+    ReplayRequest,
+)
+from notification_ledger.record import RecordQuery
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+from service_kit.http.bodies import parse_json_body, read_body
+from service_kit.logs import get_logger
+
+from notification_publisher.application.dead_letters import (
+    DeleteDeadLetter,
+    ListDeadLetters,
+    ReplayDeadLetter,
+    ReplayDeadLetters,
+    ShowDeadLetter,
+)
+from notification_publisher.application.ports import Interventions, NotificationRecords
+from notification_publisher.interface.vocabulary import (
+    JSON,
+    Channel,
+    Cursor,
+    Limit,
+    TraceIdInPath,
+    json_body,
+    notification_answer,
+    page_answer,
+    problems,
+)
+
+log = get_logger(__name__)
+
+_REPLAY: Final = TypeAdapter(ReplayRequest)
+
+Reason = Annotated[
+    str | None, Query(min_length=1, max_length=64, description="Only those given up for it.")
+]
+
+
+def dead_letter_routes(
+    records: NotificationRecords, interventions: Interventions, *, per_second: float
+) -> APIRouter:
+    """Build the operator's routes."""
+    router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+    _add_finding(router, records)
+    _add_replaying(router, records, interventions, per_second)
+    _add_deleting(router, records, interventions)
+    return router
+
+
+def _add_finding(router: APIRouter, records: NotificationRecords) -> None:
+    list_all = ListDeadLetters(records=records)
+    show = ShowDeadLetter(records=records)
+
+    @router.get("", response_model=DeadLetterPage, responses=problems(422))
+    async def list_dead_letters(
+        *,
+        reason: Reason = None,
+        channel: Channel = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        """Give a page of what was given up and neither replayed nor deleted since."""
+        query = RecordQuery(reason=reason, channel=channel, limit=limit, cursor=cursor)
+        return await page_answer(list_all, query)
+
+    @router.get("/{trace_id}", response_model=NotificationView, responses=problems(404))
+    async def show_dead_letter(trace_id: TraceIdInPath) -> Response:
+        """Tell why it was given up, and everything that happened to it."""
+        return notification_answer(await show(trace_id))
+
+
+def _add_replaying(
+    router: APIRouter,
+    records: NotificationRecords,
+    interventions: Interventions,
+    per_second: float,
+) -> None:
+    replay = ReplayDeadLetter(records=records, interventions=interventions)
+    replay_many = ReplayDeadLetters(
+        records=records, interventions=interventions, per_second=per_second
+    )
+
+    @router.post(
+        "/replay",
+        response_model=ReplayAnswer,
+        responses=problems(400, 413, 422),
+        openapi_extra=json_body(ReplayRequest),
+    )
+    async def replay_dead_letters(request: Request) -> Response:
+        """Queue all again that pass the filters, oldest first and spaced; or only count them."""
+        wish = parse_json_body(_REPLAY, await read_body(request))
+        query = RecordQuery(
+            reason=wish.reason, channel=wish.channel, since=wish.since, until=wish.until
+        )
+        report = await replay_many(query, limit=wish.limit, dry_run=wish.dry_run)
+        counts = {
+            "matched": len(report.matched),
+            "replayed": report.replayed,
+            "dry_run": wish.dry_run,
+        }
+        log.info("dead_letters.replayed", reason=wish.reason, channel=wish.channel, **counts)
+        return Response(to_json({**counts, "trace_ids": report.matched}), media_type=JSON)
+
+    @router.post(
+        "/{trace_id}/replay",
+        status_code=202,
+        response_model=NotificationView,
+        responses=problems(404, 409),
+    )
+    async def replay_dead_letter(trace_id: TraceIdInPath) -> Response:
+        """Queue it again, its attempts counted anew."""
+        return notification_answer(await replay(trace_id), 202)
+
+
+def _add_deleting(
+    router: APIRouter, records: NotificationRecords, interventions: Interventions
+) -> None:
+    delete = DeleteDeadLetter(records=records, interventions=interventions)
+
+    @router.delete("/{trace_id}", status_code=204, responses=problems(404, 409))
+    async def delete_dead_letter(trace_id: TraceIdInPath) -> Response:
+        """Forget its message for good; what happened to it stays on record."""
+        await delete(trace_id)
+        return Response(status_code=204)

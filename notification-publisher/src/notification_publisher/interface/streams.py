@@ -1,0 +1,165 @@
+"""Status changes as Server-Sent Events."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import StreamingResponse
+from notification_ledger.record import ChangesMissed, StatusChange
+from pydantic_core import to_json
+from service_kit.http.problems import Problem, ProblemError
+from service_kit.logs import get_logger
+
+from notification_publisher.application.ports import (
+    NotificationRecords,
+    PublisherError,
+    StatusFeed,
+    UnknownCursor,
+)
+from notification_publisher.application.tracking import WatchNotification, WatchNotifications
+from notification_publisher.interface.vocabulary import TraceIdInPath, problems, refused
+
+log = get_logger(__name__)
+
+KEEP_ALIVE: Final = timedelta(seconds=15)
+TOO_MANY: Final = Problem(
+    503, "too_many_streams", "Too many event streams are open", timedelta(seconds=10)
+)
+_EVENT_STREAM: Final = "text/event-stream"
+_HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_RETRY_HINT: Final = b"retry: 3000\n\n"
+_KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"
+_MISSED: Final = b"event: missed\ndata: {}\n\n"
+_DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "Events of the type `status`.", "content": {_EVENT_STREAM: {}}}
+}
+
+Changes = AsyncGenerator[StatusChange, None] | AsyncGenerator[StatusChange | ChangesMissed, None]
+LastEventId = Annotated[
+    str | None, Header(description="The `id` of the last event seen; the stream goes on after it.")
+]
+
+
+class Streams:
+    """Answers with event streams, up to `limit` at once.
+
+    Each says something at least every `keep_alive`, so that neither proxies nor clients take it for
+    dead. The kit ends them when the process stops.
+    """
+
+    def __init__(self, *, limit: int, keep_alive: timedelta) -> None:
+        self._limit = limit
+        self._keep_alive_s = keep_alive.total_seconds()
+        self._open = 0
+
+    def admit(self) -> None:
+        """Raise a `ProblemError` if one more would be too many."""
+        if self._open >= self._limit:
+            raise ProblemError(TOO_MANY)
+
+    def answer(self, changes: Changes) -> Response:
+        """Answer with `changes` as they happen."""
+        return StreamingResponse(self._frames(changes), media_type=_EVENT_STREAM, headers=_HEADERS)
+
+    async def _frames(self, changes: Changes) -> AsyncGenerator[bytes, None]:
+        self._open += 1
+        try:
+            yield _RETRY_HINT
+            async with aclosing(_with_pauses(changes, self._keep_alive_s)) as events:
+                async for event in events:
+                    yield _frame(event)
+        except PublisherError as error:
+            # The client comes back by itself, with the id of the last event that it got.
+            log.warning("stream.broken_off", error=str(error))
+        finally:
+            self._open -= 1
+
+
+def stream_routes(
+    records: NotificationRecords,
+    feed: StatusFeed,
+    *,
+    limit: int,
+    keep_alive: timedelta = KEEP_ALIVE,
+) -> APIRouter:
+    """Build the routes by which status changes are followed, by up to `limit` clients at once."""
+    router = APIRouter(tags=["events"])
+    watch = WatchNotification(records=records, feed=feed)
+    watch_all = WatchNotifications(feed=feed)
+    streams = Streams(limit=limit, keep_alive=keep_alive)
+
+    @router.get("/notifications/{trace_id}/events", responses={**_DOCUMENTED, **problems(404, 422)})
+    async def follow_notification(
+        trace_id: TraceIdInPath, last_event_id: LastEventId = None
+    ) -> Response:
+        """Stream where it is now, then each change, until it has ended.
+
+        `204` tells whoever comes back after the end that there is nothing more.
+        """
+        streams.admit()
+        try:
+            changes = await watch(trace_id, last_event_id)
+        except UnknownCursor:
+            raise _unknown_event() from None
+        return Response(status_code=204) if changes is None else streams.answer(changes)
+
+    @router.get("/events", responses={**_DOCUMENTED, **problems(422)})
+    async def follow_all(last_event_id: LastEventId = None) -> Response:
+        """Stream the status changes of all notifications, from now on or after the last one seen.
+
+        An event `missed` stands where some are no longer kept.
+        """
+        streams.admit()
+        try:
+            changes = await watch_all(last_event_id)
+        except UnknownCursor:
+            raise _unknown_event() from None
+        return streams.answer(changes)
+
+    return router
+
+
+def _unknown_event() -> ProblemError:
+    return refused("/header/last-event-id", "invalid_event_id", "is not the id of an event")
+
+
+async def _with_pauses(
+    changes: Changes, pause_s: float
+) -> AsyncGenerator[StatusChange | ChangesMissed | None, None]:
+    """Yield what comes, and None whenever nothing came for `pause_s`."""
+    coming = asyncio.ensure_future(_next(changes))
+    try:
+        while True:
+            await asyncio.wait({coming}, timeout=pause_s)
+            if not coming.done():
+                yield None
+                continue
+            change = coming.result()
+            if change is None:
+                return
+            yield change
+            coming = asyncio.ensure_future(_next(changes))
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        await changes.aclose()
+
+
+async def _next(changes: Changes) -> StatusChange | ChangesMissed | None:
+    return await anext(changes, None)
+
+
+def _frame(event: StatusChange | ChangesMissed | None) -> bytes:
+    match event:
+        case None:
+            return _KEEP_ALIVE_COMMENT
+        case ChangesMissed():
+            return _MISSED
+        case StatusChange(id=change_id):
+            return b"event: status\nid: %b\ndata: %b\n\n" % (
+                change_id.encode(),
+                to_json(event, exclude={"id"}),
+            )

@@ -1,0 +1,80 @@
+"""Puts the publisher together, and runs it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from fastapi import FastAPI
+from notification_contracts.trace_ids import new_trace_id
+from notification_ledger.redis import lua_recorder
+from service_kit.http.app import build_app
+from service_kit.http.server import serve
+from service_kit.logs import configure_logging
+from service_kit.queue.factory import open_queue
+from service_kit.queue.port import Queue
+from service_kit.settings import load_settings
+
+from notification_publisher.application.publishing import PublishNotification
+from notification_publisher.infrastructure import ledger as ledgers
+from notification_publisher.infrastructure.broker import Broker
+from notification_publisher.infrastructure.queue import QueueInterventions, QueueOutbox
+from notification_publisher.interface.dead_letters import dead_letter_routes
+from notification_publisher.interface.notifications import sending_routes, tracking_routes
+from notification_publisher.interface.streams import stream_routes
+from notification_publisher.interface.vocabulary import PROBLEMS
+from notification_publisher.settings import Settings
+
+SERVICE = "notification-publisher"
+
+
+def build(
+    settings: Settings,
+    *,
+    queue: Queue | None = None,
+    ledger: ledgers.LedgerStore | None = None,
+    now: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - made once, on purpose
+) -> FastAPI:
+    """Put the service together. A `queue` that is given tells the `ledger` of changes by itself."""
+    ledger = ledger or ledgers.open_ledger(settings.effective_ledger_url, settings.retention)
+    queue = queue or open_queue(
+        settings.broker_url,
+        recorder=lua_recorder(),
+        memory_recorder=ledger.record,
+        retention=settings.retention,
+        max_waiting=settings.max_waiting,
+    )
+    broker = Broker(queue, queue.close, ledger.close, allow_volatile=settings.allow_volatile)
+    outbox = QueueOutbox(
+        queue=queue,
+        broker=broker,
+        max_attempts=settings.max_attempts,
+        on_ambiguous=settings.ambiguity_rules,
+    )
+    records, acting = ledgers.LedgerRecords(ledger=ledger), QueueInterventions(control=queue)
+    return build_app(
+        service=SERVICE,
+        title="AsyncNotify notification-publisher",
+        routers=[
+            sending_routes(PublishNotification(outbox=outbox, new_trace_id=new_trace_id, now=now)),
+            tracking_routes(records, acting),
+            dead_letter_routes(records, acting, per_second=settings.replay_per_second),
+            stream_routes(records, ledgers.LedgerFeed(ledger=ledger), limit=settings.max_streams),
+        ],
+        problems=PROBLEMS,
+        checks={"queue": broker.check, "ledger": ledger.ping},
+        resources=[broker],
+        max_body_bytes=64 * 1024,
+        docs=True,
+    )
+
+
+def run() -> None:
+    """Run the service until it is told to stop."""
+    settings = load_settings(Settings)
+    configure_logging(SERVICE, format=settings.log_format, level=settings.log_level)
+    serve(
+        partial(build, settings),
+        host=settings.publisher_host,
+        port=settings.publisher_port,
+        service=SERVICE,
+    )

@@ -1,0 +1,138 @@
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import httpx
+import pytest
+from notification_contracts.codec import decode
+from notification_contracts.states import Priority
+from notification_contracts.trace_ids import parse_trace_id
+from service_kit.queue.memory import InMemoryQueue
+from service_kit.queue.port import Delivery
+from service_kit.testing.clock import FrozenClock
+from service_kit.testing.logs import captured_logs
+
+Take = Callable[[], Awaitable[Delivery]]
+ASKED = {"user_id": "user_test", "message": "your purchase was completed successfully"}
+
+
+@pytest.mark.parametrize("path", ["/notifications", "/notification"])
+async def test_the_least_request_is_accepted_whatever_its_content_type(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    answer = await client.post(
+        path,
+        content=b'{"user_id":"user_test","message": "your purchase was completed successfully"}',
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+
+    trace_id = answer.json()["trace_id"]
+    assert answer.status_code == 202
+    assert parse_trace_id(trace_id) == trace_id
+    assert answer.json() == {
+        "trace_id": trace_id,
+        "status": "queued",
+        "status_url": f"/notifications/{trace_id}",
+    }
+    assert answer.headers["Location"] == f"/notifications/{trace_id}"
+    assert "Idempotent-Replayed" not in answer.headers
+
+
+async def test_the_event_in_the_queue_is_what_was_asked_for(
+    client: httpx.AsyncClient, take: Take, clock: FrozenClock
+) -> None:
+    asked = ASKED | {
+        "channel": "sms",
+        "subject": "Thank you",
+        "priority": "high",
+        "expires_at": "2027-01-31T12:00:00Z",
+    }
+    answer = await client.post("/notifications", json=asked, headers={"X-Request-ID": "r-1"})
+
+    delivery = await take()
+    event = decode(delivery.body)
+    assert (delivery.id, delivery.lane) == (answer.json()["trace_id"], "validation.high")
+    assert delivery.expires_at == event.expires_at == clock() + timedelta(hours=3)
+    assert (event.trace_id, event.request_id) == (delivery.id, "r-1")
+    assert (event.user_id, event.message) == (ASKED["user_id"], ASKED["message"])
+    assert (event.channel, event.subject, event.priority) == ("sms", "Thank you", Priority.HIGH)
+    assert event.requested_at == clock()
+
+
+async def test_a_notification_for_later_is_not_handed_out_before(
+    client: httpx.AsyncClient, queue: InMemoryQueue, take: Take, clock: FrozenClock
+) -> None:
+    answer = await client.post("/notifications", json=ASKED | {"send_at": "2027-01-31T10:00:00Z"})
+    assert answer.json()["status"] == "scheduled"
+    assert await queue.receive(["validation.normal"], limit=1, wait=timedelta(0)) == []
+
+    clock.advance(timedelta(hours=1))
+    await queue.tick(["validation.normal"])
+
+    assert (await take()).id == answer.json()["trace_id"]
+
+
+@pytest.mark.parametrize("user_id", ["a/b", "..", "a?b=c", "a%2fb", "ü" * 128])
+async def test_any_text_may_be_a_user_id(
+    client: httpx.AsyncClient, take: Take, user_id: str
+) -> None:
+    answer = await client.post("/notifications", json=ASKED | {"user_id": user_id})
+
+    assert answer.status_code == 202
+    assert decode((await take()).body).user_id == user_id
+
+
+async def test_an_unknown_user_is_accepted_for_the_worker_to_find_out(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await client.post("/notifications", json=ASKED | {"user_id": "x"})).status_code == 202
+
+
+async def test_one_log_line_tells_of_an_accepted_notification_without_its_message(
+    client: httpx.AsyncClient,
+) -> None:
+    with captured_logs() as lines:
+        answer = await client.post("/notifications", json=ASKED | {"channel": "email"})
+        logged = lines()
+
+    (accepted,) = [line for line in logged if line["event"] == "notification.accepted"]
+    (served,) = [line for line in logged if line["event"] == "request.served"]
+    trace_id = answer.json()["trace_id"]
+    assert {"trace_id": trace_id, "channel": "email", "priority": "normal"}.items() <= (
+        accepted.items()
+    )
+    assert served["trace_id"] == trace_id
+    assert ASKED["message"] not in str(logged)
+
+
+async def test_a_queue_that_is_down_is_answered_with_503_and_when_to_come_back(
+    client: httpx.AsyncClient, queue: InMemoryQueue
+) -> None:
+    queue.is_down = True
+
+    answer = await client.post("/notifications", json=ASKED)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue_unavailable")
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_a_queue_that_is_back_takes_notifications_again(
+    client: httpx.AsyncClient, queue: InMemoryQueue
+) -> None:
+    queue.is_down = True
+    await client.post("/notifications", json=ASKED)
+    queue.is_down = False
+
+    assert (await client.post("/notifications", json=ASKED)).status_code == 202
+
+
+async def test_one_more_than_may_wait_is_refused(
+    client: httpx.AsyncClient, send: Callable[..., Awaitable[str]]
+) -> None:
+    for _ in range(20):
+        await send()
+
+    answer = await client.post("/notifications", json=ASKED)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue_full")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert (await client.post("/notifications", json=ASKED | {"priority": "high"})).is_success
