@@ -2,7 +2,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from notification_contracts.codec import encode
@@ -15,14 +15,18 @@ from notification_dispatcher.settings import settings_class
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger, lua_recorder
+from service_kit.http.paths import SegmentPaths, decode_segment
 from service_kit.queue.factory import open_queue
 from service_kit.queue.memory import InMemoryQueue
 from service_kit.queue.port import Message, Queue
 from service_kit.testing.http import asgi_client, live_server
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+SEGMENTS = Middleware(SegmentPaths)
 
 
 @dataclass
@@ -30,17 +34,20 @@ class UserServiceTwin:
     """Answers contact look-ups over real HTTP."""
 
     users: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    is_down: bool = False
     lookups: list[str] = field(default_factory=list)
     request_ids: list[str | None] = field(default_factory=list)
 
     def app(self) -> Starlette:
         path = "/users/{user_id}/contact-info"
-        return Starlette(routes=[Route(path, self._contact_info)])
+        return Starlette(routes=[Route(path, self._contact_info)], middleware=[SEGMENTS])
 
     async def _contact_info(self, request: Request) -> JSONResponse:
-        user_id = request.path_params["user_id"]
+        user_id = decode_segment(request.path_params["user_id"])
         self.lookups.append(user_id)
         self.request_ids.append(request.headers.get("x-request-id"))
+        if self.is_down:
+            return JSONResponse({"code": "users_unavailable"}, status_code=503)
         if user_id not in self.users:
             return JSONResponse({"code": "user_not_found"}, status_code=404)
         return JSONResponse(self.users[user_id])
@@ -155,22 +162,25 @@ async def in_memory(contacts, outbox):
 
 
 @pytest.fixture
-async def on_redis(redis_url, user_service, outbox):
+async def send_on_redis(redis_url):
+    """Send as the publisher does, on a real Redis."""
+    queue = open_queue(redis_url, recorder=lua_recorder())
+    ledger = RedisLedger(redis_url)
+    yield Sent(queue, ledger)
+    await queue.close()
+    await ledger.close()
+
+
+@pytest.fixture
+async def on_redis(redis_url, send_on_redis, user_service, outbox):
     """Run a whole dispatcher on a real Redis, with a user-service over real HTTP."""
 
     @asynccontextmanager
     async def run(**changes):
-        queue = open_queue(redis_url, recorder=lua_recorder())
-        ledger = RedisLedger(redis_url)
         async with live_server(user_service.app()) as url:
             changes = {"BROKER_URL": redis_url, "USER_SERVICE_URL": url} | changes
             app = build(settings(FAKE_OUTBOX=outbox.path, **changes))
             async with asgi_client(app) as http:
-                yield Sent(queue, ledger), http
-        await queue.close()
-        await ledger.close()
+                yield send_on_redis, http
 
     return run
-
-
-SOON = timedelta(seconds=2)

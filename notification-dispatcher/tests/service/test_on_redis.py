@@ -1,12 +1,19 @@
+import asyncio
+
+import pytest
+import redis.asyncio
+from service_kit.testing.ports import free_port
+
+READY = "{an:0}:validation.normal:ready"
+
+
 async def test_a_notification_goes_the_whole_way(on_redis, outbox):
     async with on_redis() as (send, _):
         trace_id = await send("ada", "hello Ada", subject="Hi")
 
         record = await send.until(trace_id, "sent", "failed")
 
-    assert record.status == "sent"
-    assert record.channel == "email"
-    assert record.attempts == 1
+    assert (record.status, record.channel, record.attempts) == ("sent", "email", 1)
     assert [entry.status for entry in record.timeline] == [
         "queued",
         "validated",
@@ -22,3 +29,105 @@ async def test_a_notification_goes_the_whole_way(on_redis, outbox):
         "message": "hello Ada",
         "subject": "Hi",
     }
+
+
+async def test_five_hundred_are_sent_once_each_and_looked_up_once(on_redis, user_service, outbox):
+    async with on_redis() as (send, _):
+        sent = await asyncio.gather(*(send() for _ in range(500)))
+        await outbox.until(500)
+        for trace_id in sent:
+            await send.until(trace_id, "sent")
+
+    assert sorted(line["trace_id"] for line in outbox.lines()) == sorted(sent)
+    assert user_service.lookups == ["ada"]
+
+
+async def test_while_the_user_service_is_down_notifications_wait_and_are_then_sent(
+    on_redis, user_service, outbox
+):
+    user_service.is_down = True
+    async with on_redis() as (send, _):
+        sent = [await send() for _ in range(20)]
+        async with asyncio.timeout(5):
+            while not all([(await send.ledger.get(each)).reason for each in sent]):
+                await asyncio.sleep(0.05)
+        waiting = await send.ledger.get(sent[0])
+        user_service.is_down = False
+        for trace_id in sent:
+            await send.until(trace_id, "sent")
+
+    assert (waiting.status, waiting.reason) == ("queued", "contacts_unavailable")
+    assert len(outbox.lines()) == 20
+
+
+async def test_a_user_service_that_cannot_be_reached_loses_nothing(on_redis, outbox):
+    async with on_redis(USER_SERVICE_URL=f"http://127.0.0.1:{free_port()}") as (send, http):
+        trace_id = await send()
+        async with asyncio.timeout(5):
+            while (await send.ledger.get(trace_id)).reason != "contacts_unavailable":
+                await asyncio.sleep(0.02)
+        ready = await http.get("/health/ready")
+
+        assert ready.status_code == 200
+        assert ready.json()["checks"]["contacts"]["user_service"] == "gives no answer"
+    async with on_redis() as (send, _):
+        await send.until(trace_id, "sent")
+
+
+async def test_an_event_pushed_by_hand_is_sent_and_garbage_is_kept(on_redis, redis_url, outbox):
+    by_hand = redis.asyncio.Redis.from_url(redis_url)
+    async with on_redis() as (send, _), by_hand:
+        await by_hand.rpush(READY, b"\xff\x00 no event")
+        await by_hand.rpush(READY, b'{"user_id": "ada", "message": "by hand"}')
+        [line] = await outbox.until(1)
+        record = await send.until(line["trace_id"], "sent")
+        [dead] = await by_hand.zrange("{an:0}:dead", 0, -1)
+
+        assert line["message"] == "by hand"
+        assert record.user_id == "ada"
+        assert (await send.until(dead.decode(), "failed")).reason == "undecodable"
+        assert await by_hand.get(f"{{an:0}}:b:{dead.decode()}") == b"\xff\x00 no event"
+
+
+@pytest.mark.parametrize("user_id", ["a/b", "..", "a%2fb", "ada/../eve", "ü?#"])
+async def test_a_user_id_never_reaches_another_users_contact(on_redis, user_service, user_id):
+    async with on_redis() as (send, _):
+        record = await send.until(await send(user_id), "failed", "sent")
+
+    assert record.reason == "unknown_user"
+    assert user_service.lookups == [user_id]
+
+
+async def test_the_request_id_goes_along_to_the_user_service(on_redis, user_service):
+    async with on_redis() as (send, _):
+        await send.until(await send(request_id="r-1"), "sent")
+
+    assert user_service.request_ids == ["r-1"]
+
+
+async def test_a_request_id_that_fits_no_header_is_left_out(on_redis, user_service):
+    async with on_redis() as (send, _):
+        trace_id = await send(request_id="r-1\r\nX-Evil: yes")
+        await send.until(trace_id, "sent")
+
+    assert user_service.request_ids == [trace_id]
+
+
+async def test_retries_follow_the_schedule_on_redis_too(on_redis, user_service, outbox):
+    user_service.users["eve"] = {"sms": "+15005550003"}
+    async with on_redis() as (send, _):
+        record = await send.until(await send("eve"), "sent", "failed")
+
+    assert (record.status, record.attempts) == ("sent", 3)
+    assert [entry.reason for entry in record.timeline if entry.status == "retrying"] == [
+        "provider_unavailable"
+    ] * 2
+    assert len(outbox.lines()) == 1
+
+
+async def test_a_redis_that_would_lose_notifications_is_refused(on_redis, redis_url):
+    async with redis.asyncio.Redis.from_url(redis_url) as connection:
+        await connection.config_set("maxmemory-policy", "allkeys-lru")
+    with pytest.raises(Exception, match="maxmemory-policy is allkeys-lru"):
+        async with on_redis(ALLOW_VOLATILE=False):
+            pass

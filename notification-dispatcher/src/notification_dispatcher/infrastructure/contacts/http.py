@@ -1,15 +1,18 @@
 """Contacts from the user-service, over HTTP."""
 
+import re
 from dataclasses import dataclass
 
 from notification_contracts.channels import CHANNELS
 from pydantic import JsonValue, TypeAdapter, ValidationError
 from service_kit.http.client import HttpClient, UpstreamTimeout, UpstreamUnavailable
 from service_kit.http.paths import path_segment
+from structlog.contextvars import get_contextvars
 
 from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
 from notification_dispatcher.domain.contact import Contact
 
+_HEADER_SAFE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
@@ -21,8 +24,9 @@ class HttpContactDirectory:
 
     async def contact_of(self, user_id: str) -> Contact:
         """Return what `GET /users/{user_id}/contact-info` answers."""
+        path = f"/users/{path_segment(user_id)}/contact-info"
         try:
-            answer = await self.http.request("GET", f"/users/{path_segment(user_id)}/contact-info")
+            answer = await self.http.request("GET", path, headers=_request_id())
         except (UpstreamUnavailable, UpstreamTimeout) as error:
             raise ContactsUnavailable("the user-service gives no answer") from error
         if answer.status == 200:
@@ -30,6 +34,15 @@ class HttpContactDirectory:
         if answer.status == 404 and _is_about_a_user(answer.body):
             raise UnknownUser(user_id)
         raise ContactsUnavailable(f"the user-service answers {answer.status}")
+
+
+def _request_id() -> dict[str, str]:
+    """Let the user-service's log be found by the same id as ours."""
+    context = get_contextvars()
+    candidates = (context.get("request_id", ""), context.get("trace_id", ""))
+    # A foreign producer may write anything into its event; a header can't hold anything.
+    request_id = next(filter(_HEADER_SAFE.fullmatch, candidates), None)
+    return {"X-Request-ID": request_id} if request_id else {}
 
 
 def _contact(body: bytes) -> Contact:

@@ -1,0 +1,80 @@
+import asyncio
+import os
+import signal
+import sys
+import time
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import httpx
+import pytest
+from notification_contracts.lanes import delivery_lanes, validation_lanes
+from service_kit.testing.http import live_server
+from service_kit.testing.ports import free_port
+
+
+@pytest.fixture
+async def process(redis_url, user_service, outbox):
+    """Run the dispatcher as a process of its own, on a real Redis."""
+
+    @asynccontextmanager
+    async def run(**settings):
+        port = free_port()
+        async with live_server(user_service.app()) as url:
+            environment = {
+                "BROKER_URL": redis_url,
+                "USER_SERVICE_URL": url,
+                "FAKE_OUTBOX": str(outbox.path),
+                "DISPATCHER_PORT": str(port),
+            }
+            started = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "notification_dispatcher",
+                env=os.environ | environment | settings,
+                stdout=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                await until_it_answers(f"http://127.0.0.1:{port}/health/ready")
+                yield started
+            finally:
+                if started.returncode is None:
+                    started.kill()
+                    await started.wait()
+
+    return run
+
+
+async def until_it_answers(url):
+    async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(15):
+        while True:
+            try:
+                if (await http.get(url)).status_code == 200:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_stop_finishes_what_was_begun_and_hands_back_the_rest_at_once(
+    process, send_on_redis, user_service, outbox
+):
+    send = send_on_redis
+    user_service.users["slow"] = {"push": "sim-slow-2s"}
+    async with process(DISPATCHER_CONCURRENCY="3") as dispatcher:
+        sent = [await send("slow") for _ in range(10)]
+        async with asyncio.timeout(10):
+            while [(await send.ledger.get(each)).status for each in sent].count("sending") < 3:
+                await asyncio.sleep(0.02)
+        began = time.monotonic()
+        dispatcher.send_signal(signal.SIGTERM)
+        dispatcher.send_signal(signal.SIGTERM)
+        exit_code = await dispatcher.wait()
+
+    assert exit_code == 0
+    assert time.monotonic() - began < 6
+    assert len(outbox.lines()) == 3
+    lanes = [*delivery_lanes("push"), *validation_lanes()]
+    left = await send.queue.receive(lanes, limit=32, wait=timedelta(seconds=1))
+    statuses = sorted([(await send.ledger.get(each)).status for each in sent])
+    assert statuses.count("sent") == 3
+    assert len(left) == 7
