@@ -4,7 +4,7 @@ import pytest
 from service_kit.testing.logs import LoggedLines, captured_logs
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def logged() -> Iterator[LoggedLines]:
     """Capture what is logged; call it for the lines."""
     with captured_logs("kit") as lines:

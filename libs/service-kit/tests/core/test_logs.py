@@ -82,7 +82,6 @@ os._exit(7)
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 7
 
 
-@pytest.mark.usefixtures("logged")
 def test_lines_below_the_level_are_dropped(capsys):
     configure_logging("kit", format="json", level="WARNING")
 
@@ -93,7 +92,6 @@ def test_lines_below_the_level_are_dropped(capsys):
     assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == ["kept"]
 
 
-@pytest.mark.usefixtures("logged")
 def test_auto_means_json_where_there_is_no_terminal(capsys):
     configure_logging("kit", format="auto", level="INFO")
 

@@ -31,6 +31,12 @@ _DNS_TTL_SECONDS = 10
 _NO_HEADERS: Mapping[str, str] = {}
 # Headers that aiohttp would add of its own accord.
 _NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
+# What a request meets on a kept connection that the upstream has just closed.
+_HUNG_UP = (
+    aiohttp.ServerDisconnectedError,
+    aiohttp.ClientConnectionResetError,
+    aiohttp.ClientOSError,
+)
 # Those that aiohttp itself repeats, once, when a kept connection turns out to be closed.
 _REPEATED_BY_AIOHTTP = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
@@ -174,7 +180,7 @@ class UpstreamClient:
                 ) as response:
                     content = await _read(response, max_response_bytes)
                     return UpstreamResponse(response.status, response.headers, content)
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            except _HUNG_UP as error:
                 if not repeats or isinstance(error, aiohttp.ClientConnectorError):
                     raise _translated(error, sent_before) from error
                 repeats, sent_before = False, True
@@ -239,15 +245,16 @@ def _may_be_repeated(method: str, headers: Mapping[str, str]) -> bool:
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     if (response.content_length or 0) > limit:
         raise _TooLarge(limit)
-    first = await response.content.readany()
-    chunks, size = [first], len(first)
-    while not response.content.at_eof():
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        chunk = await response.content.readany()
+        size += len(chunk)
         if size > limit:
             raise _TooLarge(limit)
-        chunk = await response.content.readany()
         chunks.append(chunk)
-        size += len(chunk)
-    return b"".join(chunks)
+        if response.content.at_eof():
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -265,7 +272,9 @@ class _TooLarge(aiohttp.ClientError):
 
 def _translated(error: Exception, sent: bool = False) -> UpstreamError:
     unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-    message = str(error) or type(error).__name__
+    # One line, and not the url: what is in the path may concern a person.
+    words = str(getattr(error, "message", "") or error).partition("\n")[0]
+    message = words or type(error).__name__
     if isinstance(error, TimeoutError):
         return UpstreamTimeout(message, sent=sent or not unsent)
     return UpstreamUnavailable(message, sent=sent or not unsent)

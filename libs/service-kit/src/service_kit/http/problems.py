@@ -203,7 +203,7 @@ async def _answer_http(request: Request, error: Exception) -> Response:
         return Response(status_code=error.status_code, headers=headers)
     problem = http_problem(error.status_code)
     # Without words of its own, the framework repeats the status.
-    said = error.detail if isinstance(error.detail, str) else ""
+    said = str(error.detail)
     detail = said if said != http_phrase(error.status_code) else ""
     return _answer(request, problem, detail=detail or None, headers=headers.items())
 

@@ -14,15 +14,16 @@ MAX_HEAD_BYTES = 64 * 1024
 class ProblemProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with problem documents, a bound on heads, and none idle for ever."""
 
+    first_request_seconds = 30.0
     _in_head = True
     _head_bytes = 0
     _requests = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Close it after the keep-alive time if no request ever comes."""
+        """Close it after `first_request_seconds` if nothing ever comes."""
         super().connection_made(transport)
         self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
+            self.first_request_seconds, self.timeout_keep_alive_handler
         )
 
     def data_received(self, data: bytes) -> None:

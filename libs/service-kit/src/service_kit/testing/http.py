@@ -48,7 +48,7 @@ async def live_server(
         await server.answering.wait()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.leaving.set()
         await serving
 
 
@@ -58,6 +58,7 @@ class _LoopServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.answering = asyncio.Event()
+        self.leaving = asyncio.Event()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._serve(sockets)
@@ -67,6 +68,10 @@ class _LoopServer(uvicorn.Server):
             await super().startup(sockets)
         finally:
             self.answering.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.leaving.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if isinstance(self.config.app, FastAPI) and hasattr(self.config.app.state, "stopping"):

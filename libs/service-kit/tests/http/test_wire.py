@@ -1,0 +1,306 @@
+"""What only shows on a real socket: framing, limits and early ends."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+from service_kit.http import protocol
+from service_kit.http.app import build_app
+from service_kit.http.bodies import read_body
+from service_kit.http.client import UpstreamClient, UpstreamUnavailable
+from service_kit.testing.http import live_server
+
+
+class Wire:
+    """One connection, written and read by hand."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def answer(self) -> tuple[int, dict[bytes, bytes], bytes]:
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        line, *pairs = head.rstrip().split(b"\r\n")
+        headers = dict(pair.lower().split(b": ", 1) for pair in pairs)
+        body = await self._reader.readexactly(int(headers.get(b"content-length", b"0")))
+        return int(line.split()[1]), headers, body
+
+    async def rest(self) -> bytes:
+        return await self._reader.read()
+
+
+router = APIRouter()
+
+
+@router.post("/echo")
+async def echo(request: Request) -> Response:
+    return Response(await read_body(request))
+
+
+@router.post("/deaf")
+async def deaf() -> Response:
+    return Response("not listening")
+
+
+@router.get("/events")
+async def events() -> Response:
+    async def ticks() -> AsyncIterator[bytes]:
+        while True:
+            yield b"data: tick\n\n"
+            await asyncio.sleep(0.01)
+
+    return StreamingResponse(ticks(), media_type="text/event-stream")
+
+
+@router.get("/download")
+async def download() -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield b"part "
+            await asyncio.sleep(0.02)
+
+    return StreamingResponse(parts(), media_type="application/zip")
+
+
+@router.get("/half")
+async def half() -> Response:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"begun"
+        raise RuntimeError("boom")
+
+    return StreamingResponse(parts())
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    return build_app(
+        service="kit", title="Kit", routers=[router], problems={}, checks={}, max_body_bytes=1000
+    )
+
+
+@pytest.fixture
+async def dial(app) -> AsyncIterator[Callable[[], Wire]]:
+    writers: list[asyncio.StreamWriter] = []
+    async with live_server(app) as url:
+        host, port = url.removeprefix("http://").split(":")
+
+        async def connect() -> Wire:
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writers.append(writer)
+            return Wire(reader, writer)
+
+        yield connect
+        for writer in writers:
+            writer.close()
+
+
+HEALTH = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def chunked(size: int) -> bytes:
+    head = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + b"%x\r\n%s\r\n0\r\n\r\n" % (size, b"x" * size)
+
+
+async def test_a_chunked_body_is_taken_up_to_the_limit(dial):
+    wire = await dial()
+    await wire.send(chunked(1000))
+
+    status, _, body = await wire.answer()
+    assert (status, len(body)) == (200, 1000)
+
+
+@pytest.mark.parametrize("size", [1001, 500_000])
+async def test_the_connection_is_fit_for_more_after_too_large_a_chunked_body(dial, size):
+    wire = await dial()
+    await wire.send(chunked(size) + HEALTH)
+
+    status, headers, body = await wire.answer()
+    assert (status, json.loads(body)["code"]) == (413, "body_too_large")
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert (await wire.answer())[0] == 200
+
+
+async def test_the_connection_is_fit_for_more_after_too_large_a_declared_body(dial):
+    wire = await dial()
+    await wire.send(b"POST /deaf HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n")
+    assert (await wire.answer())[0] == 413
+
+    await wire.send(b"x" * 300_000 + HEALTH)
+    assert (await wire.answer())[0] == 200
+
+
+async def test_a_client_that_asks_first_is_refused_before_it_sends(dial):
+    wire = await dial()
+    await wire.send(
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1001\r\n\r\n"
+    )
+
+    status, headers, _ = await wire.answer()
+    assert (status, headers[b"connection"]) == (413, b"close")
+    assert await wire.rest() == b""
+
+
+async def test_a_client_that_asks_first_is_told_to_go_on(dial):
+    wire = await dial()
+    await wire.send(
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    )
+    assert (await wire.answer())[0] == 100
+
+    await wire.send(b"ok")
+    assert (await wire.answer())[2] == b"ok"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"NONSENSE\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: abc\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nxx",
+        b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /health/live HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n",
+        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+    ids=["no HTTP", "length", "two lengths", "length and chunks", "header", "path"],
+)
+async def test_what_can_not_be_parsed_is_a_problem_and_the_end(dial, request_):
+    wire = await dial()
+    await wire.send(request_)
+
+    status, headers, body = await wire.answer()
+    assert (status, headers[b"connection"]) == (400, b"close")
+    assert headers[b"content-type"] == b"application/problem+json"
+    assert json.loads(body)["code"] == "bad_request"
+    assert await wire.rest() == b""
+
+
+async def test_a_head_without_an_end_is_given_up(dial):
+    wire = await dial()
+    await wire.send(b"GET /health/live HTTP/1.1\r\nX-Long: ")
+    for _ in range(protocol.MAX_HEAD_BYTES // 1024):
+        await wire.send(b"a" * 1024)
+
+    status, _, body = await wire.answer()
+    assert (status, json.loads(body)["code"]) == (431, "head_too_large")
+
+
+async def test_pipelined_requests_are_not_taken_for_a_long_head(dial, monkeypatch):
+    monkeypatch.setattr(protocol, "MAX_HEAD_BYTES", 1024)
+    wire = await dial()
+    many = 3 * protocol.MAX_HEAD_BYTES // len(HEALTH)
+    sending = asyncio.create_task(wire.send(HEALTH * many))
+
+    statuses = {(await wire.answer())[0] for _ in range(many)}
+    await sending
+    assert statuses == {200}
+
+
+async def test_a_connection_on_which_nothing_comes_is_closed(app, monkeypatch):
+    async with live_server(app) as url:
+        host, port = url.removeprefix("http://").split(":")
+        monkeypatch.setattr(protocol.ProblemProtocol, "first_request_seconds", 0.02)
+        reader, writer = await asyncio.open_connection(host, int(port))
+
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_head_has_the_headers_of_get_and_no_body(dial):
+    wire = await dial()
+    await wire.send(b"HEAD /health/live HTTP/1.1\r\nHost: a\r\n\r\n" + HEALTH)
+
+    head = await wire._reader.readuntil(b"\r\n\r\n")
+    assert b"content-length: 15" in head
+    assert (await wire.answer())[0] == 200
+
+
+async def test_head_of_an_endless_stream_ends(dial):
+    wire = await dial()
+    await wire.send(b"HEAD /events HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (await wire.answer())[0] == 200
+
+    await wire.send(HEALTH)
+    assert (await wire.answer())[0] == 200
+
+
+async def test_a_crash_in_the_middle_of_an_answer_cuts_it_off(dial, logged):
+    wire = await dial()
+    await wire.send(b"GET /half HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    said = await wire.rest()
+    assert said.endswith(b"\r\n5\r\nbegun\r\n")
+    assert len([line for line in logged() if "exception" in line]) == 1
+
+
+async def test_an_event_stream_ends_tidily_when_the_server_stops(app):
+    async with live_server(app) as url:
+        client = UpstreamClient(url)
+        async with client.stream("GET", "/events") as stream:
+            await anext(stream.chunks)
+            app.state.stopping.set()
+
+            async with asyncio.timeout(5):
+                rest = [chunk async for chunk in stream.chunks]
+        await client.stop()
+
+    assert set(rest) <= {b"data: tick\n\n"}
+
+
+async def test_an_answer_that_has_an_end_is_finished_when_the_server_stops(app):
+    async with live_server(app) as url:
+        client = UpstreamClient(url)
+        async with client.stream("GET", "/download") as stream:
+            await anext(stream.chunks)
+            app.state.stopping.set()
+            rest = b"".join([chunk async for chunk in stream.chunks])
+        await client.stop()
+
+    assert rest == b"part " * 9
+
+
+async def test_a_stream_whose_client_left_is_stopped(app, logged):
+    async with live_server(app) as url:
+        client = UpstreamClient(url)
+        async with client.stream("GET", "/events") as stream:
+            await anext(stream.chunks)
+        await client.stop()
+        async with asyncio.timeout(5):
+            while not any(line["event"] == "request.served" for line in logged()):
+                await asyncio.sleep(0.01)
+
+    assert not [line for line in logged() if line["level"] == "error"]
+
+
+async def test_half_a_body_is_no_crash(app, logged):
+    async with live_server(app) as url:
+        host, port = url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        writer.close()
+        async with asyncio.timeout(5):
+            while not logged():
+                await asyncio.sleep(0.01)
+
+    assert [(line["event"], line["status"]) for line in logged()] == [("request.served", 499)]
+
+
+async def test_a_stopped_server_refuses():
+    app = build_app(service="kit", title="Kit", routers=[], problems={}, checks={})
+    async with live_server(app) as url:
+        pass
+
+    client = UpstreamClient(url)
+    with pytest.raises(UpstreamUnavailable):
+        await client.request("GET", "/health/live")
+    await client.stop()
