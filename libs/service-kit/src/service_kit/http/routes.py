@@ -13,9 +13,9 @@ LeanHandler = Callable[[Request], Awaitable[Response]]
 class LeanRoute(APIRoute):
     """A route whose handler gets the bare request: `async def handler(request) -> Response`.
 
-    It is in the OpenAPI document like any other (say the body's schema with `openapi_extra`), but
-    skips the framework's parameters, dependencies and exit stacks, which cost more than parsing
-    and answering a small POST does. Use `APIRouter(route_class=LeanRoute)`.
+    It is in the OpenAPI document like any other, with the schemas of its body and parameters given
+    as `openapi_extra`, but skips the framework's parameters, dependencies and exit stacks, which
+    cost more than parsing and answering a small POST does. Use `APIRouter(route_class=LeanRoute)`.
     """
 
     def __init__(self, path: str, endpoint: LeanHandler, **options: Any) -> None:  # noqa: ANN401 - the framework's own
