@@ -4,15 +4,15 @@ from urllib.parse import unquote
 import pytest
 from asyncnotify.settings import ClientSettings, UpSettings
 from gateway.settings import Settings as GatewaySettings
-from notification_dispatcher.settings import Settings as DispatcherSettings
+from notification_dispatcher.settings import settings_class as dispatcher_settings
 from notification_publisher.settings import Settings as PublisherSettings
 from service_kit.settings import documented_settings
-from user_service.settings import Settings as UserServiceSettings
+from user_service.settings import UserServiceSettings
 
 SETTINGS = [
     GatewaySettings,
     PublisherSettings,
-    DispatcherSettings,
+    dispatcher_settings(),
     UserServiceSettings,
     UpSettings,
     ClientSettings,

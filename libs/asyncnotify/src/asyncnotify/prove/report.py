@@ -84,7 +84,10 @@ class Outcome:
                         for name, n in sorted(findings.failed_by_reason.items())
                     ),
                     ("**lost**", len(findings.lost)),
-                    ("sent twice, explained by a crash", len(findings.duplicates_explained)),
+                    (
+                        "sent twice, explained by a crash or a lost answer",
+                        len(findings.duplicates_explained),
+                    ),
                     ("broken promises", len(findings.broken)),
                     ("asked for, but never promised", len(self.unpromised)),
                 ],

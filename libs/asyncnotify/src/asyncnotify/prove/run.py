@@ -54,19 +54,9 @@ async def prove(
     `note` is told of each fault as it happens.
     """
     started_at = datetime.now(UTC)
-    loop = asyncio.get_running_loop()
-    load.on_promise = watch.promises.append
     watching = asyncio.create_task(_watch_outbox(stage.outbox, watch))
     try:
-        await load.create_users()
-        watch.current = "sending, with faults"
-        async with asyncio.TaskGroup() as work:
-            work.create_task(load.run())
-            work.create_task(_cause(stage, faults, watch, note))
-        watch.current = "waiting until all has settled"
-        began = loop.time()
-        records = await _drain(load)
-        drain_seconds = loop.time() - began
+        records, drain_seconds = await _send_and_settle(stage, load, faults, watch, note)
     finally:
         watching.cancel()
     watch.current = "comparing"
@@ -83,6 +73,25 @@ async def prove(
         unpromised=load.unpromised,
         recoveries=watch.recoveries() | {"taken up again after a worker died": _reclaimed(records)},
     )
+
+
+async def _send_and_settle(
+    stage: Stage,
+    load: Load,
+    faults: Sequence[PlannedFault],
+    watch: Watch,
+    note: Callable[[str], None],
+) -> tuple[dict[str, JsonObject], float]:
+    load.on_promise = watch.promises.append
+    await load.create_users()
+    watch.current = "sending, with faults"
+    async with asyncio.TaskGroup() as work:
+        work.create_task(load.run())
+        work.create_task(_cause(stage, faults, watch, note))
+    watch.current = "waiting until all has settled"
+    began = asyncio.get_running_loop().time()
+    records = await _drain(load)
+    return records, asyncio.get_running_loop().time() - began
 
 
 async def _cause(
