@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
@@ -180,6 +181,18 @@ async def test_an_endless_content_length_is_too_large(app):
         answer = await client.post("/echo", content=b"", headers={"Content-Length": "9" * 5000})
 
     assert answer.status_code == 413
+
+
+async def test_the_limit_holds_for_any_application():
+    async def bare(scope, receive, send):
+        while (await receive()).get("more_body"):
+            pass
+
+    transport = httpx.ASGITransport(RequestContext(bare, service="kit", max_body_bytes=10))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+        answer = await client.post("/", content=chunks_of(11))
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
 async def test_without_a_limit_any_body_is_taken():
