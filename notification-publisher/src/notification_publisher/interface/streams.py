@@ -33,8 +33,11 @@ _HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _RETRY_HINT: Final = b"retry: 3000\n\n"
 _KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"
 _MISSED: Final = b"event: missed\ndata: {}\n\n"
-_DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
+_STREAM: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Events of the type `status`.", "content": {_EVENT_STREAM: {}}}
+}
+_NOTHING_MORE: Final[dict[int | str, dict[str, Any]]] = {
+    204: {"description": "It has ended, and you have seen all of it."}
 }
 
 Changes = AsyncGenerator[StatusChange, None] | AsyncGenerator[StatusChange | ChangesMissed, None]
@@ -91,7 +94,10 @@ def stream_routes(
     watch_all = WatchNotifications(feed=feed)
     streams = Streams(limit=limit, keep_alive=keep_alive)
 
-    @router.get("/notifications/{trace_id}/events", responses={**_DOCUMENTED, **problems(404, 422)})
+    @router.get(
+        "/notifications/{trace_id}/events",
+        responses={**_STREAM, **_NOTHING_MORE, **problems(404, 422)},
+    )
     async def follow_notification(
         trace_id: TraceIdInPath, last_event_id: LastEventId = None
     ) -> Response:
@@ -106,7 +112,7 @@ def stream_routes(
             raise _unknown_event() from None
         return Response(status_code=204) if changes is None else streams.answer(changes)
 
-    @router.get("/events", responses={**_DOCUMENTED, **problems(422)})
+    @router.get("/events", responses={**_STREAM, **problems(422)})
     async def follow_all(last_event_id: LastEventId = None) -> Response:
         """Stream the status changes of all notifications, from now on or after the last one seen.
 

@@ -1,0 +1,47 @@
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+import httpx
+import pytest
+from notification_publisher.main import build
+from notification_publisher.settings import Settings
+from service_kit.testing.http import asgi_client, live_server
+from service_kit.testing.redis_server import (  # noqa: F401 - fixtures
+    private_redis,
+    redis_server,
+    redis_url,
+)
+
+
+class Publish(Protocol):
+    """Starts a publisher on a broker."""
+
+    def __call__(
+        self, broker_url: str, **settings: object
+    ) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        """Give a client of it."""
+        ...
+
+
+@pytest.fixture
+def publisher() -> Publish:
+    """Serve a publisher in this process."""
+
+    def on(broker_url: str, **settings: object) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        return asgi_client(build(Settings(broker_url=broker_url, **settings)))  # type: ignore[arg-type]
+
+    return on
+
+
+@pytest.fixture
+def served_publisher() -> Publish:
+    """Serve a publisher on a socket, for streams."""
+
+    @asynccontextmanager
+    async def on(broker_url: str, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
+        app = build(Settings(broker_url=broker_url, **settings))  # type: ignore[arg-type]
+        async with live_server(app) as url, httpx.AsyncClient(base_url=url, timeout=5) as client:
+            yield client
+
+    return on

@@ -1,0 +1,204 @@
+"""Accepting on a real Redis: one atomic step, once per key, and never a 202 for nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Protocol
+
+import httpx
+import pytest
+import redis
+from notification_contracts.codec import decode
+from notification_contracts.lanes import validation_lanes
+from notification_ledger.redis import lua_recorder
+from service_kit.embedded_redis import EmbeddedRedis
+from service_kit.queue.factory import open_queue
+from service_kit.queue.port import Queue, UnsafeBroker
+from service_kit.testing.redis_server import RedisServer
+from service_kit.testing.tcp_proxy import TcpProxy
+
+ASKED = {"user_id": "user_test", "message": "your purchase was completed successfully"}
+WITHIN_S = 2
+
+Configure = Callable[[str, str], None]
+
+
+class Publish(Protocol):
+    def __call__(
+        self, broker_url: str, **settings: object
+    ) -> AbstractAsyncContextManager[httpx.AsyncClient]: ...
+
+
+@pytest.fixture
+def configure(redis_server: RedisServer) -> Configure:
+    """Change a setting of Redis; it is undone before the next test."""
+
+    def set_to(name: str, value: str) -> None:
+        with redis.Redis.from_url(redis_server.url) as connection:
+            connection.config_set(name, value)
+
+    return set_to
+
+
+@pytest.fixture
+async def queue(redis_url: str) -> AsyncIterator[Queue]:
+    queue = open_queue(redis_url, recorder=lua_recorder())
+    yield queue
+    await queue.close()
+
+
+async def test_a_202_means_that_record_and_queue_entry_are_there(
+    publisher: Publish, redis_url: str, queue: Queue
+) -> None:
+    async with publisher(redis_url) as client:
+        answer = await client.post("/notifications", json=ASKED | {"priority": "high"})
+        shown = (await client.get(answer.headers["Location"])).json()
+
+    (delivery,) = await queue.receive(["validation.high"], limit=1, wait=timedelta(seconds=1))
+    assert (shown["status"], shown["user_id"]) == ("queued", "user_test")
+    assert delivery.id == shown["trace_id"] == answer.json()["trace_id"]
+    assert decode(delivery.body).message == ASKED["message"]
+
+
+async def test_a_hundred_posts_at_once_under_one_key_are_one_notification(
+    publisher: Publish, redis_url: str, queue: Queue
+) -> None:
+    headers = {"Idempotency-Key": "order-4711"}
+    async with publisher(redis_url) as client:
+        answers = await asyncio.gather(
+            *(client.post("/notifications", json=ASKED, headers=headers) for _ in range(100))
+        )
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
+    depths = await queue.depths(validation_lanes())
+    assert sum(depth.waiting for depth in depths.values()) == 1
+
+
+async def test_an_honest_repetition_is_answered_after_its_times_have_passed(
+    publisher: Publish, redis_url: str
+) -> None:
+    headers = {"Idempotency-Key": "k"}
+    async with publisher(redis_url) as client:
+        expires_at = "2999-01-01T00:00:00Z"
+        asked = ASKED | {"expires_at": expires_at}
+        first = await client.post("/notifications", json=asked, headers=headers)
+        late = ASKED | {"expires_at": "2000-01-01T00:00:00Z"}
+
+        other = await client.post("/notifications", json=late, headers=headers)
+        unknown = await client.post(
+            "/notifications", json=late, headers={"Idempotency-Key": "another"}
+        )
+
+    assert first.status_code == 202
+    assert other.json()["code"] == "idempotency_key_reused"
+    assert unknown.json()["errors"][0]["code"] == "in_the_past"
+
+
+async def test_a_lost_reply_makes_neither_an_error_nor_a_second_notification(
+    publisher: Publish, redis_url: str, queue: Queue
+) -> None:
+    async with TcpProxy(redis_url) as proxy, publisher(proxy.url) as client:
+        await client.post("/notifications", json=ASKED)
+        proxy.reset_after(3)
+
+        answer = await client.post("/notifications", json=ASKED, headers={"Idempotency-Key": "k"})
+
+    assert answer.status_code == 202
+    assert "Idempotent-Replayed" not in answer.headers
+    depths = await queue.depths(validation_lanes())
+    assert sum(depth.waiting for depth in depths.values()) == 2
+
+
+async def test_without_redis_there_is_a_503_soon_and_a_202_again_by_itself(
+    publisher: Publish, private_redis: EmbeddedRedis
+) -> None:
+    clock = asyncio.get_running_loop().time
+    async with publisher(private_redis.url) as client:
+        kept = (await client.post("/notifications", json=ASKED)).headers["Location"]
+        await private_redis.kill()
+        for _ in range(3):
+            started = clock()
+            refused = await client.post("/notifications", json=ASKED)
+            assert clock() - started < WITHIN_S
+            assert (refused.status_code, refused.json()["code"]) == (503, "queue_unavailable")
+            assert int(refused.headers["Retry-After"]) >= 1
+        assert (await client.get("/health/ready")).status_code == 503
+
+        await private_redis.start()
+
+        async with asyncio.timeout(5):
+            while (await client.post("/notifications", json=ASKED)).status_code != 202:
+                await asyncio.sleep(0.1)
+        assert (await client.get("/health/ready")).status_code == 200
+        assert (await client.get(kept)).json()["status"] == "queued"
+
+
+async def test_a_redis_that_does_not_answer_is_a_503_soon(
+    publisher: Publish, redis_url: str
+) -> None:
+    clock = asyncio.get_running_loop().time
+    async with TcpProxy(redis_url) as proxy, publisher(proxy.url) as client:
+        proxy.blackhole()
+        started = clock()
+
+        answer = await client.post("/notifications", json=ASKED)
+
+        assert clock() - started < WITHIN_S
+        assert answer.status_code == 503
+        proxy.heal()
+
+
+async def test_a_redis_that_is_full_is_a_503_and_a_202_again_once_there_is_room(
+    publisher: Publish, redis_url: str, configure: Configure
+) -> None:
+    async with publisher(redis_url) as client:
+        configure("maxmemory", "1")
+        refused = await client.post("/notifications", json=ASKED)
+        unready = await client.get("/health/ready")
+        configure("maxmemory", "0")
+        taken = await client.post("/notifications", json=ASKED)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "queue_unavailable")
+    assert (unready.status_code, taken.status_code) == (503, 202)
+
+
+async def test_a_redis_that_would_lose_messages_keeps_the_service_from_starting(
+    publisher: Publish, redis_url: str, configure: Configure
+) -> None:
+    configure("appendonly", "no")
+
+    with pytest.raises(UnsafeBroker, match="appendonly"):
+        async with publisher(redis_url):
+            pass
+
+
+async def test_a_redis_that_would_lose_messages_may_be_allowed_and_is_reported(
+    publisher: Publish, redis_url: str, configure: Configure
+) -> None:
+    configure("appendonly", "no")
+
+    async with publisher(redis_url, allow_volatile=True) as client:
+        answer = await client.post("/notifications", json=ASKED)
+        ready = await client.get("/health/ready")
+
+    assert answer.status_code == 202
+    assert "appendonly is no" in ready.json()["checks"]["queue"]["faults"]
+
+
+async def test_the_service_starts_before_its_redis(
+    publisher: Publish, private_redis: EmbeddedRedis
+) -> None:
+    await private_redis.stop()
+    async with publisher(private_redis.url) as client:
+        assert (await client.get("/health/ready")).status_code == 503
+        assert (await client.get("/health/live")).status_code == 200
+        assert (await client.post("/notifications", json=ASKED)).status_code == 503
+
+        await private_redis.start()
+
+        async with asyncio.timeout(5):
+            while (await client.post("/notifications", json=ASKED)).status_code != 202:
+                await asyncio.sleep(0.1)

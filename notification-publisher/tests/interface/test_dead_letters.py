@@ -1,0 +1,132 @@
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from notification_contracts.states import Status
+from notification_ledger.notes import StatusNote
+from service_kit.queue.memory import InMemoryQueue
+from service_kit.queue.port import Delivery
+
+Send = Callable[..., Awaitable[str]]
+Take = Callable[[], Awaitable[Delivery]]
+
+
+async def test_dead_letters_are_listed_with_their_reason(
+    client: httpx.AsyncClient, send: Send, send_and_give_up: Send
+) -> None:
+    note = StatusNote(status=Status.FAILED, reason="no_address").encode()
+    dead = await send_and_give_up(note)
+    await send()
+
+    (item,) = (await client.get("/dead-letters")).json()["items"]
+
+    assert (item["trace_id"], item["status"], item["reason"]) == (dead, "failed", "no_address")
+    assert (await client.get(f"/dead-letters/{dead}")).json() == item
+
+
+async def test_dead_letters_are_filtered_by_reason_and_channel(
+    client: httpx.AsyncClient, send_and_give_up: Send
+) -> None:
+    poison = StatusNote(status=Status.FAILED, reason="poison").encode()
+    wanted = await send_and_give_up(poison, channel="sms")
+    await send_and_give_up(poison, channel="email")
+    await send_and_give_up(channel="sms")
+
+    page = (await client.get("/dead-letters?reason=poison&channel=sms")).json()
+
+    assert [item["trace_id"] for item in page["items"]] == [wanted]
+
+
+async def test_what_is_no_dead_letter_is_not_found_among_them(
+    client: httpx.AsyncClient, send: Send
+) -> None:
+    answer = await client.get(f"/dead-letters/{await send()}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "dead_letter_not_found")
+
+
+async def test_a_dead_letter_is_replayed_once(
+    client: httpx.AsyncClient, send_and_give_up: Send, take: Take
+) -> None:
+    dead = await send_and_give_up()
+
+    first = await client.post(f"/dead-letters/{dead}/replay")
+    second = await client.post(f"/dead-letters/{dead}/replay")
+
+    assert (first.status_code, first.json()["status"]) == (202, "queued")
+    assert (second.status_code, second.json()["code"]) == (409, "not_a_dead_letter")
+    assert (await take()).id == dead
+
+
+async def test_a_deleted_dead_letter_is_gone_and_its_history_stays(
+    client: httpx.AsyncClient, send_and_give_up: Send
+) -> None:
+    dead = await send_and_give_up()
+
+    answers = [await client.delete(f"/dead-letters/{dead}") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [204, 409]
+    assert (await client.get("/dead-letters")).json()["items"] == []
+    assert (await client.post(f"/dead-letters/{dead}/replay")).status_code == 409
+    assert (await client.get(f"/notifications/{dead}")).json()["status"] == "failed"
+
+
+@pytest.mark.parametrize("trace_id", ["0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10", "nonsense"])
+async def test_unknown_dead_letters_are_neither_replayed_nor_deleted(
+    client: httpx.AsyncClient, trace_id: str
+) -> None:
+    replayed = await client.post(f"/dead-letters/{trace_id}/replay")
+    deleted = await client.delete(f"/dead-letters/{trace_id}")
+
+    assert {replayed.status_code, deleted.status_code} == {404}
+    assert {replayed.json()["code"], deleted.json()["code"]} == {"dead_letter_not_found"}
+
+
+async def test_many_are_replayed_by_filter_spaced_and_oldest_first(
+    client: httpx.AsyncClient, send_and_give_up: Send, queue: InMemoryQueue
+) -> None:
+    sms = [await send_and_give_up(channel="sms") for _ in range(3)]
+    email = await send_and_give_up(channel="email")
+
+    answer = await client.post("/dead-letters/replay", json={"channel": "sms"})
+
+    assert answer.json() == {"matched": 3, "replayed": 3, "dry_run": False, "trace_ids": sms}
+    depth = (await queue.depths(["validation.normal"]))["validation.normal"]
+    assert (depth.waiting, depth.delayed) == (1, 2)
+    left = (await client.get("/dead-letters")).json()["items"]
+    assert [item["trace_id"] for item in left] == [email]
+
+
+async def test_a_dry_run_tells_which_and_changes_nothing(
+    client: httpx.AsyncClient, send_and_give_up: Send
+) -> None:
+    dead = await send_and_give_up()
+
+    answer = await client.post("/dead-letters/replay", json={"dry_run": True})
+
+    assert answer.json() == {"matched": 1, "replayed": 0, "dry_run": True, "trace_ids": [dead]}
+    assert len((await client.get("/dead-letters")).json()["items"]) == 1
+
+
+async def test_a_replay_is_bounded_by_when_they_were_given_up(
+    client: httpx.AsyncClient, send_and_give_up: Send
+) -> None:
+    # They are given up at 09:00:01, 09:00:02 and 09:00:03.
+    dead = [await send_and_give_up() for _ in range(3)]
+    window = {"since": "2027-01-31T09:00:02Z", "until": "2027-01-31T09:00:03Z"}
+
+    answer = await client.post("/dead-letters/replay", json=window)
+
+    assert answer.json()["trace_ids"] == [dead[1]]
+
+
+async def test_replayed_ones_leave_one_after_the_other(
+    client: httpx.AsyncClient, send_and_give_up: Send, take: Take
+) -> None:
+    first, second = await send_and_give_up(), await send_and_give_up()
+    await client.post("/dead-letters/replay", json={})
+
+    shown = (await client.get(f"/notifications/{second}")).json()
+
+    assert (await take()).id == first
+    assert shown["next_attempt_at"] == "2027-01-31T09:00:02.020000Z"

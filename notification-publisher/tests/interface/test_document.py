@@ -1,0 +1,73 @@
+import httpx
+import pytest
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> dict[str, object]:
+    answer = await client.get("/openapi.json")
+    found: dict[str, object] = answer.json()
+    return found
+
+
+async def test_every_reference_in_the_document_leads_somewhere(
+    document: dict[str, object],
+) -> None:
+    schemas = document["components"]["schemas"]  # type: ignore[index]
+
+    def check(node: object) -> None:
+        if isinstance(node, dict):
+            if "$ref" in node:
+                assert node["$ref"].removeprefix("#/components/schemas/") in schemas
+            for each in node.values():
+                check(each)
+        if isinstance(node, list):
+            for each in node:
+                check(each)
+
+    check(document)
+
+
+async def test_every_call_is_documented_with_its_answers(document: dict[str, object]) -> None:
+    paths: dict[str, dict[str, dict[str, dict[str, object]]]] = document["paths"]  # type: ignore[assignment]
+
+    documented = {
+        f"{method.upper()} {path}": set(call["responses"])
+        for path, calls in paths.items()
+        for method, call in calls.items()
+    }
+
+    assert documented["POST /notifications"] == {"202", "400", "413", "422", "503"}
+    assert documented["GET /notifications"] == {"200", "422", "503"}
+    assert documented["GET /notifications/{trace_id}"] >= {"200", "404", "503"}
+    assert documented["DELETE /notifications/{trace_id}"] >= {"200", "404", "409", "503"}
+    assert documented["GET /notifications/{trace_id}/events"] >= {"200", "204", "404", "422", "503"}
+    assert documented["GET /events"] >= {"200", "422", "503"}
+    assert documented["POST /dead-letters/replay"] >= {"200", "400", "413", "422", "503"}
+    assert documented["POST /dead-letters/{trace_id}/replay"] >= {"202", "404", "409", "503"}
+    assert documented["DELETE /dead-letters/{trace_id}"] >= {"204", "404", "409", "503"}
+    assert "POST /notification" not in documented
+
+
+async def test_the_body_of_a_request_is_documented_though_the_route_parses_it(
+    document: dict[str, object],
+) -> None:
+    call = document["paths"]["/notifications"]["post"]  # type: ignore[index]
+
+    schema = call["requestBody"]["content"]["application/json"]["schema"]
+    assert schema["required"] == ["user_id", "message"]
+    assert schema["properties"]["priority"]["enum"] == ["high", "normal", "low"]
+    assert [parameter["name"] for parameter in call["parameters"]] == ["Idempotency-Key"]
+
+
+async def test_readiness_shows_the_durability_of_the_queue(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/health/ready")
+
+    assert answer.status_code == 200
+    assert answer.json()["checks"] == {
+        "queue": {
+            "status": "ok",
+            "durability": "memory",
+            "faults": "messages are kept in memory only",
+        },
+        "ledger": {"status": "ok"},
+    }

@@ -1,0 +1,187 @@
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from notification_contracts.states import Status
+from notification_ledger.memory import MemoryLedger
+from notification_ledger.notes import StatusNote
+from notification_ledger.port import LedgerUnavailable
+from notification_ledger.record import NotificationRecord, RecordPage, RecordQuery
+from notification_publisher.main import build
+from notification_publisher.settings import Settings
+from service_kit.queue.memory import InMemoryQueue
+from service_kit.queue.port import Delivery
+from service_kit.testing.http import asgi_client
+
+Send = Callable[..., Awaitable[str]]
+Take = Callable[[], Awaitable[Delivery]]
+
+
+async def test_a_notification_is_shown_with_all_that_happened_to_it(
+    client: httpx.AsyncClient, send: Send, take: Take
+) -> None:
+    trace_id = await send(channel="sms")
+    delivery = await take()
+    await delivery.start()
+    sent = StatusNote(status=Status.SENT, provider="fake", attempt=1, attempts=1, duration_ms=12.0)
+    await delivery.ack(sent.encode())
+
+    shown = (await client.get(f"/notifications/{trace_id}")).json()
+
+    timeline = shown.pop("timeline")
+    assert shown == {
+        "trace_id": trace_id,
+        "user_id": "user_test",
+        "channel": "sms",
+        "status": "sent",
+        "reason": None,
+        "attempts": 1,
+        "created_at": "2027-01-31T09:00:01Z",
+        "updated_at": "2027-01-31T09:00:01Z",
+        "next_attempt_at": None,
+    }
+    assert [entry["status"] for entry in timeline] == ["queued", "sending", "sent"]
+    assert timeline[-1] == {
+        "at": "2027-01-31T09:00:01Z",
+        "status": "sent",
+        "reason": None,
+        "detail": None,
+        "channel": "sms",
+        "provider": "fake",
+        "attempt": 1,
+        "duration_ms": 12.0,
+    }
+
+
+async def test_a_scheduled_notification_says_when_it_is_due(
+    client: httpx.AsyncClient, send: Send
+) -> None:
+    trace_id = await send(send_at="2027-01-31T10:00:00Z")
+
+    shown = (await client.get(f"/notifications/{trace_id}")).json()
+
+    assert (shown["status"], shown["next_attempt_at"]) == ("scheduled", "2027-01-31T10:00:00Z")
+
+
+async def test_the_list_is_newest_first_and_goes_on_where_the_page_ended(
+    client: httpx.AsyncClient, send: Send
+) -> None:
+    sent = [await send() for _ in range(5)]
+
+    first = (await client.get("/notifications?limit=3")).json()
+    rest = (
+        await client.get("/notifications", params={"limit": 3, "cursor": first["next_cursor"]})
+    ).json()
+
+    listed = [item["trace_id"] for item in first["items"] + rest["items"]]
+    assert listed == sent[::-1]
+    assert rest["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("user_id=ann", {0, 1}),
+        ("user_id=ann&channel=sms", {1}),
+        ("status=cancelled", {2}),
+        ("status=sent", set()),
+        ("channel=email", {0}),
+    ],
+)
+async def test_filters_must_all_hold(
+    client: httpx.AsyncClient, send: Send, query: str, found: set[int]
+) -> None:
+    sent = [
+        await send(user_id="ann", channel="email"),
+        await send(user_id="ann", channel="sms"),
+        await send(user_id="bob"),
+    ]
+    await client.delete(f"/notifications/{sent[2]}")
+
+    page = (await client.get(f"/notifications?{query}")).json()
+
+    assert {sent.index(item["trace_id"]) for item in page["items"]} == found
+
+
+async def test_a_waiting_notification_is_cancelled_once_and_for_all(
+    client: httpx.AsyncClient, send: Send, queue: InMemoryQueue
+) -> None:
+    trace_id = await send()
+
+    answers = [await client.delete(f"/notifications/{trace_id}") for _ in range(2)]
+
+    assert [(each.status_code, each.json()["status"]) for each in answers] == [
+        (200, "cancelled"),
+        (200, "cancelled"),
+    ]
+    assert (await queue.depths(["validation.normal"]))["validation.normal"].waiting == 0
+
+
+async def test_a_notification_that_is_being_sent_is_past_cancelling(
+    client: httpx.AsyncClient, send: Send, take: Take
+) -> None:
+    trace_id = await send()
+    await (await take()).start()
+
+    answer = await client.delete(f"/notifications/{trace_id}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "past_cancelling")
+    assert answer.json()["trace_id"] == trace_id
+
+
+async def test_cancelling_an_unknown_notification_is_not_found(client: httpx.AsyncClient) -> None:
+    answer = await client.delete("/notifications/0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "notification_not_found")
+
+
+class LedgerThatIsDown(MemoryLedger):
+    """A ledger that can't be reached."""
+
+    async def get(self, trace_id: str) -> NotificationRecord | None:
+        raise LedgerUnavailable(trace_id)
+
+    async def find(self, query: RecordQuery) -> RecordPage:
+        raise LedgerUnavailable(query.cursor)
+
+    async def latest_change(self) -> str:
+        raise LedgerUnavailable("no answer")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/notifications",
+        "/notifications/0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10",
+        "/notifications/0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10/events",
+        "/events",
+        "/dead-letters",
+        "/dead-letters/0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10",
+    ],
+)
+async def test_a_ledger_that_is_down_is_answered_with_503(
+    settings: Settings, queue: InMemoryQueue, path: str
+) -> None:
+    async with asgi_client(build(settings, queue=queue, ledger=LedgerThatIsDown())) as client:
+        answer = await client.get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "ledger_unavailable")
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/notifications/0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10"),
+        ("POST", "/dead-letters/0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10/replay"),
+        ("DELETE", "/dead-letters/0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10"),
+    ],
+)
+async def test_nothing_is_changed_while_the_queue_is_down(
+    client: httpx.AsyncClient, queue: InMemoryQueue, method: str, path: str
+) -> None:
+    queue.is_down = True
+
+    answer = await client.request(method, path)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue_unavailable")

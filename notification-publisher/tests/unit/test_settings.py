@@ -1,0 +1,111 @@
+from datetime import timedelta
+
+import pytest
+from notification_publisher.settings import Settings
+from pydantic import ValidationError
+from service_kit.queue.port import OnAmbiguous
+from service_kit.settings import documented_settings, load_settings
+
+REDIS = "redis://redis.test:6379/0"
+RABBITMQ = "amqps://user:secret@rabbit.test/vhost"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for row in documented_settings(Settings):
+        for name in (row.name, *row.aliases):
+            monkeypatch.delenv(name, raising=False)
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    settings = load_settings(Settings)
+
+    assert settings.broker_url == settings.effective_ledger_url == "redis://localhost:6379/0"
+    assert (settings.publisher_host, settings.publisher_port) == ("127.0.0.1", 8001)
+    assert (settings.max_attempts, settings.retention) == (8, timedelta(days=30))
+    assert not settings.allow_volatile
+
+
+def test_rabbitmq_url_is_taken_if_broker_url_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", RABBITMQ)
+    monkeypatch.setenv("BROKER_URL", "")
+
+    assert load_settings(Settings).broker_url == RABBITMQ
+
+
+def test_broker_url_wins_over_rabbitmq_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RABBITMQ_URL", RABBITMQ)
+    monkeypatch.setenv("BROKER_URL", REDIS)
+
+    assert load_settings(Settings).broker_url == REDIS
+
+
+@pytest.mark.parametrize(
+    ("broker_url", "ledger_url", "effective"),
+    [
+        (REDIS, None, REDIS),
+        (REDIS, REDIS, REDIS),
+        (RABBITMQ, None, "memory://"),
+        (RABBITMQ, REDIS, REDIS),
+        ("memory://", None, "memory://"),
+    ],
+)
+def test_the_ledger_is_the_brokers_if_that_is_redis(
+    broker_url: str, ledger_url: str | None, effective: str
+) -> None:
+    settings = Settings(broker_url=broker_url, ledger_url=ledger_url)
+
+    assert settings.effective_ledger_url == effective
+
+
+def test_a_ledger_apart_from_a_queue_on_redis_is_refused() -> None:
+    with pytest.raises(ValidationError, match="LEDGER_URL"):
+        Settings(broker_url=REDIS, ledger_url="memory://")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BROKER_URL", "kafka://broker"),
+        ("LEDGER_URL", "postgresql://ledger"),
+        ("PUBLISHER_PORT", "70000"),
+        ("MAX_WAITING", "0"),
+        ("MAX_ATTEMPTS", "0"),
+        ("REPLAY_PER_SECOND", "0"),
+        ("ON_AMBIGUOUS", "shrug"),
+        ("ON_AMBIGUOUS", "resend,fax=hold"),
+    ],
+)
+def test_a_bad_value_ends_the_start_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit) as end:
+        load_settings(Settings)
+
+    assert end.value.code == 2
+    assert name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "channel", "rule"),
+    [
+        ("resend", "sms", OnAmbiguous.RESEND),
+        ("hold", "email", OnAmbiguous.HOLD),
+        ("resend,sms=hold", "sms", OnAmbiguous.HOLD),
+        ("resend, sms=hold", "email", OnAmbiguous.RESEND),
+        ("hold,email=resend", "email", OnAmbiguous.RESEND),
+        ("sms=hold", "push", OnAmbiguous.RESEND),
+        ("resend,sms=hold", None, OnAmbiguous.HOLD),
+        ("resend", None, OnAmbiguous.RESEND),
+    ],
+)
+def test_each_channel_has_its_rule_and_no_channel_yet_the_most_careful(
+    text: str, channel: str | None, rule: OnAmbiguous
+) -> None:
+    assert Settings(on_ambiguous=text).ambiguity_rules.of(channel) is rule
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    assert "secret" not in repr(Settings(broker_url=RABBITMQ))
