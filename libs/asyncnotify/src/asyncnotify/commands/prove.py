@@ -1,25 +1,15 @@
 """`asyncnotify prove`: the proof that nothing is lost, on this machine."""
 
 import asyncio
-import contextlib
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.live import Live
-from rich.table import Table
 
-from asyncnotify.commands.console import is_terminal, out
+from asyncnotify.commands.console import err
 from asyncnotify.prove.faults import parse_faults, plan
-from asyncnotify.prove.load import Load
-from asyncnotify.prove.report import Outcome, write
-from asyncnotify.prove.run import Watch, prove
-from asyncnotify.prove.stage import Stage
+from asyncnotify.prove.report import write
 from asyncnotify.supervisor import StartFailed
-
-SHOWN_EVENTS = 8
 
 
 def prove_it(
@@ -35,26 +25,18 @@ def prove_it(
 
     Starts a system of its own on free ports. Exits with 1 if any promise was broken.
     """
+    # Imported here: the other commands need not wait for the libraries of the load.
+    from asyncnotify.prove.session import run_session  # noqa: PLC0415
+
     try:
         planned = plan(parse_faults(faults), seconds, seed)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--faults") from error
-
-    async def run() -> Outcome:
-        with tempfile.TemporaryDirectory(prefix="asyncnotify-prove-") as folder:
-            stage, watch, events = Stage(Path(folder), seed=seed), Watch(), list[str]()
-            try:
-                await stage.start()
-                load = Load(stage.url, notifications, seconds, seed)
-                with _progress(load, watch, events):
-                    return await prove(
-                        stage, load, planned, watch=watch, note=lambda line: _note(line, events)
-                    )
-            finally:
-                await stage.stop()
-
+    session = run_session(
+        planned, notifications=notifications, seconds=seconds, seed=seed, console=err
+    )
     try:
-        outcome = asyncio.run(run())
+        outcome = asyncio.run(session)
     except StartFailed as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
@@ -62,28 +44,3 @@ def prove_it(
     typer.echo(outcome.as_markdown())
     typer.echo(f"written to {markdown} and {document}", err=True)
     raise typer.Exit(0 if outcome.is_kept else 1)
-
-
-def _note(line: str, events: list[str]) -> None:
-    events.append(line)
-    if not is_terminal():
-        typer.echo(line, err=True)
-
-
-@contextlib.contextmanager
-def _progress(load: Load, watch: Watch, events: list[str]) -> Iterator[None]:
-    if not is_terminal():
-        yield
-        return
-
-    def picture() -> Table:
-        table = Table.grid(padding=(0, 2))
-        table.add_row("[bold]now[/bold]", watch.current)
-        table.add_row("accepted", f"{len(load.promises)} of {load.count}")
-        table.add_row("refused for now", str(sum(load.refusals.values())))
-        table.add_row("faults done", str(len(watch.faults_over)))
-        table.add_row("", "\n".join(events[-SHOWN_EVENTS:]))
-        return table
-
-    with Live(get_renderable=picture, console=out, refresh_per_second=8, transient=True):
-        yield
