@@ -1,0 +1,1 @@
+"""Accepts notifications, and answers for their status."""

@@ -1,0 +1,1 @@
+"""What the publisher does, as use cases over ports."""

@@ -1,0 +1,1 @@
+"""What a notification is when it is asked for, and which times can be granted."""
