@@ -8,8 +8,11 @@ from notification_ledger.port import InvalidCursor
 Position = tuple[int, str]
 """Where a record stands in a list: created, milliseconds since 1970, and its id."""
 
-_POSITION = re.compile(r"(\d{1,15}):([\x21-\x7e]{1,128})")
-_CHANGE_ID = re.compile(r"(\d{1,20})-(\d{1,20})")
+ChangeId = tuple[int, int]
+"""A change's id, as changes are ordered by it."""
+
+_POSITION = re.compile(r"(\d{1,15}):([\x21-\x7e]{1,128})", re.ASCII)
+_CHANGE_ID = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _MAX_PART = 2**64 - 1
 
 
@@ -34,8 +37,8 @@ def decode_cursor(cursor: str) -> Position:
     return int(found[1]), found[2]
 
 
-def parse_change_id(text: str) -> tuple[int, int]:
-    """Return the two numbers of a change id, by which changes are ordered.
+def parse_change_id(text: str) -> ChangeId:
+    """Return the id that `text` holds.
 
     Raises:
         InvalidCursor: it is no change id.

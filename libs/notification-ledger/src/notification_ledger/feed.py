@@ -1,62 +1,148 @@
-"""Follows the stream of status changes in Redis."""
+"""Follows the stream of status changes in Redis, for any number of followers at once.
 
-from collections.abc import AsyncIterator
-from typing import Any, Final
+One task reads the stream's end and hands each change to whom it concerns. A follower that comes
+with an older position, or that fell behind, reads what is kept by itself until it has caught up.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
-from notification_ledger.cursors import parse_change_id
+from notification_ledger.cursors import ChangeId, parse_change_id
+from notification_ledger.inbox import Inbox, KeptChange
+from notification_ledger.port import LedgerUnavailable
 from notification_ledger.record import ChangesMissed, StatusChange
 from notification_ledger.rows import from_ms, status_of
 
-_BLOCK_MS: Final = 2_000  # below the connection's read timeout of 5 s
+READ_TIMEOUT_S: Final = 5.0
+"""The read timeout that a connection for this needs: well above the time that a read waits."""
+
+_BLOCK_MS: Final = 2_000
 _BATCH: Final = 500
-_START: Final = "0-0"
 
 
-async def latest_change_id(redis: Redis, stream: str) -> str:
-    """Return the id of the stream's latest entry, be it still kept or not."""
-    if not await redis.exists(stream):
-        return _START
-    described: dict[str, Any] = await redis.xinfo_stream(stream)
-    return str(described["last-generated-id"])
+class ChangeFeed:
+    """The stream of status changes. The client's read timeout must be `READ_TIMEOUT_S` or more."""
+
+    def __init__(self, redis: Redis, stream: str) -> None:
+        self._redis = redis
+        self._stream = stream
+        self._inboxes: set[Inbox] = set()
+        self._end: ChangeId = (0, 0)
+        self._reading: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+
+    async def latest(self) -> ChangeId:
+        """Return the id of the latest change, be it still kept or not."""
+        return (await self._page((0, 0), limit=1))[2]
+
+    async def follow(
+        self, after: ChangeId | None, trace_id: str | None
+    ) -> AsyncGenerator[StatusChange | ChangesMissed]:
+        """Yield what comes after the change `after`, or from now on, for ever."""
+        async with self._subscription(trace_id) as inbox:
+            position = self._end if after is None else after
+            inbox.is_behind = position < self._end
+            if position > self._end and position > (latest := await self.latest()):
+                # Given out by a stream that is no more.
+                yield ChangesMissed()
+                position = latest
+            while inbox.error is None:
+                async for item in self._next(position, inbox):
+                    if isinstance(item, ChangesMissed):
+                        yield item
+                        continue
+                    position, change = item
+                    if inbox.wants(change):
+                        yield change
+                if not inbox.is_behind:
+                    await inbox.news()
+            raise LedgerUnavailable(str(inbox.error)) from inbox.error
+
+    async def close(self) -> None:
+        """Stop reading; whoever follows is told that the ledger is unavailable."""
+        for inbox in self._inboxes:
+            inbox.fail(ConnectionError("the ledger was closed"))
+        # Again and again: redis-py can swallow one that comes while it takes a connection.
+        while (reading := self._reading) and not reading.done():
+            reading.cancel()
+            await asyncio.wait({reading}, timeout=0.1)
+
+    @asynccontextmanager
+    async def _subscription(self, trace_id: str | None) -> AsyncIterator[Inbox]:
+        inbox = Inbox(trace_id)
+        async with self._starting:
+            if self._reading is None:
+                self._end = await self.latest()
+                self._reading = asyncio.create_task(self._read(), name="ledger.changes")
+        self._inboxes.add(inbox)
+        try:
+            yield inbox
+        finally:
+            self._inboxes.discard(inbox)
+
+    async def _read(self) -> None:
+        try:
+            while self._inboxes:
+                position = f"{self._end[0]}-{self._end[1]}"
+                if await self._redis.xread({self._stream: position}, count=1, block=_BLOCK_MS):
+                    self._hand_out(*await self._page(self._end, limit=_BATCH))
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            for inbox in self._inboxes:
+                inbox.fail(error)
+        finally:
+            self._reading = None
+
+    def _hand_out(self, is_cut: bool, batch: Sequence[KeptChange], _latest: ChangeId) -> None:
+        for inbox in self._inboxes if is_cut else ():
+            inbox.fall_behind()
+        for kept in batch:
+            self._end = kept[0]
+            for inbox in self._inboxes:
+                if inbox.wants(kept[1]):
+                    inbox.put(kept)
+
+    async def _next(
+        self, position: ChangeId, inbox: Inbox
+    ) -> AsyncIterator[KeptChange | ChangesMissed]:
+        for kept in inbox.take():
+            if kept[0] > position:
+                position = kept[0]
+                yield kept
+        if not inbox.is_behind:
+            return
+        # What comes in from here on is left in the inbox; all until here is in the stream.
+        inbox.is_behind, end = False, self._end
+        while position < end:
+            is_cut, batch, _ = await self._page(position, limit=_BATCH)
+            if is_cut:
+                yield ChangesMissed()
+            for kept in batch:
+                yield kept
+            position = batch[-1][0] if batch else end
+
+    async def _page(
+        self, position: ChangeId, *, limit: int
+    ) -> tuple[bool, Sequence[KeptChange], ChangeId]:
+        """Return whether changes after `position` are gone, those that are kept, the latest id."""
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.xinfo_stream(self._stream)
+            pipeline.xrange(self._stream, f"({position[0]}-{position[1]}", "+", limit)
+            stream, entries = await pipeline.execute(raise_on_error=False)
+        if isinstance(stream, ResponseError):  # no such key
+            return position != (0, 0), (), (0, 0)
+        first, latest = stream["first-entry"], parse_change_id(stream["last-generated-id"])
+        kept_from = parse_change_id(first[0]) if first else latest
+        is_cut = stream["entries-added"] > stream["length"] and position < kept_from
+        return is_cut, [_kept(*entry) for entry in entries], latest
 
 
-async def follow(
-    redis: Redis, stream: str, after: str | None
-) -> AsyncIterator[StatusChange | ChangesMissed]:
-    """Yield what comes after the entry `after`, or from now on, for ever."""
-    if after is None:
-        position = await latest_change_id(redis, stream)
-    else:
-        position, is_gap = await _resume(redis, stream, after)
-        if is_gap:
-            yield ChangesMissed()
-    while True:
-        replies: Any = await redis.xread({stream: position}, count=_BATCH, block=_BLOCK_MS)
-        for _, entries in replies or ():
-            for entry_id, fields in entries:
-                position = entry_id
-                yield _change_of(entry_id, fields)
-
-
-async def _resume(redis: Redis, stream: str, after: str) -> tuple[str, bool]:
-    """Return the entry after which to go on, and whether some that followed `after` are gone."""
-    wanted = parse_change_id(after)
-    if not await redis.exists(stream):
-        return _START, wanted != (0, 0)
-    described: dict[str, Any] = await redis.xinfo_stream(stream)
-    last = str(described["last-generated-id"])
-    if wanted > parse_change_id(last):
-        return last, True
-    first = described["first-entry"]
-    kept_from = parse_change_id(first[0]) if first else parse_change_id(last)
-    was_trimmed = described["entries-added"] > described["length"]
-    return after, was_trimmed and wanted < kept_from
-
-
-def _change_of(entry_id: str, fields: dict[str, str]) -> StatusChange:
-    return StatusChange(
+def _kept(entry_id: str, fields: dict[str, str]) -> KeptChange:
+    change = StatusChange(
         id=entry_id,
         trace_id=fields["i"],
         user_id=fields["u"] or None,
@@ -65,3 +151,4 @@ def _change_of(entry_id: str, fields: dict[str, str]) -> StatusChange:
         reason=fields["r"] or None,
         at=from_ms(int(fields["t"])),
     )
+    return parse_change_id(entry_id), change

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from heapq import nlargest
@@ -23,7 +23,7 @@ from notification_ledger.record import (
     StatusChange,
     TimelineEntry,
 )
-from notification_ledger.rows import to_ms
+from notification_ledger.rows import from_ms, to_ms
 from notification_ledger.transitions import ENDED, FIRST, follows_report, read_note, stands
 
 MAX_CHANGES: Final = 10_000
@@ -78,11 +78,11 @@ class MemoryLedger:
         """See `LedgerWriter.record`."""
         self(recorded)
 
-    async def report(self, trace_id: str, note: bytes) -> bool:
+    async def report(self, trace_id: str, note: StatusNote) -> bool:
         """See `LedgerWriter.report`."""
-        was, words = self._records.get(trace_id), StatusNote.decode(note)
+        was, words = self._records.get(trace_id), StatusNote.decode(note.encode())
         if was is None or words is None:
-            return was is not None
+            return False
         moves = follows_report(was.status, words.status)
         status, reason = (words.status, words.reason) if moves else (was.status, was.reason)
         self._write(trace_id, self._now(), words, status=status, reason=reason)
@@ -109,7 +109,7 @@ class MemoryLedger:
 
     async def changes(
         self, after: str | None = None, *, trace_id: str | None = None
-    ) -> AsyncIterator[StatusChange | ChangesMissed]:
+    ) -> AsyncGenerator[StatusChange | ChangesMissed]:
         """See `Ledger.changes`."""
         seen = self._last if after is None else self._seen(after)
         news = asyncio.Event()
@@ -174,7 +174,7 @@ class MemoryLedger:
         reason: str | None,
         due: datetime | None = None,
     ) -> None:
-        was = self._records.get(trace_id)
+        was, at = self._records.get(trace_id), from_ms(to_ms(at))
         channel = words.channel or (was.channel if was else None)
         attempts = was.attempts if was and words.attempts is None else words.attempts
         record = NotificationRecord(

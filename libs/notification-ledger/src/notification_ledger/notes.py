@@ -15,6 +15,7 @@ CODE_MAX_CHARS: Final = 64
 DETAIL_MAX_CHARS: Final = 300
 
 _STATUSES = frozenset(map(str, Status))
+_NOT_IN_CODES = re.compile(r"[^A-Za-z0-9_.:-]")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -36,11 +37,11 @@ class StatusNote:
     user_id: str | None = None
 
     def encode(self) -> bytes:
-        """Return the note for a queue. Over-long texts are cut, control characters replaced."""
+        """Return the note for a queue. What does not fit is cut, control characters replaced."""
         head = "\t".join(
             (
                 self.status,
-                _clean(self.reason, CODE_MAX_CHARS),
+                _NOT_IN_CODES.sub("_", self.reason or "")[:CODE_MAX_CHARS],
                 _clean(self.channel, CODE_MAX_CHARS),
                 "" if self.attempts is None else str(self.attempts),
                 _clean(self.user_id),

@@ -7,11 +7,12 @@ Errors:
     └── InvalidCursor      a cursor or a change id that this ledger never gave out
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from service_kit.queue.recorder import Recorded
 
+from notification_ledger.notes import StatusNote
 from notification_ledger.record import (
     ChangesMissed,
     NotificationRecord,
@@ -58,7 +59,7 @@ class Ledger(Protocol):
 
     def changes(
         self, after: str | None = None, *, trace_id: str | None = None
-    ) -> AsyncIterator[StatusChange | ChangesMissed]:
+    ) -> AsyncGenerator[StatusChange | ChangesMissed]:
         """Follow status changes for ever: those after the change `after`, or from now on.
 
         With `trace_id`, those of one notification. `ChangesMissed` comes first when changes right
@@ -94,7 +95,7 @@ class LedgerWriter(Protocol):
         """
         ...
 
-    async def report(self, trace_id: str, note: bytes) -> bool:
+    async def report(self, trace_id: str, note: StatusNote) -> bool:
         """Add a provider's receipt to the timeline; `delivered` follows `sent`, nothing else moves.
 
         Returns False when the notification is unknown.
@@ -102,4 +103,16 @@ class LedgerWriter(Protocol):
         Raises:
             LedgerUnavailable: it may or may not be written.
         """
+        ...
+
+
+class LedgerStore(Ledger, LedgerWriter, Protocol):
+    """What an adapter is. Ask for the narrowest part that does."""
+
+    async def ping(self) -> None:
+        """Ask the store for an answer. Raises `LedgerUnavailable`."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections. Whoever follows changes is told that the ledger is unavailable."""
         ...

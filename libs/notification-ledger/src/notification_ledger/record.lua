@@ -3,7 +3,7 @@
 -- `memory.py` and `transitions.py` say the same in Python.
 local record, forget
 do
-  local MAX_TIMELINE, KEEP_HEAD, KEEP_TAIL, MAX_CHANGES = 16384, 2048, 10240, 10000
+  local MAX_TIMELINE, KEEP_HEAD, KEEP_TAIL, MAX_CHANGES = 16384, 2048, 10240, 100000
   -- What a change makes of a notification; '@' is 'queued' or 'validated', by lane.
   local ALWAYS = {
     enqueued = 'queued', scheduled = 'scheduled', adopted = 'queued', promoted = 'queued',
@@ -101,7 +101,7 @@ do
     if was and stands(change, was, to) then
       to, reason, due = was, kept[2] or '', 0
     elseif change == 'deleted' then
-      reason = kept[2] or ''
+      reason = kept[2] or reason
     end
     redis.call('HSET', hash, 'n:s', to, 'n:r', reason, 'n:c', channel,
       'n:a', or_else(attempts, kept[4]), 'n:u', user, 'n:ct', created, 'n:ut', now, 'n:nx', due)

@@ -8,22 +8,27 @@ Keys, under the queue's prefix `P`, as `record.lua` writes them:
     P:t:<id>       STRING  the timeline, a line per entry: ms, status, reason, channel, rest as JSON
     P:x:<status>   ZSET    id by created ms; a deleted dead letter is in P:x:deleted
     P:u:<user_id>  ZSET    id by created ms
-    P:changes      STREAM  status changes, the latest 10,000
+    P:changes      STREAM  status changes, the latest 100,000
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from service_kit.queue.port import Change
 from service_kit.queue.recorder import LuaRecorder, Recorded
 
-from notification_ledger.feed import follow, latest_change_id
+from notification_ledger.cursors import parse_change_id
+from notification_ledger.feed import READ_TIMEOUT_S, ChangeFeed
+from notification_ledger.notes import StatusNote
 from notification_ledger.paging import find_page
 from notification_ledger.port import LedgerUnavailable
 from notification_ledger.record import (
@@ -54,16 +59,10 @@ class RedisLedger:
     def __init__(
         self, url: str, *, namespace: str = "an", retention: timedelta = timedelta(days=30)
     ) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=32,
-            timeout=5,
-            decode_responses=True,
-            encoding_errors="replace",
-            protocol=2,
-        )
-        self._redis = Redis(connection_pool=pool)
+        self._redis = _client(url, connections=32, timeout_s=2)
         self._prefix = f"{{{namespace}:0}}"
+        self._following = _client(url, connections=4, timeout_s=READ_TIMEOUT_S)
+        self._feed = ChangeFeed(self._following, f"{self._prefix}:changes")
         self._retention_ms = retention // timedelta(milliseconds=1)
         source = f"local P = ARGV[1]\n{_lua('record.lua')}\n{_lua('standalone.lua')}"
         self._accept = self._redis.register_script(source)
@@ -86,17 +85,19 @@ class RedisLedger:
 
     async def changes(
         self, after: str | None = None, *, trace_id: str | None = None
-    ) -> AsyncIterator[StatusChange | ChangesMissed]:
+    ) -> AsyncGenerator[StatusChange | ChangesMissed]:
         """See `Ledger.changes`."""
+        position = None if after is None else parse_change_id(after)
         with _translated():
-            async for change in follow(self._redis, f"{self._prefix}:changes", after):
-                if isinstance(change, ChangesMissed) or trace_id in {None, change.trace_id}:
+            async with aclosing(self._feed.follow(position, trace_id)) as changes:
+                async for change in changes:
                     yield change
 
     async def latest_change(self) -> str:
         """See `Ledger.latest_change`."""
         with _translated():
-            return await latest_change_id(self._redis, f"{self._prefix}:changes")
+            milliseconds, number = await self._feed.latest()
+        return f"{milliseconds}-{number}"
 
     async def record(self, recorded: Recorded) -> None:
         """See `LedgerWriter.record`."""
@@ -104,9 +105,9 @@ class RedisLedger:
         arguments = (recorded.lane, to_ms(recorded.at), due_ms, recorded.note)
         await self._run(recorded.change, recorded.message_id, *arguments)
 
-    async def report(self, trace_id: str, note: bytes) -> bool:
+    async def report(self, trace_id: str, note: StatusNote) -> bool:
         """See `LedgerWriter.report`."""
-        return bool(await self._run("reported", trace_id, "", 0, 0, note))
+        return bool(await self._run("reported", trace_id, "", 0, 0, note.encode()))
 
     async def ping(self) -> None:
         """Ask Redis for an answer. Raises `LedgerUnavailable`."""
@@ -115,6 +116,8 @@ class RedisLedger:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._feed.close()
+        await self._following.aclose()
         await self._redis.aclose()
 
     async def _run(self, change: str, message_id: str, *arguments: str | int | bytes) -> int:
@@ -125,6 +128,22 @@ class RedisLedger:
                 args=[self._prefix, change, message_id, *arguments, self._retention_ms],
             )
             return outcome
+
+
+def _client(url: str, *, connections: int, timeout_s: float) -> Redis:
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=timeout_s,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=1,
+        # Once more when the connection is gone, as it is after a restart of Redis.
+        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        decode_responses=True,
+        encoding_errors="replace",
+        protocol=2,
+    )
+    return Redis.from_pool(pool)
 
 
 def _lua(name: str) -> str:

@@ -59,7 +59,7 @@ def record_of(trace_id: str, row: Row, timeline: str) -> NotificationRecord:
         created_at=from_ms(int(created)),
         updated_at=from_ms(int(updated)),
         next_attempt_at=from_ms(int(due)) if due not in {"", "0"} else None,
-        timeline=tuple(_entry_of(line) for line in timeline.splitlines()),
+        timeline=tuple(_entry_of(line) for line in timeline.split("\n") if line),
         is_dead_letter=kept == Status.FAILED,
     )
 

@@ -1,0 +1,35 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.testing.ledger_contract import LedgerContract
+from notification_ledger.testing.world import LedgerWorld
+from redis.asyncio import Redis
+from service_kit.queue.redis_list.queue import RedisListQueue
+from service_kit.queue.redis_list.scripts import lua_sources
+
+MILLISECOND = timedelta(milliseconds=1)
+
+
+class TestRedisLedger(LedgerContract):
+    @pytest.fixture
+    async def world(self, redis_url: str) -> AsyncIterator[LedgerWorld]:
+        # The queue's clock is that of Redis; these scripts let it go fast.
+        sources = lua_sources()
+        sources["prelude"] += "now = now + tonumber(redis.call('GET', 'skipped') or 0)\n"
+        queue = RedisListQueue(redis_url, recorder=lua_recorder(), lua=sources)
+        ledger = RedisLedger(redis_url)
+        skipped = timedelta(0)
+
+        async def skip(by: timedelta) -> None:
+            nonlocal skipped
+            skipped += by
+            async with Redis.from_url(redis_url) as redis:
+                await redis.set("skipped", skipped // MILLISECOND)
+
+        yield LedgerWorld(
+            queue=queue, ledger=ledger, now=lambda: datetime.now(UTC) + skipped, skip=skip
+        )
+        await queue.close()
+        await ledger.close()
