@@ -64,15 +64,20 @@ class RedisClock:
 async def redis_list_rig(
     url: str,
     *,
+    through: str | None = None,
     moment: timedelta = timedelta(seconds=10),
     edit: Callable[[dict[str, str]], dict[str, str]] = lambda sources: sources,
 ) -> AsyncIterator[QueueRig]:
-    """Yield a rig on an empty Redis; `edit` may change the scripts' sources."""
+    """Yield a rig on an empty Redis.
+
+    The queue connects `through` another URL, if given, such as a proxy's; `edit` may change the
+    scripts' sources.
+    """
     options = RedisListOptions(
         lease=6 * moment, max_deliveries=MAX_DELIVERIES, max_waiting=MAX_WAITING
     )
     queue = RedisListQueue(
-        url, recorder=_LOGGING, options=options, lua=edit(sources_with_a_clock())
+        through or url, recorder=_LOGGING, options=options, lua=edit(sources_with_a_clock())
     )
 
     async def recorded() -> list[Recorded]:

@@ -82,6 +82,10 @@ class RedisDelivery:
         """Hand it back untried; poison if that happens over and over."""
         await self._settle("release", note, milliseconds(delay))
 
+    async def give_back(self) -> None:
+        """Undo the claim of a message that nobody has seen."""
+        await self._settle("give_back", b"")
+
     async def _settle(self, verdict: str, note: Note, *details: Argument) -> None:
         run = self._runner.run
         if await run("settle", self.id, self.token, verdict, note, *details) == _LOST:

@@ -1,6 +1,7 @@
 """Receiving: BLPOP for a ticket, then one claim for it and whatever else is at the head."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 from collections import defaultdict
@@ -23,6 +24,7 @@ from service_kit.queue.redis_list.runner import ScriptRunner
 Lanes = tuple[str, ...]
 
 _ROTATE_EVERY: Final = 8
+_WAKE_AGAIN_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Receiver:
     """Takes messages out of lanes, for any number of tasks at once.
 
     Each receive runs in a task of its own that is never cancelled, for what Redis has popped would
-    be lost; what it finds when nobody waits for it any more is handed back.
+    be lost; what it finds when nobody waits for it any more is given back.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Receiver:
         self._is_loaded: set[Lanes] = set()
         self._unanswered: defaultdict[Lanes, list[_Claim]] = defaultdict(list)
         self._receiving: set[asyncio.Task[list[RedisDelivery]]] = set()
-        self._handing_back: set[asyncio.Task[None]] = set()
+        self._giving_back: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     async def receive(self, lanes: Lanes, limit: int, wait: timedelta) -> list[RedisDelivery]:
@@ -66,18 +68,17 @@ class Receiver:
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
-            handing_back = asyncio.create_task(self._hand_back(taking))
-            self._handing_back.add(handing_back)
-            handing_back.add_done_callback(self._handing_back.discard)
+            self._receiving.discard(taking)  # so that it looks no further
+            giving_back = asyncio.create_task(self._give_back(taking))
+            self._giving_back.add(giving_back)
+            giving_back.add_done_callback(self._giving_back.discard)
             raise
 
     async def close(self) -> None:
         """Wake up whoever waits, and finish."""
         self._is_closed = True
-        for taking in self._receiving:
-            self._wake(taking)
-        await asyncio.gather(*self._receiving, return_exceptions=True)
-        await asyncio.gather(*self._handing_back)
+        await asyncio.gather(*map(self._end, self._receiving))
+        await asyncio.gather(*self._giving_back)
         await self._pops.close()
 
     async def _take(self, lanes: Lanes, limit: int, wait: timedelta) -> list[RedisDelivery]:
@@ -90,7 +91,7 @@ class Receiver:
             found = await self._claim(lanes, _Claim(next(self._tokens), order, limit))
             if found:
                 return found
-        while (left := deadline - loop.time()) > 0 and not self._is_closed:
+        while (left := deadline - loop.time()) > 0 and self._is_wanted():
             popped = await self._pop(order, min(left, BLPOP_SLICE.total_seconds()))
             if popped is None:
                 continue
@@ -100,6 +101,9 @@ class Receiver:
             if found:  # else the ticket was spent
                 return found
         return []
+
+    def _is_wanted(self) -> bool:
+        return not self._is_closed and asyncio.current_task() in self._receiving
 
     async def _pop(self, order: Lanes, wait_s: float) -> tuple[bytes, bytes] | None:
         try:
@@ -146,18 +150,21 @@ class Receiver:
         first = 1 + turn % (len(lanes) - 1)
         return (*lanes[first:], *lanes[:first])
 
-    async def _hand_back(self, taking: "asyncio.Task[list[RedisDelivery]]") -> None:
-        self._wake(taking)
+    async def _give_back(self, taking: "asyncio.Task[list[RedisDelivery]]") -> None:
+        await self._end(taking)
         try:
             found: Sequence[RedisDelivery] = await taking
-            await asyncio.gather(*(delivery.release() for delivery in found))
+            await asyncio.gather(*(delivery.give_back() for delivery in found))
         except QueueUnavailable:
             pass  # the tickets are issued again, or the leases run out
 
-    def _wake(self, taking: "asyncio.Task[list[RedisDelivery]]") -> None:
+    async def _end(self, taking: "asyncio.Task[list[RedisDelivery]]") -> None:
         """End its BLPOP now: it replies with an element or with nothing, but it replies."""
-        client_id = self._pops.client_id(taking)
-        if client_id is not None:
-            # Redis may forbid it; then the BLPOP ends by itself soon.
-            call = self._batcher.call("CLIENT", "UNBLOCK", client_id)
-            call.add_done_callback(lambda done: done.cancelled() or done.exception())
+        while not taking.done():
+            client_id = self._pops.client_id(taking)
+            if client_id is not None:
+                # Redis may forbid it, or not be there; then the BLPOP ends by itself soon.
+                with contextlib.suppress(RedisError, OSError):
+                    await self._batcher.call("CLIENT", "UNBLOCK", client_id)
+            # It may have come before the BLPOP did.
+            await asyncio.wait([taking], timeout=_WAKE_AGAIN_S)

@@ -74,6 +74,15 @@ class SendingContract:
         assert outcome == Conflict("m1")
         assert await rig.left() == ["m1"]
 
+    async def test_recall_says_what_send_would(self, rig: QueueRig) -> None:
+        dedupe = Dedupe(key="k", fingerprint="f", answer="the answer, ü")
+        before = await rig.queue.recall(dedupe)
+        await rig.queue.send(message("m", dedupe=dedupe))
+
+        assert before is None
+        assert await rig.queue.recall(dedupe) == Duplicate("m", "the answer, ü")
+        assert await rig.queue.recall(Dedupe(key="k", fingerprint="g")) == Conflict("m")
+
     async def test_dedupe_key_is_free_again_in_time(self, rig: QueueRig) -> None:
         dedupe = Dedupe(key="k", fingerprint="f", keep=timedelta(milliseconds=200))
         await rig.queue.send(message("m1", dedupe=dedupe))

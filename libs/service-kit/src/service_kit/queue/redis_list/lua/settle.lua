@@ -1,5 +1,6 @@
 -- End a lease with a verdict.
--- ARGV 1 id 2 token 3 verdict (ack, forward, retry, defer, dead_letter or release) 4 note
+-- ARGV 1 id 2 token 3 verdict (ack, forward, retry, defer, dead_letter, release, or give_back:
+--      no worker has seen it, as if it had never been claimed) 4 note
 --      5 delay ms (retry, defer, release), the lane (forward) or the error (dead_letter)
 --      6 max attempts from now on ('' as before; forward)
 -- Returns 'OK' or 'LOST'. The same verdict with the same token again is 'OK' and changes nothing.
@@ -47,6 +48,8 @@ elseif verdict == 'defer' then
   wait_again('deferred', push, 'df', (kept[8] or 0) + 1, 'dl', 0)
 elseif verdict == 'dead_letter' then
   die('dead', detail)
+elseif verdict == 'give_back' then
+  unshift(lane, id, 'op', verdict, 'dl', kept[7] - 1)
 elseif tonumber(kept[7] or 0) >= MAX_DELIVERIES then
   die('poisoned', 'poison: ' .. kept[7] .. ' deliveries without an outcome')
 else
