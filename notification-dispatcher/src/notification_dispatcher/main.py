@@ -39,10 +39,10 @@ def build(
 ) -> FastAPI:
     """Put the service together, on what the settings say or on what is given."""
     now, registry = partial(datetime.now, UTC), new_registry()
-    broker = Broker(
-        queue=queue or open_queue(settings.broker_url, recorder=lua_recorder()),
-        allow_volatile=settings.allow_volatile,
+    queue = queue or open_queue(
+        settings.broker_url, recorder=lua_recorder(), retention=settings.retention
     )
+    broker = Broker(queue=queue, allow_volatile=settings.allow_volatile)
     http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
     directory = CachedContacts(directory=HttpContactDirectory(http=http), limits=settings.contacts)
     find_contact = FindContact(contacts=contacts or directory, random=random.random)
@@ -56,9 +56,9 @@ def build(
         now=now,
         random=random.random,
     )
-    workers = Workers(broker.queue, registry, concurrency=settings.dispatcher_concurrency)
+    workers = Workers(queue, registry, concurrency=settings.dispatcher_concurrency)
     if settings.validates:
-        workers.validate(ValidateNotification(find_contact=find_contact), deliver.retries.attempts)
+        workers.validate(ValidateNotification(find_contact=find_contact))
     for channel in settings.channels:
         workers.deliver(channel, deliver)
     return build_app(

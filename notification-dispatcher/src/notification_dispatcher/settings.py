@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
@@ -22,6 +23,7 @@ from notification_dispatcher.infrastructure.providers import (
 )
 
 ALL: Final = "all"
+BROKERS: Final = ("redis", "rediss", "amqp", "amqps", "memory")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -43,6 +45,18 @@ def _duration(text: str) -> timedelta:
     if match is None:
         raise ValueError("must be durations such as 5s,30s,2m,6h")
     return timedelta(**{_UNITS[match.group(2)]: float(match.group(1))})
+
+
+def _broker_url(text: str) -> str:
+    if urlsplit(text).scheme not in BROKERS:
+        raise ValueError(f"must begin with {', '.join(f'{name}://' for name in BROKERS)}")
+    return text
+
+
+def _http_url(text: str) -> str:
+    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
+        raise ValueError("must be an http:// or https:// URL")
+    return text
 
 
 def _schedule(text: str) -> str:
@@ -76,13 +90,19 @@ def _items(text: str) -> list[str]:
 class Settings(ServiceSettings):
     """What does not depend on which channels there are; `settings_class` adds the rest."""
 
-    broker_url: str = Field(
+    broker_url: Annotated[str, AfterValidator(_broker_url)] = Field(
         default="redis://localhost:6379/0",
         validation_alias=AliasChoices("BROKER_URL", "RABBITMQ_URL"),
         repr=False,  # it may hold a password
         description="The queue: `redis://`, `rediss://`, `amqp://` or `amqps://`.",
     )
-    user_service_url: str = Field(
+    retention_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description="How long a notification is remembered after it has ended.",
+    )
+    user_service_url: Annotated[str, AfterValidator(_http_url)] = Field(
         default="http://localhost:8002", description="Where contacts are looked up."
     )
     dispatcher_host: str = Field(default="127.0.0.1", description="Address to listen on.")
@@ -103,7 +123,7 @@ class Settings(ServiceSettings):
     )
     retry_schedule: Annotated[str, AfterValidator(_schedule)] = Field(
         default="5s,30s,2m,10m,30m,2h,6h",
-        description="Wait before attempt 2, 3, and so on; after the last one it is given up.",
+        description="Wait before attempt 2, 3, and so on; then it is given up.",
     )
     provider_timeout_seconds: float = Field(
         default=10, gt=0, le=45, description="How long a provider may take to answer."
@@ -127,6 +147,11 @@ class Settings(ServiceSettings):
     contact_cache_users: int = Field(
         default=50_000, ge=1, description="How many users' contacts are remembered."
     )
+
+    @property
+    def retention(self) -> timedelta:
+        """How long an ended notification is remembered."""
+        return timedelta(days=self.retention_days)
 
     @property
     def retries(self) -> RetryPolicy:

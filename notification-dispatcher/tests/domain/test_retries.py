@@ -34,15 +34,12 @@ def test_the_last_attempt_is_the_last():
 
 
 def test_the_schedule_has_room_for_one_attempt_more_than_it_has_delays():
-    assert RetryPolicy().attempts == 8
-
-
-def test_a_message_with_more_attempts_than_the_schedule_repeats_the_last_delay():
     policy = RetryPolicy(schedule=(timedelta(seconds=1), timedelta(seconds=2)))
 
-    decision = policy.after(Tries(number=9, limit=20), now=NOW, chance=MIDDLE)
+    second = policy.after(Tries(number=2, limit=20), now=NOW, chance=MIDDLE)
+    third = policy.after(Tries(number=3, limit=20), now=NOW, chance=MIDDLE)
 
-    assert decision == TryAgain(timedelta(seconds=2))
+    assert (second, third) == (TryAgain(timedelta(seconds=2)), Exhausted())
 
 
 @given(attempt=attempts, chance=chances)

@@ -70,8 +70,15 @@ async def test_an_outbox_that_is_removed_is_begun_anew(outbox):
     assert len(outbox.read_text("utf-8").splitlines()) == 1
 
 
+async def test_the_folder_of_an_outbox_is_made_when_it_is_missing(tmp_path):
+    outbox = tmp_path / "new" / "outbox"
+
+    assert await open_fake(outbox).send(message()) == Accepted()
+    assert outbox.exists()
+
+
 async def test_an_outbox_that_cannot_be_written_is_a_transient_failure(tmp_path):
-    outcome = await open_fake(tmp_path / "nowhere" / "outbox").send(message())
+    outcome = await open_fake(tmp_path).send(message())
 
     assert isinstance(outcome, TransientFailure)
 

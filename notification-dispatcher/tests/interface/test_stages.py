@@ -54,7 +54,7 @@ def metrics(registry):
 def handle(queue, metrics):
     """Let a stage handle the next message with a verdict that is given; None: it starts it."""
 
-    async def run(decide, *, channel="email", attempts=None):
+    async def run(decide, *, channel="email"):
         async def decide_so(event, settlement):
             return await decide(event, settlement) if callable(decide) else decide
 
@@ -64,7 +64,6 @@ def handle(queue, metrics):
             metrics=metrics,
             random=random.random,
             channel=channel,
-            attempts=attempts,
         )
         [delivery] = await queue.receive(LANES, limit=1, wait=timedelta(0))
         await stage.handle(delivery)
@@ -98,11 +97,11 @@ async def test_a_forwarded_one_goes_to_its_channels_lane_of_its_priority(
     handle, ledger, queue, clock
 ):
     trace_id = await put(queue, b'{"user_id":"ada","message":"m","priority":"high"}')
-    await handle(Forwarded(channel="sms"), channel=None, attempts=5)
+    await handle(Forwarded(channel="sms"), channel=None)
 
     [delivery] = await queue.receive(["delivery.sms.high"], limit=1, wait=timedelta(0))
     record = await ledger.get(trace_id)
-    assert delivery.max_attempts == 5
+    assert (delivery.id, delivery.attempt) == (trace_id, 1)
     assert (record.status, record.channel, record.user_id) == (Status.VALIDATED, "sms", "ada")
 
 

@@ -107,7 +107,7 @@ async def test_the_request_id_goes_along_to_the_user_service(on_redis, user_serv
 
 async def test_a_request_id_that_fits_no_header_is_left_out(on_redis, user_service):
     async with on_redis() as (send, _):
-        trace_id = await send(request_id="r-1\r\nX-Evil: yes")
+        trace_id = await send(request_id="r 1 \N{SNOWMAN}")
         await send.until(trace_id, "sent")
 
     assert user_service.request_ids == [trace_id]

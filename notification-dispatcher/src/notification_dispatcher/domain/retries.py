@@ -38,7 +38,7 @@ class Exhausted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tries:
-    """Where a notification stands: attempt `number` of `limit` has just failed."""
+    """Where a notification stands: attempt `number` of `limit` has just failed, or is to come."""
 
     number: int
     limit: int
@@ -47,14 +47,9 @@ class Tries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long to wait before attempt 2, 3, …: one delay of `schedule` each, then the last one."""
+    """How long to wait before attempt 2, 3, …; no more attempts than the schedule has room for."""
 
     schedule: tuple[timedelta, ...] = DEFAULT_SCHEDULE
-
-    @property
-    def attempts(self) -> int:
-        """How many attempts the schedule has room for."""
-        return len(self.schedule) + 1
 
     def after(
         self, tries: Tries, *, now: datetime, chance: float, retry_after: timedelta | None = None
@@ -64,9 +59,9 @@ class RetryPolicy:
         A provider's `retry_after` wins over the schedule, within the delay and its double, so that
         no provider can park a notification for a day.
         """
-        if tries.number >= tries.limit:
+        if tries.number >= tries.limit or tries.number > len(self.schedule):
             return Exhausted()
-        base = self.schedule[min(tries.number, len(self.schedule)) - 1]
+        base = self.schedule[tries.number - 1]
         delay = jittered(base, chance) if retry_after is None else _clamped(retry_after, base)
         if tries.expires_at is None or now + delay < tries.expires_at:
             return TryAgain(delay)

@@ -24,14 +24,12 @@ from notification_dispatcher.interface.reports import milliseconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """Settles one delivery. `channel` is None while it is not chosen yet.
+    """Settles one delivery.
 
-    `attempts` is how many a notification gets when it is forwarded, None as many as it had;
-    `event` is None if the delivery holds none that can be understood.
+    `channel` is None while it is not chosen yet, `event` if there is none that can be understood.
     """
 
     delivery: Delivery
-    attempts: int | None = None
     channel: ChannelName | None = None
     event: NotificationRequested | None = None
 
@@ -61,8 +59,7 @@ class Settlement:
         match verdict:
             case Forwarded(channel=channel):
                 note = self._note(Status.VALIDATED, channel=channel)
-                lane, attempts = delivery_lane(channel, self._priority), self.attempts
-                await delivery.forward(lane, note, max_attempts=attempts)
+                await delivery.forward(delivery_lane(channel, self._priority), note)
             case Delivered(trial=trial):
                 note = self._note(Status.SENT, trial=trial)
                 await delivery.ack(note)

@@ -34,14 +34,13 @@ Decide = Callable[[NotificationRequested, Settlement], Awaitable[Verdict]]
 class Stage:
     """Decodes, decides, settles, and writes one line to the log for each notification.
 
-    `channel` is None for validation, which gives each notification its number of `attempts`.
+    `channel` is None for validation.
     """
 
     name: str
     decide: Decide
     metrics: StageMetrics
     random: Callable[[], float]
-    attempts: int | None = None
     channel: ChannelName | None = None
 
     async def handle(self, delivery: Delivery) -> None:
@@ -53,9 +52,7 @@ class Stage:
         """
         started = time.perf_counter()
         event = self._decoded(delivery)
-        settlement = Settlement(
-            delivery=delivery, attempts=self.attempts, channel=self.channel, event=_known(event)
-        )
+        settlement = Settlement(delivery=delivery, channel=self.channel, event=_known(event))
         # For good: a worker handles each delivery in a task, so in a context, of its own.
         bind_contextvars(**_context(settlement))
         try:

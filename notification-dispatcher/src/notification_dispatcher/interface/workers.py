@@ -35,18 +35,14 @@ class Workers:
         self._stage_metrics = StageMetrics(registry)
         self._queue_metrics = QueueMetrics(registry)
 
-    def validate(self, validate: ValidateNotification, attempts: int) -> None:
-        """Work on validation; each notification then gets so many attempts on its channel."""
-        self._add(VALIDATION, validation(validate), validation_lanes(), attempts=attempts)
+    def validate(self, validate: ValidateNotification) -> None:
+        """Work on validation."""
+        self._add(VALIDATION, validation(validate), validation_lanes())
 
     def deliver(self, channel: ChannelName, deliver: DeliverNotification) -> None:
         """Work on the delivery of one channel."""
-        self._add(
-            f"{DELIVERY}.{channel}",
-            delivery_on(channel, deliver),
-            delivery_lanes(channel),
-            channel=channel,
-        )
+        decide = delivery_on(channel, deliver)
+        self._add(f"{DELIVERY}.{channel}", decide, delivery_lanes(channel), channel)
 
     def loops(self) -> list[NamedLoop]:
         """List what runs as long as the process: the workers, and the upkeep of all lanes.
@@ -64,8 +60,6 @@ class Workers:
         name: str,
         decide: Decide,
         lanes: Sequence[str],
-        *,
-        attempts: int | None = None,
         channel: ChannelName | None = None,
     ) -> None:
         stage = Stage(
@@ -73,7 +67,6 @@ class Workers:
             decide=decide,
             metrics=self._stage_metrics,
             random=random.random,
-            attempts=attempts,
             channel=channel,
         )
         self.by_stage[name] = Worker(

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from notification_dispatcher.domain.outcomes import OutgoingMessage
 
+# One encoder for all lines: `json.dumps` with arguments builds a new one each time.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbox:
@@ -27,7 +30,7 @@ class Outbox:
             OSError: it could not be written.
         """
         line = self._line(message)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = self._open()
         try:
             # One write, so that lines of many processes never mix.
             written = os.write(descriptor, line)
@@ -35,6 +38,14 @@ class Outbox:
             os.close(descriptor)
         if written != len(line):
             raise OSError(f"{written} of {len(line)} bytes fitted into {self.path}")
+
+    def _open(self) -> int:
+        flags, mode = os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
+        try:
+            return os.open(self.path, flags, mode)
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self.path, flags, mode)
 
     def _line(self, message: OutgoingMessage) -> bytes:
         fields = {
@@ -45,4 +56,4 @@ class Outbox:
             "subject": message.subject,
             "at": self.now().isoformat(timespec="milliseconds"),
         }
-        return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+        return _encode(fields).encode() + b"\n"

@@ -1,0 +1,134 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE
+from notification_dispatcher.settings import parse_schedule, settings_class
+from pydantic import ValidationError
+from service_kit.settings import documented_settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    """Take away what the shell may have set."""
+    for row in documented_settings(settings_class()):
+        for name in (row.name, *row.aliases):
+            monkeypatch.delenv(name, raising=False)
+
+
+def test_without_an_environment_everything_has_its_default():
+    settings = load_settings(settings_class())
+
+    assert settings.broker_url == "redis://localhost:6379/0"
+    assert settings.retries.schedule == DEFAULT_SCHEDULE
+    assert settings.channels == ["email", "sms", "push"]
+    assert settings.validates
+    assert settings.holding_channels == frozenset()
+    assert settings.fake_outbox is None
+
+
+def test_names_are_those_of_the_public_contract(monkeypatch, tmp_path):
+    environment = {
+        "BROKER_URL": "redis://broker:1/0",
+        "USER_SERVICE_URL": "http://users:2",
+        "FAKE_OUTBOX": str(tmp_path / "outbox"),
+        "DISPATCHER_CONCURRENCY": "5",
+        "DISPATCHER_STAGES": "delivery.sms,validation",
+        "DISPATCHER_HOST": "0.0.0.0",
+        "DISPATCHER_PORT": "9",
+        "RETRY_SCHEDULE": "1s,2m",
+        "PROVIDER_TIMEOUT_SECONDS": "3.5",
+        "CONTACT_CACHE_SECONDS": "4",
+        "SMS_ON_AMBIGUOUS": "hold",
+        "EMAIL_PROVIDERS": "fake://one, fake://two?per_second=5",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    settings = load_settings(settings_class())
+
+    assert settings.channels == ["sms"]
+    assert settings.validates
+    assert settings.holding_channels == {"sms"}
+    assert settings.fake_outbox == Path(environment["FAKE_OUTBOX"])
+    assert settings.retries.schedule == (timedelta(seconds=1), timedelta(minutes=2))
+    assert settings.contacts.fresh == timedelta(seconds=4)
+    opened = settings.open_providers(lambda: None)["email"]
+    assert [provider.name for provider, _ in opened] == ["fake-one", "fake-two"]
+    assert [limits.per_second for _, limits in opened] == [None, 5]
+    assert [limits.timeout for _, limits in opened] == [timedelta(seconds=3.5)] * 2
+
+
+def test_rabbitmq_url_is_taken_where_no_broker_url_is_set(monkeypatch):
+    monkeypatch.setenv("RABBITMQ_URL", "amqp://rabbit")
+    assert load_settings(settings_class()).broker_url == "amqp://rabbit"
+
+    monkeypatch.setenv("BROKER_URL", "redis://redis")
+    assert load_settings(settings_class()).broker_url == "redis://redis"
+
+
+@pytest.mark.parametrize(
+    ("stages", "validates", "channels"),
+    [
+        ("all", True, ["email", "sms", "push"]),
+        ("validation", True, []),
+        ("delivery", False, ["email", "sms", "push"]),
+        ("delivery.push", False, ["push"]),
+        ("validation, delivery.sms", True, ["sms"]),
+    ],
+)
+def test_stages_say_what_a_process_works_on(stages, validates, channels):
+    settings = settings_class()(DISPATCHER_STAGES=stages)
+
+    assert (settings.validates, settings.channels) == (validates, channels)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BROKER_URL", "kafka://x"),
+        ("USER_SERVICE_URL", "users:2"),
+        ("DISPATCHER_STAGES", "delivery.fax"),
+        ("DISPATCHER_STAGES", " , "),
+        ("DISPATCHER_CONCURRENCY", "0"),
+        ("RETRY_SCHEDULE", "5s,soon"),
+        ("RETRY_SCHEDULE", "0s"),
+        ("RETRY_SCHEDULE", ","),
+        ("EMAIL_PROVIDERS", "pigeon://loft"),
+        ("EMAIL_PROVIDERS", ","),
+        ("PUSH_PROVIDERS", "fake://?script=dance"),
+        ("SMS_ON_AMBIGUOUS", "shrug"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_by_its_name(monkeypatch, capsys, name, value):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SystemExit):
+        load_settings(settings_class())
+
+    assert f"{name}:" in capsys.readouterr().err
+
+
+def test_settings_that_may_hold_keys_stay_out_of_tracebacks():
+    settings = settings_class()(
+        BROKER_URL="redis://:secret@host", EMAIL_PROVIDERS="fake://user:secret@host"
+    )
+
+    assert "secret" not in repr(settings)
+
+
+def test_a_refused_provider_is_not_quoted():
+    with pytest.raises(ValidationError) as refused:
+        settings_class()(EMAIL_PROVIDERS="pigeon://user:secret@host")
+
+    assert "secret" not in str(refused.value)
+
+
+def test_durations_are_seconds_unless_they_say_otherwise():
+    assert [delay.total_seconds() for delay in parse_schedule("7, 0.5s,2m,1h,1d")] == [
+        7,
+        0.5,
+        120,
+        3600,
+        86400,
+    ]
