@@ -1,5 +1,6 @@
 """Puts the gateway together, and runs it."""
 
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from typing import Final
@@ -18,7 +19,7 @@ from gateway.infrastructure.upstreams import HttpUpstream
 from gateway.interface.dead_letters import DEAD_LETTER_OPERATIONS
 from gateway.interface.document import document_of
 from gateway.interface.documentation import documentation_routes
-from gateway.interface.notifications import NOTIFICATION_OPERATIONS
+from gateway.interface.notifications import notification_operations
 from gateway.interface.problems import PROBLEMS
 from gateway.interface.relaying import relay_router
 from gateway.interface.users import USER_OPERATIONS
@@ -51,7 +52,7 @@ def build(
         title="AsyncNotify",
         version=version(SERVICE),
         routers=[
-            relay_router("notifications", NOTIFICATION_OPERATIONS, to_publisher),
+            relay_router("notifications", notification_operations(datetime.now(UTC)), to_publisher),
             relay_router("dead letters", DEAD_LETTER_OPERATIONS, to_publisher),
             relay_router("users", USER_OPERATIONS, to_users),
             documentation_routes(),

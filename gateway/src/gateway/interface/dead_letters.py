@@ -85,6 +85,7 @@ DEAD_LETTER_OPERATIONS: Final = (
         replies=(
             Reply(status=200, description="What was queued.", schema=reference("ReplayAnswer")),
             *v.BODY_REFUSALS,
+            v.INVALID,
             v.UNAVAILABLE,
         ),
     ),

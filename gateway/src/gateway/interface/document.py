@@ -6,7 +6,6 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from notification_contracts import http
 from notification_contracts.channels import CHANNELS
-from notification_contracts.states import Reason
 from pydantic import BaseModel, create_model
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
@@ -85,5 +84,4 @@ def _schemas() -> JsonObject:
     )
     schemas: JsonObject = definitions["$defs"]
     schemas["Channel"] = {"type": "string", "enum": list(CHANNELS)}
-    schemas["Reason"] = {"type": "string", "enum": [reason.value for reason in Reason]}
     return {name: {**schema, "title": name} for name, schema in schemas.items()}

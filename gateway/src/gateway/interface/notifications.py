@@ -1,29 +1,23 @@
 """Notifications: asking for them, finding them again, cancelling and following them."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
 from gateway.interface import vocabulary as v
-from gateway.interface.operations import EVENT_STREAM, Body, Operation, Reply, problem, reference
-
-_REQUEST: Final = Body(
-    schema="NotificationRequest",
-    examples={
-        "the least": {
-            "user_id": "user_test",
-            "message": "your purchase was completed successfully",
-        },
-        "everything": {
-            "user_id": "user_test",
-            "message": "your purchase was completed successfully",
-            "channel": "email",
-            "subject": "Thank you",
-            "priority": "high",
-            "send_at": "2030-01-31T09:00:00Z",
-            "expires_at": "2030-01-31T12:00:00Z",
-        },
-    },
+from gateway.interface.operations import (
+    EVENT_STREAM,
+    Body,
+    JsonObject,
+    Operation,
+    Reply,
+    problem,
+    reference,
 )
+
+# Long enough that a gateway which runs for months still shows examples that are not in the past.
+_EXAMPLE_WAIT: Final = timedelta(days=300)
 _ACCEPTED: Final = Reply(
     status=202,
     description="Accepted: it will end as sent, failed with a reason, cancelled or expired.",
@@ -37,24 +31,50 @@ _ACCEPTED: Final = Reply(
         "Location": "Where the notification is found.",
         "Idempotent-Replayed": "`true` if this is the answer to an earlier request with this key.",
     },
+    leads_to=("get_notification", "cancel_notification", "follow_notification"),
 )
 _STREAM: Final = Reply(
     status=200,
-    description="Events of the type `status`, as they happen. Comments keep the connection open.",
+    description=(
+        "Events of the type `status`, as they happen; their data is a StatusChange. Comments keep"
+        " the connection open."
+    ),
     schema={"type": "string"},
     media_type=EVENT_STREAM,
     example=(
-        "id: 1769850000000-0\nevent: status\n"
-        f'data: {{"trace_id": "{v.EXAMPLE_TRACE_ID}", "status": "sent"}}\n\n'
+        "event: status\n"
+        "id: 1769850000000-0\n"
+        f'data: {{"trace_id":"{v.EXAMPLE_TRACE_ID}","user_id":"user_test","channel":"email",'
+        '"status":"sent","reason":null,"at":"2026-01-31T09:00:00.123Z"}\n\n'
     ),
+)
+_KEY_REUSED: Final = problem(
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    "invalid_request",
+    "The request is invalid",
+    detail=(
+        "`errors` names every bad field. `idempotency_key_reused`: the key belongs to another"
+        " request."
+    ),
+)
+_KEY_IN_USE: Final = problem(
+    HTTPStatus.CONFLICT,
+    "idempotency_key_in_use",
+    "The first request with this key is in progress",
 )
 _HOW_TO_FOLLOW: Final = (
     " Whoever loses the connection comes back with `Last-Event-ID` and misses nothing. With `curl`,"
     " use `-N`; this page shows what arrives within five seconds."
 )
 
-NOTIFICATION_OPERATIONS: Final = (
-    Operation(
+
+def notification_operations(now: datetime) -> Sequence[Operation]:
+    """List the calls; `now` is what the times in their examples are counted from."""
+    return (_sending(now + _EXAMPLE_WAIT), *_OTHER_OPERATIONS)
+
+
+def _sending(at: datetime) -> Operation:
+    return Operation(
         method="POST",
         path="/notifications",
         name="send_notification",
@@ -64,18 +84,22 @@ NOTIFICATION_OPERATIONS: Final = (
             " prefers. The body is read as JSON, whatever the `Content-Type`."
         ),
         parameters=(v.IDEMPOTENCY_KEY,),
-        body=_REQUEST,
-        replies=(
-            _ACCEPTED,
-            *v.BODY_REFUSALS,
-            problem(
-                HTTPStatus.CONFLICT,
-                "idempotency_key_in_use",
-                "The first request with this key is in progress",
-            ),
-            v.UNAVAILABLE,
-        ),
-    ),
+        body=Body(schema="NotificationRequest", examples=_examples(at)),
+        replies=(_ACCEPTED, *v.BODY_REFUSALS, _KEY_REUSED, _KEY_IN_USE, v.UNAVAILABLE),
+    )
+
+
+def _examples(at: datetime) -> dict[str, JsonObject]:
+    least = {"user_id": "user_test", "message": "your purchase was completed successfully"}
+    full = {**least, "channel": "email", "subject": "Thank you", "priority": "high"}
+    later = {
+        "send_at": at.isoformat(timespec="seconds"),
+        "expires_at": (at + timedelta(hours=3)).isoformat(timespec="seconds"),
+    }
+    return {"the least": least, "by e-mail, at once": full, "later": {**full, **later}}
+
+
+_OTHER_OPERATIONS: Final = (
     Operation(
         method="GET",
         path="/notifications",
@@ -135,6 +159,7 @@ NOTIFICATION_OPERATIONS: Final = (
             Reply(status=204, description="It has ended, and you have seen all of it."),
             v.INVALID_PATH,
             v.NO_SUCH_NOTIFICATION,
+            v.INVALID,
             v.UNAVAILABLE,
         ),
         is_stream=True,
@@ -144,9 +169,12 @@ NOTIFICATION_OPERATIONS: Final = (
         path="/events",
         name="follow_all",
         summary="Follow all notifications",
-        description="Streams the status changes of all notifications." + _HOW_TO_FOLLOW,
+        description=(
+            "Streams the status changes of all notifications. An event `missed` stands where some"
+            " are no longer kept." + _HOW_TO_FOLLOW
+        ),
         parameters=(v.LAST_EVENT_ID,),
-        replies=(_STREAM, v.UNAVAILABLE),
+        replies=(_STREAM, v.INVALID, v.UNAVAILABLE),
         is_stream=True,
     ),
 )

@@ -56,7 +56,10 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer of a call. Without a schema it has no body."""
+    """One answer of a call. Without a schema it has no body.
+
+    `leads_to` names calls that take the `trace_id` in its body.
+    """
 
     status: int
     description: str
@@ -64,6 +67,7 @@ class Reply:
     media_type: str = JSON
     example: JsonObject | str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    leads_to: Sequence[str] = ()
 
     def document(self) -> JsonObject:
         """Return the OpenAPI response object."""
@@ -78,6 +82,11 @@ class Reply:
         if self.schema is not None:
             example = {} if self.example is None else {"example": self.example}
             document["content"] = {self.media_type: {"schema": self.schema, **example}}
+        if self.leads_to:
+            parameters = {"trace_id": "$response.body#/trace_id"}
+            document["links"] = {
+                name: {"operationId": name, "parameters": parameters} for name in self.leads_to
+            }
         return document
 
 

@@ -60,6 +60,7 @@ USER_OPERATIONS: Final = (
             Reply(status=200, description="Replaced.", schema=reference("User")),
             Reply(status=201, description="Stored: the user is new.", schema=reference("User")),
             *v.BODY_REFUSALS,
+            v.INVALID,
             v.UNAVAILABLE,
         ),
     ),

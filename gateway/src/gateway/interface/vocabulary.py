@@ -45,7 +45,7 @@ BY_REASON: Final = Parameter(
     name="reason",
     place="query",
     description="Only those with this reason, such as `unknown_user`.",
-    schema=reference("Reason"),
+    schema={"type": "string", "minLength": 1, "maxLength": 64},
 )
 LIMIT: Final = Parameter(
     name="limit",
@@ -57,7 +57,7 @@ CURSOR: Final = Parameter(
     name="cursor",
     place="query",
     description="`next_cursor` of the page before; without it, the first page.",
-    schema={"type": "string"},
+    schema={"type": "string", "maxLength": 1024},
 )
 IDEMPOTENCY_KEY: Final = Parameter(
     name="Idempotency-Key",
@@ -66,7 +66,7 @@ IDEMPOTENCY_KEY: Final = Parameter(
         "A name of your own for this request, kept for 24 hours: the same request under the same "
         "key gets the first answer again, and makes no second notification."
     ),
-    schema={"type": "string", "minLength": 1, "maxLength": 255},
+    schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 )
 LAST_EVENT_ID: Final = Parameter(
     name="Last-Event-ID",
@@ -80,8 +80,9 @@ UNAVAILABLE: Final = problem(
     "upstream_unavailable",
     "A part of the system cannot be reached; nothing was done",
     detail=(
-        "With `upstream_timeout` or `upstream_failed` it may have been done all the same. Any call "
-        "may be repeated; give `POST /notifications` an `Idempotency-Key` for that."
+        "Other codes tell which part cannot do its work, such as `queue_unavailable`. After "
+        "`upstream_timeout` and `upstream_failed` it may have been done all the same. Any call may "
+        "be repeated; give `POST /notifications` an `Idempotency-Key` for that."
     ),
     Retry_After="Seconds to wait before the next try.",
 )
@@ -97,7 +98,7 @@ NO_SUCH_NOTIFICATION: Final = problem(
 )
 NO_SUCH_USER: Final = problem(HTTPStatus.NOT_FOUND, "user_not_found", "Nobody has this user id")
 
-# What can be wrong with any body.
+# What can be wrong with any body, besides its fields.
 BODY_REFUSALS: Final = (
     problem(HTTPStatus.BAD_REQUEST, "invalid_json", "The body is not valid JSON"),
     problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "The body is too large"),
@@ -107,5 +108,4 @@ BODY_REFUSALS: Final = (
         "The body is compressed; send it as it is",
         Accept_Encoding="`identity`",
     ),
-    INVALID,
 )
