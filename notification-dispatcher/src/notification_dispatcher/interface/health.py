@@ -1,5 +1,6 @@
 """Whether this process can do its work, and whether it may: not on a broker that forgets."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,9 @@ log = get_logger(__name__)
 # A worker asks its queue every few seconds, unless its hands are full.
 SILENT_TOO_LONG = timedelta(seconds=30)
 BUSY_TOO_LONG = timedelta(minutes=2)
+
+# Less than a check may take, for it is not to fail.
+CONTACTS_TIMEOUT = timedelta(seconds=1)
 
 
 class WorkerSilent(Exception):
@@ -80,8 +84,9 @@ def checks(
 
     async def contacts() -> Mapping[str, str]:
         try:
-            answer = await http.request("GET", "/health/live")
-        except UpstreamError:
+            async with asyncio.timeout(CONTACTS_TIMEOUT.total_seconds()):
+                answer = await http.request("GET", "/health/live")
+        except (UpstreamError, TimeoutError):
             return {"user_service": "gives no answer"}
         return {"user_service": f"answers {answer.status}"}
 

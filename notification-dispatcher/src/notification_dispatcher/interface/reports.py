@@ -127,10 +127,8 @@ def report_of_end(ended: ClaimEnded, channel: ChannelName | None) -> Report:
     """Describe a claim that ended before its verdict was settled."""
     if isinstance(ended, MessageExpired):
         return Report(event="notification.expired", verdict="expired", channel=channel)
-    # Cancelled meanwhile, or another worker's by now, after this one's lease ran out.
-    return Report(
-        event="notification.claim_lost", verdict="claim_lost", channel=channel, is_worrying=True
-    )
+    # Cancelled meanwhile, or another worker's by now; that the upkeep warns of.
+    return Report(event="notification.claim_lost", verdict="claim_lost", channel=channel)
 
 
 def milliseconds(duration: timedelta) -> float:

@@ -37,11 +37,13 @@ class CachedContacts:
     """Remembers answers; asks once for all who wait for the same user; serves old ones in need.
 
     While the directory fails again and again, it is left alone for a second at a time, so that a
-    dead user-service costs each notification no time-out.
+    dead user-service costs each notification no time-out. Whoever asks then waits for `patience`,
+    so that a backlog doesn't go round through deferral at full speed.
     """
 
     directory: ContactDirectory
     limits: CacheLimits = field(default_factory=CacheLimits)
+    patience: timedelta = timedelta(seconds=0.2)
     monotonic: Callable[[], float] = time.monotonic
     breaker: CircuitBreaker = field(
         default_factory=lambda: CircuitBreaker(failures=5, pause=timedelta(seconds=1))
@@ -77,6 +79,7 @@ class CachedContacts:
     async def _ask(self, user_id: str) -> _Answer:
         admission = self.breaker.admit()
         if admission is None:
+            await asyncio.sleep(self.patience.total_seconds())
             raise ContactsUnavailable("the contact directory has failed too often just now")
         is_healthy = None
         try:
