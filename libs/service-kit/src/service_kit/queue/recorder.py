@@ -14,8 +14,8 @@ from service_kit.queue.port import Change, Note
 class LuaRecorder:
     """Lua that defines `local function record(change, id, lane, now, due, note)`.
 
-    `now` and `due` are milliseconds since 1970, `due` 0 where there is none; `note` is '' where the
-    caller had nothing to say. It runs inside the script that makes the change, after the message's
+    `lane` is where the message is after the change. `now` and `due` are milliseconds since 1970,
+    `due` 0 where there is none; `note` is '' where the caller had nothing to say. It runs inside the script that makes the change, after the message's
     hash `P .. ':e:' .. id` is written; `P` is the queue's key prefix. It may keep fields of its own
     in that hash, named `n:...`, and keys of its own under `P`. The source also defines
     `local function forget(id)`, called in the script that removes an ended message's hash when its
@@ -27,7 +27,7 @@ class LuaRecorder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """One change, as a recorder that is a callable is told of it."""
+    """One change, as a recorder that is a callable is told of it; `lane` is the one after it."""
 
     change: Change
     message_id: str

@@ -18,6 +18,7 @@ _REFUSALS = {
     "READONLY": "Redis is a read-only replica",
     "LOADING": "Redis is loading its data",
     "NOAUTH": "Redis wants a password",
+    "Protocol": "Redis wants a password",  # for more than ten arguments it doesn't say NOAUTH
     "WRONGPASS": "Redis refuses the password",
     "NOPERM": "Redis denies this user a command",
     "NOREPLICAS": "Redis misses the replicas that it needs for a write",

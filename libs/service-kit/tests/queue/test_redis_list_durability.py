@@ -1,0 +1,77 @@
+"""Redis's settings, judged."""
+
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from redis.asyncio import Redis
+from service_kit.embedded_redis import EmbeddedRedis
+from service_kit.queue.port import Durability, QueueUnavailable
+from service_kit.queue.redis_list.inspection import judge
+from service_kit.queue.redis_list.queue import RedisListQueue
+
+SAFE = {"redis_version": "7.2.4", "aof_enabled": "1", "maxmemory_policy": "noeviction"}
+EVERY_SECOND = {"appendfsync": "everysec"}
+
+
+@pytest.fixture
+async def queue(every_redis_url: str) -> AsyncIterator[RedisListQueue]:
+    queue = RedisListQueue(every_redis_url)
+    yield queue
+    await queue.close()
+
+
+async def test_embedded_redis_is_safe(queue: RedisListQueue) -> None:
+    assert await queue.durability() == Durability(profile="everysec", faults=[])
+
+
+async def test_strictest_setting_is_named(queue: RedisListQueue, every_redis_url: str) -> None:
+    async with Redis.from_url(every_redis_url) as redis:
+        await redis.config_set("appendfsync", "always")
+
+    assert (await queue.durability()).profile == "always"
+
+
+async def test_managed_redis_need_not_tell_its_settings(every_redis_url: str) -> None:
+    async with Redis.from_url(every_redis_url) as redis:
+        await redis.acl_setuser(
+            "tenant", enabled=True, passwords="+secret", categories=["+@all"], keys=["*"]
+        )
+        await redis.execute_command("ACL", "SETUSER", "tenant", "-config")
+    queue = RedisListQueue(every_redis_url.replace("://", "://tenant:secret@"))
+
+    assert await queue.durability() == Durability(profile="unknown", faults=[])
+    await queue.close()
+
+
+async def test_redis_that_is_down_is_no_verdict(private_redis: EmbeddedRedis) -> None:
+    queue = RedisListQueue(private_redis.url)
+    await private_redis.stop()
+
+    with pytest.raises(QueueUnavailable):
+        await queue.durability()
+    await queue.close()
+
+
+@pytest.mark.parametrize(
+    ("info", "settings", "fault"),
+    [
+        ({"aof_enabled": "0"}, {}, "appendonly"),
+        ({}, {"appendfsync": "no"}, "appendfsync"),
+        ({"redis_version": "6.2.14"}, EVERY_SECOND, "7.0 or newer"),
+        ({"maxmemory_policy": "allkeys-lru", "maxmemory": "9"}, EVERY_SECOND, "deletes messages"),
+        ({"maxmemory_policy": "allkeys-lru", "maxmemory": "0"}, EVERY_SECOND, "once a maxmemory"),
+        ({"maxmemory_policy": "volatile-ttl", "maxmemory": "9"}, EVERY_SECOND, "idempotency keys"),
+        ({"aof_last_write_status": "err"}, EVERY_SECOND, "disk"),
+        ({"role": "slave"}, EVERY_SECOND, "replica"),
+    ],
+)
+def test_each_fault_is_named(
+    info: Mapping[str, str], settings: Mapping[str, str], fault: str
+) -> None:
+    [found] = judge({**SAFE, **info}, settings).faults
+
+    assert fault in found
+
+
+def test_without_a_log_the_profile_is_none() -> None:
+    assert judge({**SAFE, "aof_enabled": "0"}, EVERY_SECOND).profile == "none"
