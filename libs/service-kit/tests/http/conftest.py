@@ -1,9 +1,10 @@
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import pytest
+from service_kit.http.client import UpstreamClient
 from service_kit.testing.logs import LoggedLines, captured_logs
+from service_kit.testing.scripts import Script, scripted_server
 
 
 @pytest.fixture(autouse=True)
@@ -13,34 +14,28 @@ def logged() -> Iterator[LoggedLines]:
         yield lines
 
 
-Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+@pytest.fixture
+async def scripted() -> AsyncIterator[Callable[[Script], Awaitable[str]]]:
+    """Start servers that do what a script says; call it for a base url."""
+    async with AsyncExitStack() as servers:
+
+        async def start(script: Script) -> str:
+            return await servers.enter_async_context(scripted_server(script))
+
+        yield start
 
 
 @pytest.fixture
-async def scripted() -> AsyncIterator[Callable[[Script], Awaitable[str]]]:
-    """Start servers that do, byte for byte, what a script says; call it for a base url."""
-    servers: list[asyncio.Server] = []
-    serving: set[asyncio.Task[None]] = set()
+def client_of() -> Callable[..., AbstractAsyncContextManager[UpstreamClient]]:
+    """Open clients of a base url, for a block."""
 
-    async def start(script: Script) -> str:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            serving.add(asyncio.current_task())
-            try:
-                await script(reader, writer)
-            except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                pass
-            finally:
-                writer.close()
-                with suppress(ConnectionError):
-                    await writer.wait_closed()
+    @asynccontextmanager
+    async def open_client(url: str, **options) -> AsyncIterator[UpstreamClient]:
+        client = UpstreamClient(url, **options)
+        await client.start()
+        try:
+            yield client
+        finally:
+            await client.stop()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        servers.append(server)
-        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-    yield start
-    for server in servers:
-        server.close()
-    for task in serving:
-        task.cancel()
-    await asyncio.gather(*serving, return_exceptions=True)
+    return open_client

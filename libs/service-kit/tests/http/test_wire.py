@@ -10,7 +10,6 @@ from fastapi.responses import StreamingResponse
 from service_kit.http import protocol
 from service_kit.http.app import build_app
 from service_kit.http.bodies import read_body
-from service_kit.http.client import UpstreamClient, UpstreamUnavailable
 from service_kit.testing.http import live_server
 
 
@@ -57,16 +56,6 @@ async def events() -> Response:
             await asyncio.sleep(0.01)
 
     return StreamingResponse(ticks(), media_type="text/event-stream")
-
-
-@router.get("/download")
-async def download() -> Response:
-    async def parts() -> AsyncIterator[bytes]:
-        for _ in range(10):
-            yield b"part "
-            await asyncio.sleep(0.02)
-
-    return StreamingResponse(parts(), media_type="application/zip")
 
 
 @router.get("/half")
@@ -242,45 +231,6 @@ async def test_a_crash_in_the_middle_of_an_answer_cuts_it_off(dial, logged):
     assert len([line for line in logged() if "exception" in line]) == 1
 
 
-async def test_an_event_stream_ends_tidily_when_the_server_stops(app):
-    async with live_server(app) as url:
-        client = UpstreamClient(url)
-        async with client.stream("GET", "/events") as stream:
-            await anext(stream.chunks)
-            app.state.stopping.set()
-
-            async with asyncio.timeout(5):
-                rest = [chunk async for chunk in stream.chunks]
-        await client.stop()
-
-    assert set(rest) <= {b"data: tick\n\n"}
-
-
-async def test_an_answer_that_has_an_end_is_finished_when_the_server_stops(app):
-    async with live_server(app) as url:
-        client = UpstreamClient(url)
-        async with client.stream("GET", "/download") as stream:
-            await anext(stream.chunks)
-            app.state.stopping.set()
-            rest = b"".join([chunk async for chunk in stream.chunks])
-        await client.stop()
-
-    assert rest == b"part " * 9
-
-
-async def test_a_stream_whose_client_left_is_stopped(app, logged):
-    async with live_server(app) as url:
-        client = UpstreamClient(url)
-        async with client.stream("GET", "/events") as stream:
-            await anext(stream.chunks)
-        await client.stop()
-        async with asyncio.timeout(5):
-            while not any(line["event"] == "request.served" for line in logged()):
-                await asyncio.sleep(0.01)
-
-    assert not [line for line in logged() if line["level"] == "error"]
-
-
 async def test_half_a_body_is_no_crash(app, logged):
     async with live_server(app) as url:
         host, port = url.removeprefix("http://").split(":")
@@ -293,14 +243,3 @@ async def test_half_a_body_is_no_crash(app, logged):
                 await asyncio.sleep(0.01)
 
     assert [(line["event"], line["status"]) for line in logged()] == [("request.served", 499)]
-
-
-async def test_a_stopped_server_refuses():
-    app = build_app(service="kit", title="Kit", routers=[], problems={}, checks={})
-    async with live_server(app) as url:
-        pass
-
-    client = UpstreamClient(url)
-    with pytest.raises(UpstreamUnavailable):
-        await client.request("GET", "/health/live")
-    await client.stop()
