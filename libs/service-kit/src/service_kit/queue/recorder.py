@@ -15,11 +15,11 @@ class LuaRecorder:
     """Lua that defines `local function record(change, id, lane, now, due, note)`.
 
     `lane` is where the message is after the change. `now` and `due` are milliseconds since 1970,
-    `due` 0 where there is none; `note` is '' where the caller had nothing to say. It runs inside the script that makes the change, after the message's
-    hash `P .. ':e:' .. id` is written; `P` is the queue's key prefix. It may keep fields of its own
-    in that hash, named `n:...`, and keys of its own under `P`. The source also defines
-    `local function forget(id)`, called in the script that removes an ended message's hash when its
-    retention is over, before the hash goes.
+    `due` 0 where there is none; `note` is '' where the caller had nothing to say. It runs inside
+    the script that makes the change, after the message's hash `P .. ':e:' .. id` is written; `P` is
+    the queue's key prefix. It may keep fields of its own in that hash, named `n:...`, and keys of
+    its own under `P`. The source also defines `local function forget(id)`, called in the script
+    that removes an ended message's hash when its retention is over, before the hash goes.
     """
 
     source: str
