@@ -67,11 +67,12 @@ class Running:
         await asyncio.gather(*self._tasks)
         return loop.time() - before
 
-    def cancel(self) -> None:
+    async def cancel(self) -> None:
         """Cancel all, as a supervisor does with those that won't stop."""
-        for task in self._tasks:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-        self._tasks = []
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _run(self, run: Coroutine[None, None, None]) -> None:
         self._tasks.append(asyncio.create_task(run))

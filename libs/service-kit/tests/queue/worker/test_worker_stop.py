@@ -132,7 +132,7 @@ async def test_worker_that_is_cancelled_drops_its_messages_without_a_verdict(
     worker = running.worker(handle)
     await until(lambda: worker.stats().in_flight == 1)
 
-    running.cancel()
+    await running.cancel()
     await until(lambda: worker.stats().in_flight == 0)
 
     assert [recorded.change for recorded in changes] == [Change.ENQUEUED]
