@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
-from service_kit.queue.port import Dedupe, Enqueued, TickReport
+from service_kit.failpoints import FailpointTripped, armed
+from service_kit.queue.port import Change, Dedupe, Enqueued, TickReport
 from service_kit.testing.queue_contract.rig import (
     AT_ONCE,
     LANE,
@@ -44,6 +45,18 @@ async def test_lost_ticket_is_issued_again_within_six_seconds(rig: QueueRig, red
 
     assert seconds <= 6
     assert await rig.left(LANE) == ["m1", "m2"]
+
+
+async def test_worker_that_dies_after_it_popped_loses_nothing(rig: QueueRig) -> None:
+    await rig.send("m")
+    with armed("worker.after_pop:raise"), pytest.raises(FailpointTripped):
+        await rig.take()
+    assert await rig.left(LANE) == []
+    for _ in range(3):
+        await rig.pass_time(GRACE)
+
+    assert await rig.left(LANE) == ["m"]
+    assert await rig.changes("m") == [Change.ENQUEUED]
 
 
 async def test_tickets_that_are_in_the_list_are_not_issued_again(

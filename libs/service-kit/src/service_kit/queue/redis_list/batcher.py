@@ -24,6 +24,7 @@ from service_kit.queue.redis_list.connections import (
 )
 
 _PIPELINE_LIMIT: Final = 256
+_PIPELINE_BYTES: Final = 1 << 20  # what a slow network carries within the timeout
 _PAUSE_S: Final = 0.05
 
 
@@ -88,10 +89,16 @@ class Batcher:
     async def _drain(self) -> None:
         try:
             while self._pending:
-                size = min(len(self._pending), _PIPELINE_LIMIT)
-                await self._answer([self._pending.popleft() for _ in range(size)])
+                await self._answer(self._next_pipeline())
         finally:
             self._draining = None
+
+    def _next_pipeline(self) -> list[Call]:
+        calls, size = [self._pending.popleft()], 0
+        while self._pending and len(calls) < _PIPELINE_LIMIT and size < _PIPELINE_BYTES:
+            calls.append(self._pending.popleft())
+            size += len(calls[-1].command)
+        return calls
 
     async def _answer(self, calls: Sequence[Call]) -> None:
         try:

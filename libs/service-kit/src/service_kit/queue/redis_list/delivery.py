@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from service_kit.queue.port import LeaseLost, MessageExpired, Note
+from service_kit.queue.port import LeaseLost, MessageExpired, Note, OnAmbiguous
 from service_kit.queue.redis_list.connections import Argument
 from service_kit.queue.redis_list.keys import checked_lane
 from service_kit.queue.redis_list.runner import ScriptRunner
@@ -46,9 +46,9 @@ class RedisDelivery:
         """After this time it must not be started."""
         return None if self._expires_ms is None else from_milliseconds(self._expires_ms)
 
-    async def start(self, note: Note = b"") -> None:
+    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return; see `Delivery.start`."""
-        reply = await self._runner.run("start", self.id, self.token, note)
+        reply = await self._runner.run("start", self.id, self.token, note, on_ambiguous or "")
         if reply == _EXPIRED:
             raise MessageExpired(self.id)
         if reply == _LOST:

@@ -12,6 +12,7 @@ from typing import Final
 
 from redis.exceptions import RedisError
 
+from service_kit.failpoints import afailpoint
 from service_kit.queue.port import QueueUnavailable
 from service_kit.queue.redis_list.batcher import Batcher
 from service_kit.queue.redis_list.blocking import BlockingPops
@@ -95,6 +96,7 @@ class Receiver:
             popped = await self._pop(order, min(left, BLPOP_SLICE.total_seconds()))
             if popped is None:
                 continue
+            await afailpoint("worker.after_pop")
             lane, element = self._keys.lane_of(popped[0]), popped[1]
             claim = _Claim(next(self._tokens), order, limit, lane, element)
             found = await self._claim(lanes, claim)

@@ -1,5 +1,5 @@
 -- Pass the point of no return, unless it is too late.
--- ARGV 1 id 2 token 3 note
+-- ARGV 1 id 2 token 3 note 4 'hold' or 'resend' if its worker goes silent ('' as its sender said)
 -- Returns 'OK', 'LOST' or 'EXPIRED'. Calling it again is harmless and extends the lease.
 local id, token, note = ARGV[1], ARGV[2], ARGV[3]
 local kept = redis.call('HMGET', event(id), 'st', 'tok', 'ln', 'ex', 'op')
@@ -16,6 +16,7 @@ end
 redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
 if state == 'leased' then
   redis.call('HSET', event(id), 'st', 'started')
+  if ARGV[4] ~= '' then redis.call('HSET', event(id), 'am', ARGV[4]) end
   record('started', id, lane, now, 0, note)
 end
 return 'OK'
