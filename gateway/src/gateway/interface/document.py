@@ -29,6 +29,7 @@ TAGS: Final = (
     {"name": "dead letters", "description": "The operator's side: what was given up."},
     {"name": "users", "description": "Where people are reached."},
     {"name": "health", "description": "Is it alive, can it work, how much has it done."},
+    {"name": "documentation", "description": "This page, and what it shows."},
 )
 
 

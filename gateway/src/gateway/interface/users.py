@@ -54,7 +54,7 @@ USER_OPERATIONS: Final = (
             "Stores a user's contact whole: what is not given is not kept. Addresses are checked,"
             " and stored in their normal form."
         ),
-        parameters=(v.USER_ID,),
+        parameters=(v.SOMEONE,),
         body=_CONTACT,
         replies=(
             Reply(status=200, description="Replaced.", schema=reference("User")),
@@ -70,7 +70,7 @@ USER_OPERATIONS: Final = (
         name="delete_user",
         summary="Forget a user",
         description="Forgets a user with all addresses.",
-        parameters=(v.USER_ID,),
+        parameters=(v.SOMEONE,),
         replies=(
             Reply(status=204, description="Forgotten."),
             v.INVALID_PATH,

@@ -1,5 +1,6 @@
 """What the descriptions of several calls have in common: parameters and refusals."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
@@ -23,6 +24,8 @@ USER_ID: Final = Parameter(
     schema={"type": "string", "minLength": 1, "maxLength": USER_ID_MAX_CHARS},
     example="user_test",
 )
+# Storing and forgetting are tried out on someone else than the user that all examples write to.
+SOMEONE: Final = replace(USER_ID, example="ada")
 BY_STATUS: Final = Parameter(
     name="status",
     place="query",

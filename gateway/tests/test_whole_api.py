@@ -1,0 +1,116 @@
+"""The document against what it describes: the services behind the gateway, on a real Redis."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+from service_kit.testing.redis_server import redis_server  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.slow
+
+# Not every cursor that is text was handed out, and a notification that is cancelled is still found.
+BEYOND_THE_SCHEMA = "positive_data_acceptance,use_after_free,ensure_resource_availability"
+# `/dead-letters/replay` looks like a dead letter, too.
+AMBIGUOUS = "allow_header_conformance"
+
+
+class Programs:
+    """Services that run on free ports, and write to files."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self.stack = stack
+
+    def start(self, module: str, **settings: str) -> str:
+        """Start a service; return its url when it is ready."""
+        port = f"{module.removeprefix('notification_').upper()}_PORT"
+        log = self.folder / f"{module}.log"
+        output = self.stack.enter_context(log.open("w"))
+        process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            env=os.environ | {"LOG_FORMAT": "json", port: "0"} | settings,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        self.stack.enter_context(process)
+        self.stack.callback(process.terminate)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and process.poll() is None:
+            for line in log.read_text().splitlines():
+                if '"service.ready"' in line:
+                    url: str = json.loads(line)["url"]
+                    return url
+            time.sleep(0.05)
+        raise AssertionError(f"{module} did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def system(redis_server, tmp_path_factory):  # noqa: F811 - the fixture
+    with ExitStack() as stack:
+        programs = Programs(tmp_path_factory.mktemp("programs"), stack)
+        publisher = programs.start("notification_publisher", BROKER_URL=redis_server.url)
+        users = programs.start("user_service", USERS_DATABASE_URL="memory://")
+        yield programs.start("gateway", PUBLISHER_URL=publisher, USER_SERVICE_URL=users)
+
+
+def test_no_input_leads_to_an_answer_that_is_not_in_the_document(system, tmp_path):
+    tool = Path(sys.executable).parent / "schemathesis"
+    asked = [
+        *("run", f"{system}/openapi.json"),
+        *("--exclude-path-regex", "events$"),
+        *("--exclude-checks", f"{BEYOND_THE_SCHEMA},{AMBIGUOUS}"),
+        *("--phases", "examples,coverage,fuzzing", "--max-examples", "5"),
+        *("--workers", "2", "--seed", "1", "--request-timeout", "10"),
+    ]
+
+    outcome = subprocess.run(
+        [tool, *asked], cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False
+    )
+
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+
+
+def test_a_notification_can_be_followed_to_its_end(system):
+    with httpx.Client(base_url=system, trust_env=False, timeout=10) as client:
+        sent = client.post("/notifications", content=b'{"user_id":"user_test","message":"m"}')
+        found = sent.headers["Location"]
+        with client.stream("GET", f"{found}/events") as stream:
+            lines = stream.iter_lines()
+            first = next(line for line in lines if line.startswith("data:"))
+            cancelled = client.delete(found)
+            rest = [line for line in lines if line.startswith("data:")]
+
+    assert (sent.status_code, cancelled.status_code) == (202, 200)
+    assert stream.headers["Content-Type"].startswith("text/event-stream")
+    assert '"queued"' in first
+    assert '"cancelled"' in rest[-1]
+
+
+@pytest.mark.parametrize("user_id", ["a/b", "a?b", "..", "%2f", "a#b", "ü 🙂"])
+def test_a_user_is_found_under_whatever_id_it_was_stored(system, user_id):
+    path = "/users/" + (quote(user_id, safe="").replace(".", "%2E"))
+    with httpx.Client(base_url=system, trust_env=False) as client:
+        stored = client.put(path, content=b'{"email":"ada@example.com"}')
+        contact = client.get(f"{path}/contact-info")
+
+    assert (stored.status_code, stored.json()["user_id"]) == (201, user_id)
+    assert contact.json()["email"] == "ada@example.com"
+
+
+def test_the_same_key_gives_the_same_notification(system):
+    with httpx.Client(base_url=system, trust_env=False) as client:
+        body, headers = b'{"user_id":"user_test","message":"once"}', {"Idempotency-Key": "one"}
+        first = client.post("/notifications", content=body, headers=headers)
+        again = client.post("/notifications", content=body, headers=headers)
+        other = client.post("/notifications", content=body.replace(b"on", b"tw"), headers=headers)
+
+    assert first.json() == again.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
