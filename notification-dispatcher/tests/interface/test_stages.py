@@ -17,7 +17,7 @@ from notification_dispatcher.interface.stages import Stage
 from notification_ledger.memory import MemoryLedger
 from prometheus_client import CollectorRegistry
 from service_kit.queue.memory import InMemoryQueue
-from service_kit.queue.port import ClaimEnded, Message, MessageExpired
+from service_kit.queue.port import ClaimEnded, Message, MessageExpired, OnAmbiguous
 from service_kit.testing.clock import FrozenClock
 
 LANES = ("delivery.email.normal",)
@@ -54,7 +54,7 @@ def metrics(registry):
 def handle(queue, metrics):
     """Let a stage handle the next message with a verdict that is given; None: it starts it."""
 
-    async def run(decide, *, channel="email"):
+    async def run(decide, *, channel="email", on_ambiguous=OnAmbiguous.RESEND):
         async def decide_so(event, settlement):
             return await decide(event, settlement) if callable(decide) else decide
 
@@ -64,6 +64,7 @@ def handle(queue, metrics):
             metrics=metrics,
             random=random.random,
             channel=channel,
+            on_ambiguous=on_ambiguous,
         )
         [delivery] = await queue.receive(LANES, limit=1, wait=timedelta(0))
         await stage.handle(delivery)
@@ -193,6 +194,32 @@ async def test_starting_says_who_sends_and_which_attempt_it_is(handle, ledger, t
     await handle(decide)
 
     assert (await ledger.get(trace_id)).status is Status.SENT
+
+
+@pytest.mark.parametrize(
+    ("on_ambiguous", "outcome"),
+    [
+        (OnAmbiguous.RESEND, (Status.VALIDATED, Reason.LEASE_LOST)),
+        (OnAmbiguous.HOLD, (Status.FAILED, Reason.AMBIGUOUS)),
+    ],
+)
+async def test_one_whose_worker_dies_while_sending_is_sent_again_or_held(
+    handle, ledger, queue, clock, trace_id, on_ambiguous, outcome
+):
+    class Died(Exception):
+        pass
+
+    async def decide(event, settlement):
+        await settlement.start("post")
+        raise Died
+
+    with pytest.raises(Died):
+        await handle(decide, on_ambiguous=on_ambiguous)
+    clock.advance(timedelta(seconds=61))
+    await queue.tick(LANES)
+
+    record = await ledger.get(trace_id)
+    assert (record.status, record.reason) == outcome
 
 
 async def test_one_that_expired_meanwhile_is_not_started(handle, ledger, queue, clock, capsys):

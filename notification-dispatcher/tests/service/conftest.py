@@ -2,7 +2,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from notification_contracts.codec import encode
@@ -17,7 +17,7 @@ from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger, lua_recorder
 from service_kit.http.paths import SegmentPaths, decode_segment
 from service_kit.queue.factory import open_queue
-from service_kit.queue.memory import InMemoryQueue
+from service_kit.queue.memory import InMemoryQueue, MemoryOptions
 from service_kit.queue.port import Message, Queue
 from service_kit.testing.http import asgi_client, live_server
 from starlette.applications import Starlette
@@ -146,9 +146,9 @@ async def in_memory(contacts, outbox):
     """Run a whole dispatcher on an in-memory queue; give what sends to it, and its HTTP client."""
 
     @asynccontextmanager
-    async def run(*, providers=None, **changes):
+    async def run(*, providers=None, lease=timedelta(seconds=60), **changes):
         ledger = MemoryLedger()
-        queue = InMemoryQueue(recorder=ledger)
+        queue = InMemoryQueue(recorder=ledger, options=MemoryOptions(lease=lease))
         app = build(
             settings(FAKE_OUTBOX=outbox.path, **changes),
             queue=queue,

@@ -12,6 +12,7 @@ from notification_dispatcher.domain.outcomes import (
 )
 from notification_dispatcher.infrastructure.memory import InMemoryProvider
 from notification_dispatcher.infrastructure.providers import Limits
+from service_kit.failpoints import armed
 
 BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
 
@@ -121,6 +122,23 @@ async def test_a_channel_that_holds_never_repeats_an_uncertain_send(in_memory, c
 
     assert (record.status, record.reason) == ("failed", "ambiguous")
     assert len(outbox.lines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("on_ambiguous", "status", "copies"), [("resend", "sent", 2), ("hold", "failed", 1)]
+)
+async def test_a_worker_that_dies_after_the_provider_accepted_repeats_it_once_or_holds_it(
+    in_memory, outbox, on_ambiguous, status, copies
+):
+    briefly = timedelta(seconds=0.3)
+    async with in_memory(lease=briefly, EMAIL_ON_AMBIGUOUS=on_ambiguous) as (send, _):
+        with armed("provider.after_accept:raise"):
+            trace_id = await send()
+            await outbox.until(1)
+        record = await send.until(trace_id, "sent", "failed")
+
+    assert record.status == status
+    assert [line["trace_id"] for line in outbox.lines()] == [trace_id] * copies
 
 
 async def test_what_has_expired_is_never_sent(in_memory, outbox):

@@ -48,7 +48,6 @@ def build(
         queue=queue,
         broker=broker,
         max_attempts=settings.max_attempts,
-        on_ambiguous=settings.ambiguity_rules,
     )
     records, acting = ledgers.LedgerRecords(ledger=ledger), QueueInterventions(control=queue)
     return build_app(

@@ -4,12 +4,8 @@ from datetime import timedelta
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from notification_contracts.channels import CHANNELS
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
-from service_kit.queue.port import OnAmbiguous
 from service_kit.settings import ServiceSettings
-
-from notification_publisher.infrastructure.queue import AmbiguityRules
 
 MEMORY_URL: Final = "memory://"
 _ON_REDIS: Final = frozenset({"redis", "rediss"})
@@ -27,11 +23,6 @@ def _ledger_url(text: str) -> str:
     if urlsplit(text).scheme not in _ON_REDIS and text != MEMORY_URL:
         message = "must begin with redis:// or rediss://, or be memory://"
         raise ValueError(message)
-    return text
-
-
-def _on_ambiguous(text: str) -> str:
-    _parse_on_ambiguous(text)
     return text
 
 
@@ -67,13 +58,6 @@ class Settings(ServiceSettings):
     max_attempts: int = Field(
         default=8, ge=1, le=100, description="Attempts before a notification is a dead letter."
     )
-    on_ambiguous: Annotated[str, AfterValidator(_on_ambiguous)] = Field(
-        default="resend",
-        description=(
-            "What becomes of a notification whose worker died while sending it: `resend`, or "
-            "`hold` as a dead letter; by channel, if need be: `resend,sms=hold`."
-        ),
-    )
     retention_days: int = Field(
         default=30,
         ge=1,
@@ -105,25 +89,6 @@ class Settings(ServiceSettings):
         return self.ledger_url or (self.broker_url if on_redis else MEMORY_URL)
 
     @property
-    def ambiguity_rules(self) -> AmbiguityRules:
-        """Return what becomes of a notification whose worker died while it was sending it."""
-        return _parse_on_ambiguous(self.on_ambiguous)
-
-    @property
     def retention(self) -> timedelta:
         """Return how long an ended notification is remembered."""
         return timedelta(days=self.retention_days)
-
-
-def _parse_on_ambiguous(text: str) -> AmbiguityRules:
-    rule, by_channel = OnAmbiguous.RESEND, {}
-    for part in text.split(","):
-        channel, separator, name = part.strip().rpartition("=")
-        if name not in set(OnAmbiguous) or (separator and channel not in CHANNELS):
-            message = "must be resend or hold, and may go on by channel: resend,sms=hold"
-            raise ValueError(message)
-        if separator:
-            by_channel[channel] = OnAmbiguous(name)
-        else:
-            rule = OnAmbiguous(name)
-    return AmbiguityRules(rule=rule, by_channel=by_channel)

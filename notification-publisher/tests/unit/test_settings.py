@@ -3,7 +3,6 @@ from datetime import timedelta
 import pytest
 from notification_publisher.settings import Settings
 from pydantic import ValidationError
-from service_kit.queue.port import OnAmbiguous
 from service_kit.settings import documented_settings, load_settings
 
 REDIS = "redis://redis.test:6379/0"
@@ -72,8 +71,6 @@ def test_a_ledger_apart_from_a_queue_on_redis_is_refused() -> None:
         ("MAX_WAITING", "0"),
         ("MAX_ATTEMPTS", "0"),
         ("REPLAY_PER_SECOND", "0"),
-        ("ON_AMBIGUOUS", "shrug"),
-        ("ON_AMBIGUOUS", "resend,fax=hold"),
     ],
 )
 def test_a_bad_value_ends_the_start_and_is_named(
@@ -86,25 +83,6 @@ def test_a_bad_value_ends_the_start_and_is_named(
 
     assert end.value.code == 2
     assert name in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("text", "channel", "rule"),
-    [
-        ("resend", "sms", OnAmbiguous.RESEND),
-        ("hold", "email", OnAmbiguous.HOLD),
-        ("resend,sms=hold", "sms", OnAmbiguous.HOLD),
-        ("resend, sms=hold", "email", OnAmbiguous.RESEND),
-        ("hold,email=resend", "email", OnAmbiguous.RESEND),
-        ("sms=hold", "push", OnAmbiguous.RESEND),
-        ("resend,sms=hold", None, OnAmbiguous.HOLD),
-        ("resend", None, OnAmbiguous.RESEND),
-    ],
-)
-def test_each_channel_has_its_rule_and_no_channel_yet_the_most_careful(
-    text: str, channel: str | None, rule: OnAmbiguous
-) -> None:
-    assert Settings(on_ambiguous=text).ambiguity_rules.of(channel) is rule
 
 
 def test_a_password_in_a_url_is_not_shown() -> None:

@@ -8,7 +8,7 @@ from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import delivery_lane
 from notification_contracts.states import Priority, Reason, Status
 from notification_ledger.notes import StatusNote
-from service_kit.queue.port import Delivery
+from service_kit.queue.port import Delivery, OnAmbiguous
 
 from notification_dispatcher.domain.outcomes import Trial
 from notification_dispatcher.domain.verdicts import (
@@ -27,11 +27,13 @@ class Settlement:
     """Settles one delivery.
 
     `channel` is None while it is not chosen yet, `event` if there is none that can be understood.
+    `on_ambiguous` says what becomes of it if this process dies while it is being sent.
     """
 
     delivery: Delivery
     channel: ChannelName | None = None
     event: NotificationRequested | None = None
+    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
 
     async def start(self, provider: str) -> None:
         """Pass the point of no return; see `Delivery.start`.
@@ -47,7 +49,7 @@ class Settlement:
             attempt=attempt,
             attempts=attempt,
         ).encode()
-        await self.delivery.start(note)
+        await self.delivery.start(note, on_ambiguous=self.on_ambiguous)
 
     async def settle(self, verdict: Verdict) -> None:
         """Do what the verdict says.

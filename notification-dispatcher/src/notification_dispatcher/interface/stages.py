@@ -10,7 +10,7 @@ from notification_contracts.codec import UndecodableEvent, UnsupportedVersion, d
 from notification_contracts.events import NotificationRequested
 from notification_contracts.states import Reason
 from service_kit.logs import bind_contextvars
-from service_kit.queue.port import ClaimEnded, Delivery
+from service_kit.queue.port import ClaimEnded, Delivery, OnAmbiguous
 
 from notification_dispatcher.application.deliver_notification import (
     Assignment,
@@ -42,6 +42,7 @@ class Stage:
     metrics: StageMetrics
     random: Callable[[], float]
     channel: ChannelName | None = None
+    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end.
@@ -52,7 +53,12 @@ class Stage:
         """
         started = time.perf_counter()
         event = self._decoded(delivery)
-        settlement = Settlement(delivery=delivery, channel=self.channel, event=_known(event))
+        settlement = Settlement(
+            delivery=delivery,
+            channel=self.channel,
+            event=_known(event),
+            on_ambiguous=self.on_ambiguous,
+        )
         # For good: a worker handles each delivery in a task, so in a context, of its own.
         bind_contextvars(**_context(settlement))
         try:

@@ -9,7 +9,7 @@ from notification_contracts.lanes import DELIVERY, VALIDATION, delivery_lanes, v
 from prometheus_client import CollectorRegistry
 from service_kit.lifecycle import NamedLoop
 from service_kit.queue.metrics import QueueMetrics
-from service_kit.queue.port import Queue
+from service_kit.queue.port import OnAmbiguous, Queue
 from service_kit.queue.upkeep import Auditor, Ticker
 from service_kit.queue.worker import Worker
 
@@ -41,8 +41,8 @@ class Workers:
 
     def deliver(self, channel: ChannelName, deliver: DeliverNotification) -> None:
         """Work on the delivery of one channel."""
-        decide = delivery_on(channel, deliver)
-        self._add(f"{DELIVERY}.{channel}", decide, delivery_lanes(channel), channel)
+        decide, name = delivery_on(channel, deliver), f"{DELIVERY}.{channel}"
+        self._add(name, decide, delivery_lanes(channel), channel, holds=channel in deliver.holds)
 
     def loops(self) -> list[NamedLoop]:
         """List what runs as long as the process: the workers, and the upkeep of all lanes.
@@ -61,6 +61,8 @@ class Workers:
         decide: Decide,
         lanes: Sequence[str],
         channel: ChannelName | None = None,
+        *,
+        holds: bool = False,
     ) -> None:
         stage = Stage(
             name=name,
@@ -68,6 +70,7 @@ class Workers:
             metrics=self._stage_metrics,
             random=random.random,
             channel=channel,
+            on_ambiguous=OnAmbiguous.HOLD if holds else OnAmbiguous.RESEND,
         )
         self.by_stage[name] = Worker(
             self._queue,

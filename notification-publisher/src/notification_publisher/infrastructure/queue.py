@@ -1,12 +1,11 @@
 """The ports to the queue, over the kit's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from notification_contracts.channels import ChannelName
 from notification_contracts.codec import encode
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
@@ -22,7 +21,6 @@ from service_kit.queue.port import (
     Message,
     MessageControl,
     MessageQueue,
-    OnAmbiguous,
     QueueFull,
     QueueUnavailable,
     Repetitions,
@@ -45,28 +43,12 @@ class SendingQueue(MessageQueue, Repetitions, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AmbiguityRules:
-    """What becomes of a notification whose worker died while it was sending it."""
-
-    rule: OnAmbiguous = OnAmbiguous.RESEND
-    by_channel: Mapping[ChannelName, OnAmbiguous] = field(default_factory=dict)
-
-    def of(self, channel: ChannelName | None) -> OnAmbiguous:
-        """Return a channel's rule; as long as no channel is chosen, that of the most careful."""
-        if channel is not None:
-            return self.by_channel.get(channel, self.rule)
-        is_careful = OnAmbiguous.HOLD in {self.rule, *self.by_channel.values()}
-        return OnAmbiguous.HOLD if is_careful else OnAmbiguous.RESEND
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class QueueOutbox:
     """An `Outbox`: the queue stores a notification and its record in one atomic step."""
 
     queue: SendingQueue
     broker: Broker
     max_attempts: int
-    on_ambiguous: AmbiguityRules
 
     async def accept(self, submission: Submission) -> Acceptance:
         """See `Outbox.accept`."""
@@ -100,7 +82,6 @@ class QueueOutbox:
             due_at=asked.due_at(submission.requested_at),
             expires_at=asked.expires_at,
             max_attempts=self.max_attempts,
-            on_ambiguous=self.on_ambiguous.of(asked.channel),
             dedupe=_dedupe(submission),
             note=StatusNote(
                 status=submission.status, user_id=asked.user_id, channel=asked.channel

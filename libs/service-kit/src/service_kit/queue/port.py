@@ -186,8 +186,10 @@ class Delivery(Protocol):
         """After this time it must not be started."""
         ...
 
-    async def start(self, note: Note = b"") -> None:
+    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return: expiry and cancellation win before it, this worker after it.
+
+        `on_ambiguous` replaces what the message's sender wanted, as whoever starts may know better.
 
         Raises:
             MessageExpired: it is too late; the message is settled as expired.

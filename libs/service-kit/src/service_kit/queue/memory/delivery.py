@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service_kit.queue.memory.store import Entry, State, Store
-from service_kit.queue.port import Change, LeaseLost, MessageExpired, Note
+from service_kit.queue.port import Change, LeaseLost, MessageExpired, Note, OnAmbiguous
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class MemoryDelivery:
         self._entry.until = self._store.now() + self._options.lease
         return True
 
-    async def start(self, note: Note = b"") -> None:
+    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return; see `Delivery.start`."""
         async with self._store.step():
             if self._entry.settled == (self._token, "expired"):
@@ -55,6 +55,7 @@ class MemoryDelivery:
                 self._entry.settled = (self._token, "expired")
                 await self._store.end(self._entry, Change.EXPIRED, note)
                 raise MessageExpired(self.id)
+            self._entry.on_ambiguous = on_ambiguous or self._entry.on_ambiguous
             await self._store.start(self._entry, note)
 
     async def ack(self, note: Note = b"") -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from service_kit.failpoints import afailpoint
 from service_kit.queue.patience import delays
-from service_kit.queue.port import Delivery, Note, QueueUnavailable
+from service_kit.queue.port import Delivery, Note, OnAmbiguous, QueueUnavailable
 
 
 class HeldDelivery:
@@ -50,9 +50,9 @@ class HeldDelivery:
         self.deferrals: int = delivery.deferrals
         self.expires_at: datetime | None = delivery.expires_at
 
-    async def start(self, note: Note = b"") -> None:
+    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return; see `Delivery.start`."""
-        await self._insist(partial(self.delivery.start, note))
+        await self._insist(partial(self.delivery.start, note, on_ambiguous=on_ambiguous))
         self.is_started = True
         await afailpoint("worker.after_start")
 

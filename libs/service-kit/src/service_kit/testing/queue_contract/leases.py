@@ -153,6 +153,17 @@ class LeaseContract:
         assert (await rig.changes("m"))[-1] == Change.AMBIGUOUS
         assert await rig.queue.replay("m") == ControlOutcome.DONE
 
+    async def test_whoever_starts_may_say_what_becomes_of_it(self, rig: QueueRig) -> None:
+        await rig.queue.send(message("held", on_ambiguous=OnAmbiguous.RESEND))
+        await rig.queue.send(message("sent again", on_ambiguous=OnAmbiguous.HOLD))
+        held, again = [await rig.take(), await rig.take()]
+        await held.start(on_ambiguous=OnAmbiguous.HOLD)
+        await again.start(on_ambiguous=OnAmbiguous.RESEND)
+        await rig.lose_lease(held)
+
+        assert await rig.left() == ["sent again"]
+        assert (await rig.changes("held"))[-1] == Change.AMBIGUOUS
+
     async def test_message_on_hold_that_was_not_started_is_repeated(self, rig: QueueRig) -> None:
         await rig.queue.send(message("m", on_ambiguous=OnAmbiguous.HOLD))
         await rig.lose_lease(await rig.take())
