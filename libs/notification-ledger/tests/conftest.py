@@ -2,4 +2,10 @@ import pytest
 
 pytest.register_assert_rewrite("notification_ledger.testing")
 
-from service_kit.testing.redis_server import redis_server, redis_url  # noqa: E402, F401 - fixtures
+from service_kit.testing.redis_server import (  # noqa: E402 - after what must come first
+    private_redis,
+    redis_server,
+    redis_url,
+)
+
+__all__ = ["private_redis", "redis_server", "redis_url"]

@@ -129,10 +129,11 @@ class ChangeFeed:
         self, position: ChangeId, *, limit: int
     ) -> tuple[bool, Sequence[KeptChange], ChangeId]:
         """Return whether changes after `position` are gone, those that are kept, the latest id."""
-        async with self._redis.pipeline(transaction=True) as pipeline:
-            pipeline.xinfo_stream(self._stream)
+        # In this order: what is trimmed in between seems to be a gap, and no gap goes unseen.
+        async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.xrange(self._stream, f"({position[0]}-{position[1]}", "+", limit)
-            stream, entries = await pipeline.execute(raise_on_error=False)
+            pipeline.xinfo_stream(self._stream)
+            entries, stream = await pipeline.execute(raise_on_error=False)
         if isinstance(stream, ResponseError):  # no such key
             return position != (0, 0), (), (0, 0)
         first, latest = stream["first-entry"], parse_change_id(stream["last-generated-id"])

@@ -14,8 +14,6 @@ Keys, under the queue's prefix `P`, as `record.lua` writes them:
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -24,12 +22,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from service_kit.queue.port import Change
-from service_kit.queue.recorder import LuaRecorder, Recorded
+from service_kit.queue.recorder import Recorded
 
 from notification_ledger.cursors import parse_change_id
 from notification_ledger.feed import READ_TIMEOUT_S, ChangeFeed
 from notification_ledger.notes import StatusNote
-from notification_ledger.paging import find_page
+from notification_ledger.paging import RecordReader
 from notification_ledger.port import LedgerUnavailable
 from notification_ledger.record import (
     ChangesMissed,
@@ -38,15 +36,12 @@ from notification_ledger.record import (
     RecordQuery,
     StatusChange,
 )
-from notification_ledger.rows import FIELDS, record_of, to_ms
+from notification_ledger.rows import to_ms
+from notification_ledger.scripts import lua_recorder, lua_writer
+
+__all__ = ["RedisLedger", "lua_recorder"]
 
 _ACCEPTING: Final = frozenset({Change.ENQUEUED, Change.SCHEDULED})
-
-
-@cache
-def lua_recorder() -> LuaRecorder:
-    """Return what a Redis queue makes part of its scripts, so that it keeps the ledger."""
-    return LuaRecorder(_lua("record.lua"))
 
 
 class RedisLedger:
@@ -64,24 +59,20 @@ class RedisLedger:
         self._following = _client(url, connections=4, timeout_s=READ_TIMEOUT_S)
         self._feed = ChangeFeed(self._following, f"{self._prefix}:changes")
         self._retention_ms = retention // timedelta(milliseconds=1)
-        source = f"local P = ARGV[1]\n{_lua('record.lua')}\n{_lua('standalone.lua')}"
-        self._accept = self._redis.register_script(source)
+        self._reader = RecordReader(self._redis, self._prefix)
+        self._accept = self._redis.register_script(f"#!lua\n{lua_writer()}")
         # What is under way must end even when Redis is out of memory; what is new need not begin.
-        self._write = self._redis.register_script(f"#!lua flags=allow-oom\n{source}")
+        self._write = self._redis.register_script(f"#!lua flags=allow-oom\n{lua_writer()}")
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
         """See `Ledger.get`."""
         with _translated():
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hmget(f"{self._prefix}:e:{trace_id}", FIELDS)
-                pipeline.get(f"{self._prefix}:t:{trace_id}")
-                row, timeline = await pipeline.execute()
-        return record_of(trace_id, row, timeline or "") if row[0] else None
+            return await self._reader.get(trace_id)
 
     async def find(self, query: RecordQuery) -> RecordPage:
         """See `Ledger.find`."""
         with _translated():
-            return await find_page(self._redis, self._prefix, query)
+            return await self._reader.find(query)
 
     async def changes(
         self, after: str | None = None, *, trace_id: str | None = None
@@ -144,10 +135,6 @@ def _client(url: str, *, connections: int, timeout_s: float) -> Redis:
         protocol=2,
     )
     return Redis.from_pool(pool)
-
-
-def _lua(name: str) -> str:
-    return files("notification_ledger").joinpath(name).read_text("utf-8")
 
 
 @contextmanager

@@ -9,14 +9,15 @@ from notification_contracts.states import Status
 from notification_ledger.notes import unpack
 from notification_ledger.record import NotificationRecord, RecordQuery, TimelineEntry
 
-FIELDS: Final = ("n:s", "n:r", "n:c", "n:a", "n:u", "n:ct", "n:ut", "n:nx")
 DELETED: Final = "deleted"
 """How the index and `n:s` call a dead letter that was deleted; its status is `failed`."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = Sequence[str | None]
-"""The values of `FIELDS`; all None for a message of which nothing is known."""
+"""What `records.lua` returns: status, reason, channel, attempts, user id, created, updated, due,
+timeline; times in ms. All None where nothing is known.
+"""
 
 
 def to_ms(at: datetime) -> int:
@@ -31,7 +32,7 @@ def from_ms(milliseconds: int) -> datetime:
 
 def matches(row: Row, query: RecordQuery) -> bool:
     """Tell whether a known record passes all filters of a query."""
-    kept, reason, channel, _, user_id, _, updated, _ = (value or "" for value in row)
+    kept, reason, channel, _, user_id, _, updated, *_ = (value or "" for value in row)
     if query.dead_letters and kept != Status.FAILED:
         return False
     wanted = (
@@ -46,9 +47,11 @@ def matches(row: Row, query: RecordQuery) -> bool:
     return (query.since is None or query.since <= at) and (query.until is None or at < query.until)
 
 
-def record_of(trace_id: str, row: Row, timeline: str) -> NotificationRecord:
-    """Return the record that a row and a timeline hold."""
-    kept, reason, channel, attempts, user_id, created, updated, due = (value or "" for value in row)
+def record_of(trace_id: str, row: Row) -> NotificationRecord:
+    """Return the record that a row holds."""
+    kept, reason, channel, attempts, user_id, created, updated, due, timeline = (
+        value or "" for value in row
+    )
     return NotificationRecord(
         trace_id=trace_id,
         user_id=user_id or None,

@@ -1,0 +1,115 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from datetime import timedelta
+
+import pytest
+from notification_ledger import memory
+from notification_ledger.memory import MemoryLedger
+from notification_ledger.record import ChangesMissed, RecordQuery, StatusChange
+from notification_ledger.testing.world import recorded
+from service_kit.queue.port import Change
+from service_kit.testing.clock import FrozenClock
+
+Write = Callable[..., MemoryLedger]
+Known = Callable[[MemoryLedger], Awaitable[set[str]]]
+
+
+@pytest.fixture
+def write() -> Write:
+    """Return a ledger of three records at most, after changes given as `id=change` in turn."""
+
+    def make(*told: tuple[str, Change]) -> MemoryLedger:
+        ledger = MemoryLedger(max_records=3)
+        for trace_id, change in told:
+            ledger(recorded(trace_id, change))
+        return ledger
+
+    return make
+
+
+@pytest.fixture
+def known() -> Known:
+    """Return the trace ids that a ledger knows."""
+
+    async def find(ledger: MemoryLedger) -> set[str]:
+        page = await ledger.find(RecordQuery())
+        return {record.trace_id for record in page.items}
+
+    return find
+
+
+async def test_what_ended_first_is_forgotten_first(write: Write, known: Known) -> None:
+    ledger = write(
+        ("waits", Change.ENQUEUED),
+        ("ends second", Change.ENQUEUED),
+        ("ends first", Change.ENQUEUED),
+        ("ends first", Change.DONE),
+        ("ends second", Change.CANCELLED),
+        ("new", Change.ENQUEUED),
+    )
+
+    assert await known(ledger) == {"waits", "ends second", "new"}
+
+
+async def test_dead_letters_outlive_what_ended(write: Write, known: Known) -> None:
+    ledger = write(
+        ("dead", Change.POISONED),
+        ("deleted", Change.POISONED),
+        ("deleted", Change.DELETED),
+        ("waits", Change.ENQUEUED),
+        ("new", Change.ENQUEUED),
+    )
+
+    assert await known(ledger) == {"dead", "waits", "new"}
+
+
+async def test_the_oldest_is_forgotten_when_nothing_has_ended(write: Write, known: Known) -> None:
+    ledger = write(*((f"{number}", Change.ENQUEUED) for number in range(5)))
+
+    assert await known(ledger) == {"2", "3", "4"}
+
+
+async def test_a_forgotten_notification_may_come_again(write: Write) -> None:
+    ledger = write(
+        ("deleted", Change.POISONED),
+        ("deleted", Change.DELETED),
+        *((f"{number}", Change.ENQUEUED) for number in range(3)),
+        ("deleted", Change.POISONED),
+    )
+
+    record = await ledger.get("deleted")
+
+    assert record is not None
+    assert record.is_dead_letter
+
+
+async def test_a_follower_who_is_too_slow_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MAX_CHANGES", 10)
+    ledger = MemoryLedger()
+    start = await ledger.latest_change()
+    async with aclosing(ledger.changes(start)) as changes:
+        ledger(recorded("first", Change.ENQUEUED))
+        assert isinstance(await anext(changes), StatusChange)
+        for number in range(11):
+            ledger(recorded(f"{number}", Change.ENQUEUED))
+
+        missed, then = await anext(changes), await anext(changes)
+
+    assert missed == ChangesMissed()
+    assert isinstance(then, StatusChange)
+    assert then.trace_id == "1"
+
+
+async def test_an_id_of_an_earlier_run_is_told_as_a_gap() -> None:
+    clock = FrozenClock()
+    before = await MemoryLedger(now=clock).latest_change()
+    clock.advance(timedelta(days=1))
+    ledger = MemoryLedger(now=clock)
+    ledger(recorded("new", Change.ENQUEUED))
+
+    async with aclosing(ledger.changes(before)) as changes, asyncio.timeout(3):
+        missed, then = await anext(changes), await anext(changes)
+
+    assert missed == ChangesMissed()
+    assert isinstance(then, StatusChange)

@@ -1,0 +1,192 @@
+"""What the ledger keeps in Redis, and what it forgets."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from notification_contracts.states import Status
+from notification_contracts.trace_ids import new_trace_id
+from notification_ledger.notes import StatusNote
+from notification_ledger.record import RecordQuery
+from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.testing.world import VALIDATION, recorded
+from redis.asyncio import Redis
+from service_kit.queue.port import Change, Message
+from service_kit.queue.redis_list.options import RedisListOptions
+from service_kit.queue.redis_list.queue import RedisListQueue
+
+KeysOf = Callable[[str], Awaitable[list[str]]]
+USER = StatusNote(status=Status.QUEUED, user_id="user_test").encode()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def ledger(redis_url: str) -> AsyncIterator[RedisLedger]:
+    ledger = RedisLedger(redis_url)
+    yield ledger
+    await ledger.close()
+
+
+@pytest.fixture
+async def queue(redis_url: str) -> AsyncIterator[RedisListQueue]:
+    # What has ended is forgotten by the next tick.
+    options = RedisListOptions(retention=timedelta(0))
+    queue = RedisListQueue(redis_url, recorder=lua_recorder(), options=options)
+    yield queue
+    await queue.close()
+
+
+async def test_keys_are_those_of_the_documentation(
+    queue: RedisListQueue, redis: Redis, ledger: RedisLedger
+) -> None:
+    await queue.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
+
+    fields = await redis.hgetall("{an:0}:e:one")
+    created = str(fields["n:ct"])
+    assert {name: value for name, value in fields.items() if str(name).startswith("n:")} == {
+        "n:s": "queued",
+        "n:r": "",
+        "n:c": "",
+        "n:a": "",
+        "n:u": "user_test",
+        "n:ct": created,
+        "n:ut": created,
+        "n:nx": "0",
+    }
+    assert await redis.get("{an:0}:t:one") == f"{created}\tqueued\t\t\t\n"
+    assert await redis.zrange("{an:0}:x:queued", 0, -1) == ["one"]
+    assert await redis.zrange("{an:0}:u:user_test", 0, -1) == ["one"]
+    assert await redis.xlen("{an:0}:changes") == 1
+
+
+async def test_hash_of_a_message_stays_small(queue: RedisListQueue, redis: Redis) -> None:
+    await queue.send(Message(id=new_trace_id(), lane=VALIDATION, body=b"{}", note=USER))
+    (key,) = await redis.keys("{an:0}:e:*")
+
+    assert await redis.object("ENCODING", key) == "listpack"
+
+
+async def test_nothing_is_left_of_a_forgotten_notification_but_its_changes(
+    queue: RedisListQueue, redis: Redis, ledger: RedisLedger
+) -> None:
+    await queue.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
+    (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
+    await delivery.ack()
+    await queue.tick([VALIDATION])
+
+    assert await ledger.get("one") is None
+    left = {str(key).removeprefix("{an:0}:") for key in await redis.keys("*")}
+    assert left <= {"changes", f"{VALIDATION}:seq", f"{VALIDATION}:wm"}
+
+
+async def test_records_written_without_a_queues_script_are_forgotten_too(
+    redis_url: str, redis: Redis
+) -> None:
+    ledger = RedisLedger(redis_url, retention=timedelta(0))
+    for trace_id in ("one", "two"):
+        await ledger.record(recorded(trace_id, Change.ENQUEUED, USER))
+    await ledger.record(recorded("one", Change.DONE))
+    await ledger.record(recorded("two", Change.FORWARDED))
+
+    assert await ledger.get("one") is None
+    assert await redis.keys("*one") == []
+    assert await redis.zrange("{an:0}:u:user_test", 0, -1) == ["two"]
+    await ledger.close()
+
+
+async def test_records_written_without_a_queues_script_are_kept_for_the_retention(
+    ledger: RedisLedger, redis: Redis
+) -> None:
+    await ledger.record(recorded("one", Change.ENQUEUED, USER))
+    await ledger.record(recorded("one", Change.DONE))
+
+    forget_at = float(await redis.zscore("{an:0}:gone", "one") or 0)
+    kept_for = datetime.fromtimestamp(forget_at / 1000, UTC) - datetime.now(UTC)
+    assert timedelta(days=29, hours=23) < kept_for <= timedelta(days=30)
+    assert await ledger.get("one") is not None
+
+
+async def test_dead_letters_are_kept_for_ever(redis_url: str) -> None:
+    ledger = RedisLedger(redis_url, retention=timedelta(0))
+    await ledger.record(recorded("dead", Change.POISONED))
+    await ledger.record(recorded("another", Change.ENQUEUED))
+
+    assert await ledger.get("dead") is not None
+    await ledger.close()
+
+
+async def test_event_pushed_by_hand_is_adopted_under_its_trace_id(
+    queue: RedisListQueue, redis: Redis, ledger: RedisLedger
+) -> None:
+    trace_id = new_trace_id()
+    body = json.dumps({"trace_id": trace_id, "user_id": "user_test", "message": "hi"})
+    await redis.rpush(f"{{an:0}}:{VALIDATION}:ready", body)
+    (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
+
+    record = await ledger.get(trace_id)
+
+    assert delivery.id == trace_id
+    assert record is not None
+    assert (record.status, record.user_id) == (Status.QUEUED, None)
+
+
+async def test_another_user_is_found_instead(ledger: RedisLedger) -> None:
+    await ledger.record(recorded("one", Change.ENQUEUED, USER))
+    other = StatusNote(status=Status.VALIDATED, user_id="other").encode()
+    await ledger.record(recorded("one", Change.FORWARDED, other))
+
+    assert (await ledger.find(RecordQuery(user_id="user_test"))).items == ()
+    assert len((await ledger.find(RecordQuery(user_id="other"))).items) == 1
+
+
+async def test_index_entry_without_a_record_is_passed_over(
+    ledger: RedisLedger, redis: Redis
+) -> None:
+    await ledger.record(recorded("one", Change.ENQUEUED))
+    await redis.zadd("{an:0}:x:queued", {"damaged": 10**13})
+
+    page = await ledger.find(RecordQuery(limit=1))
+
+    assert [record.trace_id for record in page.items] == ["one"]
+    assert page.next_cursor is None
+
+
+async def test_namespaces_do_not_see_each_other(redis_url: str, ledger: RedisLedger) -> None:
+    other = RedisLedger(redis_url, namespace="other")
+    await other.record(recorded("one", Change.ENQUEUED))
+
+    assert await ledger.get("one") is None
+    assert (await ledger.find(RecordQuery())).items == ()
+    await other.close()
+
+
+async def test_long_user_ids_are_kept_whole(ledger: RedisLedger) -> None:
+    user_id = "ü" * 128
+    note = StatusNote(status=Status.QUEUED, user_id=user_id).encode()
+    await ledger.record(recorded("one", Change.ENQUEUED, note))
+
+    page = await ledger.find(RecordQuery(user_id=user_id))
+
+    assert [record.user_id for record in page.items] == [user_id]
+
+
+async def test_a_waiting_notification_takes_at_most_one_and_a_half_kilobytes(
+    queue: RedisListQueue, redis: Redis
+) -> None:
+    count = 2_000
+    before = (await redis.info("memory"))["used_memory"]
+    for number in range(count):
+        note = StatusNote(status=Status.QUEUED, user_id=f"user-{number}", channel="email")
+        body = b"x" * 200
+        message = Message(id=new_trace_id(), lane=VALIDATION, body=body, note=note.encode())
+        await queue.send(message)
+
+    used = (await redis.info("memory"))["used_memory"] - before
+
+    assert used / count <= 1536

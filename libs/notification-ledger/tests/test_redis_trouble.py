@@ -1,0 +1,161 @@
+"""A ledger whose Redis is down, dies, is full or falls behind."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+
+import pytest
+from notification_contracts.states import Status
+from notification_ledger import paging
+from notification_ledger.notes import StatusNote
+from notification_ledger.port import LedgerUnavailable
+from notification_ledger.record import ChangesMissed, RecordQuery, StatusChange
+from notification_ledger.redis import RedisLedger
+from notification_ledger.testing.world import recorded
+from redis.asyncio import Redis
+from service_kit.embedded_redis import EmbeddedRedis
+from service_kit.queue.port import Change
+from service_kit.testing.ports import free_port
+
+NOTE = StatusNote(status=Status.DELIVERED)
+
+
+@pytest.fixture
+async def ledger(redis_url: str) -> AsyncIterator[RedisLedger]:
+    ledger = RedisLedger(redis_url)
+    yield ledger
+    await ledger.close()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ledger: ledger.get("one"),
+        lambda ledger: ledger.find(RecordQuery()),
+        lambda ledger: ledger.latest_change(),
+        lambda ledger: anext(ledger.changes()),
+        lambda ledger: anext(ledger.changes("1-1")),
+        lambda ledger: ledger.record(recorded("one", Change.ENQUEUED)),
+        lambda ledger: ledger.report("one", NOTE),
+        lambda ledger: ledger.ping(),
+    ],
+)
+async def test_a_redis_that_is_not_there_makes_it_unavailable(
+    call: Callable[[RedisLedger], Awaitable[object]],
+) -> None:
+    ledger = RedisLedger(f"redis://127.0.0.1:{free_port()}/0")
+
+    with pytest.raises(LedgerUnavailable):
+        await call(ledger)
+
+    await ledger.close()
+
+
+async def test_it_goes_on_when_redis_is_back(private_redis: EmbeddedRedis) -> None:
+    ledger = RedisLedger(private_redis.url)
+    await ledger.record(recorded("one", Change.ENQUEUED))
+    await private_redis.stop()
+    with pytest.raises(LedgerUnavailable):
+        await ledger.get("one")
+
+    await private_redis.start()
+
+    assert await ledger.get("one") is not None
+    await ledger.close()
+
+
+async def test_a_follower_is_told_when_redis_dies_and_can_go_on_after_it(
+    private_redis: EmbeddedRedis,
+) -> None:
+    ledger = RedisLedger(private_redis.url)
+    async with aclosing(ledger.changes("0-0")) as changes:
+        await ledger.record(recorded("one", Change.ENQUEUED))
+        seen = await anext(changes)
+        await private_redis.stop()
+        with pytest.raises(LedgerUnavailable):
+            await anext(changes)
+    await private_redis.start()
+    await ledger.record(recorded("two", Change.ENQUEUED))
+
+    assert isinstance(seen, StatusChange)
+    async with aclosing(ledger.changes(seen.id)) as changes, asyncio.timeout(5):
+        then = await anext(changes)
+
+    assert isinstance(then, StatusChange)
+    assert then.trace_id == "two"
+    await ledger.close()
+
+
+async def test_closing_it_ends_what_follows(ledger: RedisLedger) -> None:
+    following = asyncio.create_task(anext(ledger.changes()))
+    await asyncio.sleep(0.1)
+
+    await ledger.close()
+
+    with pytest.raises(LedgerUnavailable):
+        await asyncio.wait_for(following, 3)
+
+
+async def test_a_full_redis_refuses_what_is_new_and_takes_what_is_under_way(
+    ledger: RedisLedger, redis_url: str
+) -> None:
+    await ledger.record(recorded("one", Change.ENQUEUED))
+    async with Redis.from_url(redis_url) as redis:
+        await redis.config_set("maxmemory", 1)
+
+        with pytest.raises(LedgerUnavailable):
+            await ledger.record(recorded("two", Change.ENQUEUED))
+        await ledger.record(recorded("one", Change.DONE))
+
+    record = await ledger.get("one")
+    assert record is not None
+    assert record.status is Status.SENT
+
+
+async def test_changes_that_are_no_longer_kept_are_told_as_a_gap(
+    ledger: RedisLedger, redis_url: str
+) -> None:
+    await ledger.record(recorded("one", Change.ENQUEUED))
+    seen = await ledger.latest_change()
+    for trace_id in ("two", "three", "four"):
+        await ledger.record(recorded(trace_id, Change.ENQUEUED))
+    async with Redis.from_url(redis_url) as redis:
+        await redis.xtrim("{an:0}:changes", maxlen=1, approximate=False)
+
+    async with aclosing(ledger.changes(seen)) as changes, asyncio.timeout(3):
+        missed, then = await anext(changes), await anext(changes)
+
+    assert missed == ChangesMissed()
+    assert isinstance(then, StatusChange)
+    assert then.trace_id == "four"
+
+
+async def test_a_follower_who_is_slow_catches_up(ledger: RedisLedger) -> None:
+    async with aclosing(ledger.changes("0-0")) as changes:
+        await ledger.record(recorded("first", Change.ENQUEUED))
+        await anext(changes)
+        told = {f"{number}" for number in range(1_600)}
+        await asyncio.gather(*(ledger.record(recorded(each, Change.ENQUEUED)) for each in told))
+        async with asyncio.timeout(5):
+            seen = [await anext(changes) for _ in told]
+
+    assert {change.trace_id for change in seen if isinstance(change, StatusChange)} == told
+
+
+async def test_a_rare_match_is_looked_for_in_bounded_steps(
+    ledger: RedisLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "SCAN_LIMIT", 5)
+    monkeypatch.setattr(paging, "_BATCH", 5)
+    rare = StatusNote(status=Status.QUEUED, channel="sms").encode()
+    await ledger.record(recorded("rare", Change.ENQUEUED, rare))
+    for number in range(12):
+        await ledger.record(recorded(f"{number}", Change.ENQUEUED))
+
+    pages = [await ledger.find(RecordQuery(channel="sms"))]
+    while cursor := pages[-1].next_cursor:
+        pages.append(await ledger.find(RecordQuery(channel="sms", cursor=cursor)))
+
+    assert len(pages) > 1
+    assert all(page.items == () for page in pages[:-1])
+    assert [record.trace_id for record in pages[-1].items] == ["rare"]
