@@ -42,7 +42,7 @@ queries = st.builds(
 )
 @example(
     # More than a batch of one millisecond, of one status, before older ones of another.
-    records=[(1, Change.ENQUEUED)] * 8 + [(0, Change.DONE)] * 2 + [(0, Change.ENQUEUED)] * 2,
+    records=[(1, Change.ENQUEUED)] * 8 + [(0, Change.ENQUEUED)] * 2 + [(0, Change.DONE)] * 2,
     query=RecordQuery(limit=4),
 )
 @given(records=records, query=queries)
