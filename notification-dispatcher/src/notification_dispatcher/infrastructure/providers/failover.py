@@ -1,7 +1,6 @@
 """One channel's providers, in order: the next one takes over where that can help."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -52,11 +51,12 @@ class FailoverSender:
 
     async def _wait_for_any(self) -> None:
         """Wait a little while no breaker lets anything through, so a backlog stays in its queue."""
-        deadline = time.monotonic() + self.patience.total_seconds()
+        waited = 0.0
         while not any(provider.is_admitting for provider in self.providers):
-            if time.monotonic() >= deadline:
+            if waited >= self.patience.total_seconds():
                 return
             await asyncio.sleep(POLL_SECONDS)
+            waited += POLL_SECONDS
 
 
 def _may_another_do_better(report: SendReport) -> bool:
