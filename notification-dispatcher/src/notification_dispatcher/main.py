@@ -40,7 +40,10 @@ def build(
     """Put the service together, on what the settings say or on what is given."""
     now, registry = partial(datetime.now, UTC), new_registry()
     queue = queue or open_queue(
-        settings.broker_url, recorder=lua_recorder(), retention=settings.retention
+        settings.broker_url,
+        recorder=lua_recorder(),
+        retention=settings.retention,
+        lease=settings.lease,
     )
     broker = Broker(queue=queue, allow_volatile=settings.allow_volatile)
     http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
@@ -56,7 +59,9 @@ def build(
         now=now,
         random=random.random,
     )
-    workers = Workers(queue, registry, concurrency=settings.dispatcher_concurrency)
+    workers = Workers(
+        queue, registry, concurrency=settings.dispatcher_concurrency, lease=settings.lease
+    )
     if settings.validates:
         workers.validate(ValidateNotification(find_contact=find_contact))
     for channel in settings.channels:

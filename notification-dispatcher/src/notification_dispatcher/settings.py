@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
-from pydantic import AfterValidator, AliasChoices, Field, create_model
+from pydantic import AfterValidator, AliasChoices, Field, create_model, model_validator
 from service_kit.settings import ServiceSettings
 
 from notification_dispatcher.domain.retries import RetryPolicy
@@ -128,6 +128,13 @@ class Settings(ServiceSettings):
     provider_timeout_seconds: float = Field(
         default=10, gt=0, le=45, description="How long a provider may take to answer."
     )
+    lease_seconds: float = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="How long a notification is this process's without a sign of life; then "
+        "another one takes it up. The same for all, and longer than a provider may take.",
+    )
     provider_concurrency: int = Field(
         default=64, ge=1, le=4096, description="Calls under way at once, for each provider."
     )
@@ -152,6 +159,17 @@ class Settings(ServiceSettings):
     def retention(self) -> timedelta:
         """How long an ended notification is remembered."""
         return timedelta(days=self.retention_days)
+
+    @model_validator(mode="after")
+    def _lease_outlasts_a_provider(self) -> Self:
+        if self.lease_seconds <= self.provider_timeout_seconds:
+            raise ValueError("LEASE_SECONDS: must be more than PROVIDER_TIMEOUT_SECONDS")
+        return self
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a notification is this process's without a sign of life."""
+        return timedelta(seconds=self.lease_seconds)
 
     @property
     def retries(self) -> RetryPolicy:

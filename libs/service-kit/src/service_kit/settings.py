@@ -124,9 +124,11 @@ def _default(field: FieldInfo) -> str:
 
 
 def _complaint(cls: type[BaseSettings], error: ErrorDetails) -> str:
-    location = [str(part) for part in error["loc"]]
-    name = location[0] if location else cls.__name__
+    wrong = "is required" if error["type"] == "missing" else error["msg"]
+    wrong = wrong.removeprefix("Value error, ")
+    if not error["loc"]:
+        return f"  {wrong}"  # about several variables at once: it names them itself
+    name = str(error["loc"][0])
     if name in cls.model_fields:
         name = _variables(cls, name, cls.model_fields[name])[0]
-    wrong = "is required" if error["type"] == "missing" else error["msg"]
-    return f"  {name.upper()}: {wrong.removeprefix('Value error, ')}"
+    return f"  {name.upper()}: {wrong}"

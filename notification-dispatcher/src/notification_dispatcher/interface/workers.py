@@ -25,13 +25,21 @@ GRACE = timedelta(seconds=18)
 class Workers:
     """The workers of this process. Each has its own lanes and hands: no channel delays another.
 
-    `concurrency` is how many notifications each has in hand at once.
+    `concurrency` is how many notifications each has in hand at once, `lease` the queue's.
     """
 
-    def __init__(self, queue: Queue, registry: CollectorRegistry, *, concurrency: int) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        registry: CollectorRegistry,
+        *,
+        concurrency: int,
+        lease: timedelta = timedelta(seconds=60),
+    ) -> None:
         self.by_stage: dict[str, Worker] = {}
         self._queue = queue
         self._concurrency = concurrency
+        self._lease = lease
         self._stage_metrics = StageMetrics(registry)
         self._queue_metrics = QueueMetrics(registry)
 
@@ -78,6 +86,7 @@ class Workers:
             stage.handle,
             name=name,
             concurrency=self._concurrency,
+            lease=self._lease,
             grace=GRACE,
             metrics=self._queue_metrics,
         )
