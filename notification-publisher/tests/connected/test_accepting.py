@@ -165,6 +165,19 @@ async def test_a_redis_that_is_full_is_a_503_and_a_202_again_once_there_is_room(
     assert (unready.status_code, taken.status_code) == (503, 202)
 
 
+async def test_what_a_full_redis_has_can_still_be_seen_and_cancelled(
+    publisher: Publish, redis_url: str, configure: Configure
+) -> None:
+    async with publisher(redis_url) as client:
+        kept = (await client.post("/notifications", json=ASKED)).headers["Location"]
+        configure("maxmemory", "1")
+        listed = await client.get("/notifications")
+        cancelled = await client.delete(kept)
+
+    assert [item["status"] for item in listed.json()["items"]] == ["queued"]
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+
+
 async def test_a_redis_that_would_lose_messages_keeps_the_service_from_starting(
     publisher: Publish, redis_url: str, configure: Configure
 ) -> None:

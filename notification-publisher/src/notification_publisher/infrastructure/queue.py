@@ -12,6 +12,7 @@ from notification_contracts.lanes import validation_lane
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId
 from notification_ledger.notes import StatusNote
+from service_kit.failpoints import afailpoint
 from service_kit.queue.port import (
     Conflict,
     ControlOutcome,
@@ -53,7 +54,9 @@ class QueueOutbox:
     async def accept(self, submission: Submission) -> Acceptance:
         """See `Outbox.accept`."""
         with _translated():
+            await afailpoint("publish.before_write")
             outcome = await self._send(self._message(submission))
+            await afailpoint("publish.after_write")
         # Its own id: an earlier try of this very send, whose reply was lost, had stored it.
         if isinstance(outcome, Enqueued) or outcome.id == submission.trace_id:
             return Acceptance(trace_id=submission.trace_id, status=submission.status)
