@@ -21,9 +21,13 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProcess:
-    """One service as a process: how to start it, and where it says that it is ready."""
+    """One service as a process: how to start it, and where it says that it is ready.
+
+    `prefix` begins the names of its own environment variables, as in `GATEWAY_PORT`.
+    """
 
     name: str
+    prefix: str
     command: Sequence[str]
     environment: Mapping[str, str]
     port: int
@@ -68,6 +72,7 @@ class LocalSystem:
         host_and_port = {f"{prefix}_HOST": HOST, f"{prefix}_PORT": str(port)}
         return ServiceProcess(
             name=name,
+            prefix=prefix,
             command=(sys.executable, "-m", name.replace("-", "_")),
             environment=self._shared_environment() | host_and_port,
             port=port,

@@ -40,6 +40,7 @@ MEANING: Final = {
 }
 
 FAILPOINTS: Final = (
+    "worker.after_pop",
     "worker.after_receive",
     "worker.after_start",
     "provider.after_accept",

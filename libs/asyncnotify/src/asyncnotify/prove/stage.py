@@ -5,8 +5,8 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,12 +31,29 @@ ENVIRONMENT: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Another:
+    """A process that was started beside the system's own, and where it listens."""
+
+    program: ServiceProgram
+    url: str
+
+
 class Stage:
     """A whole system on free ports, with a proxy between the services and their broker."""
 
-    def __init__(self, folder: Path, *, seed: int, dispatchers: int = 2) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int = 0,
+        dispatchers: int = 2,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environment` is added to that of all services."""
         self.folder = folder
         self._dispatchers = dispatchers
+        self._environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
         self._chance = random.Random(seed)  # noqa: S311 - chaos, not cryptography
         self._say: list[str] = []
         self._supervisor = Supervisor(self._say.append)
@@ -76,10 +93,24 @@ class Stage:
         self._proxy = TcpProxy(f"redis://{HOST}:{self._ports.redis}/0")
         await self._proxy.start()
         self._programs = [
-            ServiceProgram(service, dict(os.environ) | ENVIRONMENT, output=self._log)
+            ServiceProgram(service, self._environment, output=self._log)
             for service in self._system().services()
         ]
         await self._supervisor.start(self._programs)
+
+    async def start_another(self, name: str, **environment: str) -> "Another":
+        """Start one more process of a service, which nobody starts again when it dies."""
+        template = next(each for each in self._system(1).services() if each.name == name)
+        port = free_port()
+        variable = f"{template.prefix}_PORT"
+        service = replace(
+            template,
+            environment={**template.environment, variable: str(port), **environment},
+            port=port,
+        )
+        program = ServiceProgram(service, self._environment, output=self._log)
+        await program.start()
+        return Another(program, service.url)
 
     async def stop(self) -> None:
         """Stop everything."""
@@ -111,13 +142,13 @@ class Stage:
         }
         await deeds[planned.fault]()
 
-    def _system(self) -> LocalSystem:
+    def _system(self, dispatchers: int | None = None) -> LocalSystem:
         assert self._proxy is not None  # noqa: S101 - started before the services
         return LocalSystem(
             broker_url=self._proxy.url,
             data_dir=self.folder,
             ports=self._ports,
-            dispatchers=self._dispatchers,
+            dispatchers=self._dispatchers if dispatchers is None else dispatchers,
             fake_outbox=str(self.outbox),
             log_format="json",
         )
@@ -159,18 +190,9 @@ class Stage:
 
     async def _trip(self, failpoint: str) -> None:
         """Let one more dispatcher join in, which dies at a named line."""
-        services = self._system().services()
-        template = next(each for each in services if each.name == "notification-dispatcher")
-        service = replace(
-            template,
-            environment={
-                **template.environment,
-                "DISPATCHER_PORT": str(free_port()),
-                "AN_FAILPOINT": f"{failpoint}:exit",
-            },
-        )
-        extra = ServiceProgram(service, dict(os.environ) | ENVIRONMENT, output=self._log)
-        await extra.start()
+        extra = (
+            await self.start_another("notification-dispatcher", AN_FAILPOINT=f"{failpoint}:exit")
+        ).program
         watching = asyncio.create_task(self._end(extra))
         self._extras.add(watching)
         watching.add_done_callback(self._extras.discard)
