@@ -109,6 +109,15 @@ def test_a_value_that_makes_no_sense_is_refused_by_its_name(monkeypatch, capsys,
     assert f"{name}:" in capsys.readouterr().err
 
 
+def test_a_lease_shorter_than_a_providers_time_out_is_refused(monkeypatch, capsys):
+    monkeypatch.setenv("LEASE_SECONDS", "10")
+
+    with pytest.raises(SystemExit):
+        load_settings(settings_class())
+
+    assert "LEASE_SECONDS: must be more than PROVIDER_TIMEOUT_SECONDS" in capsys.readouterr().err
+
+
 def test_settings_that_may_hold_keys_stay_out_of_tracebacks():
     settings = settings_class()(
         BROKER_URL="redis://:secret@host", EMAIL_PROVIDERS="fake://user:secret@host"

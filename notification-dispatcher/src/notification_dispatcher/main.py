@@ -6,14 +6,12 @@ from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
-from notification_ledger.redis import lua_recorder
 from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient
 from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks
 from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
-from service_kit.queue.factory import open_queue
 from service_kit.queue.port import Queue
 from service_kit.settings import load_settings
 
@@ -39,12 +37,7 @@ def build(
 ) -> FastAPI:
     """Put the service together, on what the settings say or on what is given."""
     now, registry = partial(datetime.now, UTC), new_registry()
-    queue = queue or open_queue(
-        settings.broker_url,
-        recorder=lua_recorder(),
-        retention=settings.retention,
-        lease=settings.lease,
-    )
+    queue = queue or settings.open_queue()
     broker = Broker(queue=queue, allow_volatile=settings.allow_volatile)
     http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
     directory = CachedContacts(directory=HttpContactDirectory(http=http), limits=settings.contacts)

@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
+from notification_ledger.redis import lua_recorder
 from pydantic import AfterValidator, AliasChoices, Field, create_model, model_validator
+from service_kit.queue.factory import open_queue
+from service_kit.queue.port import Queue
 from service_kit.settings import ServiceSettings
 
 from notification_dispatcher.domain.retries import RetryPolicy
@@ -155,11 +158,6 @@ class Settings(ServiceSettings):
         default=50_000, ge=1, description="How many users' contacts are remembered."
     )
 
-    @property
-    def retention(self) -> timedelta:
-        """How long an ended notification is remembered."""
-        return timedelta(days=self.retention_days)
-
     @model_validator(mode="after")
     def _lease_outlasts_a_provider(self) -> Self:
         if self.lease_seconds <= self.provider_timeout_seconds:
@@ -214,6 +212,15 @@ class Settings(ServiceSettings):
         """On which channels an uncertain send is never repeated."""
         return frozenset(
             channel for channel in CHANNELS if self._of(channel, "on_ambiguous") == "hold"
+        )
+
+    def open_queue(self) -> Queue:
+        """Make the queue; it connects when it is first used."""
+        return open_queue(
+            self.broker_url,
+            recorder=lua_recorder(),
+            retention=timedelta(days=self.retention_days),
+            lease=self.lease,
         )
 
     def open_providers(self, now: Callable[[], datetime]) -> Providers:
