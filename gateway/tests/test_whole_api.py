@@ -28,8 +28,8 @@ class Programs:
         self.folder = folder
         self.stack = stack
 
-    def start(self, module: str, **settings: str) -> str:
-        """Start a service; return its url when it is ready."""
+    def start(self, module: str, **settings: str) -> tuple[str, subprocess.Popen[bytes]]:
+        """Start a service; return its url, once it is ready, and its process."""
         port = f"{module.removeprefix('notification_').upper()}_PORT"
         log = self.folder / f"{module}.log"
         output = self.stack.enter_context(log.open("w"))
@@ -45,19 +45,29 @@ class Programs:
         while time.monotonic() < deadline and process.poll() is None:
             for line in log.read_text().splitlines():
                 if '"service.ready"' in line:
-                    url: str = json.loads(line)["url"]
-                    return url
+                    return json.loads(line)["url"], process
             time.sleep(0.05)
         raise AssertionError(f"{module} did not start:\n{log.read_text()}")
 
 
 @pytest.fixture(scope="module")
-def system(redis_server, tmp_path_factory):  # noqa: F811 - the fixture
+def programs(tmp_path_factory):
     with ExitStack() as stack:
-        programs = Programs(tmp_path_factory.mktemp("programs"), stack)
-        publisher = programs.start("notification_publisher", BROKER_URL=redis_server.url)
-        users = programs.start("user_service", USERS_DATABASE_URL="memory://")
-        yield programs.start("gateway", PUBLISHER_URL=publisher, USER_SERVICE_URL=users)
+        yield Programs(tmp_path_factory.mktemp("programs"), stack)
+
+
+@pytest.fixture(scope="module")
+def behind(programs, redis_server):  # noqa: F811 - the fixture
+    """Where the gateway finds the services."""
+    return {
+        "PUBLISHER_URL": programs.start("notification_publisher", BROKER_URL=redis_server.url)[0],
+        "USER_SERVICE_URL": programs.start("user_service", USERS_DATABASE_URL="memory://")[0],
+    }
+
+
+@pytest.fixture(scope="module")
+def system(programs, behind):
+    return programs.start("gateway", **behind)[0]
 
 
 def test_no_input_leads_to_an_answer_that_is_not_in_the_document(system, tmp_path):
@@ -114,3 +124,18 @@ def test_the_same_key_gives_the_same_notification(system):
     assert first.json() == again.json()
     assert again.headers["Idempotent-Replayed"] == "true"
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+def test_a_gateway_that_is_told_to_stop_ends_its_streams_and_exits(programs, behind):
+    url, gateway = programs.start("gateway", **behind)
+    with (
+        httpx.Client(trust_env=False, timeout=10) as client,
+        client.stream("GET", f"{url}/events") as stream,
+    ):
+        chunks = stream.iter_bytes()
+        next(chunks)
+        gateway.terminate()
+        rest = list(chunks)
+
+    assert rest == []
+    assert gateway.wait(3) == 0

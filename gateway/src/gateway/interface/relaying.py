@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 from notification_contracts.trace_ids import parse_trace_id
+from service_kit.http.bodies import read_body
 from service_kit.http.paths import decode_segment, path_segment
 from service_kit.http.problems import ProblemError
 from service_kit.http.requests import request_id_of
@@ -51,8 +52,7 @@ def _handler_of(operation: Operation, relay: Relay) -> Handler:
         return response_of(await relay(_call_of(request, path_of(request))))
 
     async def pass_on_with_body(request: Request) -> Response:
-        _refuse_encoded(request)
-        body = await request.body()
+        body = await read_body(request)
         answer = await relay(_call_of(request, path_of(request), body))
         if location := answer.headers.get("location"):
             _bind_trace_id(location.rpartition("/")[2])
@@ -85,10 +85,15 @@ def _bind_trace_id(text: str) -> None:
 
 
 def _call_of(request: Request, path: str, body: bytes | None = None) -> Call:
-    headers = _passed_headers(request)
-    headers["x-request-id"] = request_id_of(request)
+    headers = {"x-request-id": request_id_of(request)}
     if body is not None:
         headers["content-type"] = "application/json"
+    for raw_name, raw_value in request.scope["headers"]:
+        if name := _PASSED.get(raw_name):
+            value = _text(raw_value)
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        elif raw_name == b"content-encoding" and body is not None:
+            _refuse_encoded(raw_value)
     return Call(
         method=request.method,
         path=path,
@@ -98,15 +103,6 @@ def _call_of(request: Request, path: str, body: bytes | None = None) -> Call:
     )
 
 
-def _passed_headers(request: Request) -> dict[str, str]:
-    passed: dict[str, str] = {}
-    for raw_name, raw_value in request.scope["headers"]:
-        if name := _PASSED.get(raw_name):
-            value = _text(raw_value)
-            passed[name] = f"{passed[name]}, {value}" if name in passed else value
-    return passed
-
-
 def _text(raw: bytes) -> str:
     try:
         return raw.decode()
@@ -114,7 +110,6 @@ def _text(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _refuse_encoded(request: Request) -> None:
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.strip().lower() not in {"identity", ""}:
+def _refuse_encoded(encoding: bytes) -> None:
+    if encoding.strip().lower() not in {b"identity", b""}:
         raise ProblemError(UNSUPPORTED_ENCODING, headers=[("Accept-Encoding", "identity")])
