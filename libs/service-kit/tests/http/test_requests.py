@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from service_kit.http.app import build_app
 from service_kit.http.bodies import read_body
-from service_kit.http.requests import RequestContext, request_id_of
+from service_kit.http.requests import RequestContext, log_request_as, request_id_of
 from service_kit.logs import bind_contextvars
 from service_kit.testing.http import asgi_client
 from starlette.requests import ClientDisconnect
@@ -36,6 +36,11 @@ def app() -> FastAPI:
     async def trace(note_id: str) -> Response:
         bind_contextvars(trace_id=note_id)
         return Response("noted")
+
+    @router.post("/named")
+    async def named(request: Request) -> Response:
+        log_request_as(request, "thing.done", colour="red")
+        return Response("done", 202)
 
     @router.get("/gone")
     async def gone() -> Response:
@@ -100,6 +105,14 @@ async def test_one_line_tells_of_each_request(app, logged):
         "status": 404,
         "request_id": "r1",
     }
+
+
+async def test_a_handler_may_say_what_was_done_on_the_one_line_of_its_request(app, logged):
+    async with asgi_client(app) as client:
+        await client.post("/named")
+
+    [line] = [line for line in logged() if line["logger"] == "service_kit.http.requests"]
+    assert (line["event"], line["colour"], line["status"]) == ("thing.done", "red", 202)
 
 
 async def test_a_trace_id_that_a_handler_binds_is_on_the_line(app, logged):

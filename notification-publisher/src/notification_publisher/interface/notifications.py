@@ -17,9 +17,9 @@ from pydantic import TypeAdapter
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.fields import FieldError
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
-from service_kit.http.requests import request_id_of
+from service_kit.http.requests import log_request_as, request_id_of
 from service_kit.http.routes import LeanRoute
-from service_kit.logs import bind_contextvars, get_logger
+from service_kit.logs import bind_contextvars
 
 from notification_publisher.application.ports import (
     Acceptance,
@@ -45,8 +45,6 @@ from notification_publisher.interface.vocabulary import (
     page_answer,
     problems,
 )
-
-log = get_logger(__name__)
 
 _REQUEST: Final = TypeAdapter(NotificationRequest)
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
@@ -86,12 +84,13 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
             ]
             raise ProblemError(INVALID_REQUEST, errors=faults) from None
         bind_contextvars(trace_id=acceptance.trace_id)
-        log.info(
+        log_request_as(
+            request,
             "notification.accepted",
             user_id=asked.user_id,
             channel=asked.channel,
             priority=asked.priority,
-            status=acceptance.status,
+            first_status=acceptance.status,
             replayed=acceptance.replayed,
         )
         return _accepted(acceptance)
