@@ -44,7 +44,8 @@ async def test_ten_thousand_are_sent_exactly_once_while_the_dispatcher_comes_and
 
 
 async def test_killing_the_dispatcher_in_the_middle_loses_nothing(fresh_system, until):
-    system = await asyncio.to_thread(fresh_system)
+    lease = {"LEASE_SECONDS": "5", "PROVIDER_TIMEOUT_SECONDS": "3"}
+    system = await asyncio.to_thread(lambda: fresh_system(**lease))
 
     def kill(posted):
         if posted == 1_000:

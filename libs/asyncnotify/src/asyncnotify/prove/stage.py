@@ -70,6 +70,11 @@ class Stage:
         return f"http://{HOST}:{self._ports.gateway}"
 
     @property
+    def broker_port(self) -> int:
+        """Return where the broker itself is, without the proxy."""
+        return self._ports.redis
+
+    @property
     def outbox(self) -> Path:
         """Return the file to which the provider adds what it accepts."""
         return self.folder / "outbox.jsonl"

@@ -1,0 +1,151 @@
+import asyncio
+import collections
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from asyncnotify.prove.stage import Another, Stage
+
+LEASE_SECONDS = 3
+ENDED = {"sent", "failed", "cancelled", "expired"}
+CONTACTS = {
+    "ok": {"email": "ok@sim.example", "sms": "+15005550001", "push": "sim-ok"},
+    "flaky": {"email": "fail-2-then-ok@sim.example"},
+    "refused": {"email": "fail-permanent@sim.example"},
+    "slow": {"email": "slow-2s@sim.example"},
+    "throttled": {"email": "429-after-1s@sim.example"},
+    "unsure": {"email": "timeout-after-accept@sim.example"},
+    "silent": {"email": "hang@sim.example"},
+    "always-down": {"email": "fail-99-then-ok@sim.example"},
+}
+
+
+class System:
+    """A whole system, seen from outside, with what a test may do to it."""
+
+    def __init__(self, stage: Stage, http: aiohttp.ClientSession) -> None:
+        self.stage = stage
+        self.http = http
+        self.promised: list[str] = []
+        self._dispatchers: list[Another] = []
+
+    async def create_users(self) -> None:
+        for user_id, contact in CONTACTS.items():
+            async with self.http.put(f"/users/{user_id}", json=contact) as answer:
+                answer.raise_for_status()
+
+    async def post(self, key: str | None = None, **fields: Any) -> tuple[int, dict[str, Any]]:
+        body = {"user_id": "ok", "message": "hi"} | fields
+        headers = {"Idempotency-Key": key} if key else {}
+        async with self.http.post("/notifications", json=body, headers=headers) as answer:
+            document = await answer.json(content_type=None)
+            if answer.status == 202:
+                self.promised.append(document["trace_id"])
+            return answer.status, document
+
+    async def send(self, **fields: Any) -> str:
+        status, document = await self.post(**fields)
+        assert status == 202, document
+        return document["trace_id"]
+
+    async def get(self, trace_id: str) -> dict[str, Any]:
+        async with self.http.get(f"/notifications/{trace_id}") as answer:
+            return await answer.json()
+
+    async def until(self, trace_id: str, *statuses: str, seconds: float = 20) -> dict[str, Any]:
+        """Wait until a notification has one of the statuses (by default: has ended)."""
+        wanted = set(statuses) or ENDED
+        try:
+            async with asyncio.timeout(seconds):
+                while (notification := await self.get(trace_id))["status"] not in wanted:
+                    await asyncio.sleep(0.03)
+        except TimeoutError:
+            raise AssertionError(f"not {wanted} in {seconds} s: {notification}") from None
+        return notification
+
+    def copies(self, trace_id: str) -> int:
+        """Count how often the provider got it."""
+        return self.received()[trace_id]
+
+    def received(self) -> collections.Counter[str]:
+        path = self.stage.outbox
+        lines = path.read_text().splitlines() if path.exists() else []
+        return collections.Counter(json.loads(line)["trace_id"] for line in lines)
+
+    async def dispatcher(self, **environment: str) -> Another:
+        started = await self.stage.start_another("notification-dispatcher", **environment)
+        self._dispatchers.append(started)
+        return started
+
+    async def stop_dispatchers(self) -> None:
+        for started in self._dispatchers:
+            await started.program.stop()
+        self._dispatchers.clear()
+
+    async def dies_at(self, failpoint: str, **environment: str) -> None:
+        """Let a dispatcher work until it dies at a named line."""
+        doomed = await self.dispatcher(AN_FAILPOINT=f"{failpoint}:exit", **environment)
+        async with asyncio.timeout(30):
+            assert await doomed.program.wait() == 137
+
+    async def conserved(self) -> None:
+        """Hold the system to its word: what was promised has ended, and as the provider saw it."""
+        received = self.received()
+        for trace_id in self.promised:
+            record = await self.until(trace_id)
+            if record["status"] == "sent":
+                assert received[trace_id] or self.copies(trace_id), record
+
+
+@asynccontextmanager
+async def running(folder: Path, **environment: str) -> AsyncIterator[System]:
+    settings = {"LEASE_SECONDS": str(LEASE_SECONDS), "PROVIDER_TIMEOUT_SECONDS": "2.5"}
+    dispatchers = int(environment.pop("dispatchers", "1"))
+    stage = Stage(folder, dispatchers=dispatchers, environment=settings | environment)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(stage.stop)
+        await stage.start()
+        http = await stack.enter_async_context(aiohttp.ClientSession(stage.url))
+        system = System(stage, http)
+        await system.create_users()
+        yield system
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    async with running(tmp_path_factory.mktemp("system")) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def system(shared_system: System) -> AsyncIterator[System]:
+    """A system with one dispatcher; it has to keep its word when the test is over."""
+    shared_system.promised.clear()
+    await shared_system.create_users()
+    yield shared_system
+    await shared_system.conserved()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_idle_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    async with running(tmp_path_factory.mktemp("system"), dispatchers="0") as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def idle_system(shared_idle_system: System) -> AsyncIterator[System]:
+    """A system without a dispatcher: the test starts those that it wants."""
+    shared_idle_system.promised.clear()
+    yield shared_idle_system
+    await shared_idle_system.conserved()
+    await shared_idle_system.stop_dispatchers()
+
+
+@pytest.fixture
+def start_system(tmp_path: Path) -> Callable[..., Any]:
+    return lambda **environment: running(tmp_path, **environment)

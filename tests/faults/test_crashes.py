@@ -1,0 +1,116 @@
+"""A process that dies at a named line: nothing is lost, and at most the last send is repeated."""
+
+import asyncio
+import os
+import signal
+
+import aiohttp
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "copies"),
+    [
+        ("worker.after_pop", 1),
+        ("worker.after_receive", 1),
+        ("worker.after_start", 1),
+        ("provider.after_accept", 2),
+        ("worker.after_settle", 1),
+    ],
+)
+async def test_a_dispatcher_that_dies_at_any_line_loses_nothing(idle_system, failpoint, copies):
+    trace_id = await idle_system.send()
+
+    await idle_system.dies_at(failpoint)
+    await idle_system.dispatcher()
+    notification = await idle_system.until(trace_id)
+
+    assert notification["status"] == "sent"
+    assert notification["attempts"] == 1
+    assert idle_system.copies(trace_id) == copies
+
+
+async def test_a_crash_is_told_in_the_timeline(idle_system):
+    trace_id = await idle_system.send()
+
+    await idle_system.dies_at("worker.after_start")
+    await idle_system.dispatcher()
+    notification = await idle_system.until(trace_id)
+
+    told = [(entry["status"], entry["reason"]) for entry in notification["timeline"]]
+    assert told == [
+        ("queued", None),
+        ("validated", None),
+        ("sending", None),
+        ("validated", "lease_lost"),
+        ("sending", None),
+        ("sent", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failpoint", "copies"), [("worker.after_start", 0), ("provider.after_accept", 1)]
+)
+async def test_a_channel_that_holds_never_sends_twice(idle_system, failpoint, copies):
+    trace_id = await idle_system.send()
+
+    await idle_system.dies_at(failpoint, EMAIL_ON_AMBIGUOUS="hold")
+    await idle_system.dispatcher(EMAIL_ON_AMBIGUOUS="hold")
+    notification = await idle_system.until(trace_id)
+
+    assert (notification["status"], notification["reason"]) == ("failed", "ambiguous")
+    assert idle_system.copies(trace_id) == copies
+
+
+@pytest.mark.parametrize("failpoint", ["publish.before_write", "publish.after_write"])
+async def test_a_publisher_that_dies_while_accepting_never_makes_two(idle_system, failpoint):
+    doomed = await idle_system.stage.start_another(
+        "notification-publisher", AN_FAILPOINT=f"{failpoint}:exit"
+    )
+    while not await doomed.program.is_ready():
+        await asyncio.sleep(0.05)
+    body, headers = {"user_id": "ok", "message": "hi"}, {"Idempotency-Key": failpoint}
+    before = sum(idle_system.received().values())
+
+    with pytest.raises(aiohttp.ClientError):
+        async with aiohttp.ClientSession(doomed.url) as http:
+            await http.post("/notifications", json=body, headers=headers)
+    _, first = await idle_system.post(key=failpoint)
+    _, second = await idle_system.post(key=failpoint)
+    await idle_system.dispatcher()
+    await idle_system.until(first["trace_id"])
+
+    assert first["trace_id"] == second["trace_id"]
+    assert sum(idle_system.received().values()) - before == 1
+
+
+async def test_sigterm_lets_a_running_send_finish(idle_system):
+    worker = await idle_system.dispatcher()
+    trace_id = await idle_system.send(user_id="slow")
+    await idle_system.until(trace_id, "sending")
+
+    os.kill(worker.program.pid, signal.SIGTERM)
+    os.kill(worker.program.pid, signal.SIGTERM)
+    async with asyncio.timeout(25):
+        exit_code = await worker.program.wait()
+
+    assert exit_code == 0
+    assert (await idle_system.get(trace_id))["status"] == "sent"
+    assert idle_system.copies(trace_id) == 1
+
+
+async def test_a_frozen_worker_that_wakes_up_overwrites_nothing(idle_system):
+    frozen = await idle_system.dispatcher()
+    trace_id = await idle_system.send(user_id="slow")
+    await idle_system.until(trace_id, "sending")
+
+    os.kill(frozen.program.pid, signal.SIGSTOP)
+    await idle_system.dispatcher()
+    first_end = await idle_system.until(trace_id)
+    os.kill(frozen.program.pid, signal.SIGCONT)
+    await asyncio.sleep(3)
+
+    assert first_end["status"] == "sent"
+    assert (await idle_system.get(trace_id)) == first_end

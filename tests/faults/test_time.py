@@ -1,0 +1,126 @@
+"""Scheduling, cancelling, expiring, and who goes first."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from notification_contracts.codec import encode
+from notification_contracts.events import NotificationRequested
+from notification_contracts.lanes import validation_lane
+from notification_contracts.states import Priority, Status
+from notification_contracts.trace_ids import new_trace_id
+from notification_ledger.notes import StatusNote
+from notification_ledger.redis import lua_recorder
+from service_kit.queue.factory import open_queue
+from service_kit.queue.port import Message
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+
+
+def in_seconds(seconds):
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+async def test_a_scheduled_notification_leaves_when_it_is_due_and_not_before(system):
+    trace_id = await system.send(send_at=in_seconds(2))
+    at_first = await system.get(trace_id)
+
+    notification = await system.until(trace_id)
+
+    waited = datetime.fromisoformat(notification["updated_at"]) - datetime.fromisoformat(
+        notification["created_at"]
+    )
+    assert at_first["status"] == "scheduled"
+    assert notification["status"] == "sent"
+    assert timedelta(seconds=1.9) <= waited <= timedelta(seconds=4.5)
+
+
+async def test_a_cancelled_notification_is_never_sent(system):
+    trace_id = await system.send(send_at=in_seconds(1))
+
+    async with system.http.delete(f"/notifications/{trace_id}") as answer:
+        cancelled = await answer.json()
+    await asyncio.sleep(2)
+
+    assert (answer.status, cancelled["status"]) == (200, "cancelled")
+    assert (await system.get(trace_id))["status"] == "cancelled"
+    assert system.copies(trace_id) == 0
+
+
+async def test_what_was_sent_is_past_cancelling(system):
+    trace_id = await system.send()
+    await system.until(trace_id, "sent")
+
+    async with system.http.delete(f"/notifications/{trace_id}") as answer:
+        problem = await answer.json(content_type=None)
+
+    assert answer.status == 409
+    assert problem["trace_id"] == trace_id
+
+
+async def test_the_race_between_cancelling_and_sending_has_one_winner(system):
+    async def race():
+        trace_id = await system.send()
+        async with system.http.delete(f"/notifications/{trace_id}") as answer:
+            cancelled = answer.status == 200
+        notification = await system.until(trace_id)
+        return cancelled, notification["status"], system.copies(trace_id)
+
+    outcomes = await asyncio.gather(*(race() for _ in range(60)))
+
+    assert set(outcomes) <= {(True, "cancelled", 0), (False, "sent", 1)}
+
+
+async def test_nothing_is_sent_after_it_expired(idle_system):
+    trace_id = await idle_system.send(expires_at=in_seconds(1))
+    await asyncio.sleep(1.2)
+
+    await idle_system.dispatcher()
+    notification = await idle_system.until(trace_id)
+
+    assert notification["status"] == "expired"
+    assert idle_system.copies(trace_id) == 0
+
+
+async def test_a_retry_that_would_come_too_late_expires(start_system):
+    async with start_system(RETRY_SCHEDULE="30s") as system:
+        trace_id = await system.send(user_id="always-down", expires_at=in_seconds(3))
+
+        notification = await system.until(trace_id, seconds=10)
+
+        assert notification["status"] == "expired"
+
+
+async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_system):
+    broker = f"redis://127.0.0.1:{idle_system.stage.broker_port}/0"
+    queue = open_queue(broker, recorder=lua_recorder())
+    event = NotificationRequested(user_id="ok", message="no hurry", priority=Priority.LOW)
+    note = StatusNote(status=Status.QUEUED, user_id="ok").encode()
+
+    async def enqueue(count):
+        for _ in range(count):
+            message = Message(
+                id=new_trace_id(),
+                lane=validation_lane(Priority.LOW),
+                body=encode(event),
+                note=note,
+            )
+            await queue.send(message)
+
+    await asyncio.gather(*(enqueue(200) for _ in range(250)))
+    await queue.close()
+    at_first = sum(idle_system.received().values())
+    await idle_system.dispatcher()
+    while sum(idle_system.received().values()) < at_first + 500:
+        await asyncio.sleep(0.05)
+
+    before, began = sum(idle_system.received().values()), time.monotonic()
+    trace_id = await idle_system.send(priority="high")
+    await idle_system.until(trace_id, "sent")
+    took = time.monotonic() - began
+    await asyncio.sleep(0.5)
+
+    assert took < 1
+    assert before < 40_000
+    assert sum(idle_system.received().values()) > before
