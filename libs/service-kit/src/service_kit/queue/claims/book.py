@@ -1,0 +1,290 @@
+"""Claims in this process's memory: the reference for every store.
+
+Operations, their arguments, and what they reply:
+
+    reserve    id token gate_ms key fingerprint answer keep_ms
+               ok hop | duplicate id answer | conflict id | wait
+    doubt      id token            ok          free   id token      ok
+    recall     key fingerprint     none | duplicate id answer | conflict id
+    begin      id hop token lease_ms max_deliveries
+               go deliveries was | stale | busy ms_left | wait | finish
+               | poison deliveries | ambiguous
+    start      id token hop lease_ms hold                             ok | lost
+    decide     id token hop verdict lease_ms max_deliveries           ok | again | poison n | lost
+    settled    id token hop state suspect                             ok
+    renew      id token hop lease_ms                                  ok | lost
+    lose       id token max_deliveries lease_ms                       waiting | poison n | ...
+    hand_back  id token                                               ok
+    cancel     id                                                     done | refused | unknown
+    move       id token gate_ms                                       ok hop | refused | unknown
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from service_kit.queue.claims.store import Argument, Reply, State
+
+_OVER: Final = frozenset({State.ENDED, State.CANCELLED})
+_HELD: Final = frozenset({State.LEASED, State.STARTED, State.SETTLING})
+_GATED: Final = frozenset({State.RESERVED, State.MOVING})
+_UNSETTLED: Final = frozenset({State.SETTLING, *_GATED})
+_LOST: Final = ("lost",)
+_OK: Final = ("ok",)
+
+
+def now_ms() -> int:
+    """Return the milliseconds since 1970."""
+    return round(datetime.now(UTC).timestamp() * 1000)
+
+
+@dataclass(slots=True)
+class _Claim:
+    state: State
+    hop: int = 0
+    token: str = ""
+    until: int = 0
+    deliveries: int = 0
+    verdict: str = ""
+    is_moving_on: bool = False
+    key: str = ""
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    id: str
+    fingerprint: str
+    answer: str
+    until: int
+
+
+class ClaimBook:
+    """A `ClaimStore` in memory. When there are more than `max_ended`, those that ended first go."""
+
+    def __init__(self, *, now: Callable[[], int] = now_ms, max_ended: int = 200_000) -> None:
+        self._now = now
+        self._max_ended = max_ended
+        self._claims: dict[str, _Claim] = {}
+        self._keys: dict[str, _Key] = {}
+        self._ended: dict[str, None] = {}
+        self._operations: dict[str, Callable[..., Reply]] = {
+            "reserve": self._reserve,
+            "doubt": self._doubt,
+            "free": self._free,
+            "recall": self._recall,
+            "begin": self._begin,
+            "start": self._start,
+            "decide": self._decide,
+            "settled": self._settled,
+            "renew": self._renew,
+            "lose": self._lose,
+            "hand_back": self._hand_back,
+            "cancel": self._cancel,
+            "move": self._move,
+        }
+
+    async def run(self, operation: str, *arguments: Argument) -> Reply:
+        """See `ClaimStore.run`."""
+        return self.apply(operation, *arguments)
+
+    def apply(self, operation: str, *arguments: Argument) -> Reply:
+        """Carry out one operation."""
+        return self._operations[operation](*arguments)
+
+    def _reserve(
+        self, id_: str, token: str, gate_ms: int, key: str, fp: str, answer: str, keep_ms: int
+    ) -> Reply:
+        now = self._now()
+        first = self._keys.get(key) if key else None
+        if first and first.until > now:
+            if first.fingerprint != fp:
+                return ("conflict", first.id)
+            known = self._claims.get(first.id)
+            if known is None or known.state is not State.RESERVED:
+                return ("duplicate", first.id, first.answer)
+            if known.until > now:
+                return ("wait",)
+            if first.id != id_:  # whatever became of it, it no longer counts
+                self._end(first.id, known, State.CANCELLED)
+        claim = self._claims.get(id_)
+        if claim and claim.state is not State.RESERVED:
+            return ("duplicate", id_, "")
+        if claim and claim.until > now:
+            return ("wait",)
+        hop = claim.hop + 1 if claim else 0
+        until = now + gate_ms
+        self._claims[id_] = _Claim(State.RESERVED, hop=hop, token=token, until=until, key=key)
+        if key:
+            self._forget_keys(now)
+            self._keys[key] = _Key(id_, fp, answer, now + keep_ms)
+        return ("ok", hop)
+
+    def _doubt(self, id_: str, token: str) -> Reply:
+        claim = self._claims.get(id_)
+        if claim and claim.state is State.RESERVED and claim.token == token:
+            claim.until = 0
+        return _OK
+
+    def _free(self, id_: str, token: str) -> Reply:
+        claim = self._claims.get(id_)
+        if claim and claim.state is State.RESERVED and claim.token == token:
+            del self._claims[id_]
+            self._keys.pop(claim.key, None)
+        return _OK
+
+    def _recall(self, key: str, fp: str) -> Reply:
+        first = self._keys.get(key)
+        if first is None or first.until <= self._now():
+            return ("none",)
+        if first.fingerprint != fp:
+            return ("conflict", first.id)
+        known = self._claims.get(first.id)
+        if known and known.state is State.RESERVED:
+            return ("none",)
+        return ("duplicate", first.id, first.answer)
+
+    def _begin(self, id_: str, hop: int, token: str, lease_ms: int, max_deliveries: int) -> Reply:
+        now = self._now()
+        claim = self._claims.setdefault(id_, _Claim(State.WAITING, hop=hop))
+        if self._is_stale(claim, hop):
+            return ("stale",)
+        if claim.state in _GATED and claim.until > now:
+            return ("wait",)
+        was = claim.state.value if claim.state in _GATED else ""
+        if claim.state in _HELD and hop == claim.hop:
+            if claim.until > now:
+                return ("busy", claim.until - now)
+            if claim.state is State.SETTLING and claim.verdict == "ack":
+                self._end(id_, claim, State.ENDED)
+                return ("finish",)
+            gone = self._gone(claim, token, max_deliveries, now + lease_ms)
+            if gone:
+                return gone
+            was = State.LEASED.value
+        if hop > claim.hop and not claim.is_moving_on:
+            claim.deliveries = 0
+        claim.hop, claim.state, claim.token = hop, State.LEASED, token
+        claim.until, claim.verdict, claim.is_moving_on = now + lease_ms, "", False
+        claim.deliveries += 1
+        return ("go", claim.deliveries, was)
+
+    def _is_stale(self, claim: _Claim, hop: int) -> bool:
+        if claim.state is State.CANCELLED or hop < claim.hop:
+            return True
+        return hop == claim.hop and claim.state in {State.ENDED, State.DEAD}
+
+    def _gone(self, claim: _Claim, token: str, max_deliveries: int, until: int) -> Reply | None:
+        """Settle on the end of a message whose holder went silent, if this is the end."""
+        if claim.state is State.STARTED and claim.hold:
+            reply: Reply = ("ambiguous",)
+        elif claim.deliveries >= max_deliveries:
+            reply = ("poison", claim.deliveries)
+        else:
+            return None
+        claim.state, claim.token, claim.until, claim.verdict = State.SETTLING, token, until, "bury"
+        return reply
+
+    def _start(self, id_: str, token: str, hop: int, lease_ms: int, hold: int) -> Reply:
+        claim = self._held(id_, token, hop)
+        if claim is None or claim.state not in {State.LEASED, State.STARTED}:
+            return _LOST
+        claim.state, claim.until = State.STARTED, self._now() + lease_ms
+        claim.hold = bool(hold)
+        return _OK
+
+    def _decide(
+        self, id_: str, token: str, hop: int, verdict: str, lease_ms: int, max_deliveries: int
+    ) -> Reply:
+        claim = self._held(id_, token, hop)
+        if claim is None:
+            return _LOST
+        if claim.verdict:
+            return ("again",) if claim.verdict == verdict else _LOST
+        if claim.state not in {State.LEASED, State.STARTED}:
+            return _LOST
+        claim.state, claim.verdict = State.SETTLING, verdict
+        claim.until = self._now() + lease_ms
+        claim.is_moving_on = verdict == "release"
+        if verdict == "release" and claim.deliveries >= max_deliveries:
+            return ("poison", claim.deliveries)
+        return _OK
+
+    def _settled(self, id_: str, token: str, hop: int, state: str, suspect: int) -> Reply:
+        claim = self._claims.get(id_)
+        if claim and claim.token == token and claim.state in _UNSETTLED:
+            claim.hop, claim.state = hop, State(state)
+            if not suspect:
+                claim.deliveries, claim.is_moving_on = 0, False
+            if claim.state is State.ENDED:
+                self._end(id_, claim, State.ENDED)
+        return _OK
+
+    def _renew(self, id_: str, token: str, hop: int, lease_ms: int) -> Reply:
+        claim = self._held(id_, token, hop)
+        if claim is None or claim.state not in _HELD:
+            return _LOST
+        claim.until = self._now() + lease_ms
+        return _OK
+
+    def _lose(self, id_: str, token: str, max_deliveries: int, hold: int, lease_ms: int) -> Reply:
+        claim = self._claims.get(id_)
+        if claim is None or claim.token != token or claim.state not in _HELD - {State.SETTLING}:
+            return _LOST
+        gone = self._gone(claim, token, max_deliveries, self._now() + lease_ms)
+        if gone:
+            return gone
+        claim.state, claim.token = State.WAITING, ""
+        return ("waiting",)
+
+    def _hand_back(self, id_: str, token: str) -> Reply:
+        claim = self._claims.get(id_)
+        if claim and claim.token == token and claim.state is State.LEASED:
+            claim.state, claim.token = State.WAITING, ""
+            claim.deliveries -= 1
+        return _OK
+
+    def _cancel(self, id_: str) -> Reply:
+        claim = self._claims.get(id_)
+        if claim is None:
+            return ("unknown",)
+        is_moving = claim.state is State.SETTLING and claim.verdict not in {"ack", "bury", "dead"}
+        if claim.state in {State.RESERVED, State.WAITING, State.LEASED} or is_moving:
+            self._end(id_, claim, State.CANCELLED)
+            return ("done",)
+        return ("refused",)
+
+    def _move(self, id_: str, token: str, gate_ms: int) -> Reply:
+        claim, now = self._claims.get(id_), self._now()
+        if claim is None:
+            return ("unknown",)
+        is_stuck = claim.state is State.MOVING and claim.until <= now
+        if claim.state is not State.DEAD and not is_stuck:
+            return ("refused",)
+        claim.state, claim.token, claim.until, claim.verdict = (
+            State.MOVING,
+            token,
+            now + gate_ms,
+            "",
+        )
+        return ("ok", claim.hop)
+
+    def _held(self, id_: str, token: str, hop: int) -> _Claim | None:
+        """Return the claim of this holder; one that was forgotten is taken as it says."""
+        claim = self._claims.get(id_)
+        if claim is None:
+            claim = self._claims[id_] = _Claim(State.LEASED, hop=hop, token=token, deliveries=1)
+        return claim if claim.token == token else None
+
+    def _end(self, id_: str, claim: _Claim, state: State) -> None:
+        claim.state = state
+        self._ended[id_] = None
+        if len(self._ended) > self._max_ended:
+            oldest = next(iter(self._ended))
+            del self._ended[oldest]
+            self._claims.pop(oldest, None)
+
+    def _forget_keys(self, now: int) -> None:
+        for key in [key for key, first in list(self._keys.items())[:2] if first.until <= now]:
+            del self._keys[key]

@@ -1,0 +1,210 @@
+"""Where claims are kept: the port, its words, and the typed calls of a queue.
+
+A broker such as RabbitMQ knows queues, not messages: it can't say whether a message was sent
+before, is held by somebody, was cancelled, or is an old copy of one that has moved on. A store of
+claims knows. It is one short record for each message, changed in one atomic step per operation.
+
+Every move of a message counts its `hop` up, and travels with it, so that of several copies only
+the newest counts. What a store has forgotten may be handled: losing claims repeats, never loses.
+
+    reserved ─► waiting ─► leased ─► started ─► settling ─► waiting (next hop)
+                                                        ├─► dead ─► moving ─► waiting | ended
+                                                        └─► ended            cancelled
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final, Protocol
+
+from service_kit.queue.port import (
+    Conflict,
+    ControlOutcome,
+    Dedupe,
+    Duplicate,
+    QueueUnavailable,
+)
+
+Argument = str | int
+Reply = Sequence[str | int]
+
+GATE: Final = timedelta(seconds=5)
+"""How long a message that is being put into the broker is nobody's to take."""
+_LOOK_AGAIN_S: Final = 0.02
+_PATIENCE_S: Final = 2.0
+
+
+class State(StrEnum):
+    """Where a message is, as far as claims go."""
+
+    RESERVED = "reserved"  # a sender is putting it into the broker
+    WAITING = "waiting"
+    LEASED = "leased"
+    STARTED = "started"
+    SETTLING = "settling"  # a verdict was given; the broker is being told
+    MOVING = "moving"  # an operator is taking it out of the dead letters
+    DEAD = "dead"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+
+
+class ClaimStore(Protocol):
+    """Keeps claims. `book.py` says what each operation does."""
+
+    async def run(self, operation: str, *arguments: Argument) -> Reply:
+        """Carry out one operation in one atomic step.
+
+        Raises:
+            QueueUnavailable: it may or may not have been carried out; again is safe.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """This id may be sent, as this hop, by who knows the token."""
+
+    token: str
+    hop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What came of trying to take up a message: `code` as in `book.py`, a number, and `was`."""
+
+    token: str
+    code: str
+    number: int = 0
+    was: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How long a claim lasts, and when a message counts as poison."""
+
+    lease: timedelta
+    max_deliveries: int
+
+    @property
+    def lease_ms(self) -> int:
+        """The lease in milliseconds."""
+        return _ms(self.lease)
+
+
+class Claims:
+    """The operations of a store, with types."""
+
+    def __init__(self, store: ClaimStore, terms: Terms) -> None:
+        self._run = store.run
+        self._terms = terms
+
+    async def reserve(
+        self, message_id: str, dedupe: Dedupe | None
+    ) -> Reserved | Duplicate | Conflict:
+        """Take the id, and the dedupe key, for a message that is about to be sent.
+
+        Raises:
+            QueueUnavailable: somebody else is about to send it, and does not come to an end.
+        """
+        token = secrets.token_hex(8)
+        told = (
+            (dedupe.key, dedupe.fingerprint, dedupe.answer, _ms(dedupe.keep))
+            if dedupe
+            else ("", "", "", 0)
+        )
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        while True:
+            code, *rest = await self._run("reserve", message_id, token, _ms(GATE), *told)
+            if code == "ok":
+                return Reserved(token, int(rest[0]))
+            if code != "wait":
+                return _first(code, rest)
+            if asyncio.get_running_loop().time() > deadline:
+                raise QueueUnavailable("the first sender of this message has not finished")
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def doubt(self, message_id: str, token: str) -> None:
+        """Give a reservation up; nobody knows whether the message was stored."""
+        await self._run("doubt", message_id, token)
+
+    async def free(self, message_id: str, token: str) -> None:
+        """Give a reservation up; the message was not stored."""
+        await self._run("free", message_id, token)
+
+    async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
+        """Return what is known of a dedupe key."""
+        code, *rest = await self._run("recall", dedupe.key, dedupe.fingerprint)
+        return None if code == "none" else _first(code, rest)
+
+    async def begin(self, message_id: str, hop: int) -> Begun:
+        """Try to take up a copy that arrived."""
+        token, terms = secrets.token_hex(8), self._terms
+        code, *rest = await self._run(
+            "begin", message_id, hop, token, terms.lease_ms, terms.max_deliveries
+        )
+        number, was = (*rest, 0, "")[:2] if len(rest) < 2 else rest
+        return Begun(token, str(code), int(number), str(was))
+
+    async def start(self, message_id: str, token: str, hop: int, *, hold: bool) -> bool:
+        """Pass the point of no return, unless the claim is over.
+
+        With `hold` the message is not repeated if its holder goes silent from here on.
+        """
+        lease_ms = self._terms.lease_ms
+        code, *_ = await self._run("start", message_id, token, hop, lease_ms, int(hold))
+        return code == "ok"
+
+    async def decide(self, message_id: str, token: str, hop: int, verdict: str) -> tuple[str, int]:
+        """Settle on a verdict: `ok`, `again`, `poison` (after so many deliveries) or `lost`."""
+        terms = self._terms
+        code, *rest = await self._run(
+            "decide", message_id, token, hop, verdict, terms.lease_ms, terms.max_deliveries
+        )
+        return str(code), int(rest[0]) if rest else 0
+
+    async def settled(
+        self, message_id: str, token: str, hop: int, state: State, *, suspect: bool = False
+    ) -> None:
+        """Tell that the broker has been told; `suspect` keeps the count of deliveries."""
+        await self._run("settled", message_id, token, hop, state.value, int(suspect))
+
+    async def renew(self, message_id: str, token: str, hop: int) -> bool:
+        """Extend the lease, unless the claim is over."""
+        code, *_ = await self._run("renew", message_id, token, hop, self._terms.lease_ms)
+        return code == "ok"
+
+    async def lose(self, message_id: str, token: str) -> tuple[str, int]:
+        """End a claim whose holder went silent: `waiting`, `poison`, `ambiguous` or `lost`."""
+        terms = self._terms
+        code, *rest = await self._run(
+            "lose", message_id, token, terms.max_deliveries, terms.lease_ms
+        )
+        return str(code), int(rest[0]) if rest else 0
+
+    async def hand_back(self, message_id: str, token: str) -> None:
+        """End a claim that nobody has seen."""
+        await self._run("hand_back", message_id, token)
+
+    async def cancel(self, message_id: str) -> ControlOutcome:
+        """Make all copies void, unless it has started or ended."""
+        code, *_ = await self._run("cancel", message_id)
+        return ControlOutcome(str(code))
+
+    async def move(self, message_id: str) -> Reserved | ControlOutcome:
+        """Reserve a dead letter for an operator."""
+        token = secrets.token_hex(8)
+        code, *rest = await self._run("move", message_id, token, _ms(GATE))
+        return Reserved(token, int(rest[0])) if code == "ok" else ControlOutcome(str(code))
+
+
+def _first(code: str | int, rest: Reply) -> Duplicate | Conflict:
+    if code == "conflict":
+        return Conflict(str(rest[0]))
+    return Duplicate(str(rest[0]), str(rest[1]))
+
+
+def _ms(period: timedelta) -> int:
+    return period // timedelta(milliseconds=1)

@@ -1,0 +1,137 @@
+"""What travels with a message's bytes: headers of our own, never those that the broker counts.
+
+`x-death` and `x-delivery-count` mean different things in different versions, and are lost on
+republishing; so they are neither read nor passed on.
+"""
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Self
+
+from aio_pika import DeliveryMode
+from aio_pika import Message as AmqpMessage
+
+SCHEMA: Final = 1
+_UUID7 = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
+)
+_ERROR_CHARS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One copy of a message; times are milliseconds since 1970, 0 for none.
+
+    `hop` counts its moves, so that old copies are known as such. `since` is when it came into its
+    lane. `due` is set while it waits for a time.
+    """
+
+    id: str
+    lane: str
+    body: bytes
+    hop: int = 0
+    attempt: int = 1
+    max_attempts: int = 8
+    deferrals: int = 0
+    expires: int = 0
+    due: int = 0
+    since: int = 0
+    hold: bool = False
+    error: str = ""
+
+    def moved(self, **changes: object) -> Self:
+        """Return the next copy."""
+        return replace(self, hop=self.hop + 1, **changes)  # type: ignore[arg-type]  # by name
+
+    @property
+    def look_at(self) -> int:
+        """When a delayed message must be looked at: when it is due, or when it expires."""
+        return min(self.due, self.expires) if self.expires else self.due
+
+    def to_amqp(self) -> AmqpMessage:
+        """Return it as a persistent message, under a name that no other copy has."""
+        return AmqpMessage(
+            self.body,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            content_type="application/json",
+            message_id=secrets.token_hex(8),
+            headers={
+                "x-an-schema": SCHEMA,
+                "x-an-event": self.id,
+                "x-an-stage": self.lane,
+                "x-an-hop": self.hop,
+                "x-an-attempt": self.attempt,
+                "x-an-attempts": self.max_attempts,
+                "x-an-deferrals": self.deferrals,
+                "x-an-expires-ms": self.expires,
+                "x-an-due-ms": self.due,
+                "x-an-since-ms": self.since,
+                "x-an-hold": int(self.hold),
+                "x-an-error": self.error[:_ERROR_CHARS],
+            },
+        )
+
+    @classmethod
+    def from_amqp(cls, body: bytes, headers: Mapping[str, object], lane: str | None) -> Self | None:
+        """Return what `to_amqp` was made of; None for a message that a foreign producer made.
+
+        `lane` is the one in whose queue it was found; without one, what the headers say counts.
+        """
+        try:
+            return cls(
+                id=str(headers["x-an-event"]),
+                lane=lane or str(headers["x-an-stage"]),
+                body=body,
+                hop=_int(headers["x-an-hop"]),
+                attempt=_int(headers["x-an-attempt"]),
+                max_attempts=_int(headers["x-an-attempts"]),
+                deferrals=_int(headers["x-an-deferrals"]),
+                expires=_int(headers["x-an-expires-ms"]),
+                due=_int(headers["x-an-due-ms"]),
+                since=_int(headers["x-an-since-ms"]),
+                hold=bool(headers["x-an-hold"]),
+                error=str(headers["x-an-error"]),
+            )
+        except (KeyError, ValueError):
+            return None
+
+
+def own_id(body: bytes) -> str | None:
+    """Return the `trace_id` that a foreign producer gave its message, if it is a UUIDv7."""
+    try:
+        given = json.loads(body)
+        name = given["trace_id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return name.lower() if isinstance(name, str) and _UUID7.fullmatch(name) else None
+
+
+def new_id() -> str:
+    """Make a UUIDv7 for a message that has none."""
+    value = time.time_ns() // 1_000_000 << 80 | 0x7 << 76 | secrets.randbits(12) << 64
+    digits = f"{value | 0b10 << 62 | secrets.randbits(62):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def to_ms(at: datetime | None) -> int:
+    """Return a time as envelopes have it."""
+    return 0 if at is None else (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_ms(at_ms: int) -> datetime | None:
+    """Return a time of an envelope."""
+    return _EPOCH + timedelta(milliseconds=at_ms) if at_ms else None
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _int(value: object) -> int:
+    if not isinstance(value, int):
+        raise ValueError("not a whole number")  # noqa: TRY004 - the same as any other bad header
+    return value

@@ -1,0 +1,39 @@
+"""What RabbitMQ and its client raise, in the words of the port."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
+from aiormq.exceptions import AMQPException, ChannelPreconditionFailed
+
+from service_kit.queue.port import QueueError, QueueFull, QueueUnavailable, UnsafeBroker
+
+# RuntimeError: aio-pika and aiormq raise it for what is closed; so do their futures.
+BROKEN = (AMQPError, AMQPException, OSError, RuntimeError, EOFError)
+
+
+def translated(error: Exception) -> QueueError:
+    """Say what `error` means, for whoever reads the log."""
+    if isinstance(error, QueueError):
+        return error
+    if isinstance(error, TimeoutError):
+        return QueueUnavailable("RabbitMQ did not answer in time")
+    if isinstance(error, ChannelPreconditionFailed):
+        return UnsafeBroker(
+            f"RabbitMQ has a queue or exchange of this name with other arguments: {error}; "
+            "empty and delete it, and start again"
+        )
+    if isinstance(error, PublishError):
+        return QueueUnavailable("RabbitMQ returned a message: no queue is bound for it")
+    if isinstance(error, DeliveryError):
+        return QueueFull("RabbitMQ refused a message: its queue is full")
+    return QueueUnavailable(f"RabbitMQ: {error!s}" if str(error) else f"RabbitMQ: {error!r}")
+
+
+@contextmanager
+def as_queue_errors() -> Iterator[None]:
+    """Turn what a broken connection or a refusing server raises into the port's errors."""
+    try:
+        yield
+    except BROKEN as error:
+        raise translated(error) from error

@@ -1,0 +1,92 @@
+"""The steps that every move of a message consists of, and the order in which they are taken.
+
+A message that moves on is recorded first, then put where it goes, with a confirm; then its claim
+is told, and only then the copy that it came from is acknowledged. A crash between two steps makes
+a second copy, of which the claims know that it is old. A message that comes in, anew or out of the
+dead letters, is put into the broker first and recorded then, for what could not be stored must not
+be on record; until that is done its claim lets nobody take it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from service_kit.queue.claims.store import Claims
+from service_kit.queue.port import Change, Note, QueueError, QueueFull, QueueUnavailable
+from service_kit.queue.rabbitmq.envelope import Envelope, from_ms, to_ms
+from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.rabbitmq.publisher import Publisher
+from service_kit.queue.recorder import Recorded, Recorder
+
+_ALMOST_MS: Final = 20
+"""So little before its time a message counts as due: a waiting room costs more."""
+
+
+class Moves:
+    """What the parts of the adapter do with messages."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        claims: Claims,
+        options: RabbitOptions,
+        *,
+        recorder: Recorder | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.publisher = publisher
+        self.claims = claims
+        self.options = options
+        self.now = now
+        self._recorder = recorder
+
+    @property
+    def now_ms(self) -> int:
+        """The time in milliseconds since 1970."""
+        return to_ms(self.now())
+
+    async def record(
+        self, change: Change, envelope: Envelope, note: Note = b"", *, due_ms: int = 0
+    ) -> None:
+        """Tell the recorder.
+
+        Raises:
+            QueueUnavailable: the recorder failed; it may be told again.
+        """
+        if self._recorder is None:
+            return
+        told = Recorded(
+            change=change,
+            message_id=envelope.id,
+            lane=envelope.lane,
+            at=self.now(),
+            due_at=from_ms(due_ms),
+            note=note,
+        )
+        try:
+            recording = self._recorder(told)
+            if recording is not None:
+                await recording
+        except QueueError:
+            raise
+        except Exception as error:
+            raise QueueUnavailable(f"the change could not be recorded: {error}") from error
+
+    def is_due(self, envelope: Envelope) -> bool:
+        """Tell whether a delayed message may go on, or must because it expired."""
+        return envelope.due == 0 or envelope.look_at <= self.now_ms + _ALMOST_MS
+
+    def is_expired(self, envelope: Envelope) -> bool:
+        """Tell whether it is too late to start."""
+        return 0 < envelope.expires <= self.now_ms
+
+    async def put(self, envelope: Envelope) -> None:
+        """Put a message that moves into its lane, or first where it waits until it is due."""
+        try:
+            if self.is_due(envelope):
+                await self.publisher.to_lane(envelope)
+            else:
+                left_ms = envelope.look_at - self.now_ms
+                await self.publisher.to_waiting_room(envelope, left_ms)
+        except QueueFull as error:  # only by an operator's policy; what is under way must go on
+            raise QueueUnavailable(str(error)) from error

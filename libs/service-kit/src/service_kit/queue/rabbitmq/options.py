@@ -1,0 +1,38 @@
+"""What can be set of a queue on RabbitMQ."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+TIERS: Final = (
+    timedelta(seconds=1),
+    timedelta(seconds=5),
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=6),
+)
+"""Waiting rooms, each for one period: quorum queues expire messages at their head only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RabbitOptions:
+    """Limits and periods; the defaults are those of production."""
+
+    namespace: str = "an"
+    lease: timedelta = timedelta(seconds=60)
+    max_waiting: int = 1_000_000
+    """Waiting messages in a lane before `QueueFull`; soft by what is under way."""
+    max_deliveries: int = 10
+    """Deliveries without an outcome before a message counts as poison."""
+    raw_max_attempts: int = 8
+    """Attempts of a message that was published by hand."""
+    prefetch: int = 128
+    """Messages of a lane that the broker hands to this process ahead of time."""
+    tiers: tuple[timedelta, ...] = TIERS
+    call_timeout: timedelta = timedelta(seconds=1.5)
+    """How long a call waits for RabbitMQ, connecting included."""
+    watch_every: timedelta = timedelta(seconds=5)
+    """How often a connection is asked whether it still lives."""

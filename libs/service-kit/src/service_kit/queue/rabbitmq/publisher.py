@@ -1,0 +1,172 @@
+"""Putting messages into the broker: each is confirmed, and routed, or an error is raised."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from aio_pika import Message as AmqpMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aio_pika.exceptions import PublishError
+
+from service_kit.queue.port import QueueUnavailable
+from service_kit.queue.rabbitmq.envelope import Envelope
+from service_kit.queue.rabbitmq.errors import as_queue_errors
+from service_kit.queue.rabbitmq.link import Link
+from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.rabbitmq.topology import Topology
+
+_BLOCKED: Final = "RabbitMQ accepts nothing: out of memory or disk"
+
+
+class PublishLine:
+    """The channels of the publishing connection: one to publish, one to declare and ask."""
+
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        publishing: AbstractChannel,
+        asking: AbstractChannel,
+        topology: Topology,
+    ) -> None:
+        self.asking = asking
+        self._connection = connection
+        self._publishing = publishing
+        self._topology = topology
+        self._exchanges: dict[str, AbstractExchange] = {}
+        self._lanes: set[str] = set()
+        self._declaring = asyncio.Lock()
+
+    async def check(self) -> None:
+        """Ask the broker something."""
+        if not self.is_blocked:
+            await self._topology.declare_dead_queue(self.asking)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Tell whether the broker has announced that it takes nothing."""
+        transport = self._connection.transport
+        if transport is None:
+            return False
+        ready = transport.connection.ready()
+        try:
+            ready.send(None)  # returns at once unless the connection is blocked
+        except StopIteration:
+            return False
+        finally:
+            ready.close()
+        return True
+
+    @property
+    def version(self) -> str:
+        """The broker's version."""
+        transport = self._connection.transport
+        found = transport.connection.server_properties.get("version") if transport else None
+        return found.decode() if isinstance(found, bytes) else str(found or "")
+
+    async def publish(self, exchange: str, key: str, message: AmqpMessage) -> None:
+        """Publish, and wait until the broker has confirmed."""
+        if exchange not in self._exchanges:
+            self._exchanges[exchange] = await self._publishing.get_exchange(exchange, ensure=False)
+        await self._exchanges[exchange].publish(message, key, mandatory=True)
+
+    async def ensure_lane(self, lane: str, *, again: bool = False) -> None:
+        """Declare a lane's queue, once."""
+        if lane in self._lanes and not again:
+            return
+        async with self._declaring:
+            queue = await self._topology.declare_lane(self.asking, lane)
+            await self._topology.bind_lane(queue, lane)
+            self._lanes.add(lane)
+
+    async def count(self, lane: str) -> int:
+        """Return how many messages of a lane are in nobody's hands."""
+        await self.ensure_lane(lane)
+        queue = await self._topology.declare_lane(self.asking, lane)
+        return queue.declaration_result.message_count or 0
+
+
+class Publisher:
+    """Publishes over a connection of its own, so that a consumer's trouble isn't a producer's.
+
+    All methods raise `QueueUnavailable` within the call timeout when the broker doesn't answer.
+    """
+
+    def __init__(self, url: str, options: RabbitOptions) -> None:
+        self._topology = Topology(options)
+        self._timeout_s = options.call_timeout.total_seconds()
+        self._link = Link(url, options, role="publish", set_up=self._set_up)
+
+    async def to_lane(self, envelope: Envelope, *, is_new: bool = False) -> None:
+        """Put a message at the end of its lane. A new one may raise `QueueFull`."""
+        exchange = self._topology.input if is_new else self._topology.work
+        await self._publish(exchange, envelope)
+
+    async def to_waiting_room(self, envelope: Envelope, delay_ms: int) -> None:
+        """Let a message come back to its lane in about `delay_ms`, or earlier."""
+        await self._publish(self._topology.retry(self._topology.tier_for(delay_ms)), envelope)
+
+    async def to_dead_letters(self, envelope: Envelope) -> None:
+        """Keep a message that was given up."""
+        await self._publish(self._topology.dead, envelope, key=f"{envelope.lane}.dead")
+
+    async def ping(self) -> None:
+        """Publish something that goes nowhere, and look at a queue."""
+        with as_queue_errors():
+            line = await self._link.get()
+            self._refuse_if_blocked(line)
+            async with asyncio.timeout(self._timeout_s):
+                exchange = await line.asking.get_exchange(self._topology.ping, ensure=False)
+                await exchange.publish(AmqpMessage(b""), "", mandatory=False)
+                await line.check()
+
+    async def count(self, lane: str) -> int:
+        """Return how many messages of a lane are in nobody's hands."""
+        with as_queue_errors():
+            line = await self._link.get()
+            async with asyncio.timeout(self._timeout_s):
+                return await line.count(lane)
+
+    async def server_version(self) -> str:
+        """Return RabbitMQ's version."""
+        line = await self._link.get()
+        return line.version
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._link.close()
+
+    async def _publish(self, exchange: str, envelope: Envelope, key: str | None = None) -> None:
+        with as_queue_errors():
+            line = await self._link.get()
+            self._refuse_if_blocked(line)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self._routed(line, exchange, key or envelope.lane, envelope)
+            except TimeoutError:
+                if not line.is_blocked:
+                    self._link.broken("a publish was not confirmed in time")
+                raise
+
+    async def _routed(self, line: PublishLine, exchange: str, key: str, envelope: Envelope) -> None:
+        # Also before a waiting room: what comes out of it must have somewhere to go.
+        await line.ensure_lane(envelope.lane)
+        try:
+            await line.publish(exchange, key, envelope.to_amqp())
+        except PublishError:
+            # Somebody deleted the queue.
+            await line.ensure_lane(envelope.lane, again=True)
+            await line.publish(exchange, key, envelope.to_amqp())
+
+    def _refuse_if_blocked(self, line: PublishLine) -> None:
+        if line.is_blocked:
+            raise QueueUnavailable(_BLOCKED)
+
+    async def _set_up(
+        self, connection: AbstractConnection, broken: Callable[[str], None]
+    ) -> PublishLine:
+        asking = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        publishing = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        await self._topology.declare(asking)
+        for channel in (asking, publishing):
+            channel.close_callbacks.add(lambda *_: broken("a channel was closed"))
+        return PublishLine(connection, publishing, asking, self._topology)

@@ -1,0 +1,293 @@
+"""The adapter."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
+
+from service_kit.queue.claims.book import ClaimBook
+from service_kit.queue.claims.store import Claims, ClaimStore, Reserved, Terms
+from service_kit.queue.port import (
+    Change,
+    Conflict,
+    ControlOutcome,
+    Dedupe,
+    Delivery,
+    Duplicate,
+    Durability,
+    Enqueued,
+    LaneDepth,
+    Message,
+    Note,
+    OnAmbiguous,
+    QueueError,
+    QueueFull,
+    QueueUnavailable,
+    SendOutcome,
+    TickReport,
+)
+from service_kit.queue.rabbitmq.delivery import RabbitDelivery
+from service_kit.queue.rabbitmq.envelope import Envelope, from_ms, to_ms
+from service_kit.queue.rabbitmq.intake import Arrived, ConsumeLine, Intake
+from service_kit.queue.rabbitmq.moves import Moves
+from service_kit.queue.rabbitmq.operator import Operator
+from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.rabbitmq.publisher import Publisher
+from service_kit.queue.rabbitmq.room import Room
+from service_kit.queue.rabbitmq.taking import Taking, bring_in
+from service_kit.queue.recorder import Recorder
+
+_ROTATE_EVERY: Final = 8
+_OLDEST_SUPPORTED: Final = (3, 10)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class RabbitQueue:
+    """A `Queue` on RabbitMQ 3.10 to 4.x. It connects when it is first used.
+
+    What the broker can't know of a message is in `claims`: with a store that all processes share,
+    fencing, cancelling and deduplication hold among all of them; with the default, which is this
+    process's memory, within it. `recorder` is awaited in the order that `moves` describes.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        recorder: Recorder | None = None,
+        claims: ClaimStore | None = None,
+        options: RabbitOptions | None = None,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        options = options or RabbitOptions()
+        terms = Terms(lease=options.lease, max_deliveries=options.max_deliveries)
+        self._claims = Claims(claims or ClaimBook(now=lambda: to_ms(now())), terms)
+        self._publisher = Publisher(url, options)
+        self._moves = Moves(self._publisher, self._claims, options, recorder=recorder, now=now)
+        self._taking = Taking(self._moves, self._let_go)
+        self._intake = Intake(url, options, self._taking.examine)
+        self._room = Room(self._publisher.count, options.max_waiting)
+        self._operator = Operator(url, options, self._moves)
+        self._held: dict[str, RabbitDelivery] = {}
+        self._receives = itertools.count(1)
+        self._receiving: set[asyncio.Task[list[RabbitDelivery]]] = set()
+        self._handing_back: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    async def send(self, message: Message) -> SendOutcome:
+        """Store the message on a majority of nodes, then return."""
+        reserved = await self._claims.reserve(message.id, message.dedupe)
+        if not isinstance(reserved, Reserved):
+            return reserved
+        envelope = self._new(message, reserved)
+        try:
+            await self._room.enter(message.lane)
+            change = Change.SCHEDULED if envelope.due else Change.ENQUEUED
+            await bring_in(self._moves, envelope, reserved, change, message.note)
+        except QueueFull:
+            await self._claims.free(message.id, reserved.token)
+            raise
+        except QueueError:
+            await self._claims.doubt(message.id, reserved.token)
+            raise
+        return Enqueued(message.id)
+
+    async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
+        """Return what `send` would say to a repetition under this key; None if it knows none."""
+        return await self._claims.recall(dedupe)
+
+    async def receive(
+        self, lanes: Sequence[str], *, limit: int, wait: timedelta
+    ) -> Sequence[Delivery]:
+        """Lease up to `limit` messages, those of earlier lanes first; wait if there are none."""
+        if self._is_closed:
+            raise QueueUnavailable("the queue is closed")
+        taking = asyncio.create_task(self._receive(lanes, limit, wait))
+        self._receiving.add(taking)
+        taking.add_done_callback(self._receiving.discard)
+        try:
+            return await asyncio.shield(cast("asyncio.Task[Sequence[Delivery]]", taking))
+        except asyncio.CancelledError:
+            self._receiving.discard(taking)  # so that it looks no further
+            handing_back = asyncio.create_task(self._hand_back(taking))
+            self._handing_back.add(handing_back)
+            handing_back.add_done_callback(self._handing_back.discard)
+            raise
+
+    async def close(self) -> None:
+        """Close connections; what nobody has taken up goes back to the broker at once."""
+        self._is_closed = True
+        if self._intake.line is not None:
+            self._intake.line.announce()
+        await asyncio.gather(*self._receiving, *self._handing_back, return_exceptions=True)
+        await asyncio.gather(self._intake.close(), self._publisher.close(), self._operator.close())
+
+    async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Extend the leases; return those deliveries whose claim is over."""
+        held = cast("Sequence[RabbitDelivery]", deliveries)
+        alive = await asyncio.gather(
+            *(self._claims.renew(each.id, each.token, each.hop) for each in held)
+        )
+        until = self._moves.now() + self._moves.options.lease
+        for delivery, is_alive in zip(held, alive, strict=True):
+            delivery.held_until = until if is_alive else delivery.held_until
+        return [each for each, is_alive in zip(held, alive, strict=True) if not is_alive]
+
+    async def tick(self, lanes: Sequence[str]) -> TickReport:
+        """Take back what silent workers of this process hold; report what became due meanwhile.
+
+        The rest of upkeep is the broker's, or the next receiver's.
+        """
+        now, taking = self._moves.now(), self._taking
+        silent = [
+            each
+            for each in reversed(self._held.values())
+            if each.held_until <= now and each.lane in lanes
+        ]
+        lost = 0
+        for delivery in silent:
+            self._let_go(delivery)
+            try:
+                lost += await taking.lose(delivery)
+            except QueueError:
+                self._held[delivery.token] = delivery
+                raise
+        report = TickReport(
+            promoted=taking.promoted,
+            leases_expired=lost,
+            died=taking.died,
+            expired=taking.expired,
+        )
+        taking.promoted = taking.died = taking.expired = 0
+        return report
+
+    async def heal(self) -> int:
+        """Return 0: there are no indexes beside the queues that could disagree with them."""
+        return 0
+
+    async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
+        """Count the messages of each lane that wait, and those that this process has leased.
+
+        What other processes hold, and what is in the waiting rooms, which all lanes share, is not
+        counted. How long the oldest has waited is known where this process consumes the lane.
+        """
+        counts = await asyncio.gather(*(self._publisher.count(lane) for lane in lanes))
+        return {lane: self._depth(lane, count) for lane, count in zip(lanes, counts, strict=True)}
+
+    async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Withdraw a message that is not yet started; its copies are dropped when they arrive."""
+        return await self._operator.cancel(message_id, note)
+
+    async def replay(
+        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
+    ) -> ControlOutcome:
+        """Put a dead letter back into its lane, attempts counted anew."""
+        return await self._operator.replay(message_id, delay, note)
+
+    async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Forget a dead letter's bytes."""
+        return await self._operator.delete(message_id, note)
+
+    async def durability(self) -> Durability:
+        """Say that messages are in quorum queues, and whether this RabbitMQ is fit for them.
+
+        Raises:
+            UnsafeBroker: it has queues under our names that are none.
+        """
+        version = await self._publisher.server_version()
+        numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+        fault = f"this is RabbitMQ {version}: 3.10 or newer is needed"
+        return Durability(profile="quorum", faults=[fault] if numbers < _OLDEST_SUPPORTED else [])
+
+    async def ping(self) -> None:
+        """Have something confirmed, and a queue answer."""
+        await self._publisher.ping()
+
+    def _new(self, message: Message, reserved: Reserved) -> Envelope:
+        now_ms, due_ms = self._moves.now_ms, to_ms(message.due_at)
+        return Envelope(
+            id=message.id,
+            lane=message.lane,
+            body=message.body,
+            hop=reserved.hop,
+            max_attempts=message.max_attempts,
+            expires=to_ms(message.expires_at),
+            due=due_ms if due_ms > now_ms else 0,
+            since=now_ms,
+            hold=message.on_ambiguous is OnAmbiguous.HOLD,
+        )
+
+    def _let_go(self, delivery: RabbitDelivery) -> None:
+        self._held.pop(delivery.token, None)
+
+    async def _receive(
+        self, lanes: Sequence[str], limit: int, wait: timedelta
+    ) -> list[RabbitDelivery]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait.total_seconds()
+        order = self._order(lanes)
+        line = await self._intake.consuming(lanes)
+        if wait <= timedelta(0):
+            await self._intake.settle(line, lanes)
+        while True:
+            news = line.news
+            found = await self._begin(_next(line, order, limit))
+            left = deadline - loop.time()
+            if found or self._is_closed or asyncio.current_task() not in self._receiving:
+                return found
+            if not any(line.buffers[lane] for lane in lanes):
+                if left <= 0:
+                    return []
+                await asyncio.wait([asyncio.ensure_future(news.wait())], timeout=left)
+            if not line.is_live:
+                raise QueueUnavailable("the connection to RabbitMQ broke")
+
+    async def _begin(self, arrivals: Sequence[Arrived]) -> list[RabbitDelivery]:
+        outcomes = await asyncio.gather(
+            *(self._taking.begin(each) for each in arrivals), return_exceptions=True
+        )
+        found = [outcome for outcome in outcomes if isinstance(outcome, RabbitDelivery)]
+        self._held.update((delivery.token, delivery) for delivery in found)
+        failed = [error for error in outcomes if isinstance(error, BaseException)]
+        for arrived, outcome in reversed(list(zip(arrivals, outcomes, strict=True))):
+            if isinstance(outcome, BaseException) and arrived.line.is_live:
+                arrived.line.buffers[arrived.envelope.lane].appendleft(arrived)
+        if failed and not found:
+            raise failed[0]
+        return found
+
+    async def _hand_back(self, taking: asyncio.Task[list[RabbitDelivery]]) -> None:
+        try:
+            await self._taking.hand_back(await taking)
+        except QueueError:
+            return  # leases run out
+
+    def _order(self, lanes: Sequence[str]) -> Sequence[str]:
+        rounds, rest = divmod(next(self._receives), _ROTATE_EVERY)
+        if rest or len(lanes) == 1:
+            return lanes
+        first = 1 + rounds % (len(lanes) - 1)
+        return [*lanes[first:], *lanes[:first]]
+
+    def _depth(self, lane: str, ready: int) -> LaneDepth:
+        line = self._intake.line
+        here = line.buffers.get(lane, ()) if line else ()
+        since = from_ms(here[0].envelope.since) if here else None
+        return LaneDepth(
+            waiting=ready + len(here),
+            leased=sum(delivery.lane == lane for delivery in self._held.values()),
+            oldest_waiting=self._moves.now() - since if since else timedelta(0),
+        )
+
+
+def _next(line: ConsumeLine, order: Sequence[str], limit: int) -> list[Arrived]:
+    found: list[Arrived] = []
+    for lane in order:
+        buffer = line.buffers[lane]
+        while buffer and len(found) < limit:
+            found.append(buffer.popleft())
+    return found

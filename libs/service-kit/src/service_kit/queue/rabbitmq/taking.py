@@ -1,0 +1,168 @@
+"""From a copy that arrived to a delivery, or to whatever else it turns out to be."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from aio_pika.abc import AbstractIncomingMessage
+
+from service_kit.queue.claims.store import Begun, Reserved, State
+from service_kit.queue.port import Change, QueueUnavailable
+from service_kit.queue.rabbitmq.delivery import (
+    LetGo,
+    RabbitDelivery,
+    bury,
+    poisoned,
+    put_in_front,
+)
+from service_kit.queue.rabbitmq.envelope import Envelope, new_id, own_id
+from service_kit.queue.rabbitmq.intake import Arrived, ConsumeLine
+from service_kit.queue.rabbitmq.moves import Moves
+
+AMBIGUOUS: Final = "ambiguous: its worker went silent after it had started"
+_BUSY_ROOM_MS: Final = 5000
+_GATED_S: Final = 0.01
+_MISSED: Final = {State.RESERVED: Change.ENQUEUED, State.MOVING: Change.REPLAYED}
+"""What a sender, or an operator, that died did not come to record."""
+
+
+class Taking:
+    """Takes copies up. Counts what it found due, and what had expired, for the next tick."""
+
+    def __init__(self, moves: Moves, let_go: LetGo) -> None:
+        self.promoted = 0
+        self.expired = 0
+        self.died = 0
+        self._moves = moves
+        self._let_go = let_go
+
+    async def examine(
+        self, lane: str, incoming: AbstractIncomingMessage, line: ConsumeLine
+    ) -> Arrived | None:
+        """Look at what was just delivered: what must not wait for a worker is dealt with."""
+        envelope = Envelope.from_amqp(incoming.body, incoming.headers, lane)
+        if envelope is None:
+            await self._adopt(lane, incoming)
+            return None
+        arrived = Arrived(envelope=envelope, incoming=incoming, line=line)
+        if not self._moves.is_due(envelope):
+            await self._moves.put(envelope)
+            await arrived.done()
+            return None
+        if self._moves.is_expired(envelope):
+            await self.begin(arrived)
+            return None
+        arrived.was_delayed = envelope.due > 0
+        self.promoted += arrived.was_delayed
+        return arrived
+
+    async def begin(self, arrived: Arrived) -> RabbitDelivery | None:
+        """Take a copy up, if it is the one that counts and nobody holds it."""
+        envelope, moves = arrived.envelope, self._moves
+        begun = await moves.claims.begin(envelope.id, envelope.hop)
+        match begun.code:
+            case "go":
+                return await self._take_up(arrived, begun)
+            case "stale":
+                await arrived.done()
+            case "finish":
+                await moves.record(Change.DONE, envelope)
+                await arrived.done()
+            case "poison":
+                await self._give_up(arrived, begun, Change.POISONED, poisoned(begun.number))
+            case "ambiguous":
+                await self._give_up(arrived, begun, Change.AMBIGUOUS, AMBIGUOUS)
+            case "busy":
+                # Another holds it, or did until it went silent: look again later.
+                await moves.publisher.to_waiting_room(envelope, min(begun.number, _BUSY_ROOM_MS))
+                await arrived.done()
+            case _:  # whoever puts it into the broker has not finished
+                await asyncio.sleep(_GATED_S)
+                put_in_front(arrived)
+        return None
+
+    async def lose(self, delivery: RabbitDelivery) -> bool:
+        """Take a message back whose worker, in this process, went silent; tell if it was held."""
+        arrived, claims = delivery.arrived, self._moves.claims
+        code, deliveries = await claims.lose(delivery.id, delivery.token)
+        begun = Begun(delivery.token, code, deliveries)
+        if code == "poison":
+            await self._give_up(arrived, begun, Change.POISONED, poisoned(deliveries))
+        elif code == "ambiguous":
+            await self._give_up(arrived, begun, Change.AMBIGUOUS, AMBIGUOUS)
+        elif code == "waiting":
+            await self._moves.record(Change.LEASE_LOST, arrived.envelope)
+            put_in_front(arrived)
+            return True
+        return False
+
+    async def hand_back(self, deliveries: Sequence[RabbitDelivery]) -> None:
+        """Undo a receive that nobody waited for to its end."""
+        for delivery in reversed(deliveries):
+            self._let_go(delivery)
+            await self._moves.claims.hand_back(delivery.id, delivery.token)
+            put_in_front(delivery.arrived)
+
+    async def _take_up(self, arrived: Arrived, begun: Begun) -> RabbitDelivery | None:
+        envelope, moves = arrived.envelope, self._moves
+        if begun.was == State.LEASED:
+            await moves.record(Change.LEASE_LOST, envelope)
+        elif begun.was:
+            await moves.record(_MISSED[State(begun.was)], envelope)
+        if moves.is_expired(envelope):
+            await self._expire(arrived, begun)
+            return None
+        if arrived.was_delayed:
+            await moves.record(Change.PROMOTED, envelope)
+        return RabbitDelivery(arrived, begun, moves, self._let_go)
+
+    async def _expire(self, arrived: Arrived, begun: Begun) -> None:
+        envelope, claims = arrived.envelope, self._moves.claims
+        await claims.decide(envelope.id, begun.token, envelope.hop, "expire")
+        await self._moves.record(Change.EXPIRED, envelope)
+        await claims.settled(envelope.id, begun.token, envelope.hop, State.ENDED)
+        await arrived.done()
+        self.expired += envelope.due > 0
+
+    async def _give_up(self, arrived: Arrived, begun: Begun, change: Change, error: str) -> None:
+        await self._moves.record(change, arrived.envelope)
+        await bury(self._moves, arrived, begun.token, error)
+        self.died += 1
+
+    async def _adopt(self, lane: str, incoming: AbstractIncomingMessage) -> None:
+        """Give a foreign producer's message a name, and put it back as one of ours.
+
+        Under a new copy, for only a message that carries its name is the same one after a crash.
+        """
+        given = own_id(incoming.body)
+        reserved = await self._moves.claims.reserve(given, None) if given else None
+        if given and incoming.redelivered and not isinstance(reserved, Reserved):
+            await incoming.ack()  # whoever adopted it died before this
+            return
+        if not isinstance(reserved, Reserved):
+            given = new_id()
+            reserved = await self._moves.claims.reserve(given, None)
+        if given is None or not isinstance(reserved, Reserved):
+            raise QueueUnavailable("a new id was taken")
+        envelope = Envelope(
+            id=given,
+            lane=lane,
+            body=incoming.body,
+            hop=reserved.hop,
+            max_attempts=self._moves.options.raw_max_attempts,
+            since=self._moves.now_ms,
+        )
+        await bring_in(self._moves, envelope, reserved, Change.ADOPTED)
+        await incoming.ack()
+
+
+async def bring_in(
+    moves: Moves, envelope: Envelope, reserved: Reserved, change: Change, note: bytes = b""
+) -> None:
+    """Put a new message, or one that was dead, into the broker, then record it, then let it go."""
+    if moves.is_due(envelope):
+        await moves.publisher.to_lane(envelope, is_new=True)
+    else:
+        await moves.put(envelope)
+    await moves.record(change, envelope, note, due_ms=envelope.due)
+    await moves.claims.settled(envelope.id, reserved.token, envelope.hop, State.WAITING)

@@ -1,0 +1,88 @@
+"""A RabbitMQ queue under test. Its clock can be moved on; the broker's waiting rooms really wait.
+
+There is one waiting room, of a tenth of a second, out of which messages come to be looked at until
+they are due by the rig's clock.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+import aio_pika
+
+from service_kit.queue.claims.store import ClaimStore
+from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.rabbitmq.queue import RabbitQueue
+from service_kit.queue.rabbitmq.topology import Topology
+from service_kit.queue.recorder import Recorded
+from service_kit.testing.clock import FrozenClock
+from service_kit.testing.queue_contract.rig import LANES, MAX_DELIVERIES, MAX_WAITING, QueueRig
+
+TIER: Final = timedelta(milliseconds=100)
+_ROUND_S: Final = 0.35
+
+
+@asynccontextmanager
+async def rabbitmq_rig(
+    url: str,
+    *,
+    moment: timedelta = timedelta(seconds=10),
+    claims: ClaimStore | None = None,
+) -> AsyncIterator[QueueRig]:
+    """Yield a rig with queues of its own."""
+    told: list[Recorded] = []
+    clock = FrozenClock()
+    options = RabbitOptions(
+        namespace=f"t{secrets.token_hex(4)}",
+        lease=6 * moment,
+        max_deliveries=MAX_DELIVERIES,
+        max_waiting=MAX_WAITING,
+        tiers=(TIER,),
+        call_timeout=timedelta(seconds=10),
+    )
+    queue = RabbitQueue(url, recorder=told.append, claims=claims, options=options, now=clock)
+
+    async def advance(by: timedelta) -> None:
+        clock.advance(by)
+        await asyncio.sleep(_ROUND_S)
+
+    async def recorded() -> list[Recorded]:
+        return list(told)
+
+    async def push_raw(lane: str, raw: bytes) -> None:
+        async with await aio_pika.connect(url) as connection:
+            channel = await connection.channel()
+            exchange = await channel.get_exchange(f"{options.namespace}.input", ensure=False)
+            await exchange.publish(aio_pika.Message(raw), lane)
+
+    await queue.depths(LANES)  # declares
+    try:
+        yield QueueRig(
+            queue=queue,
+            moment=moment,
+            now=clock,
+            advance=advance,
+            recorded=recorded,
+            push_raw=push_raw,
+        )
+    finally:
+        await queue.close()
+        await delete_queues(url, options)
+
+
+async def delete_queues(url: str, options: RabbitOptions) -> None:
+    """Remove what a rig declared."""
+    topology = Topology(options)
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        names = [topology.lane_queue(lane) for lane in LANES]
+        names += [topology.dead_queue, *(f"{topology.retry(tier)}.v1" for tier in options.tiers)]
+        for name in names:
+            await channel.queue_delete(name)
+        for name in (topology.input, topology.work, topology.dead, topology.ping):
+            await channel.exchange_delete(name)
+        for tier in options.tiers:
+            await channel.exchange_delete(topology.retry(tier))
