@@ -86,15 +86,15 @@ class TcpProxy:
 
     async def stop(self) -> None:
         """Reset all connections and refuse new ones."""
-        if self._server is None:
+        server, self._server = self._server, None
+        if server is None:
             return
-        self._server.close()
-        self._flowing.set()
-        ending = [link.ended for link in self._links]
+        server.close()
+        ending = [link.ended.wait() for link in self._links]
         self.close_all()
-        await asyncio.gather(*(ended.wait() for ended in ending))
-        await self._server.wait_closed()
-        self._server = None
+        self._flowing.set()
+        await asyncio.gather(*ending)
+        await server.wait_closed()
 
     def reset_after(self, n_bytes: int, *, of: Direction = Direction.REPLIES) -> None:
         """Let `n_bytes` more pass that way, then reset the connection that they belong to; once."""
@@ -137,18 +137,17 @@ class TcpProxy:
         self._flowing.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            upstream = await asyncio.open_connection(*self._target)
-        except OSError:
-            _reset(writer)
-            return
-        link = _Link(writer, upstream[1])
+        link = _Link(writer)
         self._links.add(link)
         try:
+            upstream = await asyncio.open_connection(*self._target)
+            link.attach(upstream[1])
             await asyncio.gather(
                 self._pump(link, Direction.REQUESTS, reader, upstream[1]),
                 self._pump(link, Direction.REPLIES, upstream[0], writer),
             )
+        except OSError:
+            return  # the server is gone, and so the client is reset
         finally:
             link.reset()
             self._links.discard(link)
@@ -201,20 +200,28 @@ class TcpProxy:
 
 
 class _Link:
-    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+    def __init__(self, client: asyncio.StreamWriter) -> None:
         self.has_lost_bytes = False
         self.replies_ended = False
         self.ended = asyncio.Event()
+        self._is_reset = False
         self._client = client
+        self._server: asyncio.StreamWriter | None = None
+
+    def attach(self, server: asyncio.StreamWriter) -> None:
         self._server = server
+        if self._is_reset:
+            _reset(server)
 
     def end_replies(self) -> None:
         self.replies_ended = True
         self._client.write_eof()
 
     def reset(self) -> None:
+        self._is_reset = True
         _reset(self._client)
-        _reset(self._server)
+        if self._server is not None:
+            _reset(self._server)
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

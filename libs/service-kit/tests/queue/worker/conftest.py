@@ -49,7 +49,7 @@ def send(running: Running) -> Callable[..., Awaitable[None]]:
     return send_all
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def logs() -> Iterator[list[EventDict]]:
     with capture_logs() as captured:
         yield captured
