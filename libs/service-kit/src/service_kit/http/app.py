@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from service_kit.http.health import Check, health_router
 from service_kit.http.paths import SegmentPaths
@@ -52,12 +53,10 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
         registry=registry,
         stopping=stopping,
     )
-    everything = (*routers, health_router(checks, registry))
     app = FastAPI(
         title=title,
         version=version,
-        # Their routes directly: an included router is matched three times per request.
-        routes=[route for router in everything for route in router.routes],
+        routes=_routes_of(*routers, health_router(checks, registry)),
         lifespan=_lifespan(resources, stopping),
         middleware=[context, Middleware(SegmentPaths)],
         docs_url="/docs" if docs else None,
@@ -72,6 +71,11 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     app.state.stopping = stopping
     install_problems(app, problems)
     return app
+
+
+def _routes_of(*routers: APIRouter) -> list[BaseRoute]:
+    """Take the routers' routes directly: an included router is matched three times a request."""
+    return [route for router in routers for route in router.routes]
 
 
 def _lifespan(

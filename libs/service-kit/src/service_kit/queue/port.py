@@ -4,144 +4,68 @@ Delivery is at least once. A message is in exactly one state at any time: waitin
 leased by one worker, delayed until it is due, or ended (done, dead, cancelled, expired). A crash at
 any line leaves it in one of them. Time is the broker's, never the worker's.
 
-Errors:
-
-    QueueError
-    ├── QueueUnavailable   the broker can't be reached or refuses to write
-    ├── QueueFull          the lane holds as many waiting messages as it may
-    ├── UnsafeBroker       the broker is set up so that it would lose messages
-    └── ClaimEnded         this worker's claim is over; another outcome stands, nothing was changed
-        ├── LeaseLost      the lease ran out, or the message was cancelled
-        └── MessageExpired the message expired before it was started; it is settled as such
+Its errors are in `errors`, its values in `messages`; all are importable from here.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
+from service_kit.queue.errors import (
+    ClaimEnded,
+    LeaseLost,
+    MessageExpired,
+    QueueError,
+    QueueFull,
+    QueueUnavailable,
+    UnsafeBroker,
+)
+from service_kit.queue.messages import (
+    Change,
+    Conflict,
+    ControlOutcome,
+    Dedupe,
+    Duplicate,
+    Durability,
+    Enqueued,
+    LaneDepth,
+    Message,
+    Note,
+    OnAmbiguous,
+    SendOutcome,
+    TickReport,
+)
 
-class QueueError(Exception):
-    """Base of all errors that a queue raises."""
-
-
-class QueueUnavailable(QueueError):
-    """Raised when the broker can't be reached or refuses to write."""
-
-
-class QueueFull(QueueError):
-    """Raised when the lane holds as many waiting messages as it may."""
-
-
-class UnsafeBroker(QueueError):
-    """Raised when the broker is set up so that it would lose messages; says which setting."""
-
-
-class ClaimEnded(QueueError):
-    """Raised when a worker's claim on a message is over. Nothing was changed."""
-
-
-class LeaseLost(ClaimEnded):
-    """Raised when the lease ran out and may be another worker's, or the message was cancelled."""
-
-
-class MessageExpired(ClaimEnded):
-    """Raised by `Delivery.start` when the message is too old; it is settled as expired."""
-
-
-class Change(StrEnum):
-    """What happened to a message. A recorder is told of each, in the same atomic step."""
-
-    ENQUEUED = "enqueued"
-    SCHEDULED = "scheduled"
-    ADOPTED = "adopted"  # raw bytes that a foreign producer pushed by hand
-    STARTED = "started"  # the outside world may see an effect from here on
-    FORWARDED = "forwarded"
-    DONE = "done"
-    RETRIED = "retried"
-    DEFERRED = "deferred"
-    DEAD = "dead"
-    EXHAUSTED = "exhausted"  # a retry that would have been one attempt too many: dead
-    RELEASED = "released"
-    PROMOTED = "promoted"  # a delayed message became due
-    LEASE_LOST = "lease_lost"  # its worker went silent; it waits again
-    POISONED = "poisoned"  # its workers went silent too often: dead
-    AMBIGUOUS = (
-        "ambiguous"  # its worker went silent after `start`, and it must not be repeated: dead
-    )
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    REPLAYED = "replayed"
-    DELETED = "deleted"
-
-
-class OnAmbiguous(StrEnum):
-    """What becomes of a message whose worker went silent between `start` and its verdict."""
-
-    RESEND = "resend"
-    HOLD = "hold"
-
-
-Note = bytes
-"""Opaque to the queue; handed to the recorder together with the change that it comments on.
-
-UTF-8 without NUL bytes. Empty means: the recorder's own words for that change.
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dedupe:
-    """Makes a send repeatable: one `key` makes one message, within `keep`.
-
-    `fingerprint` tells an honest repetition from another message under the same key; `answer` is
-    handed back to whoever repeats.
-    """
-
-    key: str
-    fingerprint: str
-    answer: str = ""
-    keep: timedelta = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What goes into a lane. `id` is unique for ever; `due_at` None means now."""
-
-    id: str
-    lane: str
-    body: bytes
-    due_at: datetime | None = None
-    expires_at: datetime | None = None
-    max_attempts: int = 8
-    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
-    dedupe: Dedupe | None = None
-    note: Note = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Enqueued:
-    """The message is stored and will be received."""
-
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Duplicate:
-    """Sent before, under this id; `answer` is what its first sender was told."""
-
-    id: str
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """The dedupe key belongs to another message, whose id this is. Nothing was stored."""
-
-    id: str
-
-
-SendOutcome = Enqueued | Duplicate | Conflict
+__all__ = [
+    "BrokerInspection",
+    "Change",
+    "ClaimEnded",
+    "Conflict",
+    "ControlOutcome",
+    "Dedupe",
+    "Delivery",
+    "Duplicate",
+    "Durability",
+    "Enqueued",
+    "LaneDepth",
+    "LeaseKeeper",
+    "LeaseLost",
+    "Message",
+    "MessageControl",
+    "MessageExpired",
+    "MessageQueue",
+    "Note",
+    "OnAmbiguous",
+    "Queue",
+    "QueueError",
+    "QueueFull",
+    "QueueUnavailable",
+    "QueueUpkeep",
+    "Repetitions",
+    "SendOutcome",
+    "TickReport",
+    "UnsafeBroker",
+]
 
 
 class Delivery(Protocol):
@@ -275,32 +199,6 @@ class LeaseKeeper(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickReport:
-    """What one round of upkeep moved, in messages."""
-
-    promoted: int = 0
-    leases_expired: int = 0
-    died: int = 0
-    reissued: int = 0
-    expired: int = 0
-
-    @property
-    def moved(self) -> int:
-        """How many messages were moved in all."""
-        return self.promoted + self.leases_expired + self.died + self.reissued + self.expired
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneDepth:
-    """How many messages of a lane are in which state, and how long the oldest has waited."""
-
-    waiting: int = 0
-    leased: int = 0
-    delayed: int = 0
-    oldest_waiting: timedelta = timedelta(0)
-
-
 class QueueUpkeep(Protocol):
     """What must go on all the time, in any number of processes at once."""
 
@@ -315,14 +213,6 @@ class QueueUpkeep(Protocol):
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
         """Count the messages of each lane."""
         ...
-
-
-class ControlOutcome(StrEnum):
-    """What an operator's call did."""
-
-    DONE = "done"
-    UNKNOWN = "unknown"  # no such message
-    REFUSED = "refused"  # it is in a state in which this can't be done
 
 
 class MessageControl(Protocol):
@@ -346,21 +236,13 @@ class MessageControl(Protocol):
 class BrokerInspection(Protocol):
     """What a start-up check and a readiness probe ask."""
 
-    async def durability(self) -> "Durability":
+    async def durability(self) -> Durability:
         """Read the broker's settings. Raises `QueueUnavailable`."""
         ...
 
     async def ping(self) -> None:
         """Exercise the broker as a send would. Raises `QueueUnavailable`."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Durability:
-    """What the broker would lose: `faults` is empty when acknowledged messages are safe."""
-
-    profile: str  # "none", "everysec", "always", "quorum", "memory"
-    faults: Sequence[str] = field(default=())
 
 
 class Queue(

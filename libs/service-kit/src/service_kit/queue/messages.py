@@ -1,0 +1,142 @@
+"""What goes into a queue, what comes out, and what is said about it: plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Change(StrEnum):
+    """What happened to a message. A recorder is told of each, in the same atomic step."""
+
+    ENQUEUED = "enqueued"
+    SCHEDULED = "scheduled"
+    ADOPTED = "adopted"  # raw bytes that a foreign producer pushed by hand
+    STARTED = "started"  # the outside world may see an effect from here on
+    FORWARDED = "forwarded"
+    DONE = "done"
+    RETRIED = "retried"
+    DEFERRED = "deferred"
+    DEAD = "dead"
+    EXHAUSTED = "exhausted"  # a retry that would have been one attempt too many: dead
+    RELEASED = "released"
+    PROMOTED = "promoted"  # a delayed message became due
+    LEASE_LOST = "lease_lost"  # its worker went silent; it waits again
+    POISONED = "poisoned"  # its workers went silent too often: dead
+    AMBIGUOUS = (
+        "ambiguous"  # its worker went silent after `start`, and it must not be repeated: dead
+    )
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    REPLAYED = "replayed"
+    DELETED = "deleted"
+
+
+class OnAmbiguous(StrEnum):
+    """What becomes of a message whose worker went silent between `start` and its verdict."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
+Note = bytes
+"""Opaque to the queue; handed to the recorder together with the change that it comments on.
+
+UTF-8 without NUL bytes. Empty means: the recorder's own words for that change.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dedupe:
+    """Makes a send repeatable: one `key` makes one message, within `keep`.
+
+    `fingerprint` tells an honest repetition from another message under the same key; `answer` is
+    handed back to whoever repeats.
+    """
+
+    key: str
+    fingerprint: str
+    answer: str = ""
+    keep: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What goes into a lane. `id` is unique for ever; `due_at` None means now."""
+
+    id: str
+    lane: str
+    body: bytes
+    due_at: datetime | None = None
+    expires_at: datetime | None = None
+    max_attempts: int = 8
+    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+    dedupe: Dedupe | None = None
+    note: Note = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """The message is stored and will be received."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Sent before, under this id; `answer` is what its first sender was told."""
+
+    id: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The dedupe key belongs to another message, whose id this is. Nothing was stored."""
+
+    id: str
+
+
+SendOutcome = Enqueued | Duplicate | Conflict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickReport:
+    """What one round of upkeep moved, in messages."""
+
+    promoted: int = 0
+    leases_expired: int = 0
+    died: int = 0
+    reissued: int = 0
+    expired: int = 0
+
+    @property
+    def moved(self) -> int:
+        """How many messages were moved in all."""
+        return self.promoted + self.leases_expired + self.died + self.reissued + self.expired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneDepth:
+    """How many messages of a lane are in which state, and how long the oldest has waited."""
+
+    waiting: int = 0
+    leased: int = 0
+    delayed: int = 0
+    oldest_waiting: timedelta = timedelta(0)
+
+
+class ControlOutcome(StrEnum):
+    """What an operator's call did."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"  # no such message
+    REFUSED = "refused"  # it is in a state in which this can't be done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Durability:
+    """What the broker would lose: `faults` is empty when acknowledged messages are safe."""
+
+    profile: str  # "none", "everysec", "always", "quorum", "memory"
+    faults: Sequence[str] = field(default=())
