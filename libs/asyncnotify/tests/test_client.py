@@ -81,7 +81,10 @@ async def test_a_user_id_stays_one_segment_of_the_path(user_id):
 async def test_changes_are_yielded_as_they_come():
     def door(request):
         assert request.headers["Last-Event-ID"] == "7"
-        stream = 'id: 8\nevent: status\ndata: {"status": "sent"}\n\n: keep-alive\n\n'
+        stream = (
+            "event: missed\ndata: {}\n\n"
+            'id: 8\nevent: status\ndata: {"status": "sent"}\n\n: keep-alive\n\n'
+        )
         return httpx.Response(200, text=stream)
 
     async with client_of(door) as notify:

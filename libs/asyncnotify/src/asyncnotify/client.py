@@ -101,8 +101,11 @@ class AsyncNotify:
         path = f"/notifications/{_segment(trace_id)}/events" if trace_id else "/events"
         headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
         async with self._stream(path, headers) as response:
+            event = ""
             async for line in response.aiter_lines():
-                if line.startswith("data:"):
+                if line.startswith("event:"):
+                    event = line.removeprefix("event:").strip()
+                elif line.startswith("data:") and event == "status":
                     yield json.loads(line.removeprefix("data:"))
 
     @asynccontextmanager

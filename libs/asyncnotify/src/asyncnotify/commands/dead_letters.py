@@ -47,8 +47,8 @@ def replay(
     trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     reason: Reason = None,
     channel: Channel = None,
-    since: Annotated[str | None, typer.Option(help="Accepted at or after, RFC 3339.")] = None,
-    until: Annotated[str | None, typer.Option(help="Accepted before, RFC 3339.")] = None,
+    since: Annotated[str | None, typer.Option(help="Given up at or after, RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option(help="Given up before, RFC 3339.")] = None,
     limit: Annotated[int | None, typer.Option(min=1)] = None,
     dry_run: Annotated[bool, typer.Option(help="Only tell which they are.")] = False,
 ) -> None:
