@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 import pytest
 from notification_contracts.states import Status
+from notification_contracts.trace_ids import new_trace_id
 from notification_ledger import paging
 from notification_ledger.notes import StatusNote
 from notification_ledger.port import LedgerUnavailable
@@ -148,9 +149,10 @@ async def test_a_rare_match_is_looked_for_in_bounded_steps(
     monkeypatch.setattr(paging, "SCAN_LIMIT", 5)
     monkeypatch.setattr(paging, "_BATCH", 5)
     rare = StatusNote(status=Status.QUEUED, channel="sms").encode()
-    await ledger.record(recorded("rare", Change.ENQUEUED, rare))
-    for number in range(12):
-        await ledger.record(recorded(f"{number}", Change.ENQUEUED))
+    trace_id = new_trace_id()
+    await ledger.record(recorded(trace_id, Change.ENQUEUED, rare))
+    for _ in range(12):
+        await ledger.record(recorded(new_trace_id(), Change.ENQUEUED))
 
     pages = [await ledger.find(RecordQuery(channel="sms"))]
     while cursor := pages[-1].next_cursor:
@@ -158,4 +160,4 @@ async def test_a_rare_match_is_looked_for_in_bounded_steps(
 
     assert len(pages) > 1
     assert all(page.items == () for page in pages[:-1])
-    assert [record.trace_id for record in pages[-1].items] == ["rare"]
+    assert [record.trace_id for record in pages[-1].items] == [trace_id]

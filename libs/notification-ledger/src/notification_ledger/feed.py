@@ -134,8 +134,10 @@ class ChangeFeed:
             pipeline.xrange(self._stream, f"({position[0]}-{position[1]}", "+", limit)
             pipeline.xinfo_stream(self._stream)
             entries, stream = await pipeline.execute(raise_on_error=False)
-        if isinstance(stream, ResponseError):  # no such key
+        if isinstance(stream, ResponseError) and "no such key" in str(stream):
             return position != (0, 0), (), (0, 0)
+        if isinstance(stream, Exception):
+            raise stream
         first, latest = stream["first-entry"], parse_change_id(stream["last-generated-id"])
         kept_from = parse_change_id(first[0]) if first else latest
         is_cut = stream["entries-added"] > stream["length"] and position < kept_from
@@ -143,13 +145,14 @@ class ChangeFeed:
 
 
 def _kept(entry_id: str, fields: dict[str, str]) -> KeptChange:
+    trace_id, at, status, reason, channel, user_id = fields["c"].split("\t")
     change = StatusChange(
         id=entry_id,
-        trace_id=fields["i"],
-        user_id=fields["u"] or None,
-        channel=fields["c"] or None,
-        status=status_of(fields["s"]),
-        reason=fields["r"] or None,
-        at=from_ms(int(fields["t"])),
+        trace_id=trace_id,
+        user_id=user_id or None,
+        channel=channel or None,
+        status=status_of(status),
+        reason=reason or None,
+        at=from_ms(int(at)),
     )
     return parse_change_id(entry_id), change

@@ -4,28 +4,38 @@
 local record, forget
 do
   local MAX_TIMELINE, KEEP_HEAD, KEEP_TAIL, MAX_CHANGES = 16384, 2048, 10240, 100000
-  -- What a change makes of a notification; '@' is 'queued' or 'validated', by lane.
-  local ALWAYS = {
-    enqueued = 'queued', scheduled = 'scheduled', adopted = 'queued', promoted = 'queued',
-    dead = 'failed', exhausted = 'failed', poisoned = 'failed', ambiguous = 'failed',
-    expired = 'expired', cancelled = 'cancelled', deleted = 'deleted',
-    lease_lost = '@', replayed = '@',
-  }
-  local UNLESS_NOTED = {
-    started = 'sending', forwarded = 'validated', done = 'sent', retried = 'retrying',
-    deferred = '@', released = '@',
-  }
-  local REASON = {
-    exhausted = 'attempts_exhausted', poisoned = 'poison', ambiguous = 'ambiguous',
-    lease_lost = 'lease_lost',
-  }
-  local DETAIL = {
-    adopted = '{"detail":"adopted"}', deleted = '{"detail":"dead letter deleted"}',
-  }
-  local FIRST = {enqueued = true, scheduled = true, adopted = true}
-  -- 'deleted' is how n:s and the index call a dead letter that was deleted; readers say 'failed'.
-  local ENDED = {sent = true, delivered = true, cancelled = true, expired = true, deleted = true}
-  local UNDER_WAY = {sending = true, retrying = true, sent = true}
+
+  -- Comparisons, since every run of every script would build a table anew.
+  local function is_end(status)
+    return status == 'sent' or status == 'failed' or status == 'delivered' or status == 'deleted'
+      or status == 'cancelled' or status == 'expired'
+  end
+
+  -- What a change makes of a notification, whatever its note says; nil leaves it to the note.
+  local function status_by(change, waiting)
+    if change == 'started' or change == 'forwarded' or change == 'done' then return nil end
+    if change == 'enqueued' or change == 'adopted' or change == 'promoted' then return 'queued' end
+    if change == 'scheduled' or change == 'expired' or change == 'cancelled' then return change end
+    if change == 'dead' or change == 'exhausted' then return 'failed' end
+    if change == 'poisoned' or change == 'ambiguous' then return 'failed' end
+    if change == 'lease_lost' or change == 'replayed' then return waiting end
+    -- How n:s and the index call a dead letter that was deleted; readers say 'failed'.
+    if change == 'deleted' then return 'deleted' end
+  end
+
+  local function status_unless_noted(change, waiting)
+    if change == 'started' then return 'sending' end
+    if change == 'forwarded' then return 'validated' end
+    if change == 'done' then return 'sent' end
+    if change == 'retried' then return 'retrying' end
+    return waiting
+  end
+
+  local function reason_by(change)
+    if change == 'exhausted' then return 'attempts_exhausted' end
+    if change == 'poisoned' then return 'poison' end
+    if change == 'ambiguous' or change == 'lease_lost' then return change end
+  end
 
   local function append(id, entry, ends)
     local key = P .. ':t:' .. id
@@ -41,29 +51,35 @@ do
   end
 
   -- Returns what the change and its note say: status, reason, channel, attempts, user, the rest.
-  local function read(change, lane, was, note)
+  local function read(change, lane, note)
     -- The note of a start that came too late speaks of an attempt that never was.
     if change == 'expired' then note = '' end
-    local to, reason, channel, attempts, user, rest =
-      string.match(note, '^([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)\t(%d*)\t([^\t\n]*)\n(.*)$')
-    if not to then to, reason, channel, attempts, user, rest = '', '', '', '', '', '' end
-    to = ALWAYS[change] or (to ~= '' and to) or UNLESS_NOTED[change] or was or 'queued'
-    if to == '@' then to = string.sub(lane, 1, 9) == 'delivery.' and 'validated' or 'queued' end
-    if REASON[change] then
+    local noted, reason, channel, attempts, user, rest =
+      string.match(note, '^([^\t\n]+)\t([^\t\n]*)\t([^\t\n]*)\t(%d*)\t([^\t\n]*)\n(.*)$')
+    if not noted then reason, channel, attempts, user, rest = '', '', '', '', '' end
+    local waiting = string.sub(lane, 1, 9) == 'delivery.' and 'validated' or 'queued'
+    local to = status_by(change, waiting) or noted or status_unless_noted(change, waiting)
+    local always = reason_by(change)
+    if always then
       if reason ~= '' and string.sub(rest, 1, 10) ~= '{"detail":' then
         rest = '{"detail":"' .. reason .. '"' .. (rest == '' and '}' or ',' .. string.sub(rest, 2))
       end
-      reason = REASON[change]
+      reason = always
+    elseif rest == '' and change == 'adopted' then
+      rest = '{"detail":"adopted"}'
+    elseif rest == '' and change == 'deleted' then
+      rest = '{"detail":"dead letter deleted"}'
     end
-    if rest == '' then rest = DETAIL[change] or '' end
     return to, reason, channel, attempts, user, rest
   end
 
   -- True when the status stays as it `was`: it is final, or the change is only a report.
   local function stands(change, was, to)
-    if change == 'reported' then return to ~= 'delivered' or not UNDER_WAY[was] end
+    if change == 'reported' then
+      return to ~= 'delivered' or (was ~= 'sent' and was ~= 'sending' and was ~= 'retrying')
+    end
     if was == 'failed' then return change ~= 'replayed' and change ~= 'deleted' end
-    return ENDED[was]
+    return is_end(was)
   end
 
   local function index(id, created, was, to, was_user, user)
@@ -86,28 +102,32 @@ do
     local hash = P .. ':e:' .. id
     local kept = redis.call('HMGET', hash, 'n:s', 'n:r', 'n:c', 'n:a', 'n:u', 'n:ct')
     local was, was_user, created = kept[1], kept[5] or '', kept[6] or now
-    if was and FIRST[change] then return end
+    if was and (change == 'enqueued' or change == 'scheduled' or change == 'adopted') then return end
     if was and was ~= 'scheduled' and change == 'promoted' then
       redis.call('HSET', hash, 'n:nx', 0)
       return
     end
 
-    local to, reason, channel, attempts, user, rest = read(change, lane, was, note)
+    local to, reason, channel, attempts, user, rest = read(change, lane, note)
     channel, user = or_else(channel, kept[3]), or_else(user, was_user)
+    attempts = or_else(attempts, kept[4])
     local shown = to == 'deleted' and 'failed' or to
     local entry = now .. '\t' .. shown .. '\t' .. reason .. '\t' .. channel .. '\t' .. rest .. '\n'
-    append(id, entry, ENDED[to] or to == 'failed')
+    append(id, entry, is_end(to))
 
     if was and stands(change, was, to) then
       to, reason, due = was, kept[2] or '', 0
+      shown = to == 'deleted' and 'failed' or to
     elseif change == 'deleted' then
       reason = kept[2] or reason
     end
-    redis.call('HSET', hash, 'n:s', to, 'n:r', reason, 'n:c', channel,
-      'n:a', or_else(attempts, kept[4]), 'n:u', user, 'n:ct', created, 'n:ut', now, 'n:nx', due)
+    redis.call('HSET', hash, 'n:s', to, 'n:r', reason, 'n:ut', now, 'n:nx', due)
+    if not was or channel ~= kept[3] or attempts ~= kept[4] or user ~= was_user then
+      redis.call('HSET', hash, 'n:c', channel, 'n:a', attempts, 'n:u', user, 'n:ct', created)
+    end
     index(id, created, was, to, was_user, user)
-    redis.call('XADD', P .. ':changes', 'MAXLEN', '~', MAX_CHANGES, '*', 'i', id, 't', now,
-      's', to == 'deleted' and 'failed' or to, 'r', reason, 'c', channel, 'u', user)
+    redis.call('XADD', P .. ':changes', 'MAXLEN', '~', MAX_CHANGES, '*', 'c', id .. '\t' .. now
+      .. '\t' .. shown .. '\t' .. reason .. '\t' .. channel .. '\t' .. user)
   end
 
   forget = function(id)
