@@ -1,4 +1,5 @@
 import asyncio
+import fcntl
 import os
 import signal
 import socket
@@ -17,6 +18,8 @@ from service_kit.embedded_redis import (
     bundled_redis_server,
     find_redis_server,
 )
+from service_kit.testing.ports import free_port
+from service_kit.testing.running import until
 
 PutOnPath = Callable[[str], Path]
 
@@ -200,23 +203,43 @@ async def test_another_redis_on_the_port_is_not_taken_for_ours(
         await server.start()
 
 
-async def test_server_orphaned_by_a_killed_owner_is_taken_over_with_its_data(
-    data_dir: Path,
-) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of such a death")
+async def test_server_ends_with_its_owner_and_keeps_its_data(data_dir: Path) -> None:
     owner = await asyncio.create_subprocess_exec(
         sys.executable, "-c", START_AND_STAY, data_dir, stdout=asyncio.subprocess.PIPE
     )
-    orphan = int(await owner.stdout.readline())
+    await owner.stdout.readline()
+    pid_file = data_dir / "redis.pid"
+    assert pid_file.exists()
+
     owner.kill()
     await owner.communicate()
-    os.kill(orphan, 0)  # it outlives its owner
+    await until(lambda: not pid_file.exists())  # the server removes it when it ends in order
+
+    server = EmbeddedRedis(data_dir)
+    await server.start()
+    async with Redis.from_url(server.url) as connection:
+        assert await connection.get("kept") == b"yes"
+    await server.stop()
+
+
+async def test_server_without_an_owner_is_ended_by_the_next_start(data_dir: Path) -> None:
+    data_dir.mkdir(parents=True)
+    with (data_dir / "server.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        orphan = await asyncio.create_subprocess_exec(
+            find_redis_server().path,
+            *("--port", str(free_port()), "--dir", data_dir, "--pidfile", data_dir / "redis.pid"),
+            stdout=asyncio.subprocess.DEVNULL,
+            pass_fds=[lock.fileno()],
+        )
+    await until((data_dir / "redis.pid").exists)
 
     server = EmbeddedRedis(data_dir)
     await server.start()
 
-    assert server.pid != orphan
-    async with Redis.from_url(server.url) as connection:
-        assert await connection.get("kept") == b"yes"
+    assert await orphan.wait() == 0
+    assert server.pid is not None
     await server.stop()
 
 

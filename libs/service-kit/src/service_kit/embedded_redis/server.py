@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +25,8 @@ from service_kit.embedded_redis.program import find_redis_server
 
 HOST: Final = "127.0.0.1"
 
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None)
 _ANSWERS_WITHIN_S: Final = 10.0
 _STOPS_WITHIN_S: Final = 30.0
 _POLL_S: Final = 0.02
@@ -39,7 +43,8 @@ class EmbeddedRedis:
 
     `port` 0 takes a free one and keeps it over restarts. `options` are further settings of
     redis.conf, which win. After `stop` or `kill`, `start` may be called again. It belongs to one
-    event loop and one task at a time, except for `wait`.
+    event loop and one task at a time, except for `wait`. It ends with the process that started it,
+    on Linux at once; elsewhere the next start on the directory ends it.
     """
 
     def __init__(
@@ -154,6 +159,7 @@ class EmbeddedRedis:
                 # Ctrl-C in a terminal goes to the whole process group; the server must outlive
                 # those who still write their last words into it.
                 start_new_session=True,
+                preexec_fn=_end_with_owner,
             )
 
     def _arguments(self) -> list[str]:
@@ -210,6 +216,13 @@ class EmbeddedRedis:
             lines = log.read().decode(errors="replace").splitlines()
         said = [_LOG_PREFIX.sub("", line.strip()) for line in lines if line.strip()]
         return " / ".join(said[-_LOG_TAIL_LINES:]) or "it said nothing"
+
+
+def _end_with_owner() -> None:
+    # Runs in the child, between fork and exec. The kernel counts the thread that forked as the
+    # owner: that is the event loop's, which lives as long as its process.
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:
