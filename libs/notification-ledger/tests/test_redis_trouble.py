@@ -158,6 +158,5 @@ async def test_a_rare_match_is_looked_for_in_bounded_steps(
     while cursor := pages[-1].next_cursor:
         pages.append(await ledger.find(RecordQuery(channel="sms", cursor=cursor)))
 
-    assert len(pages) > 1
-    assert all(page.items == () for page in pages[:-1])
-    assert [record.trace_id for record in pages[-1].items] == [trace_id]
+    assert pages[0].items == ()
+    assert [record.trace_id for page in pages for record in page.items] == [trace_id]
