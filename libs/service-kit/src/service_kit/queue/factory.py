@@ -3,14 +3,17 @@
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from service_kit.queue.claims.store import ClaimStore
 from service_kit.queue.memory import InMemoryQueue, MemoryOptions
 from service_kit.queue.port import Queue
+from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.rabbitmq.queue import RabbitQueue
 from service_kit.queue.recorder import LuaRecorder, Recorder
 from service_kit.queue.redis_list.options import RedisListOptions
 from service_kit.queue.redis_list.queue import RedisListQueue
 
 
-def open_queue(
+def open_queue(  # noqa: PLR0913 - all that any adapter can be told, by keyword
     url: str,
     *,
     recorder: LuaRecorder | None = None,
@@ -19,11 +22,15 @@ def open_queue(
     retention: timedelta = timedelta(days=30),
     max_waiting: int = 1_000_000,
     lease: timedelta = timedelta(seconds=60),
+    claims: ClaimStore | None = None,
+    prefetch: int = 128,
 ) -> Queue:
-    """Return the queue that a URL names: `redis://`, `rediss://` or `memory://`.
+    """Return the queue that a URL names: `redis://`, `rediss://`, `amqp://`, `amqps://`, `memory://`.
 
     It connects when it is first used. A queue on Redis tells `recorder` of every change, others
-    tell `memory_recorder`. Ended messages are remembered for `retention`.
+    tell `memory_recorder`. Ended messages are remembered for `retention`. The rest is for RabbitMQ:
+    who knows which message is whose (by default this process alone; closed with the queue), and how
+    many messages of a lane this process may have at hand, in work or ahead of it.
 
     Raises:
         ValueError: the URL names no broker that is supported.
@@ -40,5 +47,12 @@ def open_queue(
             options=MemoryOptions(retention=retention, max_waiting=max_waiting, lease=lease),
         )
     if scheme in {"amqp", "amqps"}:
-        raise ValueError("RabbitMQ is not available as a broker yet; use redis:// or rediss://")
-    raise ValueError(f"a broker's URL begins with redis://, rediss:// or memory://, not {scheme!r}")
+        return RabbitQueue(
+            url,
+            recorder=memory_recorder,
+            claims=claims,
+            options=RabbitOptions(
+                namespace=namespace, lease=lease, max_waiting=max_waiting, prefetch=prefetch
+            ),
+        )
+    raise ValueError(f"a broker's URL begins with redis://, amqp:// or memory://, not {scheme!r}")

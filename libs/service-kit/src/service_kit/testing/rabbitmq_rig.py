@@ -40,6 +40,7 @@ async def rabbitmq_rig(
         lease=6 * moment,
         max_deliveries=MAX_DELIVERIES,
         max_waiting=MAX_WAITING,
+        prefetch=2000,
         tiers=(TIER,),
         call_timeout=timedelta(seconds=10),
     )
@@ -67,6 +68,9 @@ async def rabbitmq_rig(
             advance=advance,
             recorded=recorded,
             push_raw=push_raw,
+            promotes_by_itself=True,
+            counts_delayed=False,
+            adopts_in_place=False,
         )
     finally:
         await queue.close()

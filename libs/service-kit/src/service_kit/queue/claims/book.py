@@ -89,6 +89,9 @@ class ClaimBook:
         """See `ClaimStore.run`."""
         return self.apply(operation, *arguments)
 
+    async def close(self) -> None:
+        """Do nothing: there is no connection."""
+
     def apply(self, operation: str, *arguments: Argument) -> Reply:
         """Carry out one operation."""
         return self._operations[operation](*arguments)
@@ -228,7 +231,7 @@ class ClaimBook:
         claim.until = self._now() + lease_ms
         return _OK
 
-    def _lose(self, id_: str, token: str, max_deliveries: int, hold: int, lease_ms: int) -> Reply:
+    def _lose(self, id_: str, token: str, max_deliveries: int, lease_ms: int) -> Reply:
         claim = self._claims.get(id_)
         if claim is None or claim.token != token or claim.state not in _HELD - {State.SETTLING}:
             return _LOST

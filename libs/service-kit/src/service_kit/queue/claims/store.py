@@ -62,6 +62,10 @@ class ClaimStore(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
@@ -100,6 +104,7 @@ class Claims:
     def __init__(self, store: ClaimStore, terms: Terms) -> None:
         self._run = store.run
         self._terms = terms
+        self.close = store.close
 
     async def reserve(
         self, message_id: str, dedupe: Dedupe | None

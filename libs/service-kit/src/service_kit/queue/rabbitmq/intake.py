@@ -25,7 +25,7 @@ from service_kit.queue.rabbitmq.topology import Topology
 log = get_logger(__name__)
 
 _SETTLE_S: Final = 0.005
-_SETTLE_ROUNDS: Final = 60
+_SETTLE_ROUNDS: Final = 2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,9 +73,13 @@ class ConsumeLine:
             if not queue.declaration_result.consumer_count:
                 raise QueueError(f"the consumer of {lane} is gone")
 
+    def consumes(self, lanes: Sequence[str]) -> bool:
+        """Tell whether all of these lanes are consumed."""
+        return all(lane in self.buffers for lane in lanes)
+
     async def subscribe(self, lanes: Sequence[str]) -> None:
         """Consume these lanes from now on."""
-        if all(lane in self.buffers for lane in lanes):
+        if self.consumes(lanes):
             return
         async with self._subscribing:
             for lane in lanes:
@@ -87,16 +91,15 @@ class ConsumeLine:
 
     async def settle(self, lanes: Sequence[str]) -> None:
         """Wait until what the broker has for these lanes is here, as far as there is room."""
-        for _ in range(_SETTLE_ROUNDS):
+        before, unchanged = -1, 0
+        while unchanged < _SETTLE_ROUNDS:
             left = 0
             for lane in lanes:
                 queue = await self._topology.declare_lane(self._channel, lane)
                 left += queue.declaration_result.message_count or 0
-            if self._examining == 0 and any(self.buffers[lane] for lane in lanes):
-                return
+            moving = left != before or self._examining > 0
+            before, unchanged = left, 0 if moving else unchanged + 1
             await asyncio.sleep(_SETTLE_S)
-            if left == 0 and self._examining == 0:
-                return
 
     def announce(self) -> None:
         """Wake up whoever waits for messages."""
@@ -144,14 +147,19 @@ class Intake:
         """What is consumed now, if anything is."""
         return self._link.line
 
-    async def consuming(self, lanes: Sequence[str]) -> ConsumeLine:
-        """Return a line on which these lanes are consumed. Raises `QueueUnavailable`."""
+    async def consuming(self, lanes: Sequence[str]) -> tuple[ConsumeLine, bool]:
+        """Return a line on which these lanes are consumed, and whether that is new.
+
+        Raises:
+            QueueUnavailable: RabbitMQ can't be reached.
+        """
         with as_queue_errors():
             line = await self._link.get()
+            is_new = not line.consumes(lanes)
             async with asyncio.timeout(self._timeout_s):
                 await line.subscribe(lanes)
         self._lanes.update(dict.fromkeys(lanes))
-        return line
+        return line, is_new
 
     async def settle(self, line: ConsumeLine, lanes: Sequence[str]) -> None:
         """Wait until what the broker has for these lanes is here. Raises `QueueUnavailable`."""

@@ -39,6 +39,7 @@ from service_kit.queue.rabbitmq.taking import Taking, bring_in
 from service_kit.queue.recorder import Recorder
 
 _ROTATE_EVERY: Final = 8
+_NO_KEY: Final = Dedupe(key="", fingerprint="")
 _OLDEST_SUPPORTED: Final = (3, 10)
 
 
@@ -85,9 +86,11 @@ class RabbitQueue:
             return reserved
         envelope = self._new(message, reserved)
         try:
-            await self._room.enter(message.lane)
-            change = Change.SCHEDULED if envelope.due else Change.ENQUEUED
-            await bring_in(self._moves, envelope, reserved, change, message.note)
+            if envelope.due:
+                await bring_in(self._moves, envelope, reserved, Change.SCHEDULED, message.note)
+            else:
+                async with self._room.entering(message.lane):
+                    await bring_in(self._moves, envelope, reserved, Change.ENQUEUED, message.note)
         except QueueFull:
             await self._claims.free(message.id, reserved.token)
             raise
@@ -125,6 +128,7 @@ class RabbitQueue:
             self._intake.line.announce()
         await asyncio.gather(*self._receiving, *self._handing_back, return_exceptions=True)
         await asyncio.gather(self._intake.close(), self._publisher.close(), self._operator.close())
+        await self._claims.close()
 
     async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Extend the leases; return those deliveries whose claim is over."""
@@ -204,8 +208,9 @@ class RabbitQueue:
         return Durability(profile="quorum", faults=[fault] if numbers < _OLDEST_SUPPORTED else [])
 
     async def ping(self) -> None:
-        """Have something confirmed, and a queue answer."""
+        """Have something confirmed, a queue answer, and whoever keeps the claims."""
         await self._publisher.ping()
+        await self._claims.recall(_NO_KEY)
 
     def _new(self, message: Message, reserved: Reserved) -> Envelope:
         now_ms, due_ms = self._moves.now_ms, to_ms(message.due_at)
@@ -230,8 +235,8 @@ class RabbitQueue:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait.total_seconds()
         order = self._order(lanes)
-        line = await self._intake.consuming(lanes)
-        if wait <= timedelta(0):
+        line, is_new = await self._intake.consuming(lanes)
+        if is_new or wait <= timedelta(0):
             await self._intake.settle(line, lanes)
         while True:
             news = line.news

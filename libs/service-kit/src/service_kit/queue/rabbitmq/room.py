@@ -4,13 +4,25 @@ Not `x-max-length`: it would also refuse what is under way, and could never be c
 is taken from the broker now and then, and what this process added since is added.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from service_kit.queue.port import QueueFull
 
 _GOOD_FOR_S: Final = 0.5
+
+
+@dataclass(slots=True)
+class _Lane:
+    counted_at: float = 0.0
+    waiting: int = 0
+    entering: int = 0
+    counting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Room:
@@ -19,22 +31,31 @@ class Room:
     def __init__(self, count: Callable[[str], Awaitable[int]], most: int) -> None:
         self._count = count
         self._most = most
-        self._counted: dict[str, tuple[float, int]] = {}
+        self._lanes: defaultdict[str, _Lane] = defaultdict(_Lane)
 
-    async def enter(self, lane: str) -> None:
-        """Return if there is room.
+    @asynccontextmanager
+    async def entering(self, lane: str) -> AsyncIterator[None]:
+        """Hold room for one message while it is put into the broker.
 
         Raises:
             QueueFull: there is none.
             QueueUnavailable: the broker can't be asked.
         """
-        at, waiting = self._counted.get(lane, (0.0, 0))
-        if time.monotonic() - at > _GOOD_FOR_S or waiting >= self._most:
-            at, waiting = time.monotonic(), await self._count(lane)
-            # Others may have entered while we asked.
-            known_at, known = self._counted.get(lane, (0.0, 0))
-            waiting = max(waiting, known) if known_at > at else waiting
-        if waiting >= self._most:
-            self._counted[lane] = (at, waiting)
-            raise QueueFull(f"{lane} holds {waiting} waiting messages")
-        self._counted[lane] = (at, waiting + 1)
+        known = self._lanes[lane]
+        if not self._has_room(known):
+            async with known.counting:
+                if not self._has_room(known):
+                    known.waiting = await self._count(lane) + known.entering
+                    known.counted_at = time.monotonic()
+        if known.waiting >= self._most:
+            raise QueueFull(f"{lane} holds {known.waiting} waiting messages")
+        known.waiting += 1
+        known.entering += 1
+        try:
+            yield
+        finally:
+            known.entering -= 1
+
+    def _has_room(self, known: _Lane) -> bool:
+        is_fresh = time.monotonic() - known.counted_at < _GOOD_FOR_S
+        return is_fresh and known.waiting < self._most

@@ -51,11 +51,11 @@ class AdoptingContract:
         await rig.send(KNOWN)
         await _push_raw(rig, f'{{"trace_id": "{KNOWN}"}}'.encode())
 
-        found = await rig.queue.receive([LANE], limit=5, wait=rig.moment)
+        sent, raw = await rig.take(), await rig.take()
 
-        assert found[0].id == KNOWN
-        assert UUID7.fullmatch(found[1].id)
-        assert found[1].id != KNOWN
+        assert sent.id == KNOWN
+        assert UUID7.fullmatch(raw.id)
+        assert raw.id != KNOWN
 
     async def test_many_raw_messages_are_all_different(self, rig: QueueRig) -> None:
         for _ in range(100):
@@ -68,9 +68,12 @@ class AdoptingContract:
         await _push_raw(rig, b"raw")
         await rig.send("m2")
 
-        found = await rig.queue.receive([LANE], limit=5, wait=rig.moment)
+        bodies = [(await rig.take()).body for _ in range(3)]
 
-        assert [delivery.body for delivery in found] == [b"hello", b"raw", b"hello"]
+        if not rig.adopts_in_place:
+            assert bodies == [b"hello", b"hello", b"raw"]
+        else:
+            assert bodies == [b"hello", b"raw", b"hello"]
 
     async def test_raw_message_is_as_safe_as_any_once_adopted(self, rig: QueueRig) -> None:
         await _push_raw(rig, b"raw\x00")

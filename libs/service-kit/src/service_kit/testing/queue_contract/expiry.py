@@ -62,6 +62,7 @@ class ExpiryContract:
         await rig.queue.send(message("m", due_at=due_at, expires_at=expires_at))
         await rig.pass_time(2 * rig.moment)
 
+        assert await rig.left() == []
         assert await rig.changes("m") == [Change.SCHEDULED, Change.EXPIRED]
 
     async def test_expired_message_can_not_be_cancelled(self, rig: QueueRig) -> None:

@@ -37,6 +37,13 @@ class QueueRig:
     """What the queue's recorder was told so far, in order."""
     push_raw: Callable[[str, bytes], Awaitable[None]] | None = None
     """Put bytes into a lane as a foreign producer would."""
+    promotes_by_itself: bool = False
+    """The broker lets go of what is due whether somebody ticks or not; a tick reports what a
+    receiver found due, and what expired is noticed when it is received."""
+    counts_delayed: bool = True
+    """`depths` knows how many messages of a lane are delayed."""
+    adopts_in_place: bool = True
+    """A foreign producer's message keeps its turn; else it goes to the end of its lane."""
 
     @property
     def lease(self) -> timedelta:

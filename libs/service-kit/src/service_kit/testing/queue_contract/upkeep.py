@@ -19,7 +19,8 @@ class UpkeepContract:
 
         assert depths["stage.low"] == LaneDepth()
         depth = depths[LANE]
-        assert (depth.waiting, depth.leased, depth.delayed) == (2, 1, 1)
+        assert (depth.waiting, depth.leased) == (2, 1)
+        assert depth.delayed == int(rig.counts_delayed)
         assert rig.moment <= depth.oldest_waiting < 2 * rig.moment
 
     async def test_ended_messages_are_in_no_lane(self, rig: QueueRig) -> None:
@@ -61,7 +62,7 @@ class UpkeepContract:
         await rig.advance(2 * rig.moment)
         await rig.queue.tick(["stage.low"])
 
-        assert await rig.left() == []
+        assert await rig.left() == (["m"] if rig.promotes_by_itself else [])
 
     async def test_many_due_at_once_are_all_promoted_by_one_tick(self, rig: QueueRig) -> None:
         due_at = rig.now() + 3 * rig.moment
@@ -70,6 +71,8 @@ class UpkeepContract:
         )
         await rig.advance(4 * rig.moment)
 
+        if rig.promotes_by_itself:
+            assert len(set(await rig.left())) == 1200
         assert (await rig.queue.tick([LANE])).promoted == 1200
 
     async def test_there_is_nothing_to_heal_in_a_healthy_queue(self, rig: QueueRig) -> None:
