@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
-from notification_ledger.redis import lua_recorder
+from notification_ledger.queues import open_working
 from pydantic import AfterValidator, AliasChoices, Field, create_model, model_validator
-from service_kit.queue.factory import open_queue
 from service_kit.queue.port import Queue
 from service_kit.settings import ServiceSettings
 
@@ -98,6 +97,12 @@ class Settings(ServiceSettings):
         validation_alias=AliasChoices("BROKER_URL", "RABBITMQ_URL"),
         repr=False,  # it may hold a password
         description="The queue: `redis://`, `rediss://`, `amqp://` or `amqps://`.",
+    )
+    ledger_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="Behind RabbitMQ: `redis://` or `rediss://` if tracking lives there, as at the "
+        "publisher; else the publisher is asked.",
     )
     retention_days: int = Field(
         default=30,
@@ -216,11 +221,12 @@ class Settings(ServiceSettings):
 
     def open_queue(self) -> Queue:
         """Make the queue; it connects when it is first used."""
-        return open_queue(
+        return open_working(
             self.broker_url,
-            recorder=lua_recorder(),
+            self.ledger_url,
             retention=timedelta(days=self.retention_days),
             lease=self.lease,
+            concurrency=self.dispatcher_concurrency,
         )
 
     def open_providers(self, now: Callable[[], datetime]) -> Providers:

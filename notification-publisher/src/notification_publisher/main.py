@@ -6,11 +6,10 @@ from functools import partial
 
 from fastapi import FastAPI
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.redis import lua_recorder
+from notification_ledger.queues import Accepting, open_accepting
 from service_kit.http.app import build_app
 from service_kit.http.server import serve
 from service_kit.logs import configure_logging
-from service_kit.queue.factory import open_queue
 from service_kit.queue.port import Queue
 from service_kit.settings import load_settings
 
@@ -36,13 +35,8 @@ def build(
 ) -> FastAPI:
     """Put the service together. A `queue` that is given tells the `ledger` of changes by itself."""
     ledger = ledger or ledgers.open_ledger(settings.effective_ledger_url, settings.retention)
-    queue = queue or open_queue(
-        settings.broker_url,
-        recorder=lua_recorder(),
-        memory_recorder=ledger.record,
-        retention=settings.retention,
-        max_waiting=settings.max_waiting,
-    )
+    accepting = Accepting(queue=queue) if queue else _open(settings, ledger)
+    queue, keeper = accepting.queue, accepting.keeper
     broker = Broker(queue, queue.close, ledger.close, allow_volatile=settings.allow_volatile)
     outbox = QueueOutbox(
         queue=queue,
@@ -60,10 +54,20 @@ def build(
             stream_routes(records, ledgers.LedgerFeed(ledger=ledger), limit=settings.max_streams),
         ],
         problems=PROBLEMS,
-        checks={"queue": broker.check, "ledger": ledger.ping},
-        resources=[broker],
+        checks={"queue": broker.check, "ledger": partial(ledgers.check, ledger, keeper)},
+        resources=[broker, *([keeper] if keeper else [])],
         max_body_bytes=64 * 1024,
         docs=True,
+    )
+
+
+def _open(settings: Settings, ledger: ledgers.LedgerStore) -> Accepting:
+    return open_accepting(
+        settings.broker_url,
+        settings.effective_ledger_url,
+        ledger,
+        retention=settings.retention,
+        max_waiting=settings.max_waiting,
     )
 
 

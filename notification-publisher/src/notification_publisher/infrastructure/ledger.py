@@ -1,6 +1,6 @@
 """The ports to the record of notifications, over the ledger."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,6 +40,24 @@ def open_ledger(url: str, retention: timedelta) -> LedgerStore:
     if urlsplit(url).scheme in {"redis", "rediss"}:
         return RedisLedger(url, retention=retention)
     return MemoryLedger()
+
+
+class Keeping(Protocol):
+    """What answers other processes that ask for the records in this one's memory."""
+
+    async def check(self) -> None:
+        """Raise if nobody can ask."""
+        ...
+
+
+async def check(ledger: LedgerStore, keeper: Keeping | None) -> Mapping[str, str]:
+    """Exercise the ledger, and say where it is kept; for readiness."""
+    await ledger.ping()
+    if keeper is not None:
+        await keeper.check()
+    if isinstance(ledger, MemoryLedger):
+        return {"kept": "in this process's memory, until it ends"}
+    return {"kept": "in Redis"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

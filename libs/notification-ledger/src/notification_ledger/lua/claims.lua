@@ -1,0 +1,218 @@
+#!lua flags=allow-oom
+-- Claims, for a queue whose broker does not know single messages. `service_kit.queue.claims.book` is
+-- the reference, and says what each operation is given and replies.
+-- KEYS 1 the claim   ARGV 1 prefix 2 retention ms 3 operation 4 id, then the operation's own
+local P, RETENTION, operation, id = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key'}
+local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true}
+local HELD = {leased = true, started = true, settling = true}
+local GATED = {reserved = true, moving = true}
+
+local function claim_key(name) return P .. ':q:' .. name end
+
+local function load(name)
+  local kept = redis.call('HMGET', claim_key(name), unpack(FIELDS))
+  if not kept[1] then return nil end
+  local c = {}
+  for i, field in ipairs(FIELDS) do
+    c[field] = NUMBER[field] and tonumber(kept[i] or 0) or kept[i] or ''
+  end
+  return c
+end
+
+local function save(name, c)
+  local flat = {}
+  for _, field in ipairs(FIELDS) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = NUMBER[field] and string.format('%d', c[field] or 0) or c[field] or ''
+  end
+  redis.call('HSET', claim_key(name), unpack(flat))
+  if c.st == 'ended' or c.st == 'cancelled' then
+    redis.call('PEXPIRE', claim_key(name), RETENTION)
+  else
+    redis.call('PERSIST', claim_key(name))
+  end
+end
+
+-- The claim of this holder; one that was forgotten is taken as it says.
+local function held(token, hop)
+  local c = load(id) or {st = 'leased', hop = hop, tok = token, un = 0, dl = 1}
+  if c.tok == token then return c end
+end
+
+local function gone(c, token, max_deliveries, till)
+  local reply
+  if c.st == 'started' and c.ho == 1 then
+    reply = {'ambiguous'}
+  elseif c.dl >= max_deliveries then
+    reply = {'poison', c.dl}
+  else
+    return nil
+  end
+  c.st, c.tok, c.un, c.vd = 'settling', token, till, 'bury'
+  save(id, c)
+  return reply
+end
+
+local run = {}
+
+function run.reserve(token, gate_ms, key, fp, answer, keep_ms)
+  local named = P .. ':k:' .. key
+  if key ~= '' then
+    local first = redis.call('HMGET', named, 'id', 'fp', 'an')
+    if first[1] then
+      if first[2] ~= fp then return {'conflict', first[1]} end
+      local known = load(first[1])
+      if not known or known.st ~= 'reserved' then return {'duplicate', first[1], first[3]} end
+      if known.un > now then return {'wait'} end
+      if first[1] ~= id then  -- whatever became of it, it no longer counts
+        known.st = 'cancelled'
+        save(first[1], known)
+      end
+    end
+  end
+  local c = load(id)
+  if c and c.st ~= 'reserved' then return {'duplicate', id, ''} end
+  if c and c.un > now then return {'wait'} end
+  local hop = c and c.hop + 1 or 0
+  save(id, {st = 'reserved', hop = hop, tok = token, un = now + tonumber(gate_ms), key = key})
+  if key ~= '' then
+    redis.call('HSET', named, 'id', id, 'fp', fp, 'an', answer)
+    redis.call('PEXPIRE', named, keep_ms)
+  end
+  return {'ok', hop}
+end
+
+function run.doubt(token)
+  local c = load(id)
+  if c and c.st == 'reserved' and c.tok == token then
+    c.un = 0
+    save(id, c)
+  end
+  return {'ok'}
+end
+
+function run.free(token)
+  local c = load(id)
+  if c and c.st == 'reserved' and c.tok == token then
+    redis.call('DEL', claim_key(id))
+    if c.key ~= '' then redis.call('DEL', P .. ':k:' .. c.key) end
+  end
+  return {'ok'}
+end
+
+function run.recall(fp)  -- here the id is a dedupe key
+  local first = redis.call('HMGET', P .. ':k:' .. id, 'id', 'fp', 'an')
+  if not first[1] then return {'none'} end
+  if first[2] ~= fp then return {'conflict', first[1]} end
+  local known = load(first[1])
+  if known and known.st == 'reserved' then return {'none'} end
+  return {'duplicate', first[1], first[3]}
+end
+
+function run.begin(hop, token, lease_ms, max_deliveries)
+  hop, lease_ms, max_deliveries = tonumber(hop), tonumber(lease_ms), tonumber(max_deliveries)
+  local c = load(id) or {st = 'waiting', hop = hop, tok = '', un = 0, dl = 0, vd = '', mv = 0, ho = 0}
+  local over = c.st == 'ended' or c.st == 'dead'
+  if c.st == 'cancelled' or hop < c.hop or (hop == c.hop and over) then return {'stale'} end
+  if GATED[c.st] and c.un > now then return {'wait'} end
+  local was = GATED[c.st] and c.st or ''
+  if HELD[c.st] and hop == c.hop then
+    if c.un > now then return {'busy', c.un - now} end
+    if c.st == 'settling' and c.vd == 'ack' then
+      c.st = 'ended'
+      save(id, c)
+      return {'finish'}
+    end
+    local reply = gone(c, token, max_deliveries, now + lease_ms)
+    if reply then return reply end
+    was = 'leased'
+  end
+  if hop > c.hop and c.mv ~= 1 then c.dl = 0 end
+  c.hop, c.st, c.tok, c.un, c.vd, c.mv = hop, 'leased', token, now + lease_ms, '', 0
+  c.dl = c.dl + 1
+  save(id, c)
+  return {'go', c.dl, was}
+end
+
+function run.start(token, hop, lease_ms, hold)
+  local c = held(token, tonumber(hop))
+  if not c or (c.st ~= 'leased' and c.st ~= 'started') then return {'lost'} end
+  c.st, c.un, c.ho = 'started', now + tonumber(lease_ms), tonumber(hold)
+  save(id, c)
+  return {'ok'}
+end
+
+function run.decide(token, hop, verdict, lease_ms, max_deliveries)
+  local c = held(token, tonumber(hop))
+  if not c then return {'lost'} end
+  if c.vd and c.vd ~= '' then return {c.vd == verdict and 'again' or 'lost'} end
+  if c.st ~= 'leased' and c.st ~= 'started' then return {'lost'} end
+  c.st, c.vd, c.un = 'settling', verdict, now + tonumber(lease_ms)
+  c.mv = verdict == 'release' and 1 or 0
+  save(id, c)
+  if verdict == 'release' and c.dl >= tonumber(max_deliveries) then return {'poison', c.dl} end
+  return {'ok'}
+end
+
+function run.settled(token, hop, state, suspect)
+  local c = load(id)
+  if c and c.tok == token and (c.st == 'settling' or GATED[c.st]) then
+    c.hop, c.st = tonumber(hop), state
+    if suspect == '0' then c.dl, c.mv = 0, 0 end
+    save(id, c)
+  end
+  return {'ok'}
+end
+
+function run.renew(token, hop, lease_ms)
+  local c = held(token, tonumber(hop))
+  if not c or not HELD[c.st] then return {'lost'} end
+  c.un = now + tonumber(lease_ms)
+  save(id, c)
+  return {'ok'}
+end
+
+function run.lose(token, max_deliveries, lease_ms)
+  local c = load(id)
+  if not c or c.tok ~= token or (c.st ~= 'leased' and c.st ~= 'started') then return {'lost'} end
+  local reply = gone(c, token, tonumber(max_deliveries), now + tonumber(lease_ms))
+  if reply then return reply end
+  c.st, c.tok = 'waiting', ''
+  save(id, c)
+  return {'waiting'}
+end
+
+function run.hand_back(token)
+  local c = load(id)
+  if c and c.tok == token and c.st == 'leased' then
+    c.st, c.tok, c.dl = 'waiting', '', c.dl - 1
+    save(id, c)
+  end
+  return {'ok'}
+end
+
+function run.cancel()
+  local c = load(id)
+  if not c then return {'unknown'} end
+  local moving = c.st == 'settling' and c.vd ~= 'ack' and c.vd ~= 'bury' and c.vd ~= 'dead'
+  if c.st == 'reserved' or c.st == 'waiting' or c.st == 'leased' or moving then
+    c.st = 'cancelled'
+    save(id, c)
+    return {'done'}
+  end
+  return {'refused'}
+end
+
+function run.move(token, gate_ms)
+  local c = load(id)
+  if not c then return {'unknown'} end
+  if c.st ~= 'dead' and not (c.st == 'moving' and c.un <= now) then return {'refused'} end
+  c.st, c.tok, c.un, c.vd = 'moving', token, now + tonumber(gate_ms), ''
+  save(id, c)
+  return {'ok', c.hop}
+end
+
+return run[operation](unpack(ARGV, 5))
