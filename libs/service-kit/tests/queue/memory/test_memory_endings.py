@@ -2,7 +2,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from service_kit.queue.memory import InMemoryQueue, MemoryOptions
+from service_kit.queue.memory import InMemoryQueue
 from service_kit.queue.port import (
     Change,
     ControlOutcome,
@@ -22,31 +22,7 @@ NOW = timedelta(0)
 LEASE = timedelta(seconds=60)
 
 
-@pytest.fixture
-def clock() -> FrozenClock:
-    return FrozenClock()
-
-
-@pytest.fixture
-def changes() -> list[Recorded]:
-    return []
-
-
-@pytest.fixture
-def queue(clock: FrozenClock, changes: list[Recorded]) -> InMemoryQueue:
-    return InMemoryQueue(now=clock, recorder=changes.append, options=MemoryOptions(max_waiting=50))
-
-
 Take = Callable[[], Awaitable[Delivery]]
-
-
-@pytest.fixture
-def take(queue: InMemoryQueue) -> Take:
-    async def take_one() -> Delivery:
-        (delivery,) = await queue.receive(LANES, limit=1, wait=NOW)
-        return delivery
-
-    return take_one
 
 
 async def test_same_verdict_twice_is_one_and_another_one_is_refused(
