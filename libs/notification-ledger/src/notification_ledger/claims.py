@@ -41,7 +41,8 @@ class RedisClaims:
             timeout=2,
             socket_timeout=2,
             socket_connect_timeout=1,
-            retry=Retry(NoBackoff(), 0, supported_errors=(RedisConnectionError,)),
+            # Once more when the connection is gone; no operation does harm when it comes twice.
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
             decode_responses=True,
             protocol=2,
         )

@@ -119,6 +119,9 @@ function run.begin(hop, token, lease_ms, max_deliveries)
   if c.st == 'cancelled' or hop < c.hop or (hop == c.hop and over) then return {'stale'} end
   if GATED[c.st] and c.un > now then return {'wait'} end
   local was = GATED[c.st] and c.st or ''
+  if c.st == 'leased' and c.tok == token and hop == c.hop then
+    return {'go', c.dl, ''}  -- asked again, for its reply was lost
+  end
   if HELD[c.st] and hop == c.hop then
     if c.un > now then return {'busy', c.un - now} end
     if c.st == 'settling' and c.vd == 'ack' then

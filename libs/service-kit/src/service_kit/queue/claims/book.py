@@ -156,6 +156,8 @@ class ClaimBook:
         if claim.state in _GATED and claim.until > now:
             return ("wait",)
         was = claim.state.value if claim.state in _GATED else ""
+        if claim.state is State.LEASED and (claim.token, claim.hop) == (token, hop):
+            return ("go", claim.deliveries, "")  # asked again, for its reply was lost
         if claim.state in _HELD and hop == claim.hop:
             if claim.until > now:
                 return ("busy", claim.until - now)

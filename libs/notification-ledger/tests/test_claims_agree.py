@@ -1,0 +1,93 @@
+"""Claims in Lua and in Python give the same answers, whatever happens in whatever order."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+from notification_ledger.claims import RedisClaims
+from service_kit.queue.claims.book import ClaimBook
+from service_kit.queue.claims.store import Argument, Reply
+from service_kit.queue.port import QueueUnavailable
+
+IDS = ("a", "b")
+TOKENS = ("t1", "t2", "t3")
+HOPS = (0, 1, 2)
+OVER, LASTING = 0, 10_000_000
+VERDICTS = ("ack", "forward", "release", "dead", "expire")
+STATES = ("waiting", "ended", "dead")
+
+
+def operation(chance: random.Random) -> tuple[Argument, ...]:
+    """Make up something that a queue might ask for."""
+    name, token, hop = chance.choice(IDS), chance.choice(TOKENS), chance.choice(HOPS)
+    lease = chance.choice((OVER, LASTING, LASTING))
+    key = chance.choice(("", "k", "k2"))
+    return chance.choice(
+        (
+            ("reserve", name, token, lease, key, chance.choice("fg"), "answer", LASTING),
+            ("doubt", name, token),
+            ("free", name, token),
+            ("recall", "k", "f"),
+            ("begin", name, hop, token, lease, 3),
+            ("begin", name, hop, token, lease, 3),
+            ("start", name, token, hop, lease, chance.choice((0, 1))),
+            ("decide", name, token, hop, chance.choice(VERDICTS), lease, 3),
+            ("settled", name, token, hop, chance.choice(STATES), chance.choice((0, 1))),
+            ("renew", name, token, hop, lease),
+            ("lose", name, token, 3, lease),
+            ("hand_back", name, token),
+            ("cancel", name),
+            ("move", name, token, lease),
+        )
+    )
+
+
+def said(reply: Reply) -> tuple[str | int, ...]:
+    """Leave out how long a lease still lasts."""
+    return ("busy",) if reply[0] == "busy" else tuple(reply)
+
+
+@pytest.fixture
+async def claims(redis_url: str) -> AsyncIterator[RedisClaims]:
+    claims = RedisClaims(redis_url)
+    yield claims
+    await claims.close()
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_both_stores_reply_alike(claims: RedisClaims, seed: int) -> None:
+    chance, book = random.Random(seed), ClaimBook()
+    story = []
+    for _ in range(150):
+        asked = operation(chance)
+        replies = said(book.apply(*asked)), said(await claims.run(*asked))
+        story.append((asked, *replies))
+
+        assert replies[0] == replies[1], story[-12:]
+
+
+async def test_calls_at_once_are_answered_each(claims: RedisClaims) -> None:
+    replies = await asyncio.gather(
+        *(claims.run("begin", f"m{n}", 0, f"t{n}", LASTING, 3) for n in range(600))
+    )
+
+    assert [tuple(reply) for reply in replies] == [("go", 1, "")] * 600
+
+
+async def test_claims_go_on_after_redis_has_forgotten_its_scripts(
+    claims: RedisClaims, redis_server: object
+) -> None:
+    await claims.run("begin", "m", 0, "t", LASTING, 3)
+    redis_server.reset()  # type: ignore[attr-defined]
+
+    assert tuple(await claims.run("begin", "m", 0, "u", LASTING, 3)) == ("go", 1, "")
+
+
+async def test_redis_that_is_away_is_said_to_be() -> None:
+    claims = RedisClaims("redis://127.0.0.1:1/0")
+
+    with pytest.raises(QueueUnavailable):
+        await claims.run("cancel", "m")
+
+    await claims.close()
