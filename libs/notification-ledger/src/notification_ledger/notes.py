@@ -14,6 +14,8 @@ from notification_contracts.states import Status
 CODE_MAX_CHARS: Final = 64
 DETAIL_MAX_CHARS: Final = 300
 
+# One encoder for all notes: `json.dumps` with arguments builds a new one each time.
+_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _STATUSES = frozenset(map(str, Status))
 _NOT_IN_CODES = re.compile(r"[^A-Za-z0-9_.:-]")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
@@ -41,7 +43,7 @@ class StatusNote:
         head = "\t".join(
             (
                 self.status,
-                _NOT_IN_CODES.sub("_", self.reason or "")[:CODE_MAX_CHARS],
+                _NOT_IN_CODES.sub("_", self.reason)[:CODE_MAX_CHARS] if self.reason else "",
                 _clean(self.channel, CODE_MAX_CHARS),
                 "" if self.attempts is None else str(self.attempts),
                 _clean(self.user_id),
@@ -81,7 +83,7 @@ class StatusNote:
 
 def _pack(rest: dict[str, Any]) -> str:
     present = {name: value for name, value in rest.items() if value is not None}
-    return json.dumps(present, ensure_ascii=False, separators=(",", ":")) if present else ""
+    return _to_json(present) if present else ""
 
 
 def unpack(rest: str) -> dict[str, Any]:
@@ -92,4 +94,4 @@ def unpack(rest: str) -> dict[str, Any]:
 
 
 def _clean(text: str | None, max_chars: int | None = None) -> str:
-    return _CONTROL_CHARACTERS.sub(" ", text or "")[:max_chars]
+    return _CONTROL_CHARACTERS.sub(" ", text)[:max_chars] if text else ""
