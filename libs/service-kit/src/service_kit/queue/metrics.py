@@ -17,6 +17,8 @@ class QueueMetrics:
             ["worker", "outcome"],
             registry=registry,
         )
+        # `labels()` takes a lock and builds a tuple of strings, for each message.
+        self._children: dict[tuple[str, str], Counter] = {}
         self._in_flight = Gauge(
             "queue_in_flight", "Messages in a worker's hands.", ["worker"], registry=registry
         )
@@ -57,7 +59,10 @@ class QueueMetrics:
 
     def count_handled(self, worker: str, outcome: str) -> None:
         """Count one message that a worker is done with."""
-        self._handled.labels(worker, outcome).inc()
+        child = self._children.get((worker, outcome))
+        if child is None:
+            child = self._children[worker, outcome] = self._handled.labels(worker, outcome)
+        child.inc()
 
     def count_tick(self, report: TickReport) -> None:
         """Count what one round of upkeep moved."""
