@@ -20,7 +20,7 @@ from statistics import median
 from typing import Final
 
 import uvloop
-from figures import Laps, Sheet
+from figures import Laps, Sheet, yardstick_ms
 from place import Place, open_place
 
 CONNECTIONS: Final = 64
@@ -149,6 +149,7 @@ async def measure(count: int, rounds: int) -> Sheet:
                 await place.until_sent(count // 5)
             for _ in range(rounds):
                 place.empty_outbox()
+                figures.add("yardstick, a million additions in Python", yardstick_ms(), "CPU ms")
                 await measure_accepting(figures, place, count)
                 await measure_emptying(figures, place, count)
                 await measure_singles(figures, place)
