@@ -22,6 +22,7 @@ Operations, their arguments, and what they reply:
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from service_kit.queue.claims.store import Argument, Reply, State
@@ -159,14 +160,9 @@ class ClaimBook:
         if claim.state is State.LEASED and (claim.token, claim.hop) == (token, hop):
             return ("go", claim.deliveries, "")  # asked again, for its reply was lost
         if claim.state in _HELD and hop == claim.hop:
-            if claim.until > now:
-                return ("busy", claim.until - now)
-            if claim.state is State.SETTLING and claim.verdict == "ack":
-                self._end(id_, claim, State.ENDED)
-                return ("finish",)
-            gone = self._gone(claim, token, max_deliveries, now + lease_ms)
-            if gone:
-                return gone
+            held = self._still_held(id_, claim, token, lease_ms, max_deliveries)
+            if held:
+                return held
             was = State.LEASED.value
         if hop > claim.hop and not claim.is_moving_on:
             claim.deliveries = 0
@@ -174,6 +170,18 @@ class ClaimBook:
         claim.until, claim.verdict, claim.is_moving_on = now + lease_ms, "", False
         claim.deliveries += 1
         return ("go", claim.deliveries, was)
+
+    def _still_held(
+        self, id_: str, claim: _Claim, token: str, lease_ms: int, max_deliveries: int
+    ) -> Reply | None:
+        """Say why a message that somebody took up can't be taken over; None if it can."""
+        now = self._now()
+        if claim.until > now:
+            return ("busy", claim.until - now)
+        if claim.state is State.SETTLING and claim.verdict == "ack":
+            self._end(id_, claim, State.ENDED)
+            return ("finish",)
+        return self._gone(claim, token, max_deliveries, now + lease_ms)
 
     def _is_stale(self, claim: _Claim, hop: int) -> bool:
         if claim.state is State.CANCELLED or hop < claim.hop:
@@ -195,8 +203,7 @@ class ClaimBook:
         claim = self._held(id_, token, hop)
         if claim is None or claim.state not in {State.LEASED, State.STARTED}:
             return _LOST
-        claim.state, claim.until = State.STARTED, self._now() + lease_ms
-        claim.hold = bool(hold)
+        claim.state, claim.until, claim.hold = State.STARTED, self._now() + lease_ms, bool(hold)
         return _OK
 
     def _decide(
@@ -209,8 +216,7 @@ class ClaimBook:
             return ("again",) if claim.verdict == verdict else _LOST
         if claim.state not in {State.LEASED, State.STARTED}:
             return _LOST
-        claim.state, claim.verdict = State.SETTLING, verdict
-        claim.until = self._now() + lease_ms
+        claim.state, claim.verdict, claim.until = State.SETTLING, verdict, self._now() + lease_ms
         claim.is_moving_on = verdict == "release"
         if verdict == "release" and claim.deliveries >= max_deliveries:
             return ("poison", claim.deliveries)
@@ -246,8 +252,7 @@ class ClaimBook:
     def _hand_back(self, id_: str, token: str) -> Reply:
         claim = self._claims.get(id_)
         if claim and claim.token == token and claim.state is State.LEASED:
-            claim.state, claim.token = State.WAITING, ""
-            claim.deliveries -= 1
+            claim.state, claim.token, claim.deliveries = State.WAITING, "", claim.deliveries - 1
         return _OK
 
     def _cancel(self, id_: str) -> Reply:
@@ -291,5 +296,7 @@ class ClaimBook:
             self._claims.pop(oldest, None)
 
     def _forget_keys(self, now: int) -> None:
-        for key in [key for key, first in list(self._keys.items())[:2] if first.until <= now]:
-            del self._keys[key]
+        # Two for each that is added: enough, and nobody waits for a sweep.
+        for key in tuple(islice(self._keys, 2)):
+            if self._keys[key].until <= now:
+                del self._keys[key]

@@ -1,13 +1,12 @@
 """Finding one dead letter: a queue can only be read from its head."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from service_kit.queue.rabbitmq.envelope import Envelope
-from service_kit.queue.rabbitmq.errors import BROKEN
+from service_kit.queue.rabbitmq.errors import regardless
 from service_kit.queue.rabbitmq.topology import Topology
 
 MOST: Final = 20_000
@@ -58,7 +57,7 @@ class DeadLetterDesk:
     async def clear(self) -> None:
         """Put everything back."""
         self._found.clear()
-        with suppress(*BROKEN):
+        with regardless():
             await self._channel.close()
 
     async def _spread(self, message_id: str) -> None:

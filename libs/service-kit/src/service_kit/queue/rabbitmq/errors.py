@@ -1,11 +1,13 @@
 """What RabbitMQ and its client raise, in the words of the port."""
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
 from aiormq.exceptions import AMQPException, ChannelPreconditionFailed
 
+from service_kit.queue.patience import is_being_cancelled
 from service_kit.queue.port import QueueError, QueueFull, QueueUnavailable, UnsafeBroker
 
 # RuntimeError: aio-pika and aiormq raise it for what is closed; so do their futures.
@@ -37,3 +39,15 @@ def as_queue_errors() -> Iterator[None]:
         yield
     except BROKEN as error:
         raise translated(error) from error
+    except asyncio.CancelledError as error:
+        if is_being_cancelled():
+            raise
+        # The client cancels its own futures when a channel or a connection ends.
+        raise QueueUnavailable("the connection to RabbitMQ broke") from error
+
+
+@contextmanager
+def regardless() -> Iterator[None]:
+    """Ignore that something could not be said to the broker."""
+    with suppress(QueueError), as_queue_errors():
+        yield

@@ -7,7 +7,6 @@ waiting room instead, and one that nobody has given a name is adopted.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -17,7 +16,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from service_kit.logs import get_logger
 from service_kit.queue.port import QueueError
 from service_kit.queue.rabbitmq.envelope import Envelope
-from service_kit.queue.rabbitmq.errors import BROKEN, as_queue_errors
+from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
 from service_kit.queue.rabbitmq.link import Link
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.topology import Topology
@@ -40,7 +39,7 @@ class Arrived:
     async def done(self) -> None:
         """Tell the broker that this copy is no longer needed."""
         # If this fails, the copy comes again, and its claim says that it is old.
-        with suppress(*BROKEN):
+        with regardless():
             await self.incoming.ack()
 
 
@@ -127,7 +126,7 @@ class ConsumeLine:
 
 
 async def _reject(incoming: AbstractIncomingMessage) -> None:
-    with suppress(*BROKEN):
+    with regardless():
         await incoming.reject(requeue=True)
 
 

@@ -24,7 +24,7 @@ from service_kit.logs import get_logger
 from service_kit.queue.claims.store import Argument, ClaimStore, Reply
 from service_kit.queue.port import Change, QueueError, QueueUnavailable
 from service_kit.queue.rabbitmq.envelope import from_ms, to_ms
-from service_kit.queue.rabbitmq.errors import BROKEN, as_queue_errors
+from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
 from service_kit.queue.rabbitmq.link import Link
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.recorder import Recorded, Recorder
@@ -224,7 +224,7 @@ class Keeper:
         async with self._in_turn:
             replies = [await self._do(operation) for operation in json.loads(incoming.body)]
         # If this fails, whoever asked asks again.
-        with suppress(*BROKEN):
+        with regardless():
             await self._answer(incoming, replies)
             await incoming.ack()
 

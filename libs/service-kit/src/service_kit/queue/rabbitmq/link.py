@@ -17,13 +17,14 @@ from aio_pika.abc import AbstractConnection
 from service_kit.logs import get_logger
 from service_kit.queue.patience import Outage, pause
 from service_kit.queue.port import QueueError, QueueUnavailable
-from service_kit.queue.rabbitmq.errors import BROKEN, translated
+from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
 from service_kit.queue.rabbitmq.options import RabbitOptions
 
 log = get_logger(__name__)
 
 _HEARTBEAT_S = 10
 _CLOSE_TIMEOUT_S = 2.0
+_REST_S = 0.2
 
 
 class Line(Protocol):
@@ -108,10 +109,11 @@ class Link(Generic[L]):
     async def _keep(self) -> None:
         while not self._closing.is_set():
             try:
-                async with asyncio.timeout(self._timeout_s * 4):
-                    connection = await self._connect()
-            except (*BROKEN, QueueError) as error:
-                self._error = translated(error)
+                with as_queue_errors():
+                    async with asyncio.timeout(self._timeout_s * 4):
+                        connection = await self._connect()
+            except QueueError as error:
+                self._error = error
                 await pause(self._closing, self._outage.failed(self._error))
                 continue
             self._outage.over()
@@ -120,6 +122,9 @@ class Link(Generic[L]):
             self._is_up.clear()
             self._error = self._error or QueueUnavailable("the connection to RabbitMQ broke")
             await _hang_up(connection)
+            # A queue that was deleted is declared again by whoever comes first. By then the broker
+            # must have told all who used it, or they go on with what they knew of the old one.
+            await pause(self._closing, _REST_S)
 
     async def _connect(self) -> AbstractConnection:
         self._is_broken.clear()
@@ -144,10 +149,11 @@ class Link(Generic[L]):
         while not await pause(self._is_broken, self._watch_s):
             line = self._line
             try:
-                async with asyncio.timeout(self._watch_s):
-                    if line is not None:
-                        await line.check()
-            except (*BROKEN, QueueError) as error:
+                with as_queue_errors():
+                    async with asyncio.timeout(self._watch_s):
+                        if line is not None:
+                            await line.check()
+            except QueueError as error:
                 self.broken(f"it does not answer: {error!r}")
 
 
@@ -159,6 +165,6 @@ def with_heartbeat(url: str) -> str:
 
 
 async def _hang_up(connection: AbstractConnection) -> None:
-    with suppress(*BROKEN, asyncio.CancelledError):
+    with regardless():
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await connection.close()

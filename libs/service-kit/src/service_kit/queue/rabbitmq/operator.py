@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -13,7 +12,7 @@ from service_kit.queue.claims.store import Reserved, State
 from service_kit.queue.port import Change, ControlOutcome, Note, QueueUnavailable
 from service_kit.queue.rabbitmq.dead_letters import DeadLetterDesk
 from service_kit.queue.rabbitmq.envelope import Envelope
-from service_kit.queue.rabbitmq.errors import BROKEN, as_queue_errors
+from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
 from service_kit.queue.rabbitmq.link import Link
 from service_kit.queue.rabbitmq.moves import Moves
 from service_kit.queue.rabbitmq.options import RabbitOptions
@@ -149,7 +148,7 @@ class Operator:
 
 
 async def _done(copy: AbstractIncomingMessage) -> None:
-    with suppress(*BROKEN):
+    with regardless():
         await copy.ack()
 
 

@@ -69,9 +69,9 @@ class PublishLine:
             self._exchanges[exchange] = await self._publishing.get_exchange(exchange, ensure=False)
         await self._exchanges[exchange].publish(message, key, mandatory=True)
 
-    async def ensure_lane(self, lane: str, *, again: bool = False) -> None:
+    async def ensure_lane(self, lane: str) -> None:
         """Declare a lane's queue, once."""
-        if lane in self._lanes and not again:
+        if lane in self._lanes:
             return
         async with self._declaring:
             queue = await self._topology.declare_lane(self.asking, lane)
@@ -153,9 +153,11 @@ class Publisher:
         try:
             await line.publish(exchange, key, envelope.to_amqp())
         except PublishError:
-            # Somebody deleted the queue.
-            await line.ensure_lane(envelope.lane, again=True)
-            await line.publish(exchange, key, envelope.to_amqp())
+            # Somebody deleted the queue. Not declared again at once and on these channels: they
+            # still count messages as if to the old queue, and RabbitMQ 3.10 would confirm ours and
+            # never deliver it.
+            self._link.broken("a message was returned: its queue, or a binding, was deleted")
+            raise
 
     def _refuse_if_blocked(self, line: PublishLine) -> None:
         if line.is_blocked:

@@ -3,7 +3,9 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, cast
 
 from service_kit.queue.claims.book import ClaimBook
@@ -43,10 +45,6 @@ _NO_KEY: Final = Dedupe(key="", fingerprint="")
 _OLDEST_SUPPORTED: Final = (3, 10)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class RabbitQueue:
     """A `Queue` on RabbitMQ 3.10 to 4.x. It connects when it is first used.
 
@@ -62,7 +60,7 @@ class RabbitQueue:
         recorder: Recorder | None = None,
         claims: ClaimStore | None = None,
         options: RabbitOptions | None = None,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - made once, on purpose
     ) -> None:
         options = options or RabbitOptions()
         terms = Terms(lease=options.lease, max_deliveries=options.max_deliveries)
@@ -247,7 +245,9 @@ class RabbitQueue:
             if not any(line.buffers[lane] for lane in lanes):
                 if left <= 0:
                     return []
-                await asyncio.wait([asyncio.ensure_future(news.wait())], timeout=left)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await news.wait()
             if not line.is_live:
                 raise QueueUnavailable("the connection to RabbitMQ broke")
 
