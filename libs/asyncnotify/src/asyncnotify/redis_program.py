@@ -11,7 +11,9 @@ class RedisProgram:
     name = "redis"
 
     def __init__(self, data_dir: Path, port: int) -> None:
-        self._server = EmbeddedRedis(data_dir, port=port)
+        # With `everysec` Redis holds writes back, for up to 2 s, while a sync takes long: what it
+        # had acknowledged by then would not survive its being killed.
+        self._server = EmbeddedRedis(data_dir, port=port, appendfsync="always")
 
     @property
     def pid(self) -> int | None:

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
@@ -20,6 +22,9 @@ from service_kit.metrics import new_registry
 __all__ = ["Check", "build_app"]
 
 log = get_logger(__name__)
+
+# Nothing exports it yet, and asking for its providers costs a tenth of a small POST.
+NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False}
 
 
 def build_app(  # noqa: PLR0913 - the one place where a service is put together
@@ -46,26 +51,27 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     """
     registry = registry or new_registry()
     stopping = stopping or Stopping()
-    context = Middleware(
-        RequestContext,
-        service=service,
-        max_body_bytes=max_body_bytes,
-        registry=registry,
-        stopping=stopping,
-    )
     app = FastAPI(
         title=title,
         version=version,
         routes=_routes_of(*routers, health_router(checks, registry)),
         lifespan=_lifespan(resources, stopping),
-        middleware=[context, Middleware(SegmentPaths)],
+        middleware=[
+            Middleware(
+                RequestContext,
+                service=service,
+                max_body_bytes=max_body_bytes,
+                registry=registry,
+                stopping=stopping,
+            ),
+            Middleware(SegmentPaths),
+        ],
         docs_url="/docs" if docs else None,
         openapi_url="/openapi.json" if docs else None,
         redoc_url=None,
         # A redirect would be built from the decoded path and from whatever `Host` says.
         redirect_slashes=False,
-        # Nothing exports it yet, and asking for its providers costs a tenth of a small POST.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=NO_TELEMETRY,
     )
     app.state.registry = registry
     app.state.stopping = stopping
