@@ -57,13 +57,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
         routes=_routes_of(*routers, health_router(checks, registry)),
         lifespan=_lifespan(resources, stopping),
         middleware=[
-            Middleware(
-                RequestContext,
-                service=service,
-                max_body_bytes=max_body_bytes,
-                registry=registry,
-                stopping=stopping,
-            ),
+            _context(service, max_body_bytes, registry, stopping),
             Middleware(SegmentPaths),
         ],
         docs_url="/docs" if docs else None,
@@ -77,6 +71,18 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     app.state.stopping = stopping
     install_problems(app, problems)
     return app
+
+
+def _context(
+    service: str, max_body_bytes: int | None, registry: CollectorRegistry, stopping: Stopping
+) -> Middleware:
+    return Middleware(
+        RequestContext,
+        service=service,
+        max_body_bytes=max_body_bytes,
+        registry=registry,
+        stopping=stopping,
+    )
 
 
 def _routes_of(*routers: APIRouter) -> list[BaseRoute]:
