@@ -7,7 +7,7 @@ PACKAGES := libs/notification-contracts libs/service-kit libs/notification-ledge
             gateway notification-publisher notification-dispatcher user-service
 PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: help setup run test test-containers prove check fmt lint types arch lock clean
+.PHONY: help setup run test test-containers prove bench check fmt lint types arch lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,14 +27,20 @@ setup: $(VENV)/.dev ## Install everything for development into .venv
 run: $(VENV)/.run ## Run the whole system on an embedded Redis; gateway on http://localhost:8000
 	@exec $(BIN)/asyncnotify up $(ARGS)
 
-test: $(VENV)/.dev ## Run all tests
-	$(BIN)/python -m pytest $(ARGS)
+# A selection by ARGS may leave one of the two without a test: pytest then exits with 5.
+test: $(VENV)/.dev ## Run all tests: each package's, then those of the whole system; ARGS="-k name"
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(PACKAGES) $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest tests $(ARGS) || [ $$? -eq 5 ]
 
 test-containers: $(VENV)/.dev ## Build the images and test the system in containers
 	$(BIN)/python -m pytest -m compose $(ARGS)
 
 prove: $(VENV)/.run ## Prove that nothing is lost: notifications under kills, restarts and cut connections
 	$(BIN)/asyncnotify prove $(ARGS)
+
+bench: $(VENV)/.run ## Measure: what waiting notifications cost, what the whole path costs (two minutes)
+	$(BIN)/python benchmarks/waiting.py --count $(or $(COUNT),100000)
+	$(BIN)/python benchmarks/path.py --rounds 1
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -13,6 +13,8 @@ from notification_publisher.infrastructure.memory import InMemoryFeed, InMemoryR
 MakeRecord = Callable[..., NotificationRecord]
 MakeChange = Callable[[str, Status], StatusChange]
 
+UNKNOWN = "019c0f5e-8a3c-7b1e-9a57-3f0c2d1e4b5a"
+
 
 @pytest.fixture
 def records() -> InMemoryRecords:
@@ -149,7 +151,7 @@ async def test_an_ended_notification_whose_changes_are_gone_is_told_as_it_is(
     assert await statuses(await watch(sent.trace_id, after="0")) == [Status.SENT]
 
 
-@pytest.mark.parametrize("trace_id", [new_trace_id(), "nonsense"])
+@pytest.mark.parametrize("trace_id", [UNKNOWN, "nonsense"])
 async def test_unknown_notifications_can_not_be_watched(
     watch: WatchNotification, trace_id: str
 ) -> None:
