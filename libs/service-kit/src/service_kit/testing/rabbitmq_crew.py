@@ -111,8 +111,11 @@ class Crew:
     async def wait_for(self, condition: Callable[[], bool]) -> None:
         """Return when something has come true."""
         async with asyncio.timeout(_PATIENCE_S):
-            while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of us
+            while not condition():
                 await asyncio.sleep(0.02)
+                for task in self._tasks:
+                    if task.done():
+                        task.result()  # raises what ended it
 
     async def finish(self) -> None:
         """Return when all that was accepted has ended."""

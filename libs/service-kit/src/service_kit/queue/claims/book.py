@@ -91,7 +91,7 @@ class ClaimBook:
         return self.apply(operation, *arguments)
 
     async def close(self) -> None:
-        """Do nothing: there is no connection."""
+        """Do nothing."""
 
     def apply(self, operation: str, *arguments: Argument) -> Reply:
         """Carry out one operation."""
@@ -160,8 +160,7 @@ class ClaimBook:
         if claim.state is State.LEASED and (claim.token, claim.hop) == (token, hop):
             return ("go", claim.deliveries, "")  # asked again, for its reply was lost
         if claim.state in _HELD and hop == claim.hop:
-            held = self._still_held(id_, claim, token, lease_ms, max_deliveries)
-            if held:
+            if held := self._still_held(id_, claim, token, lease_ms, max_deliveries):
                 return held
             was = State.LEASED.value
         if hop > claim.hop and not claim.is_moving_on:
@@ -229,7 +228,7 @@ class ClaimBook:
             if not suspect:
                 claim.deliveries, claim.is_moving_on = 0, False
             if claim.state is State.ENDED:
-                self._end(id_, claim, State.ENDED)
+                self._end(id_, claim, claim.state)
         return _OK
 
     def _renew(self, id_: str, token: str, hop: int, lease_ms: int) -> Reply:
@@ -243,8 +242,7 @@ class ClaimBook:
         claim = self._claims.get(id_)
         if claim is None or claim.token != token or claim.state not in _HELD - {State.SETTLING}:
             return _LOST
-        gone = self._gone(claim, token, max_deliveries, self._now() + lease_ms)
-        if gone:
+        if gone := self._gone(claim, token, max_deliveries, self._now() + lease_ms):
             return gone
         claim.state, claim.token = State.WAITING, ""
         return ("waiting",)

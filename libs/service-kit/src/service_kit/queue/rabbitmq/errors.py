@@ -10,6 +10,9 @@ from aiormq.exceptions import AMQPException, ChannelPreconditionFailed
 from service_kit.queue.patience import is_being_cancelled
 from service_kit.queue.port import QueueError, QueueFull, QueueUnavailable, UnsafeBroker
 
+_MISMATCH = "inequivalent arg"
+"""How RabbitMQ says that a queue has other arguments; 406 alone means many things."""
+
 # RuntimeError: aio-pika and aiormq raise it for what is closed; so do their futures.
 BROKEN = (AMQPError, AMQPException, OSError, RuntimeError, EOFError)
 
@@ -20,7 +23,7 @@ def translated(error: Exception) -> QueueError:
         return error
     if isinstance(error, TimeoutError):
         return QueueUnavailable("RabbitMQ did not answer in time")
-    if isinstance(error, ChannelPreconditionFailed):
+    if isinstance(error, ChannelPreconditionFailed) and _MISMATCH in str(error):
         return UnsafeBroker(
             f"RabbitMQ has a queue or exchange of this name with other arguments: {error}; "
             "empty and delete it, and start again"

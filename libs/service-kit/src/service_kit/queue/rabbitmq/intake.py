@@ -83,10 +83,17 @@ class ConsumeLine:
         async with self._subscribing:
             for lane in lanes:
                 if lane not in self.buffers:
-                    queue = await self._topology.declare_lane(self._channel, lane)
-                    await self._topology.bind_lane(queue, lane)
-                    self.buffers[lane] = deque()
-                    await queue.consume(partial(self._on_message, lane))
+                    await self._subscribe(lane)
+
+    async def _subscribe(self, lane: str) -> None:
+        queue = await self._topology.declare_lane(self._channel, lane)
+        await self._topology.bind_lane(queue, lane)
+        self.buffers[lane] = deque()
+        try:
+            await queue.consume(partial(self._on_message, lane))
+        except BaseException:
+            del self.buffers[lane]
+            raise
 
     async def settle(self, lanes: Sequence[str]) -> None:
         """Wait until what the broker has for these lanes is here, as far as there is room."""
