@@ -71,7 +71,8 @@ async def prove(
         findings=reconcile(load.promises, records, received),
         refusals=load.refusals,
         unpromised=load.unpromised,
-        recoveries=watch.recoveries() | {"taken up again after a worker died": _reclaimed(records)},
+        recoveries=watch.recoveries()
+        | {"from the last step to being taken up again, after a worker died": _reclaimed(records)},
     )
 
 
