@@ -1,0 +1,138 @@
+"""One process keeps claims and records in its memory; the others ask it."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from service_kit.queue.claims.book import ClaimBook
+from service_kit.queue.port import Change, ControlOutcome, LeaseLost, Message, QueueUnavailable
+from service_kit.queue.rabbitmq.keeper import Keeper, KeeperClient, KeptElsewhere
+from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.rabbitmq.queue import RabbitQueue
+from service_kit.queue.recorder import Recorded
+from service_kit.testing.rabbitmq_rig import delete_queues
+
+pytestmark = pytest.mark.rabbitmq
+
+LANE = "stage.normal"
+SOON = timedelta(seconds=5)
+
+
+class Two:
+    """A process that accepts and keeps, and one that works."""
+
+    def __init__(self, url: str) -> None:
+        self.options = RabbitOptions(namespace=f"k{secrets.token_hex(4)}", lease=SOON)
+        self.told: list[Recorded] = []
+        book, options = ClaimBook(), self.options
+        self.keeper = Keeper(url, book, self.told.append, options)
+        self.client = KeeperClient(url, options)
+        self.accepting = RabbitQueue(url, recorder=self.told.append, claims=book, options=options)
+        self.working = RabbitQueue(
+            url, recorder=self.client.record, claims=self.client, options=options
+        )
+
+    def changes(self, message_id: str) -> list[Change]:
+        return [each.change for each in self.told if each.message_id == message_id]
+
+
+@pytest.fixture
+async def two(rabbitmq_url: str) -> AsyncIterator[Two]:
+    two = Two(rabbitmq_url)
+    await two.keeper.start()
+    yield two
+    await two.working.close()
+    await two.accepting.close()
+    await two.keeper.stop()
+    await delete_queues(rabbitmq_url, two.options)
+
+
+async def test_records_of_all_processes_are_in_one_place(two: Two) -> None:
+    await two.accepting.send(Message(id="m", lane=LANE, body=b"hello", note=b"1"))
+    [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
+    await delivery.start(b"2")
+    await delivery.ack("ü".encode())
+
+    story = [(each.change, each.note) for each in two.told]
+    assert story == [
+        (Change.ENQUEUED, b"1"),
+        (Change.STARTED, b"2"),
+        (Change.DONE, "ü".encode()),
+    ]
+
+
+async def test_times_and_lanes_cross_the_wire(two: Two) -> None:
+    at = datetime(2027, 1, 31, 9, 0, 0, 123_000, tzinfo=UTC)
+    told = Recorded(
+        change=Change.RETRIED, message_id="m", lane=LANE, at=at, due_at=at + SOON, note=b""
+    )
+
+    await two.client.record(told)
+
+    assert two.told == [told]
+
+
+async def test_either_start_or_cancel_wins_between_processes(two: Two) -> None:
+    for number in range(20):
+        await two.accepting.send(Message(id=f"m{number}", lane=LANE, body=b""))
+        [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
+        started, cancelled = await asyncio.gather(
+            delivery.start(), two.accepting.cancel(f"m{number}"), return_exceptions=True
+        )
+
+        assert (started is None) == (cancelled is ControlOutcome.REFUSED)
+        assert isinstance(started, LeaseLost) == (cancelled is ControlOutcome.DONE)
+
+
+async def test_nothing_is_taken_up_or_lost_while_the_keeper_is_away(two: Two) -> None:
+    await two.accepting.send(Message(id="m", lane=LANE, body=b"hello"))
+    await two.keeper.stop()
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(QueueUnavailable, match="away"):
+        await two.working.receive([LANE], limit=1, wait=SOON)
+    with pytest.raises(QueueUnavailable, match="away"):
+        await two.working.ping()
+    assert asyncio.get_running_loop().time() - began < 4
+
+    two.keeper = Keeper(two.keeper._link._url, ClaimBook(), two.told.append, two.options)
+    await two.keeper.start()
+    [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
+    await delivery.ack()
+    assert two.changes("m")[-1] is Change.DONE
+
+
+async def test_restarted_keeper_lets_go_on_with_what_is_in_hand(two: Two) -> None:
+    await two.accepting.send(Message(id="m", lane=LANE, body=b"hello"))
+    [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
+    await two.keeper.stop()
+    two.keeper = Keeper(two.keeper._link._url, ClaimBook(), two.told.append, two.options)
+    await two.keeper.start()
+
+    await delivery.start()
+    assert list(await two.working.renew([delivery])) == []
+    await delivery.ack()
+
+    assert two.changes("m") == [Change.ENQUEUED, Change.STARTED, Change.DONE]
+
+
+async def test_second_keeper_is_refused_and_says_why(two: Two, rabbitmq_url: str) -> None:
+    second = Keeper(rabbitmq_url, ClaimBook(), two.told.append, two.options)
+    await second.start()
+
+    with pytest.raises(KeptElsewhere, match="only one"):
+        await second.check()
+
+    await second.stop()
+    await two.keeper.check()
+
+
+async def test_operation_that_fails_fails_alone(two: Two) -> None:
+    outcomes = await asyncio.gather(
+        two.client.run("cancel", "m"), two.client.run("no such"), return_exceptions=True
+    )
+
+    assert list(outcomes[0]) == ["unknown"]  # type: ignore[arg-type]
+    assert isinstance(outcomes[1], QueueUnavailable)
