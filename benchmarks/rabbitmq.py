@@ -40,8 +40,7 @@ async def bare(url: str, count: int) -> float:
     inlet, outlet = await publishing.channel(on_return_raises=True), await consuming.channel()
     await outlet.set_qos(2 * AT_ONCE)
     name = f"bare.{secrets.token_hex(4)}"
-    arguments = {"x-queue-type": "quorum"}
-    queue = await outlet.declare_queue(name, durable=True, arguments=arguments)
+    queue = await outlet.declare_queue(name, durable=True, arguments={"x-queue-type": "quorum"})
     left, done = count, asyncio.Event()
 
     async def on_message(incoming: aio_pika.abc.AbstractIncomingMessage) -> None:
