@@ -80,7 +80,8 @@ class RedisClaims:
     async def _ask_for(self, batch: Sequence[_Call]) -> None:
         try:
             replies = await self._replies([call for call, _ in batch])
-        except (RedisError, OSError) as error:
+        # uvloop raises a RuntimeError when a connection was closed in the meantime.
+        except (RedisError, OSError, RuntimeError) as error:
             replies = [error] * len(batch)
         for (_, answer), reply in zip(batch, replies, strict=True):
             if answer.done():

@@ -141,5 +141,6 @@ def _client(url: str, *, connections: int, timeout_s: float) -> Redis:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (RedisError, OSError) as error:
+    # uvloop raises a RuntimeError when a connection was closed in the meantime.
+    except (RedisError, OSError, RuntimeError) as error:
         raise LedgerUnavailable(str(error)) from error

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from service_kit.queue.redis_list.batcher import Batcher
 from service_kit.queue.redis_list.connections import connector
@@ -17,6 +18,33 @@ async def batcher(redis_url: str) -> AsyncIterator[Batcher]:
     await batcher.call("PING")
     yield batcher
     await batcher.close()
+
+
+class ClosedTransport:
+    """A connection whose transport was closed behind its back, as uvloop tells of it."""
+
+    is_connected = True
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def send_packed_command(self, commands: list[bytes], *, check_health: bool) -> None:
+        raise self._error
+
+    async def disconnect(self, *, nowait: bool) -> None:
+        pass
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the handler is closed"), KeyError("a bug")])
+async def test_call_never_waits_for_ever_whatever_goes_wrong(error: Exception) -> None:
+    batcher = Batcher(lambda: ClosedTransport(error), timeout=timedelta(seconds=1.5))  # type: ignore[arg-type,return-value]
+
+    async with asyncio.timeout(5):
+        replies = await asyncio.gather(
+            *(batcher.call("PING") for _ in range(3)), return_exceptions=True
+        )
+
+    assert [type(reply) for reply in replies] == [RedisConnectionError] * 3
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Runs an application with uvicorn until it is told to stop."""
 
+import asyncio
 import gc
 import signal
 import socket
@@ -64,6 +65,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _show_tasks)
         _settle_memory()
         for listener in sockets or ():
             log.info("service.ready", url=_url(listener))
@@ -78,6 +80,12 @@ class _Server(uvicorn.Server):
         The signal isn't kept either: uvicorn would raise it again and die of it, not exit with 0.
         """
         self.should_exit = True
+
+
+def _show_tasks() -> None:
+    """Print what each task waits for: for whoever wonders why a process does nothing."""
+    for task in asyncio.all_tasks():
+        task.print_stack(limit=8, file=sys.stderr)
 
 
 def _exit_at_once(_: int, __: FrameType | None) -> None:

@@ -104,8 +104,10 @@ class Batcher:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._answer_or_repeat(calls)
-        except (RedisError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is: a call must never wait for ever
             await self._hang_up()
+            if not isinstance(error, RedisError | OSError):
+                error = RedisConnectionError(f"{type(error).__name__}: {error}")
             for call in (*calls, *self._pending):
                 call.fail(error)
             self._pending.clear()

@@ -12,6 +12,7 @@ from hiredis import pack_command
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 Connect = Callable[[], AbstractConnection]
@@ -52,7 +53,21 @@ def packed(*command: Argument) -> bytes:
 async def exchange(
     connection: AbstractConnection, commands: bytes, replies: int
 ) -> Sequence[Reply]:
-    """Send packed commands, read their replies; an error reply is a `ResponseError` among them."""
+    """Send packed commands, read their replies; an error reply is a `ResponseError` among them.
+
+    Raises:
+        RedisError, OSError: the connection broke.
+    """
+    try:
+        return await _exchange(connection, commands, replies)
+    except RuntimeError as error:
+        # uvloop's way to say that the connection was closed in the meantime.
+        raise RedisConnectionError(str(error)) from error
+
+
+async def _exchange(
+    connection: AbstractConnection, commands: bytes, replies: int
+) -> Sequence[Reply]:
     if not connection.is_connected:
         await connection.connect()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
     await connection.send_packed_command([commands], check_health=False)
