@@ -6,6 +6,8 @@ from functools import partial
 
 from fastapi import FastAPI
 from notification_contracts.trace_ids import new_trace_id
+from notification_ledger.factory import open_ledger
+from notification_ledger.port import LedgerStore
 from notification_ledger.queues import Accepting, open_accepting
 from service_kit.http.app import build_app
 from service_kit.http.server import serve
@@ -30,11 +32,11 @@ def build(
     settings: Settings,
     *,
     queue: Queue | None = None,
-    ledger: ledgers.LedgerStore | None = None,
+    ledger: LedgerStore | None = None,
     now: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - made once, on purpose
 ) -> FastAPI:
     """Put the service together. A `queue` that is given tells the `ledger` of changes by itself."""
-    ledger = ledger or ledgers.open_ledger(settings.effective_ledger_url, settings.retention)
+    ledger = ledger or open_ledger(settings.effective_ledger_url, retention=settings.retention)
     accepting = Accepting(queue=queue) if queue else _open(settings, ledger)
     queue, keeper = accepting.queue, accepting.keeper
     broker = Broker(queue, queue.close, ledger.close, allow_volatile=settings.allow_volatile)
@@ -61,7 +63,7 @@ def build(
     )
 
 
-def _open(settings: Settings, ledger: ledgers.LedgerStore) -> Accepting:
+def _open(settings: Settings, ledger: LedgerStore) -> Accepting:
     return open_accepting(
         settings.broker_url,
         settings.effective_ledger_url,

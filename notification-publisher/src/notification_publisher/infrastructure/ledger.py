@@ -3,14 +3,12 @@
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from notification_contracts.trace_ids import TraceId
 from notification_ledger.cursors import parse_change_id
 from notification_ledger.memory import MemoryLedger
-from notification_ledger.port import InvalidCursor, Ledger, LedgerUnavailable, LedgerWriter
+from notification_ledger.port import InvalidCursor, Ledger, LedgerStore, LedgerUnavailable
 from notification_ledger.record import (
     ChangesMissed,
     NotificationRecord,
@@ -18,28 +16,8 @@ from notification_ledger.record import (
     RecordQuery,
     StatusChange,
 )
-from notification_ledger.redis import RedisLedger
 
 from notification_publisher.application.ports import RecordsUnavailable, UnknownCursor
-
-
-class LedgerStore(Ledger, LedgerWriter, Protocol):
-    """A ledger that this process has opened."""
-
-    async def ping(self) -> None:
-        """Ask for an answer. Raises `LedgerUnavailable`."""
-        ...
-
-    async def close(self) -> None:
-        """Close all connections."""
-        ...
-
-
-def open_ledger(url: str, retention: timedelta) -> LedgerStore:
-    """Return the ledger that a URL names: `redis://`, `rediss://`, else one in memory."""
-    if urlsplit(url).scheme in {"redis", "rediss"}:
-        return RedisLedger(url, retention=retention)
-    return MemoryLedger()
 
 
 class Keeping(Protocol):
