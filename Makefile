@@ -54,7 +54,7 @@ fmt: $(VENV)/.dev ## Format the code and sort the imports
 
 lock: $(VENV)/.dev ## Compile requirements/*.txt from requirements/*.in
 	cd requirements && for name in build services run dev; do \
-	  ../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  ../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 	    --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; done
 
 clean: ## Remove .venv, caches and the data of `make run`

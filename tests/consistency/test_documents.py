@@ -1,4 +1,5 @@
 import re
+from importlib.metadata import distributions
 from urllib.parse import unquote
 
 import pytest
@@ -6,6 +7,8 @@ from asyncnotify.settings import ClientSettings, UpSettings
 from gateway.settings import Settings as GatewaySettings
 from notification_dispatcher.settings import settings_class as dispatcher_settings
 from notification_publisher.settings import Settings as PublisherSettings
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from service_kit.settings import documented_settings
 from user_service.settings import UserServiceSettings
 
@@ -61,6 +64,23 @@ def test_requirements_are_pinned_with_hashes_and_name_no_host(root):
         assert entries
         assert text.count("--hash=sha256:") >= len(entries)
         assert "://" not in text
+
+
+@pytest.mark.parametrize("name", ["run", "dev"])
+def test_extras_that_a_requirement_asks_for_are_pinned_as_such(root, name):
+    """With hashes pip takes a pin of `x` for no pin of `x[extra]` once a newer `x` is out."""
+    text = (root / f"requirements/{name}.txt").read_text()
+    pins = [Requirement(line) for line in re.findall(r"^[a-z0-9]\S*==[^\s;]+", text, re.MULTILINE)]
+    extras = {canonicalize_name(pin.name): pin.extras for pin in pins}
+    installed = {canonicalize_name(each.name): each for each in distributions()}
+    known = [installed[name] for name in extras.keys() & installed.keys()]
+
+    assert known
+    for each in known:
+        for wanted in map(Requirement, each.requires or ()):
+            asked = extras[canonicalize_name(each.name)] | {""}
+            if not wanted.marker or any(wanted.marker.evaluate({"extra": it}) for it in asked):
+                assert wanted.extras <= extras[canonicalize_name(wanted.name)], each.name
 
 
 def test_every_proof_that_is_named_exists(root, tracked):
