@@ -14,8 +14,9 @@ IDS = ("a", "b")
 TOKENS = ("t1", "t2", "t3")
 HOPS = (0, 1, 2)
 OVER, LASTING = 0, 10_000_000
-VERDICTS = ("ack", "forward", "release", "dead", "expire")
+VERDICTS = ("ack", "forward", "release", "dead", "exhausted", "expire")
 STATES = ("waiting", "ended", "dead")
+MEMOS = ("", "why")
 
 
 def operation(chance: random.Random) -> tuple[Argument, ...]:
@@ -32,13 +33,14 @@ def operation(chance: random.Random) -> tuple[Argument, ...]:
             ("begin", name, hop, token, lease, 3),
             ("begin", name, hop, token, lease, 3),
             ("start", name, token, hop, lease, chance.choice((0, 1))),
-            ("decide", name, token, hop, chance.choice(VERDICTS), lease, 3),
+            ("decide", name, token, hop, chance.choice(VERDICTS), lease, 3, chance.choice(MEMOS)),
             ("settled", name, token, hop, chance.choice(STATES), chance.choice((0, 1))),
             ("renew", name, token, hop, lease),
             ("lose", name, token, 3, lease),
             ("hand_back", name, token),
             ("cancel", name),
             ("move", name, token, lease),
+            ("audit", name, hop),
         )
     )
 

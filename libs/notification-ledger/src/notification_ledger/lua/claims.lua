@@ -5,10 +5,11 @@
 local P, RETENTION, operation, id = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key'}
+local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm'}
 local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true}
 local HELD = {leased = true, started = true, settling = true}
 local GATED = {reserved = true, moving = true}
+local GIVEN_UP = {dead = true, exhausted = true, poison = true, ambiguous = true}
 
 local function claim_key(name) return P .. ':q:' .. name end
 
@@ -42,18 +43,22 @@ local function held(token, hop)
   if c.tok == token then return c end
 end
 
+local function lost_again(c)
+  if c.vd == 'poison' then return {'poison', c.dl} end
+  return {'ambiguous'}
+end
+
 local function gone(c, token, max_deliveries, till)
-  local reply
   if c.st == 'started' and c.ho == 1 then
-    reply = {'ambiguous'}
+    c.vd = 'ambiguous'
   elseif c.dl >= max_deliveries then
-    reply = {'poison', c.dl}
+    c.vd = 'poison'
   else
     return nil
   end
-  c.st, c.tok, c.un, c.vd = 'settling', token, till, 'bury'
+  c.st, c.tok, c.un, c.mm = 'settling', token, till, ''
   save(id, c)
-  return reply
+  return lost_again(c)
 end
 
 local run = {}
@@ -129,12 +134,18 @@ function run.begin(hop, token, lease_ms, max_deliveries)
       save(id, c)
       return {'finish'}
     end
+    if c.st == 'settling' and GIVEN_UP[c.vd] then
+      c.tok, c.un = token, now + lease_ms
+      save(id, c)
+      if c.mm ~= '' then return {'bury', c.mm} end
+      return lost_again(c)
+    end
     local reply = gone(c, token, max_deliveries, now + lease_ms)
     if reply then return reply end
     was = 'leased'
   end
   if hop > c.hop and c.mv ~= 1 then c.dl = 0 end
-  c.hop, c.st, c.tok, c.un, c.vd, c.mv = hop, 'leased', token, now + lease_ms, '', 0
+  c.hop, c.st, c.tok, c.un, c.vd, c.mv, c.mm = hop, 'leased', token, now + lease_ms, '', 0, ''
   c.dl = c.dl + 1
   save(id, c)
   return {'go', c.dl, was}
@@ -148,13 +159,13 @@ function run.start(token, hop, lease_ms, hold)
   return {'ok'}
 end
 
-function run.decide(token, hop, verdict, lease_ms, max_deliveries)
+function run.decide(token, hop, verdict, lease_ms, max_deliveries, memo)
   local c = held(token, tonumber(hop))
   if not c then return {'lost'} end
   if c.vd and c.vd ~= '' then return {c.vd == verdict and 'again' or 'lost'} end
   if c.st ~= 'leased' and c.st ~= 'started' then return {'lost'} end
   c.st, c.vd, c.un = 'settling', verdict, now + tonumber(lease_ms)
-  c.mv = verdict == 'release' and 1 or 0
+  c.mv, c.mm = verdict == 'release' and 1 or 0, memo
   save(id, c)
   if verdict == 'release' and c.dl >= tonumber(max_deliveries) then return {'poison', c.dl} end
   return {'ok'}
@@ -163,7 +174,7 @@ end
 function run.settled(token, hop, state, suspect)
   local c = load(id)
   if c and c.tok == token and (c.st == 'settling' or GATED[c.st]) then
-    c.hop, c.st = tonumber(hop), state
+    c.hop, c.st, c.mm = tonumber(hop), state, ''
     if suspect == '0' then c.dl, c.mv = 0, 0 end
     save(id, c)
   end
@@ -200,7 +211,7 @@ end
 function run.cancel()
   local c = load(id)
   if not c then return {'unknown'} end
-  local moving = c.st == 'settling' and c.vd ~= 'ack' and c.vd ~= 'bury' and c.vd ~= 'dead'
+  local moving = c.st == 'settling' and c.vd ~= 'ack' and not GIVEN_UP[c.vd]
   if c.st == 'reserved' or c.st == 'waiting' or c.st == 'leased' or moving then
     c.st = 'cancelled'
     save(id, c)
@@ -216,6 +227,17 @@ function run.move(token, gate_ms)
   c.st, c.tok, c.un, c.vd = 'moving', token, now + tonumber(gate_ms), ''
   save(id, c)
   return {'ok', c.hop}
+end
+
+function run.audit(hop)
+  hop = tonumber(hop)
+  local c = load(id) or {st = 'waiting', hop = hop}
+  if hop == c.hop and (c.st == 'dead' or c.st == 'moving') then return {'kept'} end
+  if hop < c.hop or (hop == c.hop and c.st == 'ended') or c.st == 'cancelled' then return {'stale'} end
+  if (HELD[c.st] or GATED[c.st]) and c.un > now then return {'busy'} end
+  local told = c.st == 'settling' and GIVEN_UP[c.vd]
+  save(id, {st = 'dead', hop = hop, key = c.key, ho = c.ho})
+  return {told and 'kept' or 'adopted'}
 end
 
 return run[operation](unpack(ARGV, 5))

@@ -39,7 +39,9 @@ class Crew:
     of messages: whatever was accepted has ended, and was handled, for sure.
     """
 
-    def __init__(self, url: str, *, direct_url: str | None = None) -> None:
+    def __init__(
+        self, url: str, *, direct_url: str | None = None, dead_letters_at_once: int = 20_000
+    ) -> None:
         self.direct_url = direct_url or url
         self.accepted: set[str] = set()
         self.handled: list[str] = []
@@ -52,6 +54,7 @@ class Crew:
             lease=timedelta(seconds=2),
             max_deliveries=3,
             watch_every=timedelta(seconds=1),
+            dead_letters_at_once=dead_letters_at_once,
         )
         self.topology = Topology(self._options)
         self._queues: list[RabbitQueue] = []
@@ -69,11 +72,26 @@ class Crew:
 
     def another(self) -> RabbitQueue:
         """Return a queue with connections of its own, as of another process."""
-        queue = RabbitQueue(
-            self._url, recorder=self.told.append, claims=self._claims, options=self._options
-        )
+        claims, options = self._claims, self._options
+        queue = RabbitQueue(self._url, recorder=self.told.append, claims=claims, options=options)
         self._queues.append(queue)
         return queue
+
+    async def forget(self) -> RabbitQueue:
+        """Return a queue to which all that was known so far is unknown, as after a restart."""
+        await asyncio.gather(*(queue.close() for queue in self._queues))
+        self._claims = ClaimBook()
+        self.told.clear()
+        return self.another()
+
+    async def kill(self, *ids: str, note: bytes = b"") -> None:
+        """Send messages, and give them up."""
+        await self.send(*ids)
+        left = len(ids)
+        while left:
+            found = await self.queue.receive([LANE], limit=100, wait=timedelta(seconds=5))
+            await asyncio.gather(*(each.dead_letter("no use", note) for each in found))
+            left -= len(found)
 
     async def send(self, *ids: str, body: bytes = b"hello", **rest: object) -> SendOutcome:
         """Send messages; return the last outcome."""

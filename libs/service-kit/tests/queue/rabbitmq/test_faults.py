@@ -6,11 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import aio_pika
 import pytest
-from service_kit.failpoints import armed
 from service_kit.queue.port import (
     Change,
-    ControlOutcome,
-    Delivery,
     Enqueued,
     QueueUnavailable,
     UnsafeBroker,
@@ -228,43 +225,6 @@ async def test_dead_letter_keeps_its_bytes_and_its_reason(crew: Crew) -> None:
     await delivery.dead_letter("undecodable: no use")
 
     assert await crew.dead_letters() == {"m": b"\xff\x00"}
-
-
-async def test_replay_killed_half_way_is_done_once(crew: Crew) -> None:
-    """It was put back and recorded, but the dead letter was not acknowledged."""
-    await crew.send("m", "other")
-    for delivery in await crew.queue.receive([LANE], limit=2, wait=timedelta(seconds=5)):
-        await delivery.dead_letter("no use")
-    with armed("replay.after_move:sleep=60"):
-        killed = asyncio.create_task(crew.queue.replay("m"))
-        await crew.wait_for(lambda: Change.REPLAYED in crew.changes("m"))
-        await asyncio.sleep(0.1)
-        killed.cancel()
-    await crew.queue._operator.close()
-
-    other = crew.another()
-    assert await other.replay("m") is ControlOutcome.REFUSED
-    assert await other.replay("other") is ControlOutcome.DONE
-    crew.work(1)
-    await crew.wait_for(lambda: len(crew.handled) >= 2)
-    await asyncio.sleep(0.3)
-    assert sorted(crew.handled) == ["m", "other"]
-
-
-async def test_one_hundred_replays_in_a_row_are_quick(crew: Crew) -> None:
-    ids = [f"m{number}" for number in range(100)]
-    await crew.send(*ids)
-    found: list[Delivery] = []
-    while len(found) < len(ids):
-        found += await crew.queue.receive([LANE], limit=100, wait=timedelta(seconds=5))
-    await asyncio.gather(*(delivery.dead_letter("no use") for delivery in found))
-    began = asyncio.get_running_loop().time()
-
-    for message_id in ids:
-        assert await crew.queue.replay(message_id) is ControlOutcome.DONE
-
-    assert asyncio.get_running_loop().time() - began < 15
-    assert await crew.dead_letters() == {}
 
 
 async def test_what_is_due_comes_on_time_through_real_waiting_rooms(crew: Crew) -> None:

@@ -8,29 +8,33 @@ Operations, their arguments, and what they reply:
     recall     key fingerprint     none | duplicate id answer | conflict id
     begin      id hop token lease_ms max_deliveries
                go deliveries was | stale | busy ms_left | wait | finish
-               | poison deliveries | ambiguous
+               | bury memo | poison deliveries | ambiguous
     start      id token hop lease_ms hold                             ok | lost
-    decide     id token hop verdict lease_ms max_deliveries           ok | again | poison n | lost
+    decide     id token hop verdict lease_ms max_deliveries memo      ok | again | poison n | lost
     settled    id token hop state suspect                             ok
     renew      id token hop lease_ms                                  ok | lost
     lose       id token max_deliveries lease_ms                       waiting | poison n | ...
     hand_back  id token                                               ok
     cancel     id                                                     done | refused | unknown
     move       id token gate_ms                                       ok hop | refused | unknown
+    audit      id hop                                                 kept | stale | busy | adopted
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
+from service_kit.queue.claims.claim import (
+    GATED,
+    GIVEN_UP,
+    HELD,
+    UNSETTLED,
+    Claim,
+    DedupeKey,
+)
 from service_kit.queue.claims.store import Argument, Reply, State
 
-_OVER: Final = frozenset({State.ENDED, State.CANCELLED})
-_HELD: Final = frozenset({State.LEASED, State.STARTED, State.SETTLING})
-_GATED: Final = frozenset({State.RESERVED, State.MOVING})
-_UNSETTLED: Final = frozenset({State.SETTLING, *_GATED})
 _LOST: Final = ("lost",)
 _OK: Final = ("ok",)
 
@@ -40,35 +44,14 @@ def now_ms() -> int:
     return round(datetime.now(UTC).timestamp() * 1000)
 
 
-@dataclass(slots=True)
-class _Claim:
-    state: State
-    hop: int = 0
-    token: str = ""
-    until: int = 0
-    deliveries: int = 0
-    verdict: str = ""
-    is_moving_on: bool = False
-    key: str = ""
-    hold: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    id: str
-    fingerprint: str
-    answer: str
-    until: int
-
-
 class ClaimBook:
     """A `ClaimStore` in memory. When there are more than `max_ended`, those that ended first go."""
 
     def __init__(self, *, now: Callable[[], int] = now_ms, max_ended: int = 200_000) -> None:
         self._now = now
         self._max_ended = max_ended
-        self._claims: dict[str, _Claim] = {}
-        self._keys: dict[str, _Key] = {}
+        self._claims: dict[str, Claim] = {}
+        self._keys: dict[str, DedupeKey] = {}
         self._ended: dict[str, None] = {}
         self._operations: dict[str, Callable[..., Reply]] = {
             "reserve": self._reserve,
@@ -84,6 +67,7 @@ class ClaimBook:
             "hand_back": self._hand_back,
             "cancel": self._cancel,
             "move": self._move,
+            "audit": self._audit,
         }
 
     async def run(self, operation: str, *arguments: Argument) -> Reply:
@@ -119,10 +103,10 @@ class ClaimBook:
             return ("wait",)
         hop = claim.hop + 1 if claim else 0
         until = now + gate_ms
-        self._claims[id_] = _Claim(State.RESERVED, hop=hop, token=token, until=until, key=key)
+        self._claims[id_] = Claim(State.RESERVED, hop=hop, token=token, until=until, key=key)
         if key:
             self._forget_keys(now)
-            self._keys[key] = _Key(id_, fp, answer, now + keep_ms)
+            self._keys[key] = DedupeKey(id_, fp, answer, now + keep_ms)
         return ("ok", hop)
 
     def _doubt(self, id_: str, token: str) -> Reply:
@@ -151,27 +135,28 @@ class ClaimBook:
 
     def _begin(self, id_: str, hop: int, token: str, lease_ms: int, max_deliveries: int) -> Reply:
         now = self._now()
-        claim = self._claims.setdefault(id_, _Claim(State.WAITING, hop=hop))
-        if self._is_stale(claim, hop):
+        claim = self._claims.setdefault(id_, Claim(State.WAITING, hop=hop))
+        if claim.is_stale(hop):
             return ("stale",)
-        if claim.state in _GATED and claim.until > now:
+        if claim.state in GATED and claim.until > now:
             return ("wait",)
-        was = claim.state.value if claim.state in _GATED else ""
+        was = claim.state.value if claim.state in GATED else ""
         if claim.state is State.LEASED and (claim.token, claim.hop) == (token, hop):
             return ("go", claim.deliveries, "")  # asked again, for its reply was lost
-        if claim.state in _HELD and hop == claim.hop:
+        if claim.state in HELD and hop == claim.hop:
             if held := self._still_held(id_, claim, token, lease_ms, max_deliveries):
                 return held
             was = State.LEASED.value
         if hop > claim.hop and not claim.is_moving_on:
             claim.deliveries = 0
         claim.hop, claim.state, claim.token = hop, State.LEASED, token
-        claim.until, claim.verdict, claim.is_moving_on = now + lease_ms, "", False
+        claim.until, claim.verdict, claim.memo = now + lease_ms, "", ""
+        claim.is_moving_on = False
         claim.deliveries += 1
         return ("go", claim.deliveries, was)
 
     def _still_held(
-        self, id_: str, claim: _Claim, token: str, lease_ms: int, max_deliveries: int
+        self, id_: str, claim: Claim, token: str, lease_ms: int, max_deliveries: int
     ) -> Reply | None:
         """Say why a message that somebody took up can't be taken over; None if it can."""
         now = self._now()
@@ -180,23 +165,11 @@ class ClaimBook:
         if claim.state is State.SETTLING and claim.verdict == "ack":
             self._end(id_, claim, State.ENDED)
             return ("finish",)
-        return self._gone(claim, token, max_deliveries, now + lease_ms)
-
-    def _is_stale(self, claim: _Claim, hop: int) -> bool:
-        if claim.state is State.CANCELLED or hop < claim.hop:
-            return True
-        return hop == claim.hop and claim.state in {State.ENDED, State.DEAD}
-
-    def _gone(self, claim: _Claim, token: str, max_deliveries: int, until: int) -> Reply | None:
-        """Settle on the end of a message whose holder went silent, if this is the end."""
-        if claim.state is State.STARTED and claim.hold:
-            reply: Reply = ("ambiguous",)
-        elif claim.deliveries >= max_deliveries:
-            reply = ("poison", claim.deliveries)
-        else:
-            return None
-        claim.state, claim.token, claim.until, claim.verdict = State.SETTLING, token, until, "bury"
-        return reply
+        if claim.state is State.SETTLING and claim.verdict in GIVEN_UP:
+            # This much is decided, and may be on record; what is left is to carry it out.
+            claim.token, claim.until = token, now + lease_ms
+            return ("bury", claim.memo) if claim.memo else claim.end()
+        return claim.lost(token, max_deliveries, now + lease_ms)
 
     def _start(self, id_: str, token: str, hop: int, lease_ms: int, hold: int) -> Reply:
         claim = self._held(id_, token, hop)
@@ -206,7 +179,14 @@ class ClaimBook:
         return _OK
 
     def _decide(
-        self, id_: str, token: str, hop: int, verdict: str, lease_ms: int, max_deliveries: int
+        self,
+        id_: str,
+        token: str,
+        hop: int,
+        verdict: str,
+        lease_ms: int,
+        max_deliveries: int,
+        memo: str,
     ) -> Reply:
         claim = self._held(id_, token, hop)
         if claim is None:
@@ -216,15 +196,15 @@ class ClaimBook:
         if claim.state not in {State.LEASED, State.STARTED}:
             return _LOST
         claim.state, claim.verdict, claim.until = State.SETTLING, verdict, self._now() + lease_ms
-        claim.is_moving_on = verdict == "release"
+        claim.is_moving_on, claim.memo = verdict == "release", memo
         if verdict == "release" and claim.deliveries >= max_deliveries:
             return ("poison", claim.deliveries)
         return _OK
 
     def _settled(self, id_: str, token: str, hop: int, state: str, suspect: int) -> Reply:
         claim = self._claims.get(id_)
-        if claim and claim.token == token and claim.state in _UNSETTLED:
-            claim.hop, claim.state = hop, State(state)
+        if claim and claim.token == token and claim.state in UNSETTLED:
+            claim.hop, claim.state, claim.memo = hop, State(state), ""
             if not suspect:
                 claim.deliveries, claim.is_moving_on = 0, False
             if claim.state is State.ENDED:
@@ -233,16 +213,16 @@ class ClaimBook:
 
     def _renew(self, id_: str, token: str, hop: int, lease_ms: int) -> Reply:
         claim = self._held(id_, token, hop)
-        if claim is None or claim.state not in _HELD:
+        if claim is None or claim.state not in HELD:
             return _LOST
         claim.until = self._now() + lease_ms
         return _OK
 
     def _lose(self, id_: str, token: str, max_deliveries: int, lease_ms: int) -> Reply:
         claim = self._claims.get(id_)
-        if claim is None or claim.token != token or claim.state not in _HELD - {State.SETTLING}:
+        if claim is None or claim.token != token or claim.state not in HELD - {State.SETTLING}:
             return _LOST
-        if gone := self._gone(claim, token, max_deliveries, self._now() + lease_ms):
+        if gone := claim.lost(token, max_deliveries, self._now() + lease_ms):
             return gone
         claim.state, claim.token = State.WAITING, ""
         return ("waiting",)
@@ -257,7 +237,7 @@ class ClaimBook:
         claim = self._claims.get(id_)
         if claim is None:
             return ("unknown",)
-        is_moving = claim.state is State.SETTLING and claim.verdict not in {"ack", "bury", "dead"}
+        is_moving = claim.state is State.SETTLING and claim.verdict not in {"ack", *GIVEN_UP}
         if claim.state in {State.RESERVED, State.WAITING, State.LEASED} or is_moving:
             self._end(id_, claim, State.CANCELLED)
             return ("done",)
@@ -278,14 +258,31 @@ class ClaimBook:
         )
         return ("ok", claim.hop)
 
-    def _held(self, id_: str, token: str, hop: int) -> _Claim | None:
+    def _audit(self, id_: str, hop: int) -> Reply:
+        """Say what a dead letter is that was found in the broker; it counts if nothing newer does.
+
+        The broker itself puts some there, and what knew of the others may have been forgotten.
+        """
+        claim = self._claims.setdefault(id_, Claim(State.WAITING, hop=hop))
+        if hop == claim.hop and claim.state in {State.DEAD, State.MOVING}:
+            return ("kept",)
+        is_over = claim.state is State.ENDED and hop == claim.hop
+        if is_over or hop < claim.hop or claim.state is State.CANCELLED:
+            return ("stale",)
+        if claim.state in HELD | GATED and claim.until > self._now():
+            return ("busy",)
+        is_told = claim.state is State.SETTLING and claim.verdict in GIVEN_UP
+        self._claims[id_] = Claim(State.DEAD, hop=hop, key=claim.key, hold=claim.hold)
+        return ("kept",) if is_told else ("adopted",)
+
+    def _held(self, id_: str, token: str, hop: int) -> Claim | None:
         """Return the claim of this holder; one that was forgotten is taken as it says."""
         claim = self._claims.get(id_)
         if claim is None:
-            claim = self._claims[id_] = _Claim(State.LEASED, hop=hop, token=token, deliveries=1)
+            claim = self._claims[id_] = Claim(State.LEASED, hop=hop, token=token, deliveries=1)
         return claim if claim.token == token else None
 
-    def _end(self, id_: str, claim: _Claim, state: State) -> None:
+    def _end(self, id_: str, claim: Claim, state: State) -> None:
         claim.state = state
         self._ended[id_] = None
         if len(self._ended) > self._max_ended:

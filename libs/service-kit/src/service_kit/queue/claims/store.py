@@ -77,12 +77,13 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What came of trying to take up a message: `code` as in `book.py`, a number, and `was`."""
+    """What came of trying to take up a message: `code`, `number`, `was`, `memo` as in `book.py`."""
 
     token: str
     code: str
     number: int = 0
     was: str = ""
+    memo: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +151,8 @@ class Claims:
         code, *rest = await self._run(
             "begin", message_id, hop, token, terms.lease_ms, terms.max_deliveries
         )
+        if code == "bury":
+            return Begun(token, code, memo=str(rest[0]))
         number, was = (*rest, 0, "")[:2] if len(rest) < 2 else rest
         return Begun(token, str(code), int(number), str(was))
 
@@ -162,11 +165,23 @@ class Claims:
         code, *_ = await self._run("start", message_id, token, hop, lease_ms, int(hold))
         return code == "ok"
 
-    async def decide(self, message_id: str, token: str, hop: int, verdict: str) -> tuple[str, int]:
-        """Settle on a verdict: `ok`, `again`, `poison` (after so many deliveries) or `lost`."""
+    async def decide(
+        self, message_id: str, token: str, hop: int, verdict: str, memo: str = ""
+    ) -> tuple[str, int]:
+        """Settle on a verdict: `ok`, `again`, `poison` (after so many deliveries) or `lost`.
+
+        Whoever finds a message given up, but not yet buried, is told the `memo`.
+        """
         terms = self._terms
         code, *rest = await self._run(
-            "decide", message_id, token, hop, verdict, terms.lease_ms, terms.max_deliveries
+            "decide",
+            message_id,
+            token,
+            hop,
+            verdict,
+            terms.lease_ms,
+            terms.max_deliveries,
+            memo,
         )
         return str(code), int(rest[0]) if rest else 0
 
@@ -203,6 +218,11 @@ class Claims:
         token = secrets.token_hex(8)
         code, *rest = await self._run("move", message_id, token, _ms(GATE))
         return Reserved(token, int(rest[0])) if code == "ok" else ControlOutcome(str(code))
+
+    async def audit(self, message_id: str, hop: int) -> str:
+        """Say what a dead letter in the broker is: `kept`, `stale`, `busy` or `adopted`."""
+        code, *_ = await self._run("audit", message_id, hop)
+        return str(code)
 
 
 def _first(code: str | int, rest: Reply) -> Duplicate | Conflict:

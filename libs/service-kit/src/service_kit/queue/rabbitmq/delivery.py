@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from service_kit.failpoints import afailpoint
 from service_kit.queue.claims.store import Begun, State
 from service_kit.queue.port import Change, LeaseLost, MessageExpired, Note, OnAmbiguous
+from service_kit.queue.rabbitmq.burial import End, bury, poison
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms
 from service_kit.queue.rabbitmq.intake import Arrived
 from service_kit.queue.rabbitmq.moves import Moves
@@ -119,7 +121,7 @@ class RabbitDelivery:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
         if self.attempt >= self.max_attempts:
             error = f"attempts exhausted: {self.attempt}"
-            await self._settle("retry", lambda _: self._bury(Change.EXHAUSTED, error, note))
+            await self._give_up("exhausted", End(change=Change.EXHAUSTED, error=error, note=note))
             return
         moved = self._later(delay, attempt=self.attempt + 1)
         await self._settle("retry", lambda _: self._move(Change.RETRIED, moved, note))
@@ -133,14 +135,14 @@ class RabbitDelivery:
         """Settle: given up, kept with its bytes and `error`."""
         # An error may quote text that can't be encoded.
         text = error.encode(errors="backslashreplace").decode()
-        await self._settle("dead", lambda _: self._bury(Change.DEAD, text, note))
+        await self._give_up("dead", End(change=Change.DEAD, error=text, note=note))
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
         """Hand it back untried; poison if that happens over and over."""
 
-        async def back(poison: int) -> None:
-            if poison:
-                await self._bury(Change.POISONED, poisoned(poison), note)
+        async def back(deliveries: int) -> None:
+            if deliveries:
+                await self._bury(poison(deliveries, note))
             elif delay > timedelta(0) or not self._arrived.line.is_live:
                 await self._move(Change.RELEASED, self._later(delay), note, suspect=True)
             else:
@@ -148,19 +150,24 @@ class RabbitDelivery:
 
         await self._settle("release", back)
 
-    async def _settle(self, verdict: str, carry_out: Callable[[int], Awaitable[None]]) -> None:
+    async def _give_up(self, verdict: str, end: End) -> None:
+        await self._settle(verdict, lambda _: self._bury(end), end.memo)
+
+    async def _settle(
+        self, verdict: str, carry_out: Callable[[int], Awaitable[None]], memo: str = ""
+    ) -> None:
         async with self._one_at_a_time:
             if self._settled:
                 if self._settled != verdict or not await self._is_last_word(verdict):
                     raise LeaseLost(self.id)
                 return
-            claims = self._moves.claims
-            code, poison = await claims.decide(self.id, self.token, self.hop, verdict)
-            if code == "lost":
-                self._let_go(self)
-                raise LeaseLost(self.id)
+            decide = self._moves.claims.decide
+            code, deliveries = await decide(self.id, self.token, self.hop, verdict, memo)
             self._let_go(self)
-            self._poison = poison or self._poison
+            if code == "lost":
+                raise LeaseLost(self.id)
+            await afailpoint("queue.after_decide")
+            self._poison = deliveries or self._poison
             await carry_out(self._poison)
             self._settled = verdict
 
@@ -195,9 +202,9 @@ class RabbitDelivery:
         await claims.settled(self.id, self.token, moved.hop, State.WAITING, suspect=suspect)
         await self._arrived.done()
 
-    async def _bury(self, change: Change, error: str, note: Note) -> None:
-        await self._record_once(change, note, self._envelope)
-        await bury(self._moves, self._arrived, self.token, error)
+    async def _bury(self, end: End) -> None:
+        await self._record_once(end.change, end.note, self._envelope)
+        await bury(self._moves, self._arrived, self.token, end)
 
     async def _put_back(self, note: Note) -> None:
         await self._record_once(Change.RELEASED, note, self._envelope)
@@ -211,22 +218,8 @@ class RabbitDelivery:
         return self._envelope.moved(due=due, since=now_ms, **changes)
 
 
-async def bury(moves: Moves, arrived: Arrived, token: str, error: str) -> None:
-    """Put a message that was given up, and recorded as such, among the dead letters."""
-    envelope = arrived.envelope
-    dead = envelope.moved(error=error, due=0)
-    await moves.publisher.to_dead_letters(dead)
-    await moves.claims.settled(envelope.id, token, dead.hop, State.DEAD)
-    await arrived.done()
-
-
 def put_in_front(arrived: Arrived) -> None:
     """Let the next worker of this process that asks have it, before all others."""
     arrived.was_delayed = False
     arrived.line.buffers[arrived.envelope.lane].appendleft(arrived)
     arrived.line.announce()
-
-
-def poisoned(deliveries: int) -> str:
-    """Say why a message that its workers never settle is given up."""
-    return f"poison: {deliveries} deliveries without an outcome"

@@ -15,6 +15,7 @@ from typing import Final, Self
 
 from aio_pika import DeliveryMode
 from aio_pika import Message as AmqpMessage
+from pamqp.common import FieldValue
 
 SCHEMA: Final = 1
 _UUID7 = re.compile(
@@ -28,7 +29,8 @@ class Envelope:
     """One copy of a message; times are milliseconds since 1970, 0 for none.
 
     `hop` counts its moves, so that old copies are known as such. `since` is when it came into its
-    lane. `due` is set while it waits for a time.
+    lane, or died. `due` is set while it waits for a time. `error`, `change` and `note` are a dead
+    letter's: why it was given up, and what was recorded then.
     """
 
     id: str
@@ -43,6 +45,8 @@ class Envelope:
     since: int = 0
     hold: bool = False
     error: str = ""
+    change: str = ""
+    note: str = ""
 
     def moved(self, **changes: object) -> Self:
         """Return the next copy."""
@@ -55,25 +59,28 @@ class Envelope:
 
     def to_amqp(self) -> AmqpMessage:
         """Return it as a persistent message, under a name that no other copy has."""
+        headers: dict[str, FieldValue] = {
+            "x-an-schema": SCHEMA,
+            "x-an-event": self.id,
+            "x-an-stage": self.lane,
+            "x-an-hop": self.hop,
+            "x-an-attempt": self.attempt,
+            "x-an-attempts": self.max_attempts,
+            "x-an-deferrals": self.deferrals,
+            "x-an-expires-ms": self.expires,
+            "x-an-due-ms": self.due,
+            "x-an-since-ms": self.since,
+            "x-an-hold": int(self.hold),
+            "x-an-error": self.error[:_ERROR_CHARS],
+        }
+        if self.change:
+            headers |= {"x-an-change": self.change, "x-an-note": self.note}
         return AmqpMessage(
             self.body,
             delivery_mode=DeliveryMode.PERSISTENT,
             content_type="application/json",
             message_id=secrets.token_hex(8),
-            headers={
-                "x-an-schema": SCHEMA,
-                "x-an-event": self.id,
-                "x-an-stage": self.lane,
-                "x-an-hop": self.hop,
-                "x-an-attempt": self.attempt,
-                "x-an-attempts": self.max_attempts,
-                "x-an-deferrals": self.deferrals,
-                "x-an-expires-ms": self.expires,
-                "x-an-due-ms": self.due,
-                "x-an-since-ms": self.since,
-                "x-an-hold": int(self.hold),
-                "x-an-error": self.error[:_ERROR_CHARS],
-            },
+            headers=headers,
         )
 
     @classmethod
@@ -96,6 +103,8 @@ class Envelope:
                 since=_int(headers["x-an-since-ms"]),
                 hold=bool(headers["x-an-hold"]),
                 error=str(headers["x-an-error"]),
+                change=str(headers.get("x-an-change", "")),
+                note=str(headers.get("x-an-note", "")),
             )
         except (KeyError, ValueError):
             return None

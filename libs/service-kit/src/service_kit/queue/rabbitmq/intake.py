@@ -107,6 +107,15 @@ class ConsumeLine:
             before, unchanged = left, 0 if moving else unchanged + 1
             await asyncio.sleep(_SETTLE_S)
 
+    def take(self, order: Sequence[str], limit: int) -> list[Arrived]:
+        """Return what waits here, that of earlier lanes first."""
+        found: list[Arrived] = []
+        for lane in order:
+            buffer = self.buffers[lane]
+            while buffer and len(found) < limit:
+                found.append(buffer.popleft())
+        return found
+
     def announce(self) -> None:
         """Wake up whoever waits for messages."""
         self.news.set()

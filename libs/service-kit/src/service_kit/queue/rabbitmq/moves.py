@@ -46,9 +46,15 @@ class Moves:
         return to_ms(self.now())
 
     async def record(
-        self, change: Change, envelope: Envelope, note: Note = b"", *, due_ms: int = 0
+        self,
+        change: Change,
+        envelope: Envelope,
+        note: Note = b"",
+        *,
+        due_ms: int = 0,
+        at_ms: int = 0,
     ) -> None:
-        """Tell the recorder.
+        """Tell the recorder; `at_ms` is when it happened, by default now.
 
         Raises:
             QueueUnavailable: the recorder failed; it may be told again.
@@ -59,7 +65,7 @@ class Moves:
             change=change,
             message_id=envelope.id,
             lane=envelope.lane,
-            at=self.now(),
+            at=from_ms(at_ms) or self.now(),
             due_at=from_ms(due_ms),
             note=note,
         )

@@ -5,28 +5,38 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractConnection
 
 from service_kit.failpoints import afailpoint
 from service_kit.queue.claims.store import Reserved, State
-from service_kit.queue.port import Change, ControlOutcome, Note, QueueUnavailable
-from service_kit.queue.rabbitmq.dead_letters import DeadLetterDesk
+from service_kit.queue.port import Change, ControlOutcome, Note, QueueError, QueueUnavailable
+from service_kit.queue.rabbitmq.audit import audit
+from service_kit.queue.rabbitmq.dead_letters import DeadLetterDesk, Letter, LookedThroughElsewhere
 from service_kit.queue.rabbitmq.envelope import Envelope
-from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
+from service_kit.queue.rabbitmq.errors import as_queue_errors
 from service_kit.queue.rabbitmq.link import Link
 from service_kit.queue.rabbitmq.moves import Moves
 from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.rabbitmq.publisher import Publisher
 from service_kit.queue.rabbitmq.taking import bring_in
-from service_kit.queue.rabbitmq.topology import Topology
 
 _IDLE_S: Final = 2.0
 _PATIENCE_S: Final = 10.0
+_LOOK_AGAIN_S: Final = 0.2
 
 
 class _DeskLine:
-    def __init__(self, connection: AbstractConnection, topology: Topology) -> None:
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        broken: Callable[[str], None],
+        publisher: Publisher,
+        room: int,
+    ) -> None:
         self._connection = connection
-        self._topology = topology
+        self._broken = broken
+        self._publisher = publisher
+        self._room = room
         self._desk: DeadLetterDesk | None = None
         self._opening = asyncio.Lock()
         self._clearing: asyncio.Task[None] | None = None
@@ -39,26 +49,37 @@ class _DeskLine:
         async with self._opening:
             if self._desk is None:
                 channel = await self._connection.channel(publisher_confirms=False)
-                self._desk = DeadLetterDesk(channel, self._topology)
+                self._desk = DeadLetterDesk(channel, self._publisher, self._room)
                 self._clearing = asyncio.create_task(self._clear_when_idle())
             self._desk.used_at = asyncio.get_running_loop().time()
             return self._desk
 
-    async def _clear_when_idle(self) -> None:
-        loop = asyncio.get_running_loop()
-        idle_at = loop.time() + _IDLE_S
-        while self._desk and idle_at > loop.time():
-            await asyncio.sleep(idle_at - loop.time())
-            idle_at = self._desk.used_at + _IDLE_S
+    async def clear(self) -> None:
+        """Put everything back, for the next one who asks."""
         async with self._opening:
             desk, self._desk = self._desk, None
-        if desk is not None:
-            await desk.clear()
+        if desk is None:
+            return
+        try:
+            with as_queue_errors():
+                await desk.clear()
+        except QueueError:
+            self._broken("the dead letters could not be put back")  # so that the broker does it
 
     async def stop(self) -> None:
+        """Put everything back for good."""
         if self._clearing is not None:
             self._clearing.cancel()
             await asyncio.gather(self._clearing, return_exceptions=True)
+        await self.clear()
+
+    async def _clear_when_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        idle_at = loop.time() + _IDLE_S
+        while (desk := self._desk) is not None and idle_at > loop.time():
+            await asyncio.sleep(idle_at - loop.time())
+            idle_at = desk.used_at + _IDLE_S
+        await self.clear()
 
 
 class Operator:
@@ -66,7 +87,7 @@ class Operator:
 
     def __init__(self, url: str, options: RabbitOptions, moves: Moves) -> None:
         self._moves = moves
-        self._topology = Topology(options)
+        self._room = options.dead_letters_at_once
         self._link = Link(url, options, role="operate", set_up=self._set_up)
 
     async def cancel(self, message_id: str, note: Note) -> ControlOutcome:
@@ -82,13 +103,12 @@ class Operator:
         reserved = await moves.claims.move(message_id)
         if not isinstance(reserved, Reserved):
             return reserved
-        found = await self._taken_out(message_id, reserved)
-        if found is None:
-            return ControlOutcome.REFUSED
-        dead, copy = found
+        letter = await self._taken_out(message_id, reserved)
         now_ms = moves.now_ms
         due = now_ms + delay // timedelta(milliseconds=1) if delay > timedelta(0) else 0
-        again = dead.moved(attempt=1, deferrals=0, error="", due=due, since=now_ms)
+        again = letter.envelope.moved(
+            attempt=1, deferrals=0, error="", change="", note="", due=due, since=now_ms
+        )
         try:
             await bring_in(moves, again, reserved, Change.REPLAYED, note)
         except BaseException:
@@ -96,7 +116,7 @@ class Operator:
             self._link.broken("a replay failed")
             raise
         await afailpoint("replay.after_move")
-        await _done(copy)
+        await letter.done()
         return ControlOutcome.DONE
 
     async def delete(self, message_id: str, note: Note) -> ControlOutcome:
@@ -105,14 +125,25 @@ class Operator:
         reserved = await moves.claims.move(message_id)
         if not isinstance(reserved, Reserved):
             return reserved
-        found = await self._taken_out(message_id, reserved)
-        if found is None:
-            return ControlOutcome.REFUSED
-        dead, copy = found
-        await moves.record(Change.DELETED, dead, note)
-        await moves.claims.settled(message_id, reserved.token, dead.hop, State.ENDED)
-        await _done(copy)
+        letter = await self._taken_out(message_id, reserved)
+        await moves.record(Change.DELETED, letter.envelope, note)
+        hop = letter.envelope.hop
+        await moves.claims.settled(message_id, reserved.token, hop, State.ENDED)
+        await letter.done()
         return ControlOutcome.DONE
+
+    async def audit(self) -> int:
+        """Make claims and records agree with the dead letters; return how many were mended.
+
+        Nothing is done while another process looks through them. Raises `QueueUnavailable`.
+        """
+        with as_queue_errors():
+            line = await self._link.get()
+            try:
+                return await audit(self._moves, await line.desk())
+            except LookedThroughElsewhere:
+                await line.clear()
+        return 0
 
     async def close(self) -> None:
         """Put back what is on the desk."""
@@ -120,36 +151,43 @@ class Operator:
             await self._link.line.stop()
         await self._link.close()
 
-    async def _taken_out(
-        self, message_id: str, reserved: Reserved
-    ) -> tuple[Envelope, AbstractIncomingMessage] | None:
+    async def _taken_out(self, message_id: str, reserved: Reserved) -> Letter:
         try:
-            return await self._find(message_id)
+            return await self._find(message_id, reserved.hop)
         except QueueUnavailable:
             settled = self._moves.claims.settled
             await settled(message_id, reserved.token, reserved.hop, State.DEAD)
             raise
 
-    async def _find(self, message_id: str) -> tuple[Envelope, AbstractIncomingMessage]:
+    async def _find(self, message_id: str, hop: int) -> Letter:
         with as_queue_errors():
             line = await self._link.get()
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    return await self._newest(line, message_id, hop)
+            except TimeoutError as error:
+                raise QueueUnavailable("the dead letter is behind many others") from error
+
+    async def _newest(self, line: _DeskLine, message_id: str, hop: int) -> Letter:
+        while (letter := await self._look(line, message_id)) is not None:
+            if letter.envelope.hop >= hop:
+                return letter
+            await letter.done()  # left behind when the message moved on
+        raise QueueUnavailable("the dead letter is not in the queue of dead letters")
+
+    async def _look(self, line: _DeskLine, message_id: str) -> Letter | None:
+        while True:
             desk = await line.desk()
-            async with asyncio.timeout(_PATIENCE_S):
-                found = await desk.find(message_id)
-        if found is None:
-            why = "behind too many others" if desk.is_full else "not in the queue of dead letters"
-            raise QueueUnavailable(f"the dead letter is {why}")
-        return found
+            try:
+                return await desk.find(message_id)
+            except LookedThroughElsewhere:
+                await line.clear()
+                await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _set_up(
-        self, connection: AbstractConnection, _broken: Callable[[str], None]
+        self, connection: AbstractConnection, broken: Callable[[str], None]
     ) -> _DeskLine:
-        return _DeskLine(connection, self._topology)
-
-
-async def _done(copy: AbstractIncomingMessage) -> None:
-    with regardless():
-        await copy.ack()
+        return _DeskLine(connection, broken, self._moves.publisher, self._room)
 
 
 def _about(message_id: str) -> Envelope:

@@ -31,6 +31,10 @@ class RabbitOptions:
     """Attempts of a message that was published by hand."""
     prefetch: int = 128
     """Messages of a lane that the broker hands to this process ahead of time."""
+    dead_letters_at_once: int = 20_000
+    """Dead letters that are held at once to look through them; the next ones come in turn."""
+    audits: bool = True
+    """Whether `heal` makes claims and records agree with the dead letters: one process will do."""
     tiers: tuple[timedelta, ...] = TIERS
     call_timeout: timedelta = timedelta(seconds=1.5)
     """How long a call waits for RabbitMQ, connecting included."""

@@ -92,22 +92,22 @@ class Publisher:
     """
 
     def __init__(self, url: str, options: RabbitOptions) -> None:
-        self._topology = Topology(options)
+        self.topology = Topology(options)
         self._timeout_s = options.call_timeout.total_seconds()
         self._link = Link(url, options, role="publish", set_up=self._set_up)
 
     async def to_lane(self, envelope: Envelope, *, is_new: bool = False) -> None:
         """Put a message at the end of its lane. A new one may raise `QueueFull`."""
-        exchange = self._topology.input if is_new else self._topology.work
+        exchange = self.topology.input if is_new else self.topology.work
         await self._publish(exchange, envelope)
 
     async def to_waiting_room(self, envelope: Envelope, delay_ms: int) -> None:
         """Let a message come back to its lane in about `delay_ms`, or earlier."""
-        await self._publish(self._topology.retry(self._topology.tier_for(delay_ms)), envelope)
+        await self._publish(self.topology.retry(self.topology.tier_for(delay_ms)), envelope)
 
     async def to_dead_letters(self, envelope: Envelope) -> None:
         """Keep a message that was given up."""
-        await self._publish(self._topology.dead, envelope, key=f"{envelope.lane}.dead")
+        await self._publish(self.topology.dead, envelope, key=f"{envelope.lane}.dead")
 
     async def ping(self) -> None:
         """Publish something that goes nowhere, and look at a queue."""
@@ -115,7 +115,7 @@ class Publisher:
             line = await self._link.get()
             self._refuse_if_blocked(line)
             async with asyncio.timeout(self._timeout_s):
-                exchange = await line.asking.get_exchange(self._topology.ping, ensure=False)
+                exchange = await line.asking.get_exchange(self.topology.ping, ensure=False)
                 await exchange.publish(AmqpMessage(b""), "", mandatory=False)
                 await line.check()
 
@@ -168,7 +168,7 @@ class Publisher:
     ) -> PublishLine:
         asking = await connection.channel(publisher_confirms=True, on_return_raises=True)
         publishing = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        await self._topology.declare(asking)
+        await self.topology.declare(asking)
         for channel in (asking, publishing):
             channel.close_callbacks.add(lambda *_: broken("a channel was closed"))
-        return PublishLine(connection, publishing, asking, self._topology)
+        return PublishLine(connection, publishing, asking, self.topology)

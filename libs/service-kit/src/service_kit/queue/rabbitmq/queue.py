@@ -31,7 +31,7 @@ from service_kit.queue.port import (
 )
 from service_kit.queue.rabbitmq.delivery import RabbitDelivery
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms, to_ms
-from service_kit.queue.rabbitmq.intake import Arrived, ConsumeLine, Intake
+from service_kit.queue.rabbitmq.intake import Arrived, Intake
 from service_kit.queue.rabbitmq.moves import Moves
 from service_kit.queue.rabbitmq.operator import Operator
 from service_kit.queue.rabbitmq.options import RabbitOptions
@@ -168,8 +168,11 @@ class RabbitQueue:
         return report
 
     async def heal(self) -> int:
-        """Return 0: there are no indexes beside the queues that could disagree with them."""
-        return 0
+        """Make claims and records agree with the dead letters; return how many were mended.
+
+        Of all others nobody knows more than their claims do.
+        """
+        return await self._operator.audit() if self._moves.options.audits else 0
 
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
         """Count the messages of each lane that wait, and those that this process has leased.
@@ -238,7 +241,7 @@ class RabbitQueue:
             await self._intake.settle(line, lanes)
         while True:
             news = line.news
-            found = await self._begin(_next(line, order, limit))
+            found = await self._begin(line.take(order, limit))
             left = deadline - loop.time()
             if found or self._is_closed or asyncio.current_task() not in self._receiving:
                 return found
@@ -287,12 +290,3 @@ class RabbitQueue:
             leased=sum(delivery.lane == lane for delivery in self._held.values()),
             oldest_waiting=self._moves.now() - since if since else timedelta(0),
         )
-
-
-def _next(line: ConsumeLine, order: Sequence[str], limit: int) -> list[Arrived]:
-    found: list[Arrived] = []
-    for lane in order:
-        buffer = line.buffers[lane]
-        while buffer and len(found) < limit:
-            found.append(buffer.popleft())
-    return found

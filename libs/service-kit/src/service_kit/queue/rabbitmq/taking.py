@@ -7,19 +7,14 @@ from typing import Final
 from aio_pika.abc import AbstractIncomingMessage
 
 from service_kit.queue.claims.store import Begun, Reserved, State
-from service_kit.queue.port import Change, QueueUnavailable
-from service_kit.queue.rabbitmq.delivery import (
-    LetGo,
-    RabbitDelivery,
-    bury,
-    poisoned,
-    put_in_front,
-)
-from service_kit.queue.rabbitmq.envelope import Envelope, new_id, own_id
+from service_kit.queue.port import Change
+from service_kit.queue.rabbitmq.audit import reserve_name, reserve_new_name
+from service_kit.queue.rabbitmq.burial import AMBIGUOUS, End, bury, poison
+from service_kit.queue.rabbitmq.delivery import LetGo, RabbitDelivery, put_in_front
+from service_kit.queue.rabbitmq.envelope import Envelope, own_id
 from service_kit.queue.rabbitmq.intake import Arrived, ConsumeLine
 from service_kit.queue.rabbitmq.moves import Moves
 
-AMBIGUOUS: Final = "ambiguous: its worker went silent after it had started"
 _BUSY_ROOM_MS: Final = 5000
 _GATED_S: Final = 0.01
 _MISSED: Final = {State.RESERVED: Change.ENQUEUED, State.MOVING: Change.REPLAYED}
@@ -68,10 +63,8 @@ class Taking:
             case "finish":
                 await moves.record(Change.DONE, envelope)
                 await arrived.done()
-            case "poison":
-                await self._give_up(arrived, begun, Change.POISONED, poisoned(begun.number))
-            case "ambiguous":
-                await self._give_up(arrived, begun, Change.AMBIGUOUS, AMBIGUOUS)
+            case "bury" | "poison" | "ambiguous":
+                await self._give_up(arrived, begun)
             case "busy":
                 # Another holds it, or did until it went silent: look again later.
                 await moves.publisher.to_waiting_room(envelope, min(begun.number, _BUSY_ROOM_MS))
@@ -85,11 +78,8 @@ class Taking:
         """Take a message back whose worker, in this process, went silent; tell if it was held."""
         arrived, claims = delivery.arrived, self._moves.claims
         code, deliveries = await claims.lose(delivery.id, delivery.token)
-        begun = Begun(delivery.token, code, deliveries)
-        if code == "poison":
-            await self._give_up(arrived, begun, Change.POISONED, poisoned(deliveries))
-        elif code == "ambiguous":
-            await self._give_up(arrived, begun, Change.AMBIGUOUS, AMBIGUOUS)
+        if code in {"poison", "ambiguous"}:
+            await self._give_up(arrived, Begun(delivery.token, code, deliveries))
         elif code == "waiting":
             await self._moves.record(Change.LEASE_LOST, arrived.envelope)
             put_in_front(arrived)
@@ -124,9 +114,10 @@ class Taking:
         await arrived.done()
         self.expired += envelope.due > 0
 
-    async def _give_up(self, arrived: Arrived, begun: Begun, change: Change, error: str) -> None:
-        await self._moves.record(change, arrived.envelope)
-        await bury(self._moves, arrived, begun.token, error)
+    async def _give_up(self, arrived: Arrived, begun: Begun) -> None:
+        end = _end(begun)
+        await self._moves.record(end.change, arrived.envelope, end.note)
+        await bury(self._moves, arrived, begun.token, end)
         self.died += 1
 
     async def _adopt(self, lane: str, incoming: AbstractIncomingMessage) -> None:
@@ -134,18 +125,13 @@ class Taking:
 
         Under a new copy, for only a message that carries its name is the same one after a crash.
         """
-        given = own_id(incoming.body)
-        reserved = await self._moves.claims.reserve(given, None) if given else None
-        if given and incoming.redelivered and not isinstance(reserved, Reserved):
+        named = await reserve_name(self._moves, incoming.body)
+        if named is None and incoming.redelivered and own_id(incoming.body):
             await incoming.ack()  # whoever adopted it died before this
             return
-        if not isinstance(reserved, Reserved):
-            given = new_id()
-            reserved = await self._moves.claims.reserve(given, None)
-        if given is None or not isinstance(reserved, Reserved):
-            raise QueueUnavailable("a new id was taken")
+        name, reserved = named or await reserve_new_name(self._moves)
         envelope = Envelope(
-            id=given,
+            id=name,
             lane=lane,
             body=incoming.body,
             hop=reserved.hop,
@@ -154,6 +140,14 @@ class Taking:
         )
         await bring_in(self._moves, envelope, reserved, Change.ADOPTED)
         await incoming.ack()
+
+
+def _end(begun: Begun) -> End:
+    if begun.code == "bury":
+        return End.from_memo(begun.memo)
+    if begun.code == "poison":
+        return poison(begun.number)
+    return End(change=Change.AMBIGUOUS, error=AMBIGUOUS)
 
 
 async def bring_in(

@@ -6,6 +6,7 @@
                                                      lane, to <ns>.work
     <ns>.dlx         topic #   ─► <ns>.dlq.v1        dead letters, never trimmed
     <ns>.ping        fanout    ─► nothing            for health checks
+                                  <ns>.desk          while somebody looks through <ns>.dlq.v1
 
 A queue's arguments can't be changed: its name ends in a version for the day on which they must.
 What can be left to an operator's policies, such as `max-length`, is no argument.
@@ -56,6 +57,11 @@ class Topology:
     def dead_queue(self) -> str:
         """The queue of dead letters."""
         return f"{self.options.namespace}.dlq.v1"
+
+    @property
+    def desk(self) -> str:
+        """The queue that belongs to whoever looks through the dead letters, while he does."""
+        return f"{self.options.namespace}.desk"
 
     @property
     def ping(self) -> str:

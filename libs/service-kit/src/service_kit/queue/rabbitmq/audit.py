@@ -1,0 +1,85 @@
+"""Making claims and records agree with the dead letters that there are.
+
+They can differ: who kept them in memory was restarted; the broker itself gave a message up; a crash
+between two steps left a letter behind whose message has moved on.
+"""
+
+import asyncio
+from typing import Final
+
+from aio_pika.abc import AbstractIncomingMessage
+
+from service_kit.queue.claims.store import Reserved, State
+from service_kit.queue.port import Change, QueueUnavailable
+from service_kit.queue.rabbitmq.burial import End
+from service_kit.queue.rabbitmq.dead_letters import DeadLetterDesk, Letter
+from service_kit.queue.rabbitmq.envelope import Envelope, new_id, own_id
+from service_kit.queue.rabbitmq.moves import Moves
+
+_LIMIT: Final = ".limit"
+
+
+async def audit(moves: Moves, desk: DeadLetterDesk) -> int:
+    """Look at all dead letters; return for how many claims and records were mended.
+
+    Raises what aio-pika does, and `QueueUnavailable`: again is safe.
+    """
+    mended = 0
+    async for letters in desk.sweep():
+        mended += sum(await asyncio.gather(*(_mend(moves, desk, letter) for letter in letters)))
+    while desk.nameless:
+        await _name(moves, desk.nameless[-1])
+        desk.nameless.pop()
+        mended += 1
+    return mended
+
+
+async def reserve_name(moves: Moves, body: bytes) -> tuple[str, Reserved] | None:
+    """Take the name that a foreign producer gave its message; None if it gave none, or a used one.
+
+    Raises `QueueUnavailable`.
+    """
+    given = own_id(body)
+    reserved = await moves.claims.reserve(given, None) if given else None
+    return (given, reserved) if given and isinstance(reserved, Reserved) else None
+
+
+async def reserve_new_name(moves: Moves) -> tuple[str, Reserved]:
+    """Make a name for a message that has none. Raises `QueueUnavailable`."""
+    name = new_id()
+    reserved = await moves.claims.reserve(name, None)
+    if not isinstance(reserved, Reserved):
+        raise QueueUnavailable("a new id was taken")
+    return name, reserved
+
+
+async def _mend(moves: Moves, desk: DeadLetterDesk, letter: Letter) -> bool:
+    dead = letter.envelope
+    found = await moves.claims.audit(dead.id, dead.hop)
+    if found == "stale":
+        await desk.drop(letter)
+    if found != "adopted":
+        return False
+    end = End.of(dead)
+    await moves.record(end.change, dead, end.note, at_ms=dead.since if dead.change else 0)
+    return True
+
+
+async def _name(moves: Moves, copy: AbstractIncomingMessage) -> None:
+    """Make a dead letter of ours out of what a foreign producer made and the broker gave up."""
+    name, reserved = await reserve_name(moves, copy.body) or await reserve_new_name(moves)
+    dead = Envelope(
+        id=name,
+        lane=(copy.routing_key or "").removesuffix(_LIMIT),
+        body=copy.body,
+        hop=reserved.hop,
+        max_attempts=moves.options.raw_max_attempts,
+        since=moves.now_ms,
+        change=Change.POISONED.value,
+        error="poison: the broker gave it up",
+    )
+    await moves.publisher.to_dead_letters(dead)
+    await moves.record(Change.ADOPTED, dead)
+    await moves.record(Change.POISONED, dead)
+    await moves.claims.settled(name, reserved.token, dead.hop, State.DEAD)
+    await copy.ack()
