@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
 from notification_ledger.queues import open_working
-from pydantic import AfterValidator, AliasChoices, Field, create_model, model_validator
+from notification_ledger.settings import StoreSettings
+from pydantic import AfterValidator, Field, create_model, model_validator
 from service_kit.queue.port import Queue
-from service_kit.settings import ServiceSettings
 
 from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.infrastructure.contacts import CacheLimits
@@ -25,7 +25,6 @@ from notification_dispatcher.infrastructure.providers import (
 )
 
 ALL: Final = "all"
-BROKERS: Final = ("redis", "rediss", "amqp", "amqps", "memory")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -47,12 +46,6 @@ def _duration(text: str) -> timedelta:
     if match is None:
         raise ValueError("must be durations such as 5s,30s,2m,6h")
     return timedelta(**{_UNITS[match.group(2)]: float(match.group(1))})
-
-
-def _broker_url(text: str) -> str:
-    if urlsplit(text).scheme not in BROKERS:
-        raise ValueError(f"must begin with {', '.join(f'{name}://' for name in BROKERS)}")
-    return text
 
 
 def _http_url(text: str) -> str:
@@ -89,27 +82,9 @@ def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-class Settings(ServiceSettings):
+class Settings(StoreSettings):
     """What does not depend on which channels there are; `settings_class` adds the rest."""
 
-    broker_url: Annotated[str, AfterValidator(_broker_url)] = Field(
-        default="redis://localhost:6379/0",
-        validation_alias=AliasChoices("BROKER_URL", "RABBITMQ_URL"),
-        repr=False,  # it may hold a password
-        description="The queue: `redis://`, `rediss://`, `amqp://` or `amqps://`.",
-    )
-    ledger_url: str | None = Field(
-        default=None,
-        repr=False,
-        description="Behind RabbitMQ: `redis://` or `rediss://` if tracking lives there, as at the "
-        "publisher; else the publisher is asked.",
-    )
-    retention_days: int = Field(
-        default=30,
-        ge=1,
-        le=3650,
-        description="How long a notification is remembered after it has ended.",
-    )
     user_service_url: Annotated[str, AfterValidator(_http_url)] = Field(
         default="http://localhost:8002", description="Where contacts are looked up."
     )
@@ -122,9 +97,6 @@ class Settings(ServiceSettings):
     )
     dispatcher_concurrency: int = Field(
         default=64, ge=1, le=4096, description="Notifications in hand at once, for each queue."
-    )
-    allow_volatile: bool = Field(
-        default=False, description="Start on a broker that would lose notifications, too."
     )
     fake_outbox: Path | None = Field(
         default=None, description="File to which fake providers append what they accept."
@@ -221,13 +193,7 @@ class Settings(ServiceSettings):
 
     def open_queue(self) -> Queue:
         """Make the queue; it connects when it is first used."""
-        return open_working(
-            self.broker_url,
-            self.ledger_url,
-            retention=timedelta(days=self.retention_days),
-            lease=self.lease,
-            concurrency=self.dispatcher_concurrency,
-        )
+        return open_working(self.stores, lease=self.lease, concurrency=self.dispatcher_concurrency)
 
     def open_providers(self, now: Callable[[], datetime]) -> Providers:
         """Make the providers of each channel, in order."""

@@ -11,6 +11,7 @@ from notification_ledger.port import LedgerStore
 from notification_ledger.queues import Accepting, open_accepting
 from service_kit.http.app import build_app
 from service_kit.http.server import serve
+from service_kit.lifecycle import BackgroundTasks
 from service_kit.logs import configure_logging
 from service_kit.queue.port import Queue
 from service_kit.settings import load_settings
@@ -36,8 +37,15 @@ def build(
     now: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - made once, on purpose
 ) -> FastAPI:
     """Put the service together. A `queue` that is given tells the `ledger` of changes by itself."""
-    ledger = ledger or open_ledger(settings.effective_ledger_url, retention=settings.retention)
-    accepting = Accepting(queue=queue) if queue else _open(settings, ledger)
+    stores = settings.stores
+    ledger = ledger or open_ledger(
+        stores.ledger_url, namespace=stores.namespace, retention=stores.retention
+    )
+    accepting = (
+        Accepting(queue=queue)
+        if queue
+        else open_accepting(stores, ledger, max_waiting=settings.max_waiting)
+    )
     queue, keeper = accepting.queue, accepting.keeper
     broker = Broker(queue, queue.close, ledger.close, allow_volatile=settings.allow_volatile)
     outbox = QueueOutbox(
@@ -57,19 +65,9 @@ def build(
         ],
         problems=PROBLEMS,
         checks={"queue": broker.check, "ledger": partial(ledgers.check, ledger, keeper)},
-        resources=[broker, *([keeper] if keeper else [])],
+        resources=[broker, *([keeper] if keeper else []), BackgroundTasks(*accepting.loops)],
         max_body_bytes=64 * 1024,
         docs=True,
-    )
-
-
-def _open(settings: Settings, ledger: LedgerStore) -> Accepting:
-    return open_accepting(
-        settings.broker_url,
-        settings.effective_ledger_url,
-        ledger,
-        retention=settings.retention,
-        max_waiting=settings.max_waiting,
     )
 
 

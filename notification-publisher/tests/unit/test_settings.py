@@ -19,9 +19,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_defaults_are_those_of_the_documentation() -> None:
     settings = load_settings(Settings)
 
-    assert settings.broker_url == settings.effective_ledger_url == "redis://localhost:6379/0"
+    assert settings.broker_url == settings.stores.ledger_url == "redis://localhost:6379/0"
     assert (settings.publisher_host, settings.publisher_port) == ("127.0.0.1", 8001)
-    assert (settings.max_attempts, settings.retention) == (8, timedelta(days=30))
+    assert (settings.max_attempts, settings.stores.retention) == (8, timedelta(days=30))
     assert not settings.allow_volatile
 
 
@@ -54,7 +54,7 @@ def test_the_ledger_is_the_brokers_if_that_is_redis(
 ) -> None:
     settings = Settings(broker_url=broker_url, ledger_url=ledger_url)
 
-    assert settings.effective_ledger_url == effective
+    assert settings.stores.ledger_url == effective
 
 
 def test_a_ledger_apart_from_a_queue_on_redis_is_refused() -> None:

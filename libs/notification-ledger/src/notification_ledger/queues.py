@@ -5,94 +5,103 @@ claims, by what the ledger's URL names:
 
     redis://    Redis. Every process writes to it; durable, for any number of publishers.
     memory://   The publisher, in its memory; the other processes ask it (`Keeper`). When it
-                restarts, what it knew of notifications is gone; the notifications are not.
+                restarts, what it knew of notifications is gone; the notifications are not, and it
+                finds the dead letters again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
 
+from service_kit.lifecycle import NamedLoop
 from service_kit.queue.claims.book import ClaimBook
 from service_kit.queue.claims.store import Argument, ClaimStore, Reply
 from service_kit.queue.factory import open_queue
 from service_kit.queue.port import Queue
 from service_kit.queue.rabbitmq.keeper import Keeper, KeeperClient
+from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.upkeep import Auditor
 
 from notification_ledger.claims import RedisClaims
 from notification_ledger.port import LedgerStore
 from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.settings import Stores
 
-_AMQP = frozenset({"amqp", "amqps"})
-_REDIS = frozenset({"redis", "rediss"})
+# Dead letters that were in the broker before this process began are to be seen soon after.
+_FIRST_AUDIT = timedelta(seconds=1)
+_AUDIT_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepting:
-    """What the publisher opens: its queue, and the keeper to run if its memory is the ledger."""
+    """What the publisher opens: its queue, and what it has to run beside it.
+
+    `keeper` is there if its memory is the ledger; `loops` run as long as the process.
+    """
 
     queue: Queue
     keeper: Keeper | None = None
+    loops: Sequence[NamedLoop] = ()
 
 
-def open_accepting(
-    broker_url: str,
-    ledger_url: str,
-    ledger: LedgerStore,
-    *,
-    retention: timedelta,
-    max_waiting: int,
-) -> Accepting:
+def open_accepting(stores: Stores, ledger: LedgerStore, *, max_waiting: int) -> Accepting:
     """Open the queue of the process that accepts, which keeps the records if nobody else does."""
     claims: ClaimStore | None = None
     keeper: Keeper | None = None
-    if _scheme(broker_url) in _AMQP and _scheme(ledger_url) in _REDIS:
-        claims = RedisClaims(ledger_url, retention=retention)
-    elif _scheme(broker_url) in _AMQP:
+    if stores.are_on_rabbitmq and stores.are_tracked_in_redis:
+        claims = _redis_claims(stores)
+    elif stores.are_on_rabbitmq:
         claims = ClaimBook()
-        keeper = Keeper(broker_url, claims, ledger.record)
+        options = RabbitOptions(namespace=stores.namespace)
+        keeper = Keeper(stores.broker_url, claims, ledger.record, options)
     queue = open_queue(
-        broker_url,
+        stores.broker_url,
         recorder=lua_recorder(),
         memory_recorder=ledger.record,
+        namespace=stores.namespace,
         claims=claims,
-        retention=retention,
+        retention=stores.retention,
         max_waiting=max_waiting,
     )
-    return Accepting(queue=queue, keeper=keeper)
+    loops = [("auditor", Auditor(queue, first=_FIRST_AUDIT, every=_AUDIT_EVERY).run)]
+    return Accepting(queue=queue, keeper=keeper, loops=loops if stores.are_on_rabbitmq else ())
 
 
-def open_working(
-    broker_url: str,
-    ledger_url: str | None,
-    *,
-    retention: timedelta,
-    lease: timedelta,
-    concurrency: int,
-) -> Queue:
+def open_working(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue:
     """Open the queue of a process that works on up to `concurrency` messages of a lane at once."""
-    if _scheme(broker_url) not in _AMQP:
-        return open_queue(broker_url, recorder=lua_recorder(), retention=retention, lease=lease)
+    if not stores.are_on_rabbitmq:
+        return open_queue(
+            stores.broker_url,
+            recorder=lua_recorder(),
+            namespace=stores.namespace,
+            retention=stores.retention,
+            lease=lease,
+        )
     tracking: KeeperClient | _RedisTracking = (
-        _RedisTracking(ledger_url, retention)
-        if ledger_url and _scheme(ledger_url) in _REDIS
-        else KeeperClient(broker_url)
+        _RedisTracking(stores)
+        if stores.are_tracked_in_redis
+        else KeeperClient(stores.broker_url, RabbitOptions(namespace=stores.namespace))
     )
     return open_queue(
-        broker_url,
+        stores.broker_url,
         memory_recorder=tracking.record,
+        namespace=stores.namespace,
         claims=tracking,
-        retention=retention,
+        retention=stores.retention,
         lease=lease,
         prefetch=2 * concurrency,
+        audits=False,
     )
 
 
 class _RedisTracking:
     """Claims and records on one Redis, closed together."""
 
-    def __init__(self, url: str, retention: timedelta) -> None:
-        self._claims = RedisClaims(url, retention=retention)
-        self._ledger = RedisLedger(url, retention=retention)
+    def __init__(self, stores: Stores) -> None:
+        self._claims = _redis_claims(stores)
+        self._ledger = RedisLedger(
+            stores.ledger_url, namespace=stores.namespace, retention=stores.retention
+        )
         self.record = self._ledger.record
 
     async def run(self, operation: str, *arguments: Argument) -> Reply:
@@ -105,5 +114,5 @@ class _RedisTracking:
         await self._ledger.close()
 
 
-def _scheme(url: str) -> str:
-    return urlsplit(url).scheme
+def _redis_claims(stores: Stores) -> RedisClaims:
+    return RedisClaims(stores.ledger_url, namespace=stores.namespace, retention=stores.retention)

@@ -24,13 +24,15 @@ def open_queue(  # noqa: PLR0913 - all that any adapter can be told, by keyword
     lease: timedelta = timedelta(seconds=60),
     claims: ClaimStore | None = None,
     prefetch: int = 128,
+    audits: bool = True,
 ) -> Queue:
     """Return the queue that a URL names: `redis://`, `rediss://`, `amqp://`, `amqps://`, `memory://`.
 
     It connects when it is first used. A queue on Redis tells `recorder` of every change, others
     tell `memory_recorder`. Ended messages are remembered for `retention`. The rest is for RabbitMQ:
-    who knows which message is whose (by default this process alone; closed with the queue), and how
-    many messages of a lane this process may have at hand, in work or ahead of it.
+    who knows which message is whose (by default this process alone; closed with the queue), how
+    many messages of a lane this process may have at hand, in work or ahead of it, and whether its
+    `heal` looks through the dead letters, which is for one process to do.
 
     Raises:
         ValueError: the URL names no broker that is supported.
@@ -52,7 +54,11 @@ def open_queue(  # noqa: PLR0913 - all that any adapter can be told, by keyword
             recorder=memory_recorder,
             claims=claims,
             options=RabbitOptions(
-                namespace=namespace, lease=lease, max_waiting=max_waiting, prefetch=prefetch
+                namespace=namespace,
+                lease=lease,
+                max_waiting=max_waiting,
+                prefetch=prefetch,
+                audits=audits,
             ),
         )
     raise ValueError(f"a broker's URL begins with redis://, amqp:// or memory://, not {scheme!r}")

@@ -73,7 +73,8 @@ class Ticker:
 class Auditor:
     """Makes the queue's indexes agree with its messages, soon after the start and then regularly.
 
-    It finds nothing unless a backup was restored, somebody edited by hand, or there is a bug.
+    It finds nothing unless a backup was restored, somebody edited by hand, there is a bug, or what
+    it compares with was kept in a memory that is gone.
     """
 
     def __init__(
@@ -81,28 +82,30 @@ class Auditor:
         queue: QueueUpkeep,
         *,
         every: timedelta = timedelta(minutes=10),
+        first: timedelta = _FIRST_AUDIT,
         metrics: QueueMetrics | None = None,
     ) -> None:
         self._queue = queue
         self._every_s = every.total_seconds()
+        self._first_s = min(self._every_s, first.total_seconds())
         self._metrics = metrics or QueueMetrics(CollectorRegistry())
         self._outage = Outage("audit")
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Audit until `stopping` is set."""
-        pause_s = min(self._every_s, _FIRST_AUDIT.total_seconds())
+        pause_s = self._first_s
         while not await pause(stopping, jittered(pause_s)):
             pause_s = self._every_s
             try:
                 mended = await self._queue.heal()
             except QueueUnavailable as error:
-                pause_s = min(self._every_s, _FIRST_AUDIT.total_seconds())
+                pause_s = self._first_s
                 self._outage.failed(error)
                 continue
             self._outage.over()
             self._metrics.count_mended(mended)
             if mended:
-                log.error("queue.mended", entries=mended)
+                log.warning("queue.mended", entries=mended)
 
 
 def _log_losses(report: TickReport) -> None:

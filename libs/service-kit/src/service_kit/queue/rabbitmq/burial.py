@@ -39,9 +39,11 @@ class End:
     @classmethod
     def of(cls, dead: Envelope) -> Self:
         """Return what a dead letter says; the broker puts some there itself, without a word."""
-        if not dead.change:
+        if not dead.error:
             return cls(change=Change.POISONED, error="poison: the broker gave it up")
-        return cls(change=Change(dead.change), error=dead.error, note=dead.note.encode())
+        return cls(
+            change=Change(dead.change or Change.DEAD), error=dead.error, note=dead.note.encode()
+        )
 
 
 def poison(deliveries: int, note: Note = b"") -> End:
