@@ -26,7 +26,7 @@ from figures import yardstick_ms
 from service_kit.queue.port import Message
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.queue import RabbitQueue
-from service_kit.testing.rabbitmq_server import RabbitNode
+from service_kit.testing.rabbitmq_node import RabbitNode
 
 AT_ONCE: Final = 64
 BODY: Final = b"x" * 300

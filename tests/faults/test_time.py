@@ -93,7 +93,7 @@ async def test_a_retry_that_would_come_too_late_expires(start_system):
 
 
 async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_system):
-    broker = f"redis://127.0.0.1:{idle_system.stage.broker_port}/0"
+    broker = f"redis://127.0.0.1:{idle_system.stage.redis_port}/0"
     queue = open_queue(broker, recorder=lua_recorder())
     event = NotificationRequested(user_id="ok", message="no hurry", priority=Priority.LOW)
     note = StatusNote(status=Status.QUEUED, user_id="ok").encode()

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -217,6 +218,13 @@ def die_with_parent() -> None:
     """Have the kernel end a child whose supervisor was killed (Linux); it would keep its port."""
     if sys.platform == "linux":
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def send_signal(program: Program | None, number: signal.Signals) -> None:
+    """Send a signal to a program, if it runs: one that died a moment ago is as good as killed."""
+    with suppress(ProcessLookupError):
+        if program is not None and program.pid:
+            os.kill(program.pid, number)
 
 
 async def _ending(program: Program) -> int:

@@ -17,6 +17,8 @@ class Fault(StrEnum):
     TERMINATE_DISPATCHER = "terminate-dispatcher"
     KILL_BROKER = "kill-broker"
     RESTART_BROKER = "restart-broker"
+    BROKER_ALARM = "broker-alarm"
+    KILL_LEDGER = "kill-ledger"
     CUT_CONNECTIONS = "cut-connections"
     STALL_CONNECTIONS = "stall-connections"
     DROP_REPLIES = "drop-replies"
@@ -32,21 +34,24 @@ MEANING: Final = {
     Fault.TERMINATE_DISPATCHER: "SIGTERM to a notification-dispatcher, as a deploy does",
     Fault.KILL_BROKER: "kill -9 of the broker, then start it again",
     Fault.RESTART_BROKER: "stop the broker gracefully, then start it again",
-    Fault.CUT_CONNECTIONS: "reset all connections to the broker",
-    Fault.STALL_CONNECTIONS: "let nothing through to or from the broker for 3 s",
-    Fault.DROP_REPLIES: "execute what is asked of the broker, but swallow its replies for 1 s",
+    Fault.BROKER_ALARM: "have RabbitMQ take nothing for 3 s, as when its memory is full",
+    Fault.KILL_LEDGER: "kill -9 of the Redis that keeps the records, then start it again",
+    Fault.CUT_CONNECTIONS: "reset all connections to broker and ledger",
+    Fault.STALL_CONNECTIONS: "let nothing through to or from broker and ledger for 3 s",
+    Fault.DROP_REPLIES: "execute what is asked of broker and ledger, but swallow replies for 1 s",
     Fault.STALL_USER_SERVICE: "freeze the user-service for 6 s",
     Fault.FAILPOINT: "one more dispatcher that dies at a named line of the code",
 }
 
 FAILPOINTS: Final = (
-    "worker.after_pop",
     "worker.after_receive",
     "worker.after_start",
     "provider.after_accept",
     "worker.before_settle",
     "worker.after_settle",
 )
+REDIS_FAILPOINTS: Final = (*FAILPOINTS, "worker.after_pop")
+RABBITMQ_FAILPOINTS: Final = (*FAILPOINTS, "queue.after_decide", "queue.after_put")
 
 SECONDS_BETWEEN: Final = 3.0
 QUIET_START: Final = 0.05
@@ -62,7 +67,12 @@ class PlannedFault:
     detail: str = ""
 
 
-def plan(faults: Sequence[Fault], seconds: float, seed: int) -> list[PlannedFault]:
+def plan(
+    faults: Sequence[Fault],
+    seconds: float,
+    seed: int,
+    failpoints: Sequence[str] = REDIS_FAILPOINTS,
+) -> list[PlannedFault]:
     """Spread faults over a run, each kind as often as the others; the same seed, the same plan."""
     if not faults:
         return []
@@ -76,20 +86,20 @@ def plan(faults: Sequence[Fault], seconds: float, seed: int) -> list[PlannedFaul
         PlannedFault(
             at_seconds=round(seconds * QUIET_START + step * (number + chance.random() * 0.8), 2),
             fault=kind,
-            detail=chance.choice(FAILPOINTS) if kind is Fault.FAILPOINT else "",
+            detail=chance.choice(failpoints) if kind is Fault.FAILPOINT else "",
         )
         for number, kind in enumerate(kinds[:count])
     ]
 
 
-def parse_faults(text: str) -> list[Fault]:
-    """Read a comma separated list; `all` and `none` are understood.
+def parse_faults(text: str, possible: Sequence[Fault] = tuple(Fault)) -> list[Fault]:
+    """Read a comma separated list; `all` and `none` are understood, `all` as those in `possible`.
 
     Raises:
         ValueError: a name is no fault; names those that there are.
     """
     if text == "all":
-        return list(Fault)
+        return list(possible)
     if text == "none":
         return []
     known = {str(fault) for fault in Fault}

@@ -46,12 +46,13 @@ async def prove(
     load: Load,
     faults: Sequence[PlannedFault],
     *,
+    broker: str,
     watch: Watch,
     note: Callable[[str], None],
 ) -> Outcome:
     """Run the load while the faults happen; wait until all has settled; compare.
 
-    `note` is told of each fault as it happens.
+    `broker` is what the report calls it; `note` is told of each fault as it happens.
     """
     started_at = datetime.now(UTC)
     watching = asyncio.create_task(_watch_outbox(stage.outbox, watch))
@@ -66,7 +67,7 @@ async def prove(
         seed=load.seed,
         seconds=load.seconds,
         drain_seconds=drain_seconds,
-        broker="redis",
+        broker=broker,
         faults=faults,
         findings=reconcile(load.promises, records, received),
         refusals=load.refusals,

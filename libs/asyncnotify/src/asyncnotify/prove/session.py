@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from asyncnotify.prove.backing import Backing
 from asyncnotify.prove.faults import PlannedFault
 from asyncnotify.prove.load import Load
 from asyncnotify.prove.report import Outcome
@@ -20,6 +21,7 @@ SHOWN_EVENTS: Final = 8
 
 
 async def run_session(
+    backing: Backing,
     faults: Sequence[PlannedFault],
     *,
     notifications: int,
@@ -27,9 +29,14 @@ async def run_session(
     seed: int,
     console: Console,
 ) -> Outcome:
-    """Start a system, prove it, stop it. Raises `StartFailed` if it does not start."""
+    """Start a system, prove it, stop it.
+
+    Raises:
+        StartFailed: it does not start.
+        FileNotFoundError: it is to run on a RabbitMQ of its own, and none is installed.
+    """
     with tempfile.TemporaryDirectory(prefix="asyncnotify-prove-") as folder:
-        stage, watch, events = Stage(Path(folder), seed=seed), Watch(), list[str]()
+        stage, watch, events = Stage(Path(folder), seed=seed, backing=backing), Watch(), list[str]()
 
         def note(line: str) -> None:
             events.append(line)
@@ -40,7 +47,7 @@ async def run_session(
             await stage.start()
             load = Load(stage.url, notifications, seconds, seed)
             with _progress(console, load, watch, events):
-                return await prove(stage, load, faults, watch=watch, note=note)
+                return await prove(stage, load, faults, broker=backing.name, watch=watch, note=note)
         finally:
             await stage.stop()
 

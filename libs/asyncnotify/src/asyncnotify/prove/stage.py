@@ -1,7 +1,6 @@
 """The system that a chaos run is about, and what can be done to it."""
 
 import asyncio
-import contextlib
 import os
 import random
 import signal
@@ -11,15 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from service_kit.testing.ports import free_port
-from service_kit.testing.tcp_proxy import TcpProxy
 
+from asyncnotify.prove.backing import Backing
 from asyncnotify.prove.faults import Fault, PlannedFault
-from asyncnotify.redis_program import RedisProgram
-from asyncnotify.supervisor import Program, ServiceProgram, Supervisor
+from asyncnotify.prove.servers import Servers
+from asyncnotify.supervisor import ServiceProgram, Supervisor, send_signal
 from asyncnotify.system import HOST, LocalSystem, Ports
 
-STALL_SECONDS: Final = 3.0
-DROP_SECONDS: Final = 1.0
 FREEZE_SECONDS: Final = 6.0
 FAILPOINT_PATIENCE_SECONDS: Final = 15.0
 
@@ -49,8 +46,13 @@ class Stage:
         seed: int = 0,
         dispatchers: int = 2,
         environment: Mapping[str, str] | None = None,
+        backing: Backing | None = None,
     ) -> None:
-        """`environment` is added to that of all services."""
+        """`environment` is added to that of all services.
+
+        Raises:
+            FileNotFoundError: the backing needs a RabbitMQ, and none is installed.
+        """
         self.folder = folder
         self._dispatchers = dispatchers
         self._environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
@@ -58,8 +60,7 @@ class Stage:
         self._say: list[str] = []
         self._supervisor = Supervisor(self._say.append)
         self._ports = Ports(**dict.fromkeys(Ports.__dataclass_fields__, 0))
-        self._broker: Program | None = None
-        self._proxy: TcpProxy | None = None
+        self._servers = Servers(backing or Backing(), folder)
         self._programs: list[ServiceProgram] = []
         self._extras: set[asyncio.Task[None]] = set()
         self._log = os.open(folder / "services.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -70,9 +71,9 @@ class Stage:
         return f"http://{HOST}:{self._ports.gateway}"
 
     @property
-    def broker_port(self) -> int:
-        """Return where the broker itself is, without the proxy."""
-        return self._ports.redis
+    def redis_port(self) -> int:
+        """Return where the run's own Redis is, without the proxy."""
+        return self._servers.redis_port
 
     @property
     def outbox(self) -> Path:
@@ -91,12 +92,9 @@ class Stage:
             publisher=free_port(),
             user_service=free_port(),
             dispatcher=free_port(),
-            redis=free_port(),
         )
-        self._broker = RedisProgram(self.folder / "redis", self._ports.redis)
-        await self._supervisor.start([self._broker])
-        self._proxy = TcpProxy(f"redis://{HOST}:{self._ports.redis}/0")
-        await self._proxy.start()
+        await self._servers.start(self._supervisor)
+        self._environment |= self._servers.environment()
         self._programs = [
             ServiceProgram(service, self._environment, output=self._log)
             for service in self._system().services()
@@ -123,12 +121,12 @@ class Stage:
             extra.cancel()
         await asyncio.gather(*self._extras, return_exceptions=True)
         await self._supervisor.stop()
-        if self._proxy:
-            await self._proxy.stop()
+        await self._servers.stop()
         os.close(self._log)
 
     async def do(self, planned: PlannedFault) -> None:
         """Make one fault happen; return when it is over (recovery is another matter)."""
+        servers = self._servers
         deeds: dict[Fault, Callable[[], Awaitable[None]]] = {
             Fault.KILL_GATEWAY: lambda: self._signal("gateway", signal.SIGKILL),
             Fault.KILL_PUBLISHER: lambda: self._signal("notification-publisher", signal.SIGKILL),
@@ -137,20 +135,21 @@ class Stage:
             Fault.TERMINATE_DISPATCHER: lambda: self._signal(
                 "notification-dispatcher", signal.SIGTERM
             ),
-            Fault.KILL_BROKER: lambda: self._signal_broker(signal.SIGKILL),
-            Fault.RESTART_BROKER: lambda: self._signal_broker(signal.SIGTERM),
-            Fault.CUT_CONNECTIONS: self._cut,
-            Fault.STALL_CONNECTIONS: self._stall,
-            Fault.DROP_REPLIES: self._drop_replies,
+            Fault.KILL_BROKER: lambda: servers.end_broker(signal.SIGKILL),
+            Fault.RESTART_BROKER: lambda: servers.end_broker(signal.SIGTERM),
+            Fault.KILL_LEDGER: lambda: servers.end_ledger(signal.SIGKILL),
+            Fault.BROKER_ALARM: servers.alarm,
+            Fault.CUT_CONNECTIONS: servers.cut,
+            Fault.STALL_CONNECTIONS: servers.stall,
+            Fault.DROP_REPLIES: servers.drop_replies,
             Fault.STALL_USER_SERVICE: self._freeze_user_service,
             Fault.FAILPOINT: lambda: self._trip(planned.detail),
         }
         await deeds[planned.fault]()
 
     def _system(self, dispatchers: int | None = None) -> LocalSystem:
-        assert self._proxy is not None  # noqa: S101 - started before the services
         return LocalSystem(
-            broker_url=self._proxy.url,
+            broker_url=self._servers.broker_url,
             data_dir=self.folder,
             ports=self._ports,
             dispatchers=self._dispatchers if dispatchers is None else dispatchers,
@@ -160,33 +159,7 @@ class Stage:
 
     async def _signal(self, name: str, number: signal.Signals) -> None:
         running = [each for each in self._programs if each.name == name and each.pid]
-        self._send(self._chance.choice(running), number)
-
-    async def _signal_broker(self, number: signal.Signals) -> None:
-        if self._broker:
-            self._send(self._broker, number)
-
-    def _send(self, program: Program, number: signal.Signals) -> None:
-        # A process that died a moment ago is as good as killed.
-        with contextlib.suppress(ProcessLookupError):
-            if program.pid:
-                os.kill(program.pid, number)
-
-    async def _cut(self) -> None:
-        if self._proxy:
-            self._proxy.close_all()
-
-    async def _stall(self) -> None:
-        if self._proxy:
-            self._proxy.blackhole()
-            await asyncio.sleep(STALL_SECONDS)
-            self._proxy.heal()
-
-    async def _drop_replies(self) -> None:
-        if self._proxy:
-            self._proxy.drop_replies()
-            await asyncio.sleep(DROP_SECONDS)
-            self._proxy.heal()
+        send_signal(self._chance.choice(running), number)
 
     async def _freeze_user_service(self) -> None:
         await self._signal("user-service", signal.SIGSTOP)

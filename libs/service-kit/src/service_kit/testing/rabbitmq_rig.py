@@ -79,14 +79,5 @@ async def rabbitmq_rig(
 
 async def delete_queues(url: str, options: RabbitOptions) -> None:
     """Remove what a rig declared."""
-    topology = Topology(options)
     async with await aio_pika.connect(url) as connection:
-        channel = await connection.channel()
-        names = [topology.lane_queue(lane) for lane in LANES]
-        names += [topology.dead_queue, *(f"{topology.retry(tier)}.v1" for tier in options.tiers)]
-        for name in names:
-            await channel.queue_delete(name)
-        for name in (topology.input, topology.work, topology.dead, topology.ping):
-            await channel.exchange_delete(name)
-        for tier in options.tiers:
-            await channel.exchange_delete(topology.retry(tier))
+        await Topology(options).remove(await connection.channel(), LANES)

@@ -1,6 +1,6 @@
-"""A real RabbitMQ node for tests, started as a subprocess: nothing of the machine's own is touched.
+"""Fixtures with real RabbitMQ nodes.
 
-Import the fixtures in the package's `conftest.py`:
+Import them in the package's `conftest.py`:
 
     from service_kit.testing.rabbitmq_server import rabbitmq_node, rabbitmq_url  # noqa: F401
 
@@ -11,193 +11,24 @@ Import the fixtures in the package's `conftest.py`:
 """
 
 import os
-import secrets
-import shutil
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 
-from service_kit.testing.ports import free_port
-
-HOST: Final = "127.0.0.1"
-START_TIMEOUT_S: Final = 90.0
-_HOMES: Final = ("/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/usr/local/opt/rabbitmq/sbin")
-
-# A test's node has little to do, and must not take a whole processor to wait for it.
-_ERL_ARGS: Final = (
-    "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
-)
+from service_kit.testing.rabbitmq_node import RabbitNode, find_rabbitmq
 
 
-def find_rabbitmq() -> Path | None:
-    """Return the folder of RabbitMQ's scripts; None where it is not installed.
-
-    Debian's scripts on PATH insist on an account and folders of their own, so they are not used.
-    """
-    for home in _HOMES:
-        if (Path(home) / "rabbitmq-server").exists():
-            return Path(home).resolve()
-    found = shutil.which("rabbitmq-server")
-    return Path(found).resolve().parent if found else None
-
-
-class RabbitNode:
-    """One node, with its own name, cookie, folders and ports, also for distribution and epmd."""
-
-    def __init__(self, folder: Path, *, scripts: Path | None = None, port: int = 0) -> None:
-        found = scripts or find_rabbitmq()
-        if found is None:
-            raise FileNotFoundError("rabbitmq-server is not installed")
-        self._scripts = found
-        self._folder = folder
-        self._name = f"an{secrets.token_hex(4)}@localhost"
-        self._port = port or free_port()
-        self._distribution_port, self._epmd_port = free_port(), free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._epmd: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it listens, with its account."""
-        return f"amqp://guest:guest@{HOST}:{self._port}/"
-
-    @property
-    def pid(self) -> int | None:
-        """The process id of the Erlang machine while it runs."""
-        running = self._process is not None and self._process.poll() is None
-        return self._process.pid if running and self._process else None
-
-    def start(self) -> None:
-        """Start it, or start it again with what it had; return when it answers."""
-        self._prepare()
-        epmd = shutil.which("epmd")
-        if self._epmd is None and epmd:
-            arguments = [epmd, "-address", HOST, "-port", str(self._epmd_port)]
-            self._epmd = self._spawn(arguments, "epmd.log")
-        self._process = self._spawn([str(self._scripts / "rabbitmq-server")], "node.log")
-        self._wait_until_it_answers()
-
-    def stop(self) -> None:
-        """Stop it gracefully; `start` may follow."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Kill it with SIGKILL; `start` may follow."""
-        self._end(signal.SIGKILL)
-
-    def close(self) -> None:
-        """Stop it for good."""
-        self._end(signal.SIGKILL)
-        if self._epmd is not None:
-            self._epmd.kill()
-            self._epmd.wait()
-
-    def control(self, *arguments: str) -> str:
-        """Run `rabbitmqctl` and return what it says."""
-        done = subprocess.run(
-            [str(self._scripts / "rabbitmqctl"), "-q", "-n", self._name, *arguments],
-            env=self._environment(),
-            check=True,
-            capture_output=True,
-            timeout=60,
-        )
-        return done.stdout.decode()
-
-    def evaluate(self, expression: str) -> str:
-        """Evaluate Erlang on the node."""
-        return self.control("eval", expression)
-
-    def _prepare(self) -> None:
-        home = self._folder / "home"
-        for name in ("mnesia", "log", "home"):
-            (self._folder / name).mkdir(parents=True, exist_ok=True)
-        cookie = home / ".erlang.cookie"
-        if not cookie.exists():
-            cookie.write_text(secrets.token_hex(16))
-            cookie.chmod(0o400)
-        (self._folder / "enabled_plugins").write_text("[].\n")
-        (self._folder / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = {HOST}:{self._port}\n"
-            "log.console = false\nlog.file.level = warning\n"
-            "disk_free_limit.absolute = 10MB\n"
-        )
-
-    def _environment(self) -> dict[str, str]:
-        folder = self._folder
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder / "home"),
-            "LANG": "C.UTF-8",
-            "RABBITMQ_NODENAME": self._name,
-            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(folder / "log"),
-            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-            "RABBITMQ_CONF_ENV_FILE": str(folder / "none.conf"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
-            "RABBITMQ_PID_FILE": str(folder / "pid"),
-            "RABBITMQ_DIST_PORT": str(self._distribution_port),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERL_ARGS,
-            "ERL_EPMD_PORT": str(self._epmd_port),
-            "ERL_EPMD_ADDRESS": HOST,
-        }
-
-    def _spawn(self, arguments: list[str], log: str) -> subprocess.Popen[bytes]:
-        with (self._folder / log).open("ab") as output:
-            # A session of its own: a Ctrl-C for the tests is not for it.
-            return subprocess.Popen(
-                arguments,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-
-    def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if self._process is not None and self._process.poll() is not None:
-                break
-            if self._says_hello():
-                return
-            time.sleep(0.2)
-        text = (self._folder / "node.log").read_text(errors="replace")
-        self.close()
-        raise RuntimeError(f"RabbitMQ did not start:\n{text[-2000:]}")
-
-    def _says_hello(self) -> bool:
-        try:
-            with socket.create_connection((HOST, self._port), timeout=1) as connection:
-                connection.settimeout(2)
-                connection.sendall(b"AMQP\x00\x00\x09\x01")
-                return connection.recv(1) == b"\x01"
-        except OSError:
-            return False
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, number)
-        try:
-            self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        self._process = None
-
-
-def _started(folder: Path) -> RabbitNode:
+def require_rabbitmq() -> None:
+    """Skip the test if there is no RabbitMQ here; fail on CI."""
     if find_rabbitmq() is None:
         if os.environ.get("CI") == "true":
             pytest.fail("rabbitmq-server is not installed, but on CI nothing is skipped")
         pytest.skip("rabbitmq-server is not installed")
+
+
+def _started(folder: Path) -> RabbitNode:
+    require_rabbitmq()
     node = RabbitNode(folder)
     node.start()
     return node

@@ -16,7 +16,7 @@ from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.queue import RabbitQueue
 from service_kit.queue.rabbitmq.topology import Topology
 from service_kit.testing.rabbitmq_crew import Crew
-from service_kit.testing.rabbitmq_server import RabbitNode
+from service_kit.testing.rabbitmq_node import RabbitNode
 from service_kit.testing.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.rabbitmq

@@ -198,6 +198,7 @@ class RabbitDelivery:
     ) -> None:
         await self._record_once(change, note, moved)
         await self._moves.put(moved)
+        await afailpoint("queue.after_put")
         claims = self._moves.claims
         await claims.settled(self.id, self.token, moved.hop, State.WAITING, suspect=suspect)
         await self._arrived.done()

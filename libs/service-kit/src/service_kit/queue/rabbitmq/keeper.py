@@ -27,6 +27,7 @@ from service_kit.queue.rabbitmq.envelope import from_ms, to_ms
 from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
 from service_kit.queue.rabbitmq.link import Link
 from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.rabbitmq.topology import Topology
 from service_kit.queue.recorder import Recorded, Recorder
 
 log = get_logger(__name__)
@@ -82,7 +83,7 @@ class KeeperClient:
 
     def __init__(self, url: str, options: RabbitOptions | None = None) -> None:
         options = options or RabbitOptions()
-        self._exchange = f"{options.namespace}.status"
+        self._exchange = Topology(options).status
         self._timeout_s = options.call_timeout.total_seconds()
         self._link = Link(url, options, role="ask", set_up=self._set_up)
         self._pending: list[tuple[Operation, asyncio.Future[Reply]]] = []
@@ -180,7 +181,7 @@ class Keeper:
         options: RabbitOptions | None = None,
     ) -> None:
         options = options or RabbitOptions()
-        self._exchange = f"{options.namespace}.status"
+        self._exchange = Topology(options).status
         self._claims = claims
         self._recorder = recorder
         self._channel: AbstractChannel | None = None

@@ -12,6 +12,7 @@ A queue's arguments can't be changed: its name ends in a version for the day on 
 What can be left to an operator's policies, such as `max-length`, is no argument.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -64,6 +65,11 @@ class Topology:
         return f"{self.options.namespace}.desk"
 
     @property
+    def status(self) -> str:
+        """The exchange for what is asked of the keeper."""
+        return f"{self.options.namespace}.status"
+
+    @property
     def ping(self) -> str:
         """The exchange that leads nowhere."""
         return f"{self.options.namespace}.ping"
@@ -113,6 +119,16 @@ class Topology:
         """Declare the queue of dead letters."""
         arguments: Arguments = _QUORUM | {"x-delivery-limit": _ENDLESS}
         return await channel.declare_queue(self.dead_queue, durable=True, arguments=arguments)
+
+    async def remove(self, channel: AbstractChannel, lanes: Sequence[str]) -> None:
+        """Delete all of it, with what is in it; what does not exist does not matter."""
+        queues = [self.lane_queue(lane) for lane in lanes]
+        queues += [self.dead_queue, *(f"{self.retry(tier)}.v1" for tier in self.options.tiers)]
+        for name in queues:
+            await channel.queue_delete(name)
+        exchanges = [self.input, self.work, self.dead, self.status, self.ping]
+        for name in (*exchanges, *(self.retry(tier) for tier in self.options.tiers)):
+            await channel.exchange_delete(name)
 
     async def _declare_tier(self, channel: AbstractChannel, tier: timedelta) -> None:
         exchange = await channel.declare_exchange(

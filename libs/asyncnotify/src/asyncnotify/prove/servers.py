@@ -1,0 +1,147 @@
+"""The servers under a chaos run, with proxies before them; and what can be done to them."""
+
+import asyncio
+import secrets
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import aio_pika
+from notification_contracts.channels import CHANNELS
+from notification_contracts.lanes import delivery_lanes, validation_lanes
+from redis.asyncio import Redis
+from service_kit.queue.rabbitmq.options import RabbitOptions
+from service_kit.queue.rabbitmq.topology import Topology
+from service_kit.testing.ports import free_port
+from service_kit.testing.tcp_proxy import TcpProxy
+
+from asyncnotify.prove.backing import Backing
+from asyncnotify.rabbitmq_program import RabbitProgram
+from asyncnotify.redis_program import RedisProgram
+from asyncnotify.supervisor import Program, Supervisor, send_signal
+from asyncnotify.system import HOST
+
+STALL_SECONDS: Final = 3.0
+DROP_SECONDS: Final = 1.0
+ALARM_SECONDS: Final = 3.0
+_PORTS: Final = {"redis": 6379, "amqp": 5672}
+
+
+class Servers:
+    """Broker and ledger. In those that are not the run's own it uses names of its own."""
+
+    def __init__(self, backing: Backing, folder: Path) -> None:
+        self._backing = backing
+        self._rabbitmq: RabbitProgram | None = None
+        self._redis: RedisProgram | None = None
+        self._redis_port = free_port()
+        if backing.is_on_rabbitmq and backing.owns_broker:
+            self._rabbitmq = RabbitProgram(folder / "rabbitmq", free_port())
+        if backing.owns_ledger or (backing.owns_broker and not self._rabbitmq):
+            self._redis = RedisProgram(folder / "redis", self._redis_port)
+        self._proxies: dict[str, TcpProxy] = {}
+        self._namespace = "an" if backing.owns_broker else f"prove-{secrets.token_hex(4)}"
+
+    @property
+    def broker_url(self) -> str:
+        """Where the broker is, through the proxy."""
+        return self._proxies["broker"].url
+
+    @property
+    def redis_port(self) -> int:
+        """Where the run's own Redis is, without the proxy."""
+        return self._redis_port
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what services must know beside the broker's URL."""
+        ledger = self._proxies.get("ledger")
+        return {
+            "LEDGER_URL": ledger.url if ledger else self._backing.ledger_url or "",
+            "QUEUE_NAMESPACE": self._namespace,
+        }
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Start what is the run's own, and the proxies. Raises `StartFailed`."""
+        own: list[Program] = [each for each in (self._rabbitmq, self._redis) if each]
+        await supervisor.start(own)
+        self._proxies = {name: TcpProxy(url) for name, url in self._urls().items()}
+        for proxy in self._proxies.values():
+            await proxy.start()
+
+    async def stop(self) -> None:
+        """Stop the proxies; remove what the run left in servers that are not its own."""
+        for proxy in self._proxies.values():
+            await proxy.stop()
+        if not self._proxies or self._backing.owns_broker:
+            return
+        for url in self._urls().values():
+            if urlsplit(url).scheme == "amqp":
+                await _remove_queues(url, self._namespace)
+            else:
+                await _remove_keys(url, self._namespace)
+
+    async def end_broker(self, number: signal.Signals) -> None:
+        """Send a signal to the broker; the supervisor starts it again."""
+        send_signal(self._rabbitmq or self._redis, number)
+
+    async def end_ledger(self, number: signal.Signals) -> None:
+        """Send a signal to the ledger's Redis; the supervisor starts it again."""
+        send_signal(self._redis, number)
+
+    async def alarm(self) -> None:
+        """Have the broker take nothing for some seconds."""
+        if self._rabbitmq:
+            await self._rabbitmq.raise_alarm(ALARM_SECONDS)
+
+    async def cut(self) -> None:
+        """Reset all connections."""
+        for proxy in self._proxies.values():
+            proxy.close_all()
+
+    async def stall(self) -> None:
+        """Let nothing through for some seconds."""
+        for proxy in self._proxies.values():
+            proxy.blackhole()
+        await asyncio.sleep(STALL_SECONDS)
+        self._heal()
+
+    async def drop_replies(self) -> None:
+        """Let nothing come back for a second."""
+        for proxy in self._proxies.values():
+            proxy.drop_replies()
+        await asyncio.sleep(DROP_SECONDS)
+        self._heal()
+
+    def _heal(self) -> None:
+        for proxy in self._proxies.values():
+            proxy.heal()
+
+    def _urls(self) -> dict[str, str]:
+        backing, own_redis = self._backing, f"redis://{HOST}:{self._redis_port}/0"
+        broker = self._rabbitmq.url if self._rabbitmq else own_redis
+        urls = {"broker": broker if backing.owns_broker else _with_port(backing.broker_url)}
+        if backing.ledger_url and not backing.is_tracked_in_memory:
+            urls["ledger"] = own_redis if backing.owns_ledger else _with_port(backing.ledger_url)
+        return urls
+
+
+def _with_port(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.port:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{_PORTS[parts.scheme]}"))
+
+
+async def _remove_queues(url: str, namespace: str) -> None:
+    lanes = [*validation_lanes(), *(lane for name in CHANNELS for lane in delivery_lanes(name))]
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        await Topology(RabbitOptions(namespace=namespace)).remove(channel, lanes)
+
+
+async def _remove_keys(url: str, namespace: str) -> None:
+    async with Redis.from_url(url) as redis:
+        async for key in redis.scan_iter(f"{{{namespace}:*", count=1000):
+            await redis.unlink(key)
