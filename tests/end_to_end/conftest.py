@@ -1,7 +1,9 @@
+import asyncio
 import json
 import os
 import queue
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -12,9 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aio_pika
 import httpx
 import pytest
+import redis
 from service_kit.testing.ports import free_port
+from service_kit.testing.rabbitmq_node import RabbitNode
+from service_kit.testing.rabbitmq_server import (  # noqa: F401 - fixtures
+    private_rabbitmq,
+    rabbitmq_node,
+)
 
 JsonObject = dict[str, Any]
 PORTS = ("GATEWAY_PORT", "PUBLISHER_PORT", "USER_SERVICE_PORT", "DISPATCHER_PORT", "REDIS_PORT")
@@ -37,12 +46,17 @@ class System:
         return f"http://127.0.0.1:{self.settings['GATEWAY_PORT']}"
 
     @property
+    def namespace(self) -> str:
+        return self.settings["QUEUE_NAMESPACE"]
+
+    @property
     def outbox(self) -> Path:
         return self.data_dir / "outbox.jsonl"
 
     def received(self) -> list[JsonObject]:
-        lines = self.outbox.read_text().splitlines() if self.outbox.exists() else []
-        return [json.loads(line) for line in lines]
+        text = self.outbox.read_text() if self.outbox.exists() else ""
+        # The last line may be on its way.
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
     def start(self) -> None:
         self.process = subprocess.Popen(
@@ -92,14 +106,25 @@ class System:
                 self._said.put(line)
 
 
-def new_system(data_dir: Path, **settings: str) -> System:
+@pytest.fixture(scope="module", params=["redis", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Say which broker a system runs on; all that a user changes for it is one variable."""
+    if request.param == "redis":
+        return {}
+    # Tests share a node, so each system has names of its own in it.
+    node: RabbitNode = request.getfixturevalue("rabbitmq_node")
+    return {"BROKER_URL": node.url}
+
+
+def new_system(data_dir: Path, settings: dict[str, str]) -> System:
     ports = {name: str(free_port()) for name in PORTS}
-    return System(data_dir, ports | {"LOG_FORMAT": "json"} | settings)
+    own = {"LOG_FORMAT": "json", "QUEUE_NAMESPACE": f"e-{secrets.token_hex(4)}"}
+    return System(data_dir, ports | own | settings)
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    running = new_system(tmp_path_factory.mktemp("system"))
+def system(broker: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    running = new_system(tmp_path_factory.mktemp("system"), broker)
     running.start()
     yield running
     assert running.process is not None
@@ -108,11 +133,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 @pytest.fixture
-def fresh_system(tmp_path: Path) -> Iterator[Callable[..., System]]:
+def fresh_system(broker: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., System]]:
     started: list[System] = []
 
     def start(**settings: str) -> System:
-        running = new_system(tmp_path / f"system-{len(started)}", **settings)
+        running = new_system(tmp_path / f"system-{len(started)}", broker | settings)
         started.append(running)
         running.start()
         return running
@@ -143,3 +168,86 @@ def until() -> Callable[..., Any]:
             time.sleep(0.02)
 
     return wait
+
+
+class RedisByHand:
+    """What somebody does with redis-cli."""
+
+    def push(self, system: System, raw: bytes) -> None:
+        self._redis(system).rpush(f"{{{system.namespace}:0}}:validation.normal:ready", raw)
+
+    def dead_letter(self, system: System, trace_id: str) -> bytes:
+        return self._redis(system).get(f"{{{system.namespace}:0}}:b:{trace_id}")
+
+    def _redis(self, system: System) -> Any:
+        return redis.Redis(port=int(system.settings["REDIS_PORT"]))
+
+
+class RabbitByHand:
+    """What somebody does in RabbitMQ's management page."""
+
+    def push(self, system: System, raw: bytes) -> None:
+        asyncio.run(self._push(system, raw))
+
+    def dead_letter(self, system: System, trace_id: str) -> bytes:
+        return asyncio.run(self._dead_letters(system))[trace_id]
+
+    async def _push(self, system: System, raw: bytes) -> None:
+        async with await aio_pika.connect(system.settings["BROKER_URL"]) as connection:
+            channel = await connection.channel()
+            exchange = await channel.get_exchange(f"{system.namespace}.input")
+            await exchange.publish(aio_pika.Message(raw), "validation.normal")
+
+    async def _dead_letters(self, system: System) -> dict[str, bytes]:
+        found = {}
+        async with await aio_pika.connect(system.settings["BROKER_URL"]) as connection:
+            channel = await connection.channel()
+            queue = await channel.get_queue(f"{system.namespace}.dlq.v1", ensure=False)
+            while (letter := await queue.get(fail=False)) is not None:
+                found[letter.headers["x-an-event"]] = letter.body
+            await channel.close()
+        return found
+
+
+@pytest.fixture
+def by_hand(broker: dict[str, str]) -> RedisByHand | RabbitByHand:
+    return RabbitByHand() if broker else RedisByHand()
+
+
+@dataclass
+class RedisOutage:
+    """The embedded Redis hangs, then dies; the supervisor starts it again."""
+
+    settings: dict[str, str] = field(default_factory=dict)
+    after_seconds: float = 0.0
+
+    def freeze(self, system: System) -> None:
+        system.signal("redis", signal.SIGSTOP)
+
+    def kill(self, system: System) -> None:
+        system.signal("redis", signal.SIGCONT)
+        system.signal("redis", signal.SIGKILL)
+
+
+class RabbitOutage:
+    """A node that nobody else uses hangs, then dies, and is started again."""
+
+    # RabbitMQ 3.10 forgets how to consume queues that are younger than that when it is killed.
+    after_seconds = 5.0
+
+    def __init__(self, node: RabbitNode) -> None:
+        self.settings = {"BROKER_URL": node.url}
+        self._node = node
+
+    def freeze(self, _: System) -> None:
+        assert self._node.pid is not None
+        os.kill(self._node.pid, signal.SIGSTOP)
+
+    def kill(self, _: System) -> None:
+        self._node.kill()
+        self._node.start()
+
+
+@pytest.fixture
+def outage(broker: dict[str, str], request: pytest.FixtureRequest) -> RedisOutage | RabbitOutage:
+    return RabbitOutage(request.getfixturevalue("private_rabbitmq")) if broker else RedisOutage()

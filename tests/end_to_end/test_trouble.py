@@ -3,7 +3,6 @@ import time
 
 import httpx
 import pytest
-import redis
 
 pytestmark = pytest.mark.slow
 
@@ -48,20 +47,21 @@ def test_a_notification_waits_for_the_user_service_to_return(fresh_system, until
         until(lambda: status_of(http, trace_id) == "sent", seconds=30)
 
 
-def test_without_redis_the_door_says_503_and_recovers_by_itself(fresh_system, until):
-    system = fresh_system()
+def test_without_its_broker_the_door_says_503_and_recovers_by_itself(fresh_system, outage, until):
+    system = fresh_system(**outage.settings)
     body = {"user_id": "user_test", "message": "hi"}
     with httpx.Client(base_url=system.url, trust_env=False, timeout=15) as http:
-        system.signal("redis", signal.SIGSTOP)
+        until(lambda: http.post("/notifications", json=body).status_code == 202)
+        time.sleep(outage.after_seconds)
+        outage.freeze(system)
         refused = http.post("/notifications", json=body)
-        system.signal("redis", signal.SIGCONT)
-        system.signal("redis", signal.SIGKILL)
+        outage.kill(system)
 
         accepted = until(
             lambda: (
                 (answer := http.post("/notifications", json=body)).status_code == 202 and answer
             ),
-            seconds=20,
+            seconds=30,
         )
 
         assert refused.status_code == 503
@@ -70,17 +70,16 @@ def test_without_redis_the_door_says_503_and_recovers_by_itself(fresh_system, un
         until(lambda: status_of(http, accepted.json()["trace_id"]) == "sent", seconds=20)
 
 
-def test_garbage_that_somebody_pushed_by_hand_is_kept_and_harms_nobody(fresh_system, until):
+def test_garbage_that_somebody_pushed_by_hand_is_kept_and_harms_nobody(
+    fresh_system, by_hand, until
+):
     system = fresh_system()
-    by_hand = redis.Redis(port=int(system.settings["REDIS_PORT"]))
     with httpx.Client(base_url=system.url, trust_env=False) as http:
-        by_hand.rpush("{an:0}:validation.normal:ready", b"\xff\x00 no event")
-        by_hand.rpush(
-            "{an:0}:validation.normal:ready", b'{"user_id": "user_test", "message": "by hand"}'
-        )
+        by_hand.push(system, b"\xff\x00 no event")
+        by_hand.push(system, b'{"user_id": "user_test", "message": "by hand"}')
 
         dead = until(lambda: http.get("/dead-letters").json()["items"])
         until(lambda: [line for line in system.received() if line["message"] == "by hand"])
 
         assert [item["reason"] for item in dead] == ["undecodable"]
-        assert by_hand.get(f"{{an:0}}:b:{dead[0]['trace_id']}") == b"\xff\x00 no event"
+        assert by_hand.dead_letter(system, dead[0]["trace_id"]) == b"\xff\x00 no event"

@@ -39,6 +39,10 @@ class UpSettings(BaseSettings):
     rabbitmq_url: str | None = Field(
         default=None, description="Taken as the broker where BROKER_URL is not set."
     )
+    ledger_url: str | None = Field(
+        default=None,
+        description="Where tracking lives beside RabbitMQ. Default: an embedded Redis.",
+    )
     users_database_url: str | None = Field(
         default=None, description="Default: SQLite in the data folder."
     )

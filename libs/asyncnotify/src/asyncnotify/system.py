@@ -43,12 +43,14 @@ class LocalSystem:
     """A whole AsyncNotify on this machine.
 
     Its services are listed in the order in which they stop: first the door, so that nothing new
-    comes in, then those who still have work in hand.
+    comes in, then those who still have work in hand. `ledger_url` is for a broker that keeps no
+    records; empty is the services' own default.
     """
 
     broker_url: str
     data_dir: Path
     ports: Ports = field(default_factory=Ports)
+    ledger_url: str = ""
     dispatchers: int = 1
     users_database_url: str | None = None
     fake_outbox: str | None = None
@@ -82,6 +84,7 @@ class LocalSystem:
         users = self.users_database_url or f"sqlite+aiosqlite:///{self.data_dir / 'users.db'}"
         return {
             "BROKER_URL": self.broker_url,
+            "LEDGER_URL": self.ledger_url,
             "PUBLISHER_URL": f"http://{HOST}:{self.ports.publisher}",
             "USER_SERVICE_URL": f"http://{HOST}:{self.ports.user_service}",
             "USERS_DATABASE_URL": users,

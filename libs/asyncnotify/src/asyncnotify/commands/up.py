@@ -32,15 +32,20 @@ def up(
     if broker and broker.startswith("memory:"):
         _say("memory:// lives in one process, and these are several; use redis:// or amqp://")
         raise typer.Exit(2)
+    redis = f"redis://{HOST}:{settings.redis_port}/0"
+    # RabbitMQ keeps no records. In a memory they would not outlive a stop and a start.
+    ledger = settings.ledger_url or (redis if broker and broker.startswith("amqp") else "")
     system = LocalSystem(
-        broker_url=broker or f"redis://{HOST}:{settings.redis_port}/0",
+        broker_url=broker or redis,
+        ledger_url=ledger,
         data_dir=data_dir.absolute(),
         ports=_ports(settings, port),
         dispatchers=dispatchers,
         users_database_url=settings.users_database_url,
         fake_outbox=settings.fake_outbox,
     )
-    raise typer.Exit(asyncio.run(_run(system, environment, embedded=broker is None)))
+    is_embedded = redis in {system.broker_url, system.ledger_url}
+    raise typer.Exit(asyncio.run(_run(system, environment, embedded=is_embedded)))
 
 
 def _ports(settings: UpSettings, gateway: int | None) -> Ports:

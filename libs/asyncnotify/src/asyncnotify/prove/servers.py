@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -50,17 +49,15 @@ class Servers:
         return self._proxies["broker"].url
 
     @property
-    def redis_port(self) -> int:
-        """Where the run's own Redis is, without the proxy."""
-        return self._redis_port
-
-    def environment(self) -> Mapping[str, str]:
-        """Return what services must know beside the broker's URL."""
+    def ledger_url(self) -> str:
+        """Where the ledger is, through the proxy; empty if that is the broker."""
         ledger = self._proxies.get("ledger")
-        return {
-            "LEDGER_URL": ledger.url if ledger else self._backing.ledger_url or "",
-            "QUEUE_NAMESPACE": self._namespace,
-        }
+        return ledger.url if ledger else self._backing.ledger_url or ""
+
+    @property
+    def namespace(self) -> str:
+        """What the names of queues and keys begin with."""
+        return self._namespace
 
     async def start(self, supervisor: Supervisor) -> None:
         """Start what is the run's own, and the proxies. Raises `StartFailed`."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from notification_ledger.settings import Stores
 from service_kit.testing.ports import free_port
 
 from asyncnotify.prove.backing import Backing
@@ -71,9 +72,14 @@ class Stage:
         return f"http://{HOST}:{self._ports.gateway}"
 
     @property
-    def redis_port(self) -> int:
-        """Return where the run's own Redis is, without the proxy."""
-        return self._servers.redis_port
+    def stores(self) -> Stores:
+        """Return where the queue and the records are, for who wants to look into them."""
+        servers = self._servers
+        return Stores(
+            broker_url=servers.broker_url,
+            ledger_url=servers.ledger_url or servers.broker_url,
+            namespace=servers.namespace,
+        )
 
     @property
     def outbox(self) -> Path:
@@ -94,7 +100,7 @@ class Stage:
             dispatcher=free_port(),
         )
         await self._servers.start(self._supervisor)
-        self._environment |= self._servers.environment()
+        self._environment["QUEUE_NAMESPACE"] = self._servers.namespace
         self._programs = [
             ServiceProgram(service, self._environment, output=self._log)
             for service in self._system().services()
@@ -150,6 +156,7 @@ class Stage:
     def _system(self, dispatchers: int | None = None) -> LocalSystem:
         return LocalSystem(
             broker_url=self._servers.broker_url,
+            ledger_url=self._servers.ledger_url,
             data_dir=self.folder,
             ports=self._ports,
             dispatchers=self._dispatchers if dispatchers is None else dispatchers,
