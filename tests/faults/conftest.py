@@ -9,7 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from asyncnotify.prove.backing import Backing
 from asyncnotify.prove.stage import Another, Stage
+from service_kit.testing.rabbitmq_node import RabbitNode
+from service_kit.testing.rabbitmq_server import rabbitmq_node  # noqa: F401 - a fixture
 
 LEASE_SECONDS = 3
 ENDED = {"sent", "failed", "cancelled", "expired"}
@@ -102,11 +105,24 @@ class System:
                 assert received[trace_id] or self.copies(trace_id), record
 
 
+@pytest.fixture(scope="module", params=["redis", "rabbitmq", "rabbitmq-memory"])
+def backing(request: pytest.FixtureRequest) -> Backing:
+    """Say on what a system runs: each test is for all of them, unless it says for which."""
+    if request.param == "redis":
+        return Backing()
+    # Tests share a node, in which each system has names of its own.
+    node: RabbitNode = request.getfixturevalue("rabbitmq_node")
+    in_memory = request.param == "rabbitmq-memory"
+    return Backing(broker_url=node.url, ledger_url="memory://" if in_memory else "redis://")
+
+
 @asynccontextmanager
-async def running(folder: Path, **environment: str) -> AsyncIterator[System]:
+async def running(folder: Path, backing: Backing, **environment: str) -> AsyncIterator[System]:
     settings = {"LEASE_SECONDS": str(LEASE_SECONDS), "PROVIDER_TIMEOUT_SECONDS": "2.5"}
     dispatchers = int(environment.pop("dispatchers", "1"))
-    stage = Stage(folder, dispatchers=dispatchers, environment=settings | environment)
+    stage = Stage(
+        folder, dispatchers=dispatchers, environment=settings | environment, backing=backing
+    )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(stage.stop)
         await stage.start()
@@ -117,8 +133,10 @@ async def running(folder: Path, **environment: str) -> AsyncIterator[System]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    async with running(tmp_path_factory.mktemp("system")) as started:
+async def shared_system(
+    backing: Backing, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[System]:
+    async with running(tmp_path_factory.mktemp("system"), backing) as started:
         yield started
 
 
@@ -132,8 +150,10 @@ async def system(shared_system: System) -> AsyncIterator[System]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_idle_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    async with running(tmp_path_factory.mktemp("system"), dispatchers="0") as started:
+async def shared_idle_system(
+    backing: Backing, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[System]:
+    async with running(tmp_path_factory.mktemp("system"), backing, dispatchers="0") as started:
         yield started
 
 
@@ -147,5 +167,5 @@ async def idle_system(shared_idle_system: System) -> AsyncIterator[System]:
 
 
 @pytest.fixture
-def start_system(tmp_path: Path) -> Callable[..., Any]:
-    return lambda **environment: running(tmp_path, **environment)
+def start_system(backing: Backing, tmp_path: Path) -> Callable[..., Any]:
+    return lambda **environment: running(tmp_path, backing, **environment)

@@ -13,7 +13,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(lo
 @pytest.mark.parametrize(
     ("failpoint", "copies"),
     [
-        ("worker.after_pop", 1),
         ("worker.after_receive", 1),
         ("worker.after_start", 1),
         ("provider.after_accept", 2),
@@ -21,6 +20,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(lo
     ],
 )
 async def test_a_dispatcher_that_dies_at_any_line_loses_nothing(idle_system, failpoint, copies):
+    await dies_and_is_survived(idle_system, failpoint, copies)
+
+
+@pytest.mark.parametrize("backing", ["redis"], indirect=True)
+async def test_a_popped_ticket_is_not_lost_with_who_popped_it(idle_system):
+    await dies_and_is_survived(idle_system, "worker.after_pop", 1)
+
+
+@pytest.mark.parametrize("backing", ["rabbitmq", "rabbitmq-memory"], indirect=True)
+@pytest.mark.parametrize("failpoint", ["queue.after_decide", "queue.after_put"])
+async def test_a_verdict_is_carried_out_though_who_gave_it_died(idle_system, failpoint):
+    await dies_and_is_survived(idle_system, failpoint, 1)
+
+
+async def dies_and_is_survived(idle_system, failpoint, copies):
     trace_id = await idle_system.send()
 
     await idle_system.dies_at(failpoint)
@@ -64,6 +78,8 @@ async def test_a_channel_that_holds_never_sends_twice(idle_system, failpoint, co
     assert idle_system.copies(trace_id) == copies
 
 
+# A second publisher needs a ledger that both can reach.
+@pytest.mark.parametrize("backing", ["redis", "rabbitmq"], indirect=True)
 @pytest.mark.parametrize("failpoint", ["publish.before_write", "publish.after_write"])
 async def test_a_publisher_that_dies_while_accepting_never_makes_two(idle_system, failpoint):
     doomed = await idle_system.stage.start_another(

@@ -35,6 +35,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
+@pytest.mark.parametrize("backing", ["redis"], indirect=True)
 async def test_a_full_disk_is_503_at_the_door_and_all_goes_on_when_there_is_room(
     small_disk, start_system
 ):

@@ -11,8 +11,7 @@ from notification_contracts.lanes import validation_lane
 from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.notes import StatusNote
-from notification_ledger.redis import lua_recorder
-from service_kit.queue.factory import open_queue
+from notification_ledger.queues import open_working
 from service_kit.queue.port import Message
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
@@ -93,8 +92,7 @@ async def test_a_retry_that_would_come_too_late_expires(start_system):
 
 
 async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_system):
-    broker = f"redis://127.0.0.1:{idle_system.stage.redis_port}/0"
-    queue = open_queue(broker, recorder=lua_recorder())
+    queue = open_working(idle_system.stage.stores, lease=timedelta(seconds=60), concurrency=1)
     event = NotificationRequested(user_id="ok", message="no hurry", priority=Priority.LOW)
     note = StatusNote(status=Status.QUEUED, user_id="ok").encode()
 

@@ -71,13 +71,14 @@ class Servers:
         """Stop the proxies; remove what the run left in servers that are not its own."""
         for proxy in self._proxies.values():
             await proxy.stop()
-        if not self._proxies or self._backing.owns_broker:
-            return
-        for url in self._urls().values():
-            if urlsplit(url).scheme == "amqp":
-                await _remove_queues(url, self._namespace)
-            else:
-                await _remove_keys(url, self._namespace)
+        if self._proxies and not self._backing.owns_broker:
+            await self._clean(self._urls()["broker"])
+        if "ledger" in self._proxies and not self._backing.owns_ledger:
+            await self._clean(self._urls()["ledger"])
+
+    async def _clean(self, url: str) -> None:
+        remove = _remove_queues if urlsplit(url).scheme == "amqp" else _remove_keys
+        await remove(url, self._namespace)
 
     async def end_broker(self, number: signal.Signals) -> None:
         """Send a signal to the broker; the supervisor starts it again."""

@@ -8,6 +8,7 @@ link, and a new one is set up from nothing.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -22,7 +23,6 @@ from service_kit.queue.rabbitmq.options import RabbitOptions
 
 log = get_logger(__name__)
 
-_HEARTBEAT_S = 10
 _CLOSE_TIMEOUT_S = 2.0
 _REST_S = 0.2
 
@@ -52,7 +52,7 @@ class Link(Generic[L]):
         role: str,
         set_up: Callable[[AbstractConnection, Callable[[str], None]], Awaitable[L]],
     ) -> None:
-        self._url = with_heartbeat(url)
+        self._url = with_heartbeat(url, options.heartbeat)
         self._role = role
         self._set_up = set_up
         self._timeout_s = options.call_timeout.total_seconds()
@@ -157,11 +157,11 @@ class Link(Generic[L]):
                 self.broken(f"it does not answer: {error!r}")
 
 
-def with_heartbeat(url: str) -> str:
-    """Return the URL with a heartbeat of 10 s: a dead peer is noticed within half a minute."""
+def with_heartbeat(url: str, heartbeat: timedelta) -> str:
+    """Return the URL with a heartbeat, unless it names one of its own."""
     parts = urlsplit(url)
-    query = {"heartbeat": str(_HEARTBEAT_S)} | dict(parse_qsl(parts.query))
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    own = {"heartbeat": str(heartbeat // timedelta(seconds=1))}
+    return urlunsplit(parts._replace(query=urlencode(own | dict(parse_qsl(parts.query)))))
 
 
 async def _hang_up(connection: AbstractConnection) -> None:

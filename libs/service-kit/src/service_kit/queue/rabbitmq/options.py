@@ -40,3 +40,12 @@ class RabbitOptions:
     """How long a call waits for RabbitMQ, connecting included."""
     watch_every: timedelta = timedelta(seconds=5)
     """How often a connection is asked whether it still lives."""
+
+    @property
+    def heartbeat(self) -> timedelta:
+        """How often both ends say that they live; the broker gives up on us after two to three.
+
+        Only then are a frozen process's messages given to another: that must be before its leases
+        run out, but not so soon that a busy process is cut off.
+        """
+        return min(max(self.lease // 6, timedelta(seconds=1)), timedelta(seconds=10))
