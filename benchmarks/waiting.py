@@ -20,8 +20,7 @@ from typing import Final
 
 import uvloop
 from figures import Laps, Sheet, yardstick_ms
-from notification_contracts.channels import CHANNELS
-from notification_contracts.lanes import delivery_lanes, validation_lanes
+from notification_contracts.lanes import all_lanes
 from notification_contracts.states import Status
 from notification_ledger.record import RecordQuery
 from store import LANE, Store, open_store
@@ -30,7 +29,7 @@ MAX_BYTES_EACH: Final = 1536
 MAX_SLOWDOWN: Final = 2.0
 MAX_TICK_MS: Final = 10.0
 
-LANES: Final = [*validation_lanes(), *(lane for name in CHANNELS for lane in delivery_lanes(name))]
+LANES: Final = all_lanes()
 AT_ONCE: Final = 64
 ROUNDS: Final = 20
 SENDS_ALONE: Final = 100

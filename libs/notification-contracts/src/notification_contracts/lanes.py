@@ -5,7 +5,7 @@ delivery stage of one channel. Priority is part of both, so that an urgent notif
 backlog that waits for a slow provider, and not only one that waits for validation.
 """
 
-from notification_contracts.channels import ChannelName
+from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.states import Priority
 
 PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
@@ -31,6 +31,12 @@ def validation_lanes() -> tuple[str, ...]:
 def delivery_lanes(channel: ChannelName) -> tuple[str, ...]:
     """Name all queues of one channel's delivery stage, most urgent first."""
     return tuple(delivery_lane(channel, priority) for priority in PRIORITIES)
+
+
+def all_lanes() -> tuple[str, ...]:
+    """Name all queues there are."""
+    delivery = (lane for channel in CHANNELS for lane in delivery_lanes(channel))
+    return (*validation_lanes(), *delivery)
 
 
 def channel_of(lane: str) -> ChannelName | None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from notification_contracts.lanes import all_lanes
 from service_kit.lifecycle import NamedLoop
 from service_kit.queue.claims.book import ClaimBook
 from service_kit.queue.claims.store import Argument, ClaimStore, Reply
@@ -62,6 +63,7 @@ def open_accepting(stores: Stores, ledger: LedgerStore, *, max_waiting: int) -> 
         claims=claims,
         retention=stores.retention,
         max_waiting=max_waiting,
+        rabbitmq=RabbitOptions(lanes=all_lanes()),
     )
     loops = [("auditor", Auditor(queue, first=_FIRST_AUDIT, every=_AUDIT_EVERY).run)]
     return Accepting(queue=queue, keeper=keeper, loops=loops if stores.are_on_rabbitmq else ())
@@ -89,8 +91,7 @@ def open_working(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue
         claims=tracking,
         retention=stores.retention,
         lease=lease,
-        prefetch=2 * concurrency,
-        audits=False,
+        rabbitmq=RabbitOptions(lanes=all_lanes(), prefetch=2 * concurrency, audits=False),
     )
 
 

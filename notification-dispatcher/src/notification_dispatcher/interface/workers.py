@@ -4,8 +4,14 @@ import random
 from collections.abc import Sequence
 from datetime import timedelta
 
-from notification_contracts.channels import CHANNELS, ChannelName
-from notification_contracts.lanes import DELIVERY, VALIDATION, delivery_lanes, validation_lanes
+from notification_contracts.channels import ChannelName
+from notification_contracts.lanes import (
+    DELIVERY,
+    VALIDATION,
+    all_lanes,
+    delivery_lanes,
+    validation_lanes,
+)
 from prometheus_client import CollectorRegistry
 from service_kit.lifecycle import NamedLoop
 from service_kit.queue.metrics import QueueMetrics
@@ -57,7 +63,7 @@ class Workers:
 
         The upkeep is for the lanes of other processes, too: it must go on while they are down.
         """
-        lanes = [*validation_lanes(), *(lane for name in CHANNELS for lane in delivery_lanes(name))]
+        lanes = all_lanes()
         ticker = Ticker(self._queue, lanes, metrics=self._queue_metrics)
         auditor = Auditor(self._queue, metrics=self._queue_metrics)
         workers = [(name, worker.run) for name, worker in self.by_stage.items()]

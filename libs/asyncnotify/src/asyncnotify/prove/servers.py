@@ -8,8 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
-from notification_contracts.channels import CHANNELS
-from notification_contracts.lanes import delivery_lanes, validation_lanes
+from notification_contracts.lanes import all_lanes
 from redis.asyncio import Redis
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.topology import Topology
@@ -133,7 +132,7 @@ def _with_port(url: str) -> str:
 
 
 async def _remove_queues(url: str, namespace: str) -> None:
-    lanes = [*validation_lanes(), *(lane for name in CHANNELS for lane in delivery_lanes(name))]
+    lanes = all_lanes()
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         await Topology(RabbitOptions(namespace=namespace)).remove(channel, lanes)

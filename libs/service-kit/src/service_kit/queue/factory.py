@@ -1,5 +1,6 @@
 """Opens a queue by URL."""
 
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -23,16 +24,14 @@ def open_queue(  # noqa: PLR0913 - all that any adapter can be told, by keyword
     max_waiting: int = 1_000_000,
     lease: timedelta = timedelta(seconds=60),
     claims: ClaimStore | None = None,
-    prefetch: int = 128,
-    audits: bool = True,
+    rabbitmq: RabbitOptions | None = None,
 ) -> Queue:
     """Return the queue that a URL names: `redis://`, `rediss://`, `amqp://`, `amqps://`, `memory://`.
 
     It connects when it is first used. A queue on Redis tells `recorder` of every change, others
     tell `memory_recorder`. Ended messages are remembered for `retention`. The rest is for RabbitMQ:
-    who knows which message is whose (by default this process alone; closed with the queue), how
-    many messages of a lane this process may have at hand, in work or ahead of it, and whether its
-    `heal` looks through the dead letters, which is for one process to do.
+    who knows which message is whose (by default this process alone; closed with the queue), and the
+    options that no other broker has.
 
     Raises:
         ValueError: the URL names no broker that is supported.
@@ -53,12 +52,11 @@ def open_queue(  # noqa: PLR0913 - all that any adapter can be told, by keyword
             url,
             recorder=memory_recorder,
             claims=claims,
-            options=RabbitOptions(
+            options=replace(
+                rabbitmq or RabbitOptions(),
                 namespace=namespace,
                 lease=lease,
                 max_waiting=max_waiting,
-                prefetch=prefetch,
-                audits=audits,
             ),
         )
     raise ValueError(f"a broker's URL begins with redis://, amqp:// or memory://, not {scheme!r}")

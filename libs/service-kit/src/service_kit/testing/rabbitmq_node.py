@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -45,15 +45,23 @@ class RabbitNode:
         scripts: Path | None = None,
         port: int = 0,
         configuration: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        certificate: tuple[Path, Path] | None = None,
         preexec: Callable[[], None] | None = None,
     ) -> None:
-        """`configuration` is lines for `rabbitmq.conf`; `preexec` runs in each new process."""
+        """`configuration` is lines for `rabbitmq.conf`, `environment` is added to the scripts'.
+
+        With a `certificate`, and its key, it speaks TLS as well.
+        `preexec` runs in each new process.
+        """
         found = scripts or find_rabbitmq()
         if found is None:
             raise FileNotFoundError("rabbitmq-server is not installed")
         self._scripts = found
         self._folder = folder
-        self._configuration = configuration
+        self._tls_port = free_port()
+        self._configuration = [*configuration, *self._tls(certificate)]
+        self._variables = environment or {}
         self._preexec = preexec
         self.name = f"an{secrets.token_hex(4)}@localhost"
         self._port = port or free_port()
@@ -65,6 +73,11 @@ class RabbitNode:
     def url(self) -> str:
         """Where it listens, with its account."""
         return f"amqp://guest:guest@{HOST}:{self._port}/"
+
+    @property
+    def tls_url(self) -> str:
+        """Where it listens for TLS, with its account."""
+        return f"amqps://guest:guest@{HOST}:{self._tls_port}/"
 
     @property
     def port(self) -> int:
@@ -121,6 +134,15 @@ class RabbitNode:
         """Evaluate Erlang on the node."""
         return self.control("eval", expression)
 
+    def _tls(self, certificate: tuple[Path, Path] | None) -> list[str]:
+        if certificate is None:
+            return []
+        return [
+            f"listeners.ssl.1 = {HOST}:{self._tls_port}",
+            f"ssl_options.certfile = {certificate[0]}",
+            f"ssl_options.keyfile = {certificate[1]}",
+        ]
+
     def _prepare(self) -> None:
         home = self._folder / "home"
         for name in ("mnesia", "log", "home"):
@@ -159,6 +181,7 @@ class RabbitNode:
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERL_ARGS,
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": HOST,
+            **self._variables,
         }
 
     def _spawn(self, arguments: list[str], log: str) -> subprocess.Popen[bytes]:

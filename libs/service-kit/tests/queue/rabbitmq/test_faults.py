@@ -10,11 +10,7 @@ from service_kit.queue.port import (
     Change,
     Enqueued,
     QueueUnavailable,
-    UnsafeBroker,
 )
-from service_kit.queue.rabbitmq.options import RabbitOptions
-from service_kit.queue.rabbitmq.queue import RabbitQueue
-from service_kit.queue.rabbitmq.topology import Topology
 from service_kit.testing.rabbitmq_crew import Crew
 from service_kit.testing.rabbitmq_node import RabbitNode
 from service_kit.testing.tcp_proxy import TcpProxy
@@ -178,20 +174,6 @@ async def test_memory_alarm_refuses_at_once_and_passes(
     await crew.finish()
 
     crew.check()
-
-
-async def test_queue_of_another_kind_under_our_name_is_refused(rabbitmq_url: str) -> None:
-    topology = Topology(RabbitOptions(namespace="mismatch"))
-    async with await aio_pika.connect(rabbitmq_url) as connection:
-        channel = await connection.channel()
-        await channel.declare_queue(topology.dead_queue, durable=True)
-        queue = RabbitQueue(rabbitmq_url, options=topology.options)
-
-        with pytest.raises(UnsafeBroker, match="other arguments"):
-            await queue.durability()
-
-        await queue.close()
-        await channel.queue_delete(topology.dead_queue)
 
 
 async def test_dead_worker_is_taken_over_when_its_lease_is_over(crew: Crew) -> None:

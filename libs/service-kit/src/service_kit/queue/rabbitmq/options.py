@@ -22,6 +22,8 @@ class RabbitOptions:
     """Limits and periods; the defaults are those of production."""
 
     namespace: str = "an"
+    lanes: tuple[str, ...] = ()
+    """Lanes that are declared at once; others are when they are first used."""
     lease: timedelta = timedelta(seconds=60)
     max_waiting: int = 1_000_000
     """Waiting messages in a lane before `QueueFull`; soft by what is under way."""

@@ -93,6 +93,7 @@ class Publisher:
 
     def __init__(self, url: str, options: RabbitOptions) -> None:
         self.topology = Topology(options)
+        self._lanes = options.lanes
         self._timeout_s = options.call_timeout.total_seconds()
         self._link = Link(url, options, role="publish", set_up=self._set_up)
 
@@ -171,4 +172,7 @@ class Publisher:
         await self.topology.declare(asking)
         for channel in (asking, publishing):
             channel.close_callbacks.add(lambda *_: broken("a channel was closed"))
-        return PublishLine(connection, publishing, asking, self.topology)
+        line = PublishLine(connection, publishing, asking, self.topology)
+        for lane in self._lanes:
+            await line.ensure_lane(lane)
+        return line

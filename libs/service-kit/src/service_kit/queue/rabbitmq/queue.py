@@ -31,6 +31,7 @@ from service_kit.queue.port import (
 )
 from service_kit.queue.rabbitmq.delivery import RabbitDelivery
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms, to_ms
+from service_kit.queue.rabbitmq.fitness import faults_of
 from service_kit.queue.rabbitmq.intake import Arrived, Intake
 from service_kit.queue.rabbitmq.moves import Moves
 from service_kit.queue.rabbitmq.operator import Operator
@@ -42,7 +43,6 @@ from service_kit.queue.recorder import Recorder
 
 _ROTATE_EVERY: Final = 8
 _NO_KEY: Final = Dedupe(key="", fingerprint="")
-_OLDEST_SUPPORTED: Final = (3, 10)
 
 
 class RabbitQueue:
@@ -76,6 +76,8 @@ class RabbitQueue:
         self._receiving: set[asyncio.Task[list[RabbitDelivery]]] = set()
         self._handing_back: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self._url = url
+        self._fit_version = ""
 
     async def send(self, message: Message) -> SendOutcome:
         """Store the message on a majority of nodes, then return."""
@@ -204,9 +206,12 @@ class RabbitQueue:
             UnsafeBroker: it has queues under our names that are none.
         """
         version = await self._publisher.server_version()
-        numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
-        fault = f"this is RabbitMQ {version}: 3.10 or newer is needed"
-        return Durability(profile="quorum", faults=[fault] if numbers < _OLDEST_SUPPORTED else [])
+        if version != self._fit_version:
+            options = self._moves.options
+            if faults := await faults_of(self._url, version, options):
+                return Durability(profile="quorum", faults=faults)
+            self._fit_version = version
+        return Durability(profile="quorum")
 
     async def ping(self) -> None:
         """Have something confirmed, a queue answer, and whoever keeps the claims."""

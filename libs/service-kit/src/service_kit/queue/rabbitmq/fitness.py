@@ -1,0 +1,47 @@
+"""Whether a RabbitMQ can keep what is promised of it."""
+
+from typing import Final
+
+import aio_pika
+from aiormq.exceptions import ConnectionInternalError
+
+from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
+from service_kit.queue.rabbitmq.options import RabbitOptions
+
+_OLDEST_SUPPORTED: Final = (3, 10)
+_HAS_STREAMS_FOR_SURE: Final = (3, 12)
+
+
+async def faults_of(url: str, version: str, options: RabbitOptions) -> list[str]:
+    """Say what a broker of this version lacks.
+
+    Raises:
+        QueueUnavailable: it can't be asked.
+    """
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    if numbers < _OLDEST_SUPPORTED:
+        return [f"this is RabbitMQ {version}: 3.10 or newer is needed"]
+    if numbers < _HAS_STREAMS_FOR_SURE and not await _has_streams(url, options):
+        # Without it the broker takes "at-least-once" for "at-most-once", and says nothing.
+        return [
+            "its feature flag stream_queue is off, as after an upgrade, so that what leaves a "
+            "waiting room may be lost: run rabbitmqctl enable_feature_flag stream_queue"
+        ]
+    return []
+
+
+async def _has_streams(url: str, options: RabbitOptions) -> bool:
+    name = f"{options.namespace}.probe"
+    with as_queue_errors():
+        # A connection of its own, for the broker closes it if the answer is no.
+        connection = await aio_pika.connect(url, timeout=options.call_timeout.total_seconds())
+        try:
+            channel = await connection.channel()
+            await channel.declare_queue(name, durable=True, arguments={"x-queue-type": "stream"})
+            await channel.queue_delete(name)
+        except ConnectionInternalError:
+            return False
+        finally:
+            with regardless():
+                await connection.close()
+    return True
