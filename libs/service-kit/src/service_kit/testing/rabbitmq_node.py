@@ -26,8 +26,11 @@ _ERL_ARGS: Final = (
 def find_rabbitmq() -> Path | None:
     """Return the folder of RabbitMQ's scripts; None where it is not installed.
 
-    Debian's scripts on PATH insist on an account and folders of their own, so they are not used.
+    `RABBITMQ_SCRIPTS` names it, for another version than the one that is installed. Debian's
+    scripts on PATH insist on an account and folders of their own, so they are not used.
     """
+    if named := os.environ.get("RABBITMQ_SCRIPTS"):
+        return Path(named)
     for home in _HOMES:
         if (Path(home) / "rabbitmq-server").exists():
             return Path(home).resolve()

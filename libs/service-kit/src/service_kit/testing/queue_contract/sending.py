@@ -6,7 +6,14 @@ from datetime import timedelta
 import pytest
 
 from service_kit.queue.port import Conflict, Dedupe, Duplicate, Enqueued, QueueFull
-from service_kit.testing.queue_contract.rig import LANE, OTHER_LANE, QueueRig, message
+from service_kit.testing.queue_contract.rig import (
+    LANE,
+    MAX_WAITING,
+    OTHER_LANE,
+    SOON,
+    QueueRig,
+    message,
+)
 
 BODIES = (
     b"",
@@ -103,8 +110,7 @@ class SendingContract:
 
     async def test_full_lane_refuses_and_says_so(self, rig: QueueRig) -> None:
         await rig.send("m1")
-        with pytest.raises(QueueFull):
-            await rig.fill(LANE)
+        await rig.fill(LANE)
 
         with pytest.raises(QueueFull):
             await rig.queue.send(message("m2"))
@@ -118,7 +124,8 @@ class SendingContract:
         with pytest.raises(QueueFull):
             await rig.queue.send(refused)
 
-        await (await rig.take()).ack()
+        for delivery in await rig.queue.receive([LANE], limit=MAX_WAITING // 2, wait=SOON):
+            await delivery.ack()
 
         assert await rig.queue.send(refused) == Enqueued("m")
 
