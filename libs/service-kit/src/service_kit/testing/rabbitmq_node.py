@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -38,18 +39,26 @@ def find_rabbitmq() -> Path | None:
     return Path(found).resolve().parent if found else None
 
 
+@dataclass(frozen=True, slots=True)
+class Kinship:
+    """What nodes of one cluster have in common."""
+
+    cookie: str = field(default_factory=lambda: secrets.token_hex(16))
+    epmd_port: int = field(default_factory=free_port)
+
+
 class RabbitNode:
-    """One node, with its own name, cookie, folders and ports, also for distribution and epmd."""
+    """One node, with a name, folders and ports of its own; with a cookie and an epmd of its kin."""
 
     def __init__(
         self,
         folder: Path,
         *,
-        scripts: Path | None = None,
         port: int = 0,
         configuration: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         certificate: tuple[Path, Path] | None = None,
+        kinship: Kinship | None = None,
         preexec: Callable[[], None] | None = None,
     ) -> None:
         """`configuration` is lines for `rabbitmq.conf`, `environment` is added to the scripts'.
@@ -57,18 +66,19 @@ class RabbitNode:
         With a `certificate`, and its key, it speaks TLS as well.
         `preexec` runs in each new process.
         """
-        found = scripts or find_rabbitmq()
+        found = find_rabbitmq()
         if found is None:
             raise FileNotFoundError("rabbitmq-server is not installed")
         self._scripts = found
         self._folder = folder
         self._tls_port = free_port()
-        self._configuration = [*configuration, *self._tls(certificate)]
+        self.configuration = [*configuration, *self._tls(certificate)]
         self._variables = environment or {}
         self._preexec = preexec
         self.name = f"an{secrets.token_hex(4)}@localhost"
         self._port = port or free_port()
-        self._distribution_port, self._epmd_port = free_port(), free_port()
+        self._kinship = kinship or Kinship()
+        self._distribution_port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
 
@@ -101,8 +111,8 @@ class RabbitNode:
         """Start it, or start it again with what it had; return when it answers."""
         self._prepare()
         epmd = shutil.which("epmd")
-        if self._epmd is None and epmd:
-            arguments = [epmd, "-address", HOST, "-port", str(self._epmd_port)]
+        if self._epmd is None and epmd:  # where kin runs one already, this one ends at once
+            arguments = [epmd, "-address", HOST, "-port", str(self._kinship.epmd_port)]
             self._epmd = self._spawn(arguments, "epmd.log")
         self._process = self._spawn([str(self._scripts / "rabbitmq-server")], "node.log")
         self._wait_until_it_answers()
@@ -152,7 +162,7 @@ class RabbitNode:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         cookie = home / ".erlang.cookie"
         if not cookie.exists():
-            cookie.write_text(secrets.token_hex(16))
+            cookie.write_text(self._kinship.cookie)
             cookie.chmod(0o400)
         (self._folder / "enabled_plugins").write_text("[].\n")
         lines = (
@@ -160,7 +170,7 @@ class RabbitNode:
             "log.console = false",
             "log.file.level = warning",
             "disk_free_limit.absolute = 10MB",
-            *self._configuration,
+            *self.configuration,
         )
         (self._folder / "rabbitmq.conf").write_text("\n".join(lines) + "\n")
 
@@ -182,7 +192,7 @@ class RabbitNode:
             "RABBITMQ_ALLOW_INPUT": "1",
             "RABBITMQ_SERVER_START_ARGS": "-noinput",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERL_ARGS,
-            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_PORT": str(self._kinship.epmd_port),
             "ERL_EPMD_ADDRESS": HOST,
             **self._variables,
         }

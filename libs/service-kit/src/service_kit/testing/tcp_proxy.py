@@ -39,14 +39,11 @@ class TcpProxy:
     """
 
     def __init__(self, target_url: str) -> None:
-        target = urlsplit(target_url)
-        if target.hostname is None or target.port is None:
-            raise ValueError(f"no host and port in {target_url!r}")
+        self.point_at(target_url)
         self.latency = timedelta(0)
         self.jitter = timedelta(0)
         self.passed: Counter[Direction] = Counter()
-        self._target_url = target
-        self._target = (target.hostname, target.port)
+        self._target_url = urlsplit(target_url)
         self._swallowed: frozenset[Direction] = frozenset()
         self._cut_after: dict[Direction, int] = {}
         self._flowing = asyncio.Event()
@@ -95,6 +92,13 @@ class TcpProxy:
         self._flowing.set()
         await asyncio.gather(*ending)
         await server.wait_closed()
+
+    def point_at(self, target_url: str) -> None:
+        """Pass new connections to another server; those that there are stay as they are."""
+        target = urlsplit(target_url)
+        if target.hostname is None or target.port is None:
+            raise ValueError(f"no host and port in {target_url!r}")
+        self._target: tuple[str, int] = (target.hostname, target.port)
 
     def reset_after(self, n_bytes: int, *, of: Direction = Direction.REPLIES) -> None:
         """Let `n_bytes` more pass that way, then reset the connection that they belong to; once."""
