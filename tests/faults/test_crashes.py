@@ -130,3 +130,30 @@ async def test_a_frozen_worker_that_wakes_up_overwrites_nothing(idle_system):
 
     assert first_end["status"] == "sent"
     assert (await idle_system.get(trace_id)) == first_end
+
+
+async def test_three_dispatchers_share_the_work_and_one_is_killed(idle_system):
+    dispatchers = [await idle_system.dispatcher() for _ in range(3)]
+    for each in dispatchers:
+        while not await each.program.is_ready():
+            await asyncio.sleep(0.05)
+    trace_ids = await asyncio.gather(*(idle_system.send() for _ in range(300)))
+    trace_ids += [await idle_system.send(user_id="slow") for _ in range(30)]
+    await idle_system.until(trace_ids[-1], "sending", "sent")
+    shares = [await handled(each.url) for each in dispatchers]
+
+    os.kill(dispatchers[0].program.pid, signal.SIGKILL)
+    notifications = await asyncio.gather(*(idle_system.until(each) for each in trace_ids))
+
+    assert all(shares), shares
+    assert {each["status"] for each in notifications} == {"sent"}
+    repeated = [each for each in notifications if idle_system.copies(each["trace_id"]) > 1]
+    assert all("lease_lost" in {it["reason"] for it in each["timeline"]} for each in repeated)
+
+
+async def handled(url):
+    """Return how many notifications a dispatcher has handled so far."""
+    async with aiohttp.ClientSession(url) as http, http.get("/metrics") as answer:
+        lines = (await answer.text()).splitlines()
+    counts = [line for line in lines if line.startswith("dispatcher_notifications_total{")]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in counts)

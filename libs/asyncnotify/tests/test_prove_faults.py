@@ -1,5 +1,5 @@
 import pytest
-from asyncnotify.prove.faults import FAILPOINTS, Fault, parse_faults, plan
+from asyncnotify.prove.faults import REDIS_FAILPOINTS, Fault, parse_faults, plan
 
 
 def test_the_same_seed_makes_the_same_plan():
@@ -19,7 +19,7 @@ def test_every_fault_happens_within_the_run(seconds):
 def test_a_failpoint_says_where():
     planned = plan([Fault.FAILPOINT], 30, seed=1)
 
-    assert {each.detail for each in planned} <= set(FAILPOINTS)
+    assert {each.detail for each in planned} <= set(REDIS_FAILPOINTS)
 
 
 def test_no_faults_make_an_empty_plan():

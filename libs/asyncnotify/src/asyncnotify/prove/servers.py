@@ -8,8 +8,10 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
+from aio_pika.exceptions import AMQPError
 from notification_contracts.lanes import all_lanes
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.topology import Topology
 from service_kit.testing.ports import free_port
@@ -18,12 +20,13 @@ from service_kit.testing.tcp_proxy import TcpProxy
 from asyncnotify.prove.backing import Backing
 from asyncnotify.rabbitmq_program import RabbitProgram
 from asyncnotify.redis_program import RedisProgram
-from asyncnotify.supervisor import Program, Supervisor, send_signal
+from asyncnotify.supervisor import Program, StartFailed, Supervisor, send_signal
 from asyncnotify.system import HOST
 
 STALL_SECONDS: Final = 3.0
 DROP_SECONDS: Final = 1.0
 ALARM_SECONDS: Final = 3.0
+_REACH_SECONDS: Final = 5
 _PORTS: Final = {"redis": 6379, "amqp": 5672}
 
 
@@ -59,9 +62,15 @@ class Servers:
         return self._namespace
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Start what is the run's own, and the proxies. Raises `StartFailed`."""
+        """Start what is the run's own, and the proxies.
+
+        Raises:
+            StartFailed: something does not start, or a server that should run can't be used.
+        """
         own: list[Program] = [each for each in (self._rabbitmq, self._redis) if each]
         await supervisor.start(own)
+        for url in self._urls().values():
+            await _reach(url)
         self._proxies = {name: TcpProxy(url) for name, url in self._urls().items()}
         for proxy in self._proxies.values():
             await proxy.start()
@@ -129,6 +138,18 @@ def _with_port(url: str) -> str:
     if parts.port:
         return url
     return urlunsplit(parts._replace(netloc=f"{parts.netloc}:{_PORTS[parts.scheme]}"))
+
+
+async def _reach(url: str) -> None:
+    try:
+        if urlsplit(url).scheme == "amqp":
+            await (await aio_pika.connect(url, timeout=_REACH_SECONDS)).close()
+        else:
+            async with Redis.from_url(url, socket_connect_timeout=_REACH_SECONDS) as redis:
+                await redis.ping()
+    except (AMQPError, RedisError, OSError) as error:
+        where = urlsplit(url)
+        raise StartFailed(f"{where.scheme}://{where.hostname}:{where.port}: {error}") from error
 
 
 async def _remove_queues(url: str, namespace: str) -> None:
