@@ -1,20 +1,22 @@
 """What does a hop through RabbitMQ cost, beside a bare aio-pika loop with the same durability?
 
-Both publish persistent messages to a quorum queue with confirms, as many at once as a dispatcher
-has in hand, while they consume them and acknowledge each. What the adapter adds is the claim of
-each message, its envelope, and the recorder. Both run in this process, in turn, several rounds.
+A hop is: published persistently to a quorum queue, confirmed, consumed, acknowledged. The bare loop
+does just that. Beside it the product's own queue and workers bring each message through two hops,
+validation and delivery: what they add is a claim and a record for every step, the envelope, and the
+worker. Records and claims are kept nowhere, in Redis, and in the publisher's memory, in turn; all
+in this one process, 64 messages at once, several rounds.
 
-    .venv/bin/python benchmarks/rabbitmq.py --count 5000 [--url amqp://…]
+    .venv/bin/python benchmarks/rabbitmq.py --count 5000 [--url amqp://…] [--json FILE]
 """
 
 import argparse
 import asyncio
-import json
 import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -22,16 +24,33 @@ from typing import Final
 
 import aio_pika
 import uvloop
-from figures import yardstick_ms
-from service_kit.queue.port import Message
+from figures import Sheet, yardstick_ms
+from notification_contracts.lanes import all_lanes, delivery_lane, validation_lane
+from notification_contracts.states import Priority, Status
+from notification_contracts.trace_ids import new_trace_id
+from notification_ledger.factory import open_ledger
+from notification_ledger.notes import StatusNote
+from notification_ledger.queues import open_accepting, open_working
+from notification_ledger.settings import Stores
+from service_kit.embedded_redis import EmbeddedRedis
+from service_kit.queue.factory import open_queue
+from service_kit.queue.port import Delivery, Message, Queue
 from service_kit.queue.rabbitmq.options import RabbitOptions
-from service_kit.queue.rabbitmq.queue import RabbitQueue
+from service_kit.queue.rabbitmq.topology import Topology
+from service_kit.queue.worker import Worker
 from service_kit.testing.rabbitmq_node import RabbitNode
 
 AT_ONCE: Final = 64
 BODY: Final = b"x" * 300
-LANE: Final = "bench.normal"
-NEXT: Final = "next.normal"
+LANE: Final = validation_lane(Priority.NORMAL)
+NEXT: Final = delivery_lane("email", Priority.NORMAL)
+LEASE: Final = timedelta(seconds=60)
+LEAST_SHARE: Final = 1 / 3
+
+
+def note(status: Status) -> bytes:
+    """Say what a stage says."""
+    return StatusNote(status=status, channel="email", user_id="user_test").encode()
 
 
 async def bare(url: str, count: int) -> float:
@@ -54,97 +73,156 @@ async def bare(url: str, count: int) -> float:
         message = aio_pika.Message(BODY, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
         await inlet.default_exchange.publish(message, name, mandatory=True)
 
-    await queue.consume(on_message)
+    tag = await queue.consume(on_message)
     began = time.perf_counter()
-    await at_once(count, lambda _: publish())
+    await at_once(count, publish)
     await done.wait()
     rate = count / (time.perf_counter() - began)
-    await outlet.queue_delete(name)
+    await queue.cancel(tag)
+    await queue.delete(if_unused=False, if_empty=False)
     await publishing.close()
     await consuming.close()
     return rate
 
 
-async def adapter(url: str, count: int) -> dict[str, float]:
-    """Return the messages a second of each hop: sent and received, forwarded, done."""
-    options = RabbitOptions(namespace=f"b{secrets.token_hex(4)}", prefetch=2 * AT_ONCE)
-    queue = RabbitQueue(url, recorder=lambda _: None, options=options)
-    await queue.depths([LANE, NEXT])
-    handled, done = 0, asyncio.Event()
+async def two_hops(accepting: Queue, working: Queue, count: int) -> float:
+    """Return the hops a second of messages that are sent, validated and delivered."""
+    delivered, done = 0, asyncio.Event()
 
-    async def handle_all(lane: str, then: str | None) -> None:
-        nonlocal handled
-        while handled < count:
-            found = await queue.receive([lane], limit=AT_ONCE, wait=timedelta(seconds=0.2))
-            await asyncio.gather(*(each.forward(then) if then else each.ack() for each in found))
-            handled += len(found)
-        done.set()
+    async def validate(delivery: Delivery) -> None:
+        await delivery.forward(NEXT, note(Status.VALIDATED))
 
-    async def send(number: int) -> None:
-        await queue.send(Message(id=f"m{number}", lane=LANE, body=BODY))
+    async def deliver(delivery: Delivery) -> None:
+        nonlocal delivered
+        await delivery.start(note(Status.SENDING))
+        await delivery.ack(note(Status.SENT))
+        delivered += 1
+        if delivered == count:
+            done.set()
 
-    working = asyncio.create_task(handle_all(LANE, NEXT))
+    async def send() -> None:
+        message = Message(id=new_trace_id(), lane=LANE, body=BODY, note=note(Status.QUEUED))
+        await accepting.send(message)
+
+    stopping = asyncio.Event()
+    stages = ((LANE, validate), (NEXT, deliver))
+    workers = [
+        Worker(working, [lane], handle, name=lane, concurrency=AT_ONCE, lease=LEASE)
+        for lane, handle in stages
+    ]
+    running = [asyncio.create_task(worker.run(stopping)) for worker in workers]
+    await working.depths([LANE, NEXT])
     began = time.perf_counter()
     await at_once(count, send)
     await done.wait()
-    first = count / (time.perf_counter() - began)
-    await working
+    rate = 2 * count / (time.perf_counter() - began)
+    stopping.set()
+    await asyncio.gather(*running)
+    return rate
 
-    handled, began = 0, time.perf_counter()
-    await handle_all(NEXT, None)
-    second = count / (time.perf_counter() - began)
+
+@asynccontextmanager
+async def untracked(url: str) -> AsyncIterator[tuple[Queue, Queue]]:
+    """Open one queue that keeps claims for itself and no records."""
+    namespace = f"bench-{secrets.token_hex(4)}"
+    options = RabbitOptions(prefetch=2 * AT_ONCE)
+    queue = open_queue(url, namespace=namespace, lease=LEASE, rabbitmq=options)
+    yield queue, queue
     await queue.close()
-    # Two hops' worth of publishing and consuming is in the first figure: sent, then forwarded.
-    return {"send, receive, forward": first, "a hop of it": 2 * first, "receive, done": second}
+    await remove(url, namespace)
 
 
-async def at_once(count: int, work: Callable[[int], Awaitable[None]]) -> None:
+@asynccontextmanager
+async def tracked(url: str, ledger_url: str) -> AsyncIterator[tuple[Queue, Queue]]:
+    """Open the publisher's queue and a dispatcher's, as they do it."""
+    namespace = f"bench-{secrets.token_hex(4)}"
+    stores = Stores(broker_url=url, ledger_url=ledger_url, namespace=namespace)
+    ledger = open_ledger(ledger_url, namespace=namespace)
+    accepting = open_accepting(stores, ledger, max_waiting=1_000_000)
+    working = open_working(stores, lease=LEASE, concurrency=AT_ONCE)
+    if accepting.keeper:
+        await accepting.keeper.start()
+    yield accepting.queue, working
+    await working.close()
+    if accepting.keeper:
+        await accepting.keeper.stop()
+    await accepting.queue.close()
+    await ledger.close()
+    await remove(url, namespace)
+
+
+async def remove(url: str, namespace: str) -> None:
+    """Remove queues and exchanges."""
+    async with await aio_pika.connect(url) as connection:
+        topology = Topology(RabbitOptions(namespace=namespace))
+        await topology.remove(await connection.channel(), all_lanes())
+
+
+async def at_once(count: int, work: Callable[[], Awaitable[None]]) -> None:
     """Do `work` so many times, a dispatcher's handful at a time."""
     numbers: Iterator[int] = iter(range(count))
 
     async def one_after_the_other() -> None:
-        for number in numbers:
-            await work(number)
+        for _ in numbers:
+            await work()
 
     await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
 
 
-async def run(url: str, count: int, rounds: int) -> dict[str, float]:
-    """Return the medians."""
-    bares, adapters = [], []
+async def measure(url: str, redis_url: str, count: int, rounds: int) -> Sheet:
+    """Measure everything in turn, `rounds` times; return the medians."""
+    rates: dict[str, list[float]] = {}
     for _ in range(rounds):
-        bares.append(await bare(url, count))
-        adapters.append(await adapter(url, count))
-    figures = {"bare": median(bares)}
-    for name in adapters[0]:
-        figures[name] = median(each[name] for each in adapters)
-    figures["share per hop"] = figures["a hop of it"] / figures["bare"]
-    return figures
+        rates.setdefault("bare loop", []).append(await bare(url, count))
+        opened = {
+            "no records": untracked(url),
+            "records in Redis": tracked(url, redis_url),
+            "records in the publisher's memory": tracked(url, "memory://"),
+        }
+        for name, opening in opened.items():
+            async with opening as (accepting, working):
+                rates.setdefault(name, []).append(await two_hops(accepting, working, count))
+    sheet = Sheet(f"{count:,} messages, median of {rounds}")
+    sheet.add("yardstick, a million additions in Python", yardstick_ms(), "CPU ms")
+    base = median(rates["bare loop"])
+    for name, values in rates.items():
+        sheet.add(name, median(values), "hops per second")
+        if name != "bare loop":
+            sheet.add(f"{name}: bare loop's rate", base / median(values), "times", limit=3)
+    return sheet
 
 
-def main() -> None:
-    """Measure, and print the figures; exit 1 if a hop is slower than a third of the bare loop."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--url", help="a RabbitMQ that runs; by default one is started")
-    given = parser.parse_args()
+async def run(count: int, rounds: int, url: str | None) -> Sheet:
+    """Start what is needed, and measure."""
     node = None
-    with tempfile.TemporaryDirectory() as folder:
-        if not given.url:
+    with tempfile.TemporaryDirectory(prefix="benchmark-rabbitmq-") as folder:
+        redis = EmbeddedRedis(Path(folder) / "redis", appendfsync="always")
+        if url is None:
             node = RabbitNode(Path(folder))
-            node.start()
+            await asyncio.to_thread(node.start)
+        await redis.start()
         try:
-            url = given.url or (node.url if node else "")
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                figures = runner.run(run(url, given.count, given.rounds))
+            return await measure(url or (node.url if node else ""), redis.url, count, rounds)
         finally:
+            await redis.stop()
             if node:
                 node.close()
-    figures["yardstick_ms"] = yardstick_ms()
-    print(json.dumps({name: round(value, 2) for name, value in figures.items()}, indent=2))
-    sys.exit(figures["share per hop"] < 1 / 3)
+
+
+def main() -> int:
+    """Measure, and show the figures; 1 if a hop takes more than three times the bare loop's."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--count", type=int, default=5_000, help="how many in each round")
+    parser.add_argument("--rounds", type=int, default=3, help="how often")
+    parser.add_argument("--url", help="a RabbitMQ that runs; by default one is started")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    options = parser.parse_args()
+    sheet = uvloop.run(run(options.count, options.rounds, options.url))
+    sheet.show()
+    if options.json:
+        sheet.write(options.json)
+    return 1 if sheet.broken else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from notification_ledger.claims import RedisClaims
+from notification_ledger.redis import RedisLedger
 from service_kit.queue.claims.book import ClaimBook
 from service_kit.queue.claims.store import Argument, Reply
 from service_kit.queue.port import QueueUnavailable
@@ -52,9 +53,9 @@ def said(reply: Reply) -> tuple[str | int, ...]:
 
 @pytest.fixture
 async def claims(redis_url: str) -> AsyncIterator[RedisClaims]:
-    claims = RedisClaims(redis_url)
-    yield claims
-    await claims.close()
+    ledger = RedisLedger(redis_url)
+    yield ledger.claims
+    await ledger.close()
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -87,9 +88,9 @@ async def test_claims_go_on_after_redis_has_forgotten_its_scripts(
 
 
 async def test_redis_that_is_away_is_said_to_be() -> None:
-    claims = RedisClaims("redis://127.0.0.1:1/0")
+    ledger = RedisLedger("redis://127.0.0.1:1/0")
 
     with pytest.raises(QueueUnavailable):
-        await claims.run("cancel", "m")
+        await ledger.claims.run("cancel", "m")
 
-    await claims.close()
+    await ledger.close()

@@ -16,14 +16,13 @@ from datetime import timedelta
 from notification_contracts.lanes import all_lanes
 from service_kit.lifecycle import NamedLoop
 from service_kit.queue.claims.book import ClaimBook
-from service_kit.queue.claims.store import Argument, ClaimStore, Reply
+from service_kit.queue.claims.store import ClaimStore
 from service_kit.queue.factory import open_queue
 from service_kit.queue.port import Queue
 from service_kit.queue.rabbitmq.keeper import Keeper, KeeperClient
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.upkeep import Auditor
 
-from notification_ledger.claims import RedisClaims
 from notification_ledger.port import LedgerStore
 from notification_ledger.redis import RedisLedger, lua_recorder
 from notification_ledger.settings import Stores
@@ -49,8 +48,8 @@ def open_accepting(stores: Stores, ledger: LedgerStore, *, max_waiting: int) -> 
     """Open the queue of the process that accepts, which keeps the records if nobody else does."""
     claims: ClaimStore | None = None
     keeper: Keeper | None = None
-    if stores.are_on_rabbitmq and stores.are_tracked_in_redis:
-        claims = _redis_claims(stores)
+    if stores.are_on_rabbitmq and isinstance(ledger, RedisLedger):
+        claims = ledger.claims
     elif stores.are_on_rabbitmq:
         claims = ClaimBook()
         options = RabbitOptions(namespace=stores.namespace)
@@ -99,21 +98,7 @@ class _RedisTracking:
     """Claims and records on one Redis, closed together."""
 
     def __init__(self, stores: Stores) -> None:
-        self._claims = _redis_claims(stores)
-        self._ledger = RedisLedger(
+        ledger = RedisLedger(
             stores.ledger_url, namespace=stores.namespace, retention=stores.retention
         )
-        self.record = self._ledger.record
-
-    async def run(self, operation: str, *arguments: Argument) -> Reply:
-        """See `ClaimStore.run`."""
-        return await self._claims.run(operation, *arguments)
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._claims.close()
-        await self._ledger.close()
-
-
-def _redis_claims(stores: Stores) -> RedisClaims:
-    return RedisClaims(stores.ledger_url, namespace=stores.namespace, retention=stores.retention)
+        self.run, self.record, self.close = ledger.claims.run, ledger.record, ledger.close

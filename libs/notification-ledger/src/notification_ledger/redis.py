@@ -14,16 +14,20 @@ Keys, under the queue's prefix `P`, as `record.lua` writes them:
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from service_kit.queue.port import Change
+from service_kit.queue.port import Change, QueueUnavailable
 from service_kit.queue.recorder import Recorded
+from service_kit.queue.redis_list.batcher import Batcher
+from service_kit.queue.redis_list.connections import connector
+from service_kit.queue.redis_list.runner import ScriptRunner
 
+from notification_ledger.claims import RedisClaims
 from notification_ledger.cursors import parse_change_id
 from notification_ledger.feed import READ_TIMEOUT_S, ChangeFeed
 from notification_ledger.notes import StatusNote
@@ -37,10 +41,11 @@ from notification_ledger.record import (
     StatusChange,
 )
 from notification_ledger.rows import to_ms
-from notification_ledger.scripts import lua_recorder, lua_writer
+from notification_ledger.scripts import lua_recorder, writing_scripts
 
 __all__ = ["RedisLedger", "lua_recorder"]
 
+_WRITE_TIMEOUT: Final = timedelta(seconds=1.5)
 _ACCEPTING: Final = frozenset({Change.ENQUEUED, Change.SCHEDULED})
 
 
@@ -60,9 +65,11 @@ class RedisLedger:
         self._feed = ChangeFeed(self._following, f"{self._prefix}:changes")
         self._retention_ms = retention // timedelta(milliseconds=1)
         self._reader = RecordReader(self._redis, self._prefix)
-        self._accept = self._redis.register_script(f"#!lua\n{lua_writer()}")
-        # What is under way must end even when Redis is out of memory; what is new need not begin.
-        self._write = self._redis.register_script(f"#!lua flags=allow-oom\n{lua_writer()}")
+        self._batcher = Batcher(connector(url), timeout=_WRITE_TIMEOUT)
+        self._scripts = ScriptRunner(self._batcher, writing_scripts(), self._prefix)
+        self.claims = RedisClaims(self._scripts, retention)
+        """Which message is whose, for a queue whose broker does not know; kept beside the records,
+        over the same connection."""
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
         """See `Ledger.get`."""
@@ -107,18 +114,20 @@ class RedisLedger:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._batcher.close()
         await self._feed.close()
         await self._following.aclose()
         await self._redis.aclose()
 
     async def _run(self, change: str, message_id: str, *arguments: str | int | bytes) -> int:
-        script = self._accept if change in _ACCEPTING else self._write
-        with _translated():
-            outcome: int = await script(
-                keys=[f"{self._prefix}:e:{message_id}"],
-                args=[self._prefix, change, message_id, *arguments, self._retention_ms],
+        script = "accept" if change in _ACCEPTING else "write"
+        try:
+            reply = await self._scripts.run(
+                script, change, message_id, *arguments, self._retention_ms
             )
-            return outcome
+        except QueueUnavailable as error:
+            raise LedgerUnavailable(str(error)) from error
+        return cast("int", reply)
 
 
 def _client(url: str, *, connections: int, timeout_s: float) -> Redis:

@@ -4,6 +4,7 @@ from functools import cache
 from importlib.resources import files
 
 from service_kit.queue.recorder import LuaRecorder
+from service_kit.queue.redis_list.scripts import Script
 
 
 @cache
@@ -18,6 +19,15 @@ def lua_recorder() -> LuaRecorder:
     return LuaRecorder(lua("record"))
 
 
-def lua_writer() -> str:
-    """Return the script that does what a queue's script would do, without flags."""
-    return f"local P = ARGV[1]\n{lua('record')}\n{lua('standalone')}"
+def writing_scripts() -> dict[str, Script]:
+    """Return the scripts that write where no queue's script does; each has one key, the prefix.
+
+    What is new is refused when Redis is out of memory; what is under way must end even then.
+    """
+    writer = f"local P = KEYS[1]\n{lua('record')}\n{lua('standalone')}"
+    sources = {
+        "accept": f"#!lua\n{writer}",
+        "write": f"#!lua flags=allow-oom\n{writer}",
+        "claims": lua("claims"),
+    }
+    return {name: Script.of(name, source) for name, source in sources.items()}

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Claims, for a queue whose broker does not know single messages. `service_kit.queue.claims.book` is
 -- the reference, and says what each operation is given and replies.
--- KEYS 1 the claim   ARGV 1 prefix 2 retention ms 3 operation 4 id, then the operation's own
-local P, RETENTION, operation, id = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+-- KEYS 1 prefix   ARGV 1 retention ms 2 operation 3 id, then the operation's own
+local P, RETENTION, operation, id = KEYS[1], tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm'}
@@ -240,4 +240,4 @@ function run.audit(hop)
   return {told and 'kept' or 'adopted'}
 end
 
-return run[operation](unpack(ARGV, 5))
+return run[operation](unpack(ARGV, 4))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
-from typing import Final
+from typing import Final, Self
 
 from service_kit.queue.recorder import LuaRecorder
 from service_kit.queue.redis_list.options import RedisListOptions
@@ -23,6 +23,11 @@ class Script:
     name: str
     source: str
     sha: str
+
+    @classmethod
+    def of(cls, name: str, source: str) -> Self:
+        """Return the script of this source. Redis names scripts by their SHA-1."""
+        return cls(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
 def lua_sources() -> dict[str, str]:
@@ -44,10 +49,7 @@ def assemble(
     scripts = {}
     for name in sources.keys() - _PARTS:
         header = "#!lua\n" if name in _REFUSED_WHEN_FULL else "#!lua flags=allow-oom\n"
-        source = header + before + sources[name]
-        # Redis names scripts by their SHA-1.
-        digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
-        scripts[name] = Script(name, source, digest)
+        scripts[name] = Script.of(name, header + before + sources[name])
     return scripts
 
 
