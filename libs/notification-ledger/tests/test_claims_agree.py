@@ -5,8 +5,7 @@ import random
 from collections.abc import AsyncIterator
 
 import pytest
-from notification_ledger.claims import RedisClaims
-from notification_ledger.redis import RedisLedger
+from notification_ledger.writer import RedisWriter
 from service_kit.queue.claims.book import ClaimBook
 from service_kit.queue.claims.store import Argument, Reply
 from service_kit.queue.port import QueueUnavailable
@@ -35,6 +34,7 @@ def operation(chance: random.Random) -> tuple[Argument, ...]:
             ("begin", name, hop, token, lease, 3),
             ("start", name, token, hop, lease, chance.choice((0, 1))),
             ("decide", name, token, hop, chance.choice(VERDICTS), lease, 3, chance.choice(MEMOS)),
+            ("finish", name, token, hop, chance.choice(VERDICTS)),
             ("settled", name, token, hop, chance.choice(STATES), chance.choice((0, 1))),
             ("renew", name, token, hop, lease),
             ("lose", name, token, 3, lease),
@@ -52,14 +52,14 @@ def said(reply: Reply) -> tuple[str | int, ...]:
 
 
 @pytest.fixture
-async def claims(redis_url: str) -> AsyncIterator[RedisClaims]:
-    ledger = RedisLedger(redis_url)
-    yield ledger.claims
-    await ledger.close()
+async def claims(redis_url: str) -> AsyncIterator[RedisWriter]:
+    claims = RedisWriter(redis_url)
+    yield claims
+    await claims.close()
 
 
 @pytest.mark.parametrize("seed", range(40))
-async def test_both_stores_reply_alike(claims: RedisClaims, seed: int) -> None:
+async def test_both_stores_reply_alike(claims: RedisWriter, seed: int) -> None:
     chance, book = random.Random(seed), ClaimBook()
     story = []
     for _ in range(150):
@@ -70,7 +70,7 @@ async def test_both_stores_reply_alike(claims: RedisClaims, seed: int) -> None:
         assert replies[0] == replies[1], story[-12:]
 
 
-async def test_calls_at_once_are_answered_each(claims: RedisClaims) -> None:
+async def test_calls_at_once_are_answered_each(claims: RedisWriter) -> None:
     replies = await asyncio.gather(
         *(claims.run("begin", f"m{n}", 0, f"t{n}", LASTING, 3) for n in range(600))
     )
@@ -79,7 +79,7 @@ async def test_calls_at_once_are_answered_each(claims: RedisClaims) -> None:
 
 
 async def test_claims_go_on_after_redis_has_forgotten_its_scripts(
-    claims: RedisClaims, redis_server: object
+    claims: RedisWriter, redis_server: object
 ) -> None:
     await claims.run("begin", "m", 0, "t", LASTING, 3)
     redis_server.reset()  # type: ignore[attr-defined]
@@ -88,9 +88,9 @@ async def test_claims_go_on_after_redis_has_forgotten_its_scripts(
 
 
 async def test_redis_that_is_away_is_said_to_be() -> None:
-    ledger = RedisLedger("redis://127.0.0.1:1/0")
+    claims = RedisWriter("redis://127.0.0.1:1/0")
 
     with pytest.raises(QueueUnavailable):
-        await ledger.claims.run("cancel", "m")
+        await claims.run("cancel", "m")
 
-    await ledger.close()
+    await claims.close()

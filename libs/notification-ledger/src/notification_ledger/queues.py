@@ -16,6 +16,7 @@ from datetime import timedelta
 from notification_contracts.lanes import all_lanes
 from service_kit.lifecycle import NamedLoop
 from service_kit.queue.claims.book import ClaimBook
+from service_kit.queue.claims.recording import RecordingBook
 from service_kit.queue.claims.store import ClaimStore
 from service_kit.queue.factory import open_queue
 from service_kit.queue.port import Queue
@@ -24,8 +25,9 @@ from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.upkeep import Auditor
 
 from notification_ledger.port import LedgerStore
-from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.redis import lua_recorder
 from notification_ledger.settings import Stores
+from notification_ledger.writer import RedisWriter
 
 # Dead letters that were in the broker before this process began are to be seen soon after.
 _FIRST_AUDIT = timedelta(seconds=1)
@@ -48,12 +50,11 @@ def open_accepting(stores: Stores, ledger: LedgerStore, *, max_waiting: int) -> 
     """Open the queue of the process that accepts, which keeps the records if nobody else does."""
     claims: ClaimStore | None = None
     keeper: Keeper | None = None
-    if stores.are_on_rabbitmq and isinstance(ledger, RedisLedger):
-        claims = ledger.claims
+    if stores.are_on_rabbitmq and stores.are_tracked_in_redis:
+        claims = _redis_writer(stores)
     elif stores.are_on_rabbitmq:
-        claims = ClaimBook()
-        options = RabbitOptions(namespace=stores.namespace)
-        keeper = Keeper(stores.broker_url, claims, ledger.record, options)
+        claims = RecordingBook(ClaimBook(), ledger.record)
+        keeper = Keeper(stores.broker_url, claims, RabbitOptions(namespace=stores.namespace))
     queue = open_queue(
         stores.broker_url,
         recorder=lua_recorder(),
@@ -78,27 +79,20 @@ def open_working(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue
             retention=stores.retention,
             lease=lease,
         )
-    tracking: KeeperClient | _RedisTracking = (
-        _RedisTracking(stores)
+    claims = (
+        _redis_writer(stores)
         if stores.are_tracked_in_redis
         else KeeperClient(stores.broker_url, RabbitOptions(namespace=stores.namespace))
     )
     return open_queue(
         stores.broker_url,
-        memory_recorder=tracking.record,
         namespace=stores.namespace,
-        claims=tracking,
+        claims=claims,
         retention=stores.retention,
         lease=lease,
         rabbitmq=RabbitOptions(lanes=all_lanes(), prefetch=2 * concurrency, audits=False),
     )
 
 
-class _RedisTracking:
-    """Claims and records on one Redis, closed together."""
-
-    def __init__(self, stores: Stores) -> None:
-        ledger = RedisLedger(
-            stores.ledger_url, namespace=stores.namespace, retention=stores.retention
-        )
-        self.run, self.record, self.close = ledger.claims.run, ledger.record, ledger.close
+def _redis_writer(stores: Stores) -> RedisWriter:
+    return RedisWriter(stores.ledger_url, namespace=stores.namespace, retention=stores.retention)

@@ -14,20 +14,15 @@ Keys, under the queue's prefix `P`, as `record.lua` writes them:
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import timedelta
-from typing import Final, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from service_kit.queue.port import Change, QueueUnavailable
+from service_kit.queue.port import QueueUnavailable
 from service_kit.queue.recorder import Recorded
-from service_kit.queue.redis_list.batcher import Batcher
-from service_kit.queue.redis_list.connections import connector
-from service_kit.queue.redis_list.runner import ScriptRunner
 
-from notification_ledger.claims import RedisClaims
 from notification_ledger.cursors import parse_change_id
 from notification_ledger.feed import READ_TIMEOUT_S, ChangeFeed
 from notification_ledger.notes import StatusNote
@@ -40,13 +35,10 @@ from notification_ledger.record import (
     RecordQuery,
     StatusChange,
 )
-from notification_ledger.rows import to_ms
-from notification_ledger.scripts import lua_recorder, writing_scripts
+from notification_ledger.scripts import lua_recorder
+from notification_ledger.writer import RedisWriter
 
 __all__ = ["RedisLedger", "lua_recorder"]
-
-_WRITE_TIMEOUT: Final = timedelta(seconds=1.5)
-_ACCEPTING: Final = frozenset({Change.ENQUEUED, Change.SCHEDULED})
 
 
 class RedisLedger:
@@ -63,13 +55,8 @@ class RedisLedger:
         self._prefix = f"{{{namespace}:0}}"
         self._following = _client(url, connections=4, timeout_s=READ_TIMEOUT_S)
         self._feed = ChangeFeed(self._following, f"{self._prefix}:changes")
-        self._retention_ms = retention // timedelta(milliseconds=1)
         self._reader = RecordReader(self._redis, self._prefix)
-        self._batcher = Batcher(connector(url), timeout=_WRITE_TIMEOUT)
-        self._scripts = ScriptRunner(self._batcher, writing_scripts(), self._prefix)
-        self.claims = RedisClaims(self._scripts, retention)
-        """Which message is whose, for a queue whose broker does not know; kept beside the records,
-        over the same connection."""
+        self._writer = RedisWriter(url, namespace=namespace, retention=retention)
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
         """See `Ledger.get`."""
@@ -99,13 +86,13 @@ class RedisLedger:
 
     async def record(self, recorded: Recorded) -> None:
         """See `LedgerWriter.record`."""
-        due_ms = to_ms(recorded.due_at) if recorded.due_at else 0
-        arguments = (recorded.lane, to_ms(recorded.at), due_ms, recorded.note)
-        await self._run(recorded.change, recorded.message_id, *arguments)
+        with _translated():
+            await self._writer.record(recorded)
 
     async def report(self, trace_id: str, note: StatusNote) -> bool:
         """See `LedgerWriter.report`."""
-        return bool(await self._run("reported", trace_id, "", 0, 0, note.encode()))
+        with _translated():
+            return await self._writer.report(trace_id, note)
 
     async def ping(self) -> None:
         """Ask Redis for an answer. Raises `LedgerUnavailable`."""
@@ -114,20 +101,10 @@ class RedisLedger:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._batcher.close()
+        await self._writer.close()
         await self._feed.close()
         await self._following.aclose()
         await self._redis.aclose()
-
-    async def _run(self, change: str, message_id: str, *arguments: str | int | bytes) -> int:
-        script = "accept" if change in _ACCEPTING else "write"
-        try:
-            reply = await self._scripts.run(
-                script, change, message_id, *arguments, self._retention_ms
-            )
-        except QueueUnavailable as error:
-            raise LedgerUnavailable(str(error)) from error
-        return cast("int", reply)
 
 
 def _client(url: str, *, connections: int, timeout_s: float) -> Redis:
@@ -151,5 +128,5 @@ def _translated() -> Iterator[None]:
     try:
         yield
     # uvloop raises a RuntimeError when a connection was closed in the meantime.
-    except (RedisError, OSError, RuntimeError) as error:
+    except (QueueUnavailable, RedisError, OSError, RuntimeError) as error:
         raise LedgerUnavailable(str(error)) from error

@@ -24,10 +24,15 @@ def writing_scripts() -> dict[str, Script]:
 
     What is new is refused when Redis is out of memory; what is under way must end even then.
     """
-    writer = f"local P = KEYS[1]\n{lua('record')}\n{lua('standalone')}"
-    sources = {
-        "accept": f"#!lua\n{writer}",
-        "write": f"#!lua flags=allow-oom\n{writer}",
-        "claims": lua("claims"),
+    writing = f"local P = KEYS[1]\n{lua('record')}\n{lua('tell')}"
+    telling, claiming = f"{writing}return tell(unpack(ARGV))\n", f"{writing}{lua('claims')}"
+    refused_when_full = {"accept": telling, "reserve": claiming}
+    never_refused = {"write": telling, "claim": claiming}
+    return {
+        name: Script.of(name, f"{header}\n{source}")
+        for header, sources in (
+            ("#!lua", refused_when_full),
+            ("#!lua flags=allow-oom", never_refused),
+        )
+        for name, source in sources.items()
     }
-    return {name: Script.of(name, source) for name, source in sources.items()}

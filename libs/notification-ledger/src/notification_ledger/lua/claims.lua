@@ -1,8 +1,8 @@
-#!lua flags=allow-oom
 -- Claims, for a queue whose broker does not know single messages. `service_kit.queue.claims.book` is
 -- the reference, and says what each operation is given and replies.
--- KEYS 1 prefix   ARGV 1 retention ms 2 operation 3 id, then the operation's own
-local P, RETENTION, operation, id = KEYS[1], tonumber(ARGV[1]), ARGV[2], ARGV[3]
+-- KEYS 1 prefix   ARGV 1 retention ms 2 operation 3 id
+-- 4 change to be told, or '' 5 lane 6 at ms 7 due ms 8 note, then the operation's own
+local RETENTION, operation, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm'}
@@ -129,11 +129,6 @@ function run.begin(hop, token, lease_ms, max_deliveries)
   end
   if HELD[c.st] and hop == c.hop then
     if c.un > now then return {'busy', c.un - now} end
-    if c.st == 'settling' and c.vd == 'ack' then
-      c.st = 'ended'
-      save(id, c)
-      return {'finish'}
-    end
     if c.st == 'settling' and GIVEN_UP[c.vd] then
       c.tok, c.un = token, now + lease_ms
       save(id, c)
@@ -154,9 +149,10 @@ end
 function run.start(token, hop, lease_ms, hold)
   local c = held(token, tonumber(hop))
   if not c or (c.st ~= 'leased' and c.st ~= 'started') then return {'lost'} end
+  local reply = {c.st == 'started' and 'again' or 'ok'}
   c.st, c.un, c.ho = 'started', now + tonumber(lease_ms), tonumber(hold)
   save(id, c)
-  return {'ok'}
+  return reply
 end
 
 function run.decide(token, hop, verdict, lease_ms, max_deliveries, memo)
@@ -171,13 +167,22 @@ function run.decide(token, hop, verdict, lease_ms, max_deliveries, memo)
   return {'ok'}
 end
 
+function run.finish(token, hop, verdict)
+  local c = held(token, tonumber(hop))
+  if not c then return {'lost'} end
+  if c.vd and c.vd ~= '' then return {c.vd == verdict and 'again' or 'lost'} end
+  if c.st ~= 'leased' and c.st ~= 'started' then return {'lost'} end
+  c.st, c.vd = 'ended', verdict
+  save(id, c)
+  return {'ok'}
+end
+
 function run.settled(token, hop, state, suspect)
   local c = load(id)
-  if c and c.tok == token and (c.st == 'settling' or GATED[c.st]) then
-    c.hop, c.st, c.mm = tonumber(hop), state, ''
-    if suspect == '0' then c.dl, c.mv = 0, 0 end
-    save(id, c)
-  end
+  if not c or c.tok ~= token or (c.st ~= 'settling' and not GATED[c.st]) then return {'lost'} end
+  c.hop, c.st, c.mm = tonumber(hop), state, ''
+  if suspect == '0' then c.dl, c.mv = 0, 0 end
+  save(id, c)
   return {'ok'}
 end
 
@@ -211,7 +216,7 @@ end
 function run.cancel()
   local c = load(id)
   if not c then return {'unknown'} end
-  local moving = c.st == 'settling' and c.vd ~= 'ack' and not GIVEN_UP[c.vd]
+  local moving = c.st == 'settling' and not GIVEN_UP[c.vd]
   if c.st == 'reserved' or c.st == 'waiting' or c.st == 'leased' or moving then
     c.st = 'cancelled'
     save(id, c)
@@ -240,4 +245,8 @@ function run.audit(hop)
   return {told and 'kept' or 'adopted'}
 end
 
-return run[operation](unpack(ARGV, 4))
+local reply = run[operation](unpack(ARGV, 9))
+if ARGV[4] ~= '' and (reply[1] == 'ok' or reply[1] == 'done') then
+  tell(ARGV[4], id, ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[1])
+end
+return reply

@@ -30,8 +30,8 @@ def open_queue(  # noqa: PLR0913 - all that any adapter can be told, by keyword
 
     It connects when it is first used. A queue on Redis tells `recorder` of every change, others
     tell `memory_recorder`. Ended messages are remembered for `retention`. The rest is for RabbitMQ:
-    who knows which message is whose (by default this process alone; closed with the queue), and the
-    options that no other broker has.
+    who knows which message is whose, and keeps the records instead of `memory_recorder` (by default
+    this process alone knows; closed with the queue), and the options that no other broker has.
 
     Raises:
         ValueError: the URL names no broker that is supported.

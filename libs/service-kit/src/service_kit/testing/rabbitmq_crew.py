@@ -10,6 +10,7 @@ from typing import Final, Self
 import aio_pika
 
 from service_kit.queue.claims.book import ClaimBook
+from service_kit.queue.claims.recording import RecordingBook
 from service_kit.queue.patience import delays, end_tasks
 from service_kit.queue.port import (
     Change,
@@ -48,7 +49,7 @@ class Crew:
         self.told: list[Recorded] = []
         self.fatal: set[str] = set()
         self._url = url
-        self._claims = ClaimBook()
+        self._claims = RecordingBook(ClaimBook(), self.told.append)
         self._options = RabbitOptions(
             namespace=f"c{secrets.token_hex(4)}",
             lease=timedelta(seconds=2),
@@ -72,16 +73,15 @@ class Crew:
 
     def another(self) -> RabbitQueue:
         """Return a queue with connections of its own, as of another process."""
-        claims, options = self._claims, self._options
-        queue = RabbitQueue(self._url, recorder=self.told.append, claims=claims, options=options)
+        queue = RabbitQueue(self._url, claims=self._claims, options=self._options)
         self._queues.append(queue)
         return queue
 
     async def forget(self) -> RabbitQueue:
         """Return a queue to which all that was known so far is unknown, as after a restart."""
         await asyncio.gather(*(queue.close() for queue in self._queues))
-        self._claims = ClaimBook()
         self.told.clear()
+        self._claims = RecordingBook(ClaimBook(), self.told.append)
         return self.another()
 
     async def kill(self, *ids: str, note: bytes = b"") -> None:

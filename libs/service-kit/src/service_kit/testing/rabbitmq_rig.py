@@ -13,7 +13,6 @@ from typing import Final
 
 import aio_pika
 
-from service_kit.queue.claims.store import ClaimStore
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.queue import RabbitQueue
 from service_kit.queue.rabbitmq.topology import Topology
@@ -27,10 +26,7 @@ _ROUND_S: Final = 0.35
 
 @asynccontextmanager
 async def rabbitmq_rig(
-    url: str,
-    *,
-    moment: timedelta = timedelta(seconds=10),
-    claims: ClaimStore | None = None,
+    url: str, *, moment: timedelta = timedelta(seconds=10)
 ) -> AsyncIterator[QueueRig]:
     """Yield a rig with queues of its own."""
     told: list[Recorded] = []
@@ -44,7 +40,7 @@ async def rabbitmq_rig(
         tiers=(TIER,),
         call_timeout=timedelta(seconds=10),
     )
-    queue = RabbitQueue(url, recorder=told.append, claims=claims, options=options, now=clock)
+    queue = RabbitQueue(url, recorder=told.append, options=options, now=clock)
 
     async def advance(by: timedelta) -> None:
         clock.advance(by)

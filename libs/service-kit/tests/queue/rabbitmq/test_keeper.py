@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from service_kit.queue.claims.book import ClaimBook
+from service_kit.queue.claims.recording import RecordingBook
 from service_kit.queue.port import Change, ControlOutcome, LeaseLost, Message, QueueUnavailable
 from service_kit.queue.rabbitmq.keeper import Keeper, KeeperClient, KeptElsewhere
 from service_kit.queue.rabbitmq.options import RabbitOptions
@@ -26,13 +27,15 @@ class Two:
     def __init__(self, url: str) -> None:
         self.options = RabbitOptions(namespace=f"k{secrets.token_hex(4)}", lease=SOON)
         self.told: list[Recorded] = []
-        book, options = ClaimBook(), self.options
-        self.keeper = Keeper(url, book, self.told.append, options)
+        options = self.options
+        book = self.new_book()
+        self.keeper = Keeper(url, book, options)
         self.client = KeeperClient(url, options)
-        self.accepting = RabbitQueue(url, recorder=self.told.append, claims=book, options=options)
-        self.working = RabbitQueue(
-            url, recorder=self.client.record, claims=self.client, options=options
-        )
+        self.accepting = RabbitQueue(url, claims=book, options=options)
+        self.working = RabbitQueue(url, claims=self.client, options=options)
+
+    def new_book(self) -> RecordingBook:
+        return RecordingBook(ClaimBook(), self.told.append)
 
     def changes(self, message_id: str) -> list[Change]:
         return [each.change for each in self.told if each.message_id == message_id]
@@ -97,7 +100,7 @@ async def test_nothing_is_taken_up_or_lost_while_the_keeper_is_away(two: Two) ->
         await two.working.ping()
     assert asyncio.get_running_loop().time() - began < 4
 
-    two.keeper = Keeper(two.keeper._link._url, ClaimBook(), two.told.append, two.options)
+    two.keeper = Keeper(two.keeper._link._url, two.new_book(), two.options)
     await two.keeper.start()
     [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
     await delivery.ack()
@@ -108,7 +111,7 @@ async def test_restarted_keeper_lets_go_on_with_what_is_in_hand(two: Two) -> Non
     await two.accepting.send(Message(id="m", lane=LANE, body=b"hello"))
     [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
     await two.keeper.stop()
-    two.keeper = Keeper(two.keeper._link._url, ClaimBook(), two.told.append, two.options)
+    two.keeper = Keeper(two.keeper._link._url, two.new_book(), two.options)
     await two.keeper.start()
 
     await delivery.start()
@@ -119,7 +122,7 @@ async def test_restarted_keeper_lets_go_on_with_what_is_in_hand(two: Two) -> Non
 
 
 async def test_second_keeper_is_refused_and_says_why(two: Two, rabbitmq_url: str) -> None:
-    second = Keeper(rabbitmq_url, ClaimBook(), two.told.append, two.options)
+    second = Keeper(rabbitmq_url, two.new_book(), two.options)
     await second.start()
 
     with pytest.raises(KeptElsewhere, match="only one"):

@@ -7,11 +7,12 @@ Operations, their arguments, and what they reply:
     doubt      id token            ok          free   id token      ok
     recall     key fingerprint     none | duplicate id answer | conflict id
     begin      id hop token lease_ms max_deliveries
-               go deliveries was | stale | busy ms_left | wait | finish
+               go deliveries was | stale | busy ms_left | wait
                | bury memo | poison deliveries | ambiguous
-    start      id token hop lease_ms hold                             ok | lost
+    start      id token hop lease_ms hold                             ok | again | lost
     decide     id token hop verdict lease_ms max_deliveries memo      ok | again | poison n | lost
-    settled    id token hop state suspect                             ok
+    finish     id token hop verdict                                   ok | again | lost
+    settled    id token hop state suspect                             ok | lost
     renew      id token hop lease_ms                                  ok | lost
     lose       id token max_deliveries lease_ms                       waiting | poison n | ...
     hand_back  id token                                               ok
@@ -37,6 +38,7 @@ from service_kit.queue.claims.store import Argument, Reply, State
 
 _LOST: Final = ("lost",)
 _OK: Final = ("ok",)
+_AGAIN: Final = ("again",)
 
 
 def now_ms() -> int:
@@ -45,7 +47,7 @@ def now_ms() -> int:
 
 
 class ClaimBook:
-    """A `ClaimStore` in memory. When there are more than `max_ended`, those that ended first go."""
+    """Claims in memory. When there are more than `max_ended`, those that ended first go."""
 
     def __init__(self, *, now: Callable[[], int] = now_ms, max_ended: int = 200_000) -> None:
         self._now = now
@@ -61,6 +63,7 @@ class ClaimBook:
             "begin": self._begin,
             "start": self._start,
             "decide": self._decide,
+            "finish": self._finish,
             "settled": self._settled,
             "renew": self._renew,
             "lose": self._lose,
@@ -69,13 +72,6 @@ class ClaimBook:
             "move": self._move,
             "audit": self._audit,
         }
-
-    async def run(self, operation: str, *arguments: Argument) -> Reply:
-        """See `ClaimStore.run`."""
-        return self.apply(operation, *arguments)
-
-    async def close(self) -> None:
-        """Do nothing."""
 
     def apply(self, operation: str, *arguments: Argument) -> Reply:
         """Carry out one operation."""
@@ -144,7 +140,7 @@ class ClaimBook:
         if claim.state is State.LEASED and (claim.token, claim.hop) == (token, hop):
             return ("go", claim.deliveries, "")  # asked again, for its reply was lost
         if claim.state in HELD and hop == claim.hop:
-            if held := self._still_held(id_, claim, token, lease_ms, max_deliveries):
+            if held := self._still_held(claim, token, lease_ms, max_deliveries):
                 return held
             was = State.LEASED.value
         if hop > claim.hop and not claim.is_moving_on:
@@ -156,15 +152,12 @@ class ClaimBook:
         return ("go", claim.deliveries, was)
 
     def _still_held(
-        self, id_: str, claim: Claim, token: str, lease_ms: int, max_deliveries: int
+        self, claim: Claim, token: str, lease_ms: int, max_deliveries: int
     ) -> Reply | None:
         """Say why a message that somebody took up can't be taken over; None if it can."""
         now = self._now()
         if claim.until > now:
             return ("busy", claim.until - now)
-        if claim.state is State.SETTLING and claim.verdict == "ack":
-            self._end(id_, claim, State.ENDED)
-            return ("finish",)
         if claim.state is State.SETTLING and claim.verdict in GIVEN_UP:
             # This much is decided, and may be on record; what is left is to carry it out.
             claim.token, claim.until = token, now + lease_ms
@@ -175,8 +168,9 @@ class ClaimBook:
         claim = self._held(id_, token, hop)
         if claim is None or claim.state not in {State.LEASED, State.STARTED}:
             return _LOST
+        reply = _AGAIN if claim.state is State.STARTED else _OK
         claim.state, claim.until, claim.hold = State.STARTED, self._now() + lease_ms, bool(hold)
-        return _OK
+        return reply
 
     def _decide(
         self,
@@ -192,7 +186,7 @@ class ClaimBook:
         if claim is None:
             return _LOST
         if claim.verdict:
-            return ("again",) if claim.verdict == verdict else _LOST
+            return _AGAIN if claim.verdict == verdict else _LOST
         if claim.state not in {State.LEASED, State.STARTED}:
             return _LOST
         claim.state, claim.verdict, claim.until = State.SETTLING, verdict, self._now() + lease_ms
@@ -201,14 +195,27 @@ class ClaimBook:
             return ("poison", claim.deliveries)
         return _OK
 
+    def _finish(self, id_: str, token: str, hop: int, verdict: str) -> Reply:
+        claim = self._held(id_, token, hop)
+        if claim is None:
+            return _LOST
+        if claim.verdict:
+            return _AGAIN if claim.verdict == verdict else _LOST
+        if claim.state not in {State.LEASED, State.STARTED}:
+            return _LOST
+        claim.verdict = verdict
+        self._end(id_, claim, State.ENDED)
+        return _OK
+
     def _settled(self, id_: str, token: str, hop: int, state: str, suspect: int) -> Reply:
         claim = self._claims.get(id_)
-        if claim and claim.token == token and claim.state in UNSETTLED:
-            claim.hop, claim.state, claim.memo = hop, State(state), ""
-            if not suspect:
-                claim.deliveries, claim.is_moving_on = 0, False
-            if claim.state is State.ENDED:
-                self._end(id_, claim, claim.state)
+        if claim is None or claim.token != token or claim.state not in UNSETTLED:
+            return _LOST
+        claim.hop, claim.state, claim.memo = hop, State(state), ""
+        if not suspect:
+            claim.deliveries, claim.is_moving_on = 0, False
+        if claim.state is State.ENDED:
+            self._end(id_, claim, claim.state)
         return _OK
 
     def _renew(self, id_: str, token: str, hop: int, lease_ms: int) -> Reply:
@@ -237,7 +244,7 @@ class ClaimBook:
         claim = self._claims.get(id_)
         if claim is None:
             return ("unknown",)
-        is_moving = claim.state is State.SETTLING and claim.verdict not in {"ack", *GIVEN_UP}
+        is_moving = claim.state is State.SETTLING and claim.verdict not in GIVEN_UP
         if claim.state in {State.RESERVED, State.WAITING, State.LEASED} or is_moving:
             self._end(id_, claim, State.CANCELLED)
             return ("done",)

@@ -27,6 +27,7 @@ from service_kit.queue.port import (
     Duplicate,
     QueueUnavailable,
 )
+from service_kit.queue.recorder import Recorded
 
 Argument = str | int
 Reply = Sequence[str | int]
@@ -52,13 +53,23 @@ class State(StrEnum):
 
 
 class ClaimStore(Protocol):
-    """Keeps claims. `book.py` says what each operation does."""
+    """Keeps claims, and the record of what happened. `book.py` says what each operation does."""
 
-    async def run(self, operation: str, *arguments: Argument) -> Reply:
-        """Carry out one operation in one atomic step.
+    async def run(
+        self, operation: str, *arguments: Argument, tell: Recorded | None = None
+    ) -> Reply:
+        """Carry out one operation in one atomic step, and put `tell` on record if it was.
 
         Raises:
             QueueUnavailable: it may or may not have been carried out; again is safe.
+        """
+        ...
+
+    async def record(self, recorded: Recorded) -> None:
+        """Put on record what happened.
+
+        Raises:
+            QueueUnavailable: it may or may not be on record; again is safe.
         """
         ...
 
@@ -100,11 +111,12 @@ class Terms:
 
 
 class Claims:
-    """The operations of a store, with types."""
+    """The operations of a store, with types. What is to be told goes on record in the same step."""
 
     def __init__(self, store: ClaimStore, terms: Terms) -> None:
         self._run = store.run
         self._terms = terms
+        self.record = store.record
         self.close = store.close
 
     async def reserve(
@@ -156,17 +168,25 @@ class Claims:
         number, was = (*rest, 0, "")[:2] if len(rest) < 2 else rest
         return Begun(token, str(code), int(number), str(was))
 
-    async def start(self, message_id: str, token: str, hop: int, *, hold: bool) -> bool:
+    async def start(
+        self, message_id: str, token: str, hop: int, *, hold: bool, tell: Recorded | None
+    ) -> bool:
         """Pass the point of no return, unless the claim is over.
 
         With `hold` the message is not repeated if its holder goes silent from here on.
         """
         lease_ms = self._terms.lease_ms
-        code, *_ = await self._run("start", message_id, token, hop, lease_ms, int(hold))
-        return code == "ok"
+        code, *_ = await self._run("start", message_id, token, hop, lease_ms, int(hold), tell=tell)
+        return code != "lost"
 
     async def decide(
-        self, message_id: str, token: str, hop: int, verdict: str, memo: str = ""
+        self,
+        message_id: str,
+        token: str,
+        hop: int,
+        verdict: str,
+        memo: str = "",
+        tell: Recorded | None = None,
     ) -> tuple[str, int]:
         """Settle on a verdict: `ok`, `again`, `poison` (after so many deliveries) or `lost`.
 
@@ -182,14 +202,29 @@ class Claims:
             terms.lease_ms,
             terms.max_deliveries,
             memo,
+            tell=tell,
         )
         return str(code), int(rest[0]) if rest else 0
 
+    async def finish(
+        self, message_id: str, token: str, hop: int, verdict: str, tell: Recorded | None
+    ) -> bool:
+        """Settle on a verdict after which nothing is left to do, unless the claim is over."""
+        code, *_ = await self._run("finish", message_id, token, hop, verdict, tell=tell)
+        return code != "lost"
+
     async def settled(
-        self, message_id: str, token: str, hop: int, state: State, *, suspect: bool = False
+        self,
+        message_id: str,
+        token: str,
+        hop: int,
+        state: State,
+        *,
+        suspect: bool = False,
+        tell: Recorded | None = None,
     ) -> None:
         """Tell that the broker has been told; `suspect` keeps the count of deliveries."""
-        await self._run("settled", message_id, token, hop, state.value, int(suspect))
+        await self._run("settled", message_id, token, hop, state.value, int(suspect), tell=tell)
 
     async def renew(self, message_id: str, token: str, hop: int) -> bool:
         """Extend the lease, unless the claim is over."""
@@ -208,9 +243,9 @@ class Claims:
         """End a claim that nobody has seen."""
         await self._run("hand_back", message_id, token)
 
-    async def cancel(self, message_id: str) -> ControlOutcome:
+    async def cancel(self, message_id: str, tell: Recorded | None) -> ControlOutcome:
         """Make all copies void, unless it has started or ended."""
-        code, *_ = await self._run("cancel", message_id)
+        code, *_ = await self._run("cancel", message_id, tell=tell)
         return ControlOutcome(str(code))
 
     async def move(self, message_id: str) -> Reserved | ControlOutcome:

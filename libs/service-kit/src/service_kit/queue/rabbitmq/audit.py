@@ -61,7 +61,8 @@ async def _mend(moves: Moves, desk: DeadLetterDesk, letter: Letter) -> bool:
     if found != "adopted":
         return False
     end = End.of(dead)
-    await moves.record(end.change, dead, end.note, at_ms=dead.since if dead.change else 0)
+    at_ms = dead.since if dead.change else 0
+    await moves.claims.record(moves.told(end.change, dead, end.note, at_ms=at_ms))
     return True
 
 

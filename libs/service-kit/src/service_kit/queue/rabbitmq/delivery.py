@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from service_kit.failpoints import afailpoint
@@ -11,6 +12,7 @@ from service_kit.queue.rabbitmq.burial import End, bury, poison
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms
 from service_kit.queue.rabbitmq.intake import Arrived
 from service_kit.queue.rabbitmq.moves import Moves
+from service_kit.queue.recorder import Recorded
 
 LetGo = Callable[["RabbitDelivery"], None]
 
@@ -28,7 +30,6 @@ class RabbitDelivery:
         "_moves",
         "_one_at_a_time",
         "_poison",
-        "_recorded",
         "_settled",
         "_started",
         "attempt",
@@ -59,9 +60,8 @@ class RabbitDelivery:
         self._moves = moves
         self._let_go = let_go
         self._one_at_a_time = asyncio.Lock()
-        self._started = ""
+        self._started = False
         self._expired = False
-        self._recorded = ""
         self._settled = ""
         self._poison = 0
 
@@ -90,18 +90,19 @@ class RabbitDelivery:
             hold = self._envelope.hold
             if on_ambiguous is not None:
                 hold = on_ambiguous is OnAmbiguous.HOLD
-            if not await self._moves.claims.start(self.id, self.token, self.hop, hold=hold):
+            moves = self._moves
+            tell = None if self._started else moves.told(Change.STARTED, self._as_it_is, note)
+            start = moves.claims.start
+            if not await start(self.id, self.token, self.hop, hold=hold, tell=tell):
                 self._let_go(self)
                 raise LeaseLost(self.id)
-            self.held_until = self._moves.now() + self._moves.options.lease
-            if self._started != "recorded":
-                self._started = "claimed"
-                await self._moves.record(Change.STARTED, self._envelope, note)
-                self._started = "recorded"
+            self.held_until = moves.now() + moves.options.lease
+            self._started = True
 
     async def ack(self, note: Note = b"") -> None:
         """Settle: done."""
-        await self._settle("ack", lambda _: self._end(Change.DONE, note))
+        async with self._one_at_a_time:
+            await self._finish("ack", self._moves.told(Change.DONE, self._as_it_is, note))
 
     async def forward(
         self, lane: str, note: Note = b"", *, max_attempts: int | None = None
@@ -115,7 +116,7 @@ class RabbitDelivery:
             due=0,
             since=self._moves.now_ms,
         )
-        await self._settle("forward", lambda _: self._move(Change.FORWARDED, moved, note))
+        await self._settle("forward", moved, self._moves.told(Change.FORWARDED, moved, note))
 
     async def retry(self, delay: timedelta, note: Note = b"") -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
@@ -124,12 +125,12 @@ class RabbitDelivery:
             await self._give_up("exhausted", End(change=Change.EXHAUSTED, error=error, note=note))
             return
         moved = self._later(delay, attempt=self.attempt + 1)
-        await self._settle("retry", lambda _: self._move(Change.RETRIED, moved, note))
+        await self._settle("retry", moved, self._moves.told(Change.RETRIED, moved, note))
 
     async def defer(self, delay: timedelta, note: Note = b"") -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
         moved = self._later(delay, deferrals=self.deferrals + 1)
-        await self._settle("defer", lambda _: self._move(Change.DEFERRED, moved, note))
+        await self._settle("defer", moved, self._moves.told(Change.DEFERRED, moved, note))
 
     async def dead_letter(self, error: str, note: Note = b"") -> None:
         """Settle: given up, kept with its bytes and `error`."""
@@ -139,79 +140,82 @@ class RabbitDelivery:
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
         """Hand it back untried; poison if that happens over and over."""
+        goes = delay > timedelta(0) or not self._arrived.line.is_live
+        moved = self._later(delay) if goes else self._as_it_is
+        tell = self._moves.told(Change.RELEASED, moved, note)
 
         async def back(deliveries: int) -> None:
             if deliveries:
-                await self._bury(poison(deliveries, note))
-            elif delay > timedelta(0) or not self._arrived.line.is_live:
-                await self._move(Change.RELEASED, self._later(delay), note, suspect=True)
+                end = poison(deliveries, note)
+                await self._moves.record(end.change, self._envelope, end.note)
+                await bury(self._moves, self._arrived, self.token, end)
+            elif goes:
+                await self._move(moved, suspect=True)
             else:
-                await self._put_back(note)
+                await self._put_back()
 
-        await self._settle("release", back)
+        await self._decide("release", tell, back)
 
     async def _give_up(self, verdict: str, end: End) -> None:
-        await self._settle(verdict, lambda _: self._bury(end), end.memo)
+        async def carry_out(_: int) -> None:
+            await bury(self._moves, self._arrived, self.token, end)
 
-    async def _settle(
-        self, verdict: str, carry_out: Callable[[int], Awaitable[None]], memo: str = ""
+        tell = self._moves.told(end.change, self._as_it_is, end.note)
+        await self._decide(verdict, tell, carry_out, end.memo)
+
+    async def _settle(self, verdict: str, moved: Envelope, tell: Recorded) -> None:
+        await self._decide(verdict, tell, lambda _: self._move(moved))
+
+    async def _decide(
+        self,
+        verdict: str,
+        tell: Recorded,
+        carry_out: Callable[[int], Awaitable[None]],
+        memo: str = "",
     ) -> None:
         async with self._one_at_a_time:
-            if self._settled:
-                if self._settled != verdict or not await self._is_last_word(verdict):
-                    raise LeaseLost(self.id)
-                return
             decide = self._moves.claims.decide
-            code, deliveries = await decide(self.id, self.token, self.hop, verdict, memo)
+            code, deliveries = await decide(self.id, self.token, self.hop, verdict, memo, tell)
             self._let_go(self)
-            if code == "lost":
+            if code == "lost" or self._settled not in {"", verdict}:
                 raise LeaseLost(self.id)
+            if self._settled:
+                return
             await afailpoint("queue.after_decide")
             self._poison = deliveries or self._poison
             await carry_out(self._poison)
             self._settled = verdict
 
-    async def _is_last_word(self, verdict: str) -> bool:
-        code, _ = await self._moves.claims.decide(self.id, self.token, self.hop, verdict)
-        return code != "lost"
-
-    async def _record_once(self, change: Change, note: Note, envelope: Envelope) -> None:
-        if self._recorded != change:
-            await self._moves.record(change, envelope, note, due_ms=envelope.due)
-            self._recorded = change
-
-    async def _end(self, change: Change, note: Note) -> None:
-        await self._record_once(change, note, self._envelope)
-        await self._moves.claims.settled(self.id, self.token, self.hop, State.ENDED)
-        await self._arrived.done()
+    async def _finish(self, verdict: str, tell: Recorded) -> None:
+        is_ours = await self._moves.claims.finish(self.id, self.token, self.hop, verdict, tell)
+        self._let_go(self)
+        if not is_ours or self._settled not in {"", verdict}:
+            raise LeaseLost(self.id)
+        await afailpoint("queue.after_decide")
+        if not self._settled:
+            await self._arrived.done()
+        self._settled = verdict
 
     async def _expire(self) -> None:
-        code, _ = await self._moves.claims.decide(self.id, self.token, self.hop, "expire")
-        self._let_go(self)
-        if code == "lost":
-            raise LeaseLost(self.id)
-        await self._end(Change.EXPIRED, b"")
-        self._expired, self._settled = True, "expire"
+        await self._finish("expire", self._moves.told(Change.EXPIRED, self._as_it_is))
+        self._expired = True
 
-    async def _move(
-        self, change: Change, moved: Envelope, note: Note, *, suspect: bool = False
-    ) -> None:
-        await self._record_once(change, note, moved)
+    async def _move(self, moved: Envelope, *, suspect: bool = False) -> None:
         await self._moves.put(moved)
         await afailpoint("queue.after_put")
         claims = self._moves.claims
         await claims.settled(self.id, self.token, moved.hop, State.WAITING, suspect=suspect)
         await self._arrived.done()
 
-    async def _bury(self, end: End) -> None:
-        await self._record_once(end.change, end.note, self._envelope)
-        await bury(self._moves, self._arrived, self.token, end)
-
-    async def _put_back(self, note: Note) -> None:
-        await self._record_once(Change.RELEASED, note, self._envelope)
+    async def _put_back(self) -> None:
         claims = self._moves.claims
         await claims.settled(self.id, self.token, self.hop, State.WAITING, suspect=True)
         put_in_front(self._arrived)
+
+    @property
+    def _as_it_is(self) -> Envelope:
+        """The message as it is once it has been taken up: it waits for no time any more."""
+        return replace(self._envelope, due=0) if self._envelope.due else self._envelope
 
     def _later(self, delay: timedelta, **changes: int) -> Envelope:
         now_ms = self._moves.now_ms

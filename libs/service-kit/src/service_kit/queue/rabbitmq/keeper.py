@@ -3,9 +3,10 @@
     <ns>.status  direct  ─► <ns>.status.v1     requests; exclusive to the keeper
     direct reply-to                            answers
 
-A request is a list of operations, carried out in order: those of a `ClaimStore`, and `record`. All
-that a process asks for while its last request is under way goes into the next. While there is no
-keeper requests are returned at once, and whoever asked waits with its message unacknowledged.
+A request is a list of operations of a `ClaimStore`, carried out in order, each with what is to be
+told; `record` is one more that only tells. All that a process asks for while its last request is
+under way goes into the next. While there is no keeper requests are returned at once, and whoever
+asked waits with its message unacknowledged.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Final
 
 from aio_pika import ExchangeType, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
@@ -28,14 +29,15 @@ from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
 from service_kit.queue.rabbitmq.link import Link
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.topology import Topology
-from service_kit.queue.recorder import Recorded, Recorder
+from service_kit.queue.recorder import Recorded
 
 log = get_logger(__name__)
 
 _REPLY_TO: Final = "amq.rabbitmq.reply-to"
 _MOST_AT_ONCE: Final = 256
 
-Operation = tuple[Argument, ...]
+Told = Sequence[str | int]
+Operation = tuple[Sequence[Argument], Told | None]
 
 
 class KeptElsewhere(QueueUnavailable):
@@ -79,7 +81,7 @@ class _AskingLine:
 
 
 class KeeperClient:
-    """A `ClaimStore`, and a `Recorder`, that asks the keeper."""
+    """A `ClaimStore` that asks the keeper."""
 
     def __init__(self, url: str, options: RabbitOptions | None = None) -> None:
         options = options or RabbitOptions()
@@ -89,21 +91,20 @@ class KeeperClient:
         self._pending: list[tuple[Operation, asyncio.Future[Reply]]] = []
         self._asking: asyncio.Task[None] | None = None
 
-    async def run(self, operation: str, *arguments: Argument) -> Reply:
+    async def run(
+        self, operation: str, *arguments: Argument, tell: Recorded | None = None
+    ) -> Reply:
         """See `ClaimStore.run`."""
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._pending.append(((operation, *arguments), answer))
+        told = None if tell is None else _to_wire(tell)
+        self._pending.append((((operation, *arguments), told), answer))
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
         return await answer
 
     async def record(self, recorded: Recorded) -> None:
-        """Have a change recorded. Raises `QueueUnavailable`; again is safe."""
-        note = recorded.note.decode("utf-8", "replace")
-        at_ms, due_ms = to_ms(recorded.at), to_ms(recorded.due_at)
-        await self.run(
-            "record", recorded.change, recorded.message_id, recorded.lane, at_ms, due_ms, note
-        )
+        """See `ClaimStore.record`."""
+        await self.run("record", tell=recorded)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -126,13 +127,13 @@ class KeeperClient:
             replies = await self._replies([operation for operation, _ in batch])
         except QueueError as error:
             replies = [error] * len(batch)
-        for (operation, answer), reply in zip(batch, replies, strict=True):
+        for (((name, *_), _), answer), reply in zip(batch, replies, strict=True):
             if answer.done():
                 continue
             if isinstance(reply, QueueError):
                 answer.set_exception(reply)
             elif reply is None:
-                answer.set_exception(QueueUnavailable(f"the keeper could not do {operation[0]}"))
+                answer.set_exception(QueueUnavailable(f"the keeper could not do {name}"))
             else:
                 answer.set_result(reply)
 
@@ -173,17 +174,10 @@ class _KeepingLine:
 class Keeper:
     """Keeps claims and records for all processes. A `Resource`; only one can be at work."""
 
-    def __init__(
-        self,
-        url: str,
-        claims: ClaimStore,
-        recorder: Recorder,
-        options: RabbitOptions | None = None,
-    ) -> None:
+    def __init__(self, url: str, claims: ClaimStore, options: RabbitOptions | None = None) -> None:
         options = options or RabbitOptions()
         self._exchange = Topology(options).status
         self._claims = claims
-        self._recorder = recorder
         self._channel: AbstractChannel | None = None
         self._in_turn = asyncio.Lock()
         self._link = Link(url, options, role="keep", set_up=self._set_up)
@@ -240,28 +234,32 @@ class Keeper:
         )
         await self._channel.default_exchange.publish(answer, incoming.reply_to, mandatory=False)
 
-    async def _do(self, operation: list[Argument]) -> Reply | None:
-        name, *arguments = operation
+    async def _do(self, operation: Operation) -> Reply | None:
+        (name, *arguments), told = operation
+        tell = None if told is None else _from_wire(told)
         try:
-            if name == "record":
-                await self._record(*arguments)
+            if name == "record" and tell is not None:
+                await self._claims.record(tell)
                 return ()
-            return await self._claims.run(str(name), *arguments)
+            return await self._claims.run(str(name), *arguments, tell=tell)
         except Exception:
             log.exception("keeper.failed", operation=name)
             return None
 
-    async def _record(self, *fields: Argument) -> None:
-        change, message_id, lane, at_ms, due_ms, note = fields
-        recording = self._recorder(
-            Recorded(
-                change=Change(str(change)),
-                message_id=str(message_id),
-                lane=str(lane),
-                at=from_ms(int(at_ms)) or datetime.now(UTC),
-                due_at=from_ms(int(due_ms)),
-                note=cast(str, note).encode(),
-            )
-        )
-        if recording is not None:
-            await recording
+
+def _to_wire(told: Recorded) -> Told:
+    note = told.note.decode("utf-8", "replace")
+    times = (to_ms(told.at), to_ms(told.due_at))
+    return (told.change.value, told.message_id, told.lane, *times, note)
+
+
+def _from_wire(told: Told) -> Recorded:
+    change, message_id, lane, at_ms, due_ms, note = told
+    return Recorded(
+        change=Change(str(change)),
+        message_id=str(message_id),
+        lane=str(lane),
+        at=from_ms(int(at_ms)) or datetime.now(UTC),
+        due_at=from_ms(int(due_ms)),
+        note=str(note).encode(),
+    )

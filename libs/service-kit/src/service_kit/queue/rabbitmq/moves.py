@@ -1,22 +1,24 @@
 """The steps that every move of a message consists of, and the order in which they are taken.
 
-A message that moves on is recorded first, then put where it goes, with a confirm; then its claim
-is told, and only then the copy that it came from is acknowledged. A crash between two steps makes
-a second copy, of which the claims know that it is old. A message that comes in, anew or out of the
-dead letters, is put into the broker first and recorded then, for what could not be stored must not
-be on record; until that is done its claim lets nobody take it.
+Of a message that moves on, verdict and record come first, in one step; then it is put where it
+goes, with a confirm; then its claim is told, and only then the copy that it came from is
+acknowledged. A crash between two steps makes a second copy, of which the claims know that it is
+old. A message that comes in, anew or out of the dead letters, is put into the broker first and
+recorded then, for what could not be stored must not be on record; until that is done its claim
+lets nobody take it.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from service_kit.queue.claims.store import Claims
-from service_kit.queue.port import Change, Note, QueueError, QueueFull, QueueUnavailable
+from service_kit.queue.port import Change, Note, QueueFull, QueueUnavailable
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms, to_ms
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.publisher import Publisher
-from service_kit.queue.recorder import Recorded, Recorder
+from service_kit.queue.recorder import Recorded
 
 _ALMOST_MS: Final = 20
 """So little before its time a message counts as due: a waiting room costs more."""
@@ -31,52 +33,40 @@ class Moves:
         claims: Claims,
         options: RabbitOptions,
         *,
-        recorder: Recorder | None,
         now: Callable[[], datetime],
     ) -> None:
         self.publisher = publisher
         self.claims = claims
         self.options = options
         self.now = now
-        self._recorder = recorder
 
     @property
     def now_ms(self) -> int:
         """The time in milliseconds since 1970."""
         return to_ms(self.now())
 
-    async def record(
+    def told(
         self,
         change: Change,
         envelope: Envelope,
         note: Note = b"",
         *,
-        due_ms: int = 0,
         at_ms: int = 0,
-    ) -> None:
-        """Tell the recorder; `at_ms` is when it happened, by default now.
-
-        Raises:
-            QueueUnavailable: the recorder failed; it may be told again.
-        """
-        if self._recorder is None:
-            return
-        told = Recorded(
+    ) -> Recorded:
+        """Say what happened to a message, which is then as `envelope` says; by default now."""
+        return Recorded(
             change=change,
             message_id=envelope.id,
             lane=envelope.lane,
             at=from_ms(at_ms) or self.now(),
-            due_at=from_ms(due_ms),
+            due_at=from_ms(envelope.due),
             note=note,
         )
-        try:
-            recording = self._recorder(told)
-            if recording is not None:
-                await recording
-        except QueueError:
-            raise
-        except Exception as error:
-            raise QueueUnavailable(f"the change could not be recorded: {error}") from error
+
+    async def record(self, change: Change, envelope: Envelope, note: Note = b"") -> None:
+        """Put on record what happened by itself. Raises `QueueUnavailable`; again is safe."""
+        due = replace(envelope, due=0)
+        await self.claims.record(self.told(change, due, note))
 
     def is_due(self, envelope: Envelope) -> bool:
         """Tell whether a delayed message may go on, or must because it expired."""

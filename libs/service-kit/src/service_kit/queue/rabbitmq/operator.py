@@ -92,10 +92,9 @@ class Operator:
 
     async def cancel(self, message_id: str, note: Note) -> ControlOutcome:
         """See `MessageControl.cancel`."""
-        outcome = await self._moves.claims.cancel(message_id)
-        if outcome is ControlOutcome.DONE:
-            await self._moves.record(Change.CANCELLED, _about(message_id), note)
-        return outcome
+        moves = self._moves
+        tell = moves.told(Change.CANCELLED, _about(message_id), note)
+        return await moves.claims.cancel(message_id, tell)
 
     async def replay(self, message_id: str, delay: timedelta, note: Note) -> ControlOutcome:
         """See `MessageControl.replay`."""
@@ -126,9 +125,9 @@ class Operator:
         if not isinstance(reserved, Reserved):
             return reserved
         letter = await self._taken_out(message_id, reserved)
-        await moves.record(Change.DELETED, letter.envelope, note)
+        tell = moves.told(Change.DELETED, letter.envelope, note)
         hop = letter.envelope.hop
-        await moves.claims.settled(message_id, reserved.token, hop, State.ENDED)
+        await moves.claims.settled(message_id, reserved.token, hop, State.ENDED, tell=tell)
         await letter.done()
         return ControlOutcome.DONE
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final, cast
 
 from service_kit.queue.claims.book import ClaimBook
+from service_kit.queue.claims.recording import RecordingBook
 from service_kit.queue.claims.store import Claims, ClaimStore, Reserved, Terms
 from service_kit.queue.port import (
     Change,
@@ -49,8 +50,8 @@ class RabbitQueue:
     """A `Queue` on RabbitMQ 3.10 to 4.x. It connects when it is first used.
 
     What the broker can't know of a message is in `claims`: with a store that all processes share,
-    fencing, cancelling and deduplication hold among all of them; with the default, which is this
-    process's memory, within it. `recorder` is awaited in the order that `moves` describes.
+    fencing, cancelling and deduplication hold among all of them. It keeps the records, too. The
+    default is this process's memory; what happens is then told to `recorder`.
     """
 
     def __init__(
@@ -64,9 +65,10 @@ class RabbitQueue:
     ) -> None:
         options = options or RabbitOptions()
         terms = Terms(lease=options.lease, max_deliveries=options.max_deliveries)
-        self._claims = Claims(claims or ClaimBook(now=lambda: to_ms(now())), terms)
+        own = RecordingBook(ClaimBook(now=lambda: to_ms(now())), recorder)
+        self._claims = Claims(claims or own, terms)
         self._publisher = Publisher(url, options)
-        self._moves = Moves(self._publisher, self._claims, options, recorder=recorder, now=now)
+        self._moves = Moves(self._publisher, self._claims, options, now=now)
         self._taking = Taking(self._moves, self._let_go)
         self._intake = Intake(url, options, self._taking.examine)
         self._room = Room(self._publisher.count, options.max_waiting)

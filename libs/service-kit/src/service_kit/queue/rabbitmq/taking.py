@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from aio_pika.abc import AbstractIncomingMessage
@@ -60,9 +61,6 @@ class Taking:
                 return await self._take_up(arrived, begun)
             case "stale":
                 await arrived.done()
-            case "finish":
-                await moves.record(Change.DONE, envelope)
-                await arrived.done()
             case "bury" | "poison" | "ambiguous":
                 await self._give_up(arrived, begun)
             case "busy":
@@ -107,16 +105,16 @@ class Taking:
         return RabbitDelivery(arrived, begun, moves, self._let_go)
 
     async def _expire(self, arrived: Arrived, begun: Begun) -> None:
-        envelope, claims = arrived.envelope, self._moves.claims
-        await claims.decide(envelope.id, begun.token, envelope.hop, "expire")
-        await self._moves.record(Change.EXPIRED, envelope)
-        await claims.settled(envelope.id, begun.token, envelope.hop, State.ENDED)
+        envelope, moves = arrived.envelope, self._moves
+        tell = moves.told(Change.EXPIRED, replace(envelope, due=0))
+        await moves.claims.finish(envelope.id, begun.token, envelope.hop, "expire", tell)
         await arrived.done()
         self.expired += envelope.due > 0
 
     async def _give_up(self, arrived: Arrived, begun: Begun) -> None:
         end = _end(begun)
-        await self._moves.record(end.change, arrived.envelope, end.note)
+        if begun.code != "bury":  # which is on record since it was decided
+            await self._moves.record(end.change, arrived.envelope, end.note)
         await bury(self._moves, arrived, begun.token, end)
         self.died += 1
 
@@ -158,5 +156,5 @@ async def bring_in(
         await moves.publisher.to_lane(envelope, is_new=True)
     else:
         await moves.put(envelope)
-    await moves.record(change, envelope, note, due_ms=envelope.due)
-    await moves.claims.settled(envelope.id, reserved.token, envelope.hop, State.WAITING)
+    tell = moves.told(change, envelope, note)
+    await moves.claims.settled(envelope.id, reserved.token, envelope.hop, State.WAITING, tell=tell)

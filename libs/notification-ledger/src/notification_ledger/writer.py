@@ -1,0 +1,80 @@
+"""Writes records, and claims beside them, where no queue's script does: behind another broker.
+
+    P:q:<id>   HASH  st(ate) hop tok(en) un(til ms) dl deliveries vd verdict mv ho(ld) key mm memo
+    P:k:<key>  HASH  id fp(fingerprint) an(swer)   of a dedupe key; goes when it may be used again
+
+`claims.lua` says in Lua what `service_kit.queue.claims.book` says in Python; one suite of tests
+holds for both. A claim and what is told of it are one script. A claim that ended goes after the
+retention; times are Redis's.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final, cast
+
+from service_kit.queue.claims.store import Argument, Reply
+from service_kit.queue.port import Change
+from service_kit.queue.recorder import Recorded
+from service_kit.queue.redis_list.batcher import Batcher
+from service_kit.queue.redis_list.connections import connector
+from service_kit.queue.redis_list.runner import ScriptRunner
+
+from notification_ledger.notes import StatusNote
+from notification_ledger.rows import to_ms
+from notification_ledger.scripts import writing_scripts
+
+_TIMEOUT: Final = timedelta(seconds=1.5)
+_NEW: Final = frozenset({Change.ENQUEUED, Change.SCHEDULED})
+_NOTHING: Final = ("", "", 0, 0, b"")
+
+_Told = tuple[str, str, int, int, bytes]
+
+
+class RedisWriter:
+    """A `ClaimStore` that all processes share, and that outlives them.
+
+    All methods raise `QueueUnavailable`: it may or may not be written; writing it again is safe.
+    """
+
+    def __init__(
+        self, url: str, *, namespace: str = "an", retention: timedelta = timedelta(days=30)
+    ) -> None:
+        self._batcher = Batcher(connector(url), timeout=_TIMEOUT)
+        self._scripts = ScriptRunner(self._batcher, writing_scripts(), f"{{{namespace}:0}}")
+        self._retention_ms = retention // timedelta(milliseconds=1)
+
+    async def run(
+        self, operation: str, *arguments: Argument, tell: Recorded | None = None
+    ) -> Reply:
+        """See `ClaimStore.run`."""
+        subject, *rest = arguments
+        told = _NOTHING if tell is None else _told(tell)
+        # What is new need not begin when Redis is out of memory; what is under way must end.
+        script = "reserve" if operation == "reserve" else "claim"
+        head = (self._retention_ms, operation, subject)
+        reply = await self._scripts.run(script, *head, *told, *rest)
+        return [
+            part.decode() if isinstance(part, bytes) else part
+            for part in cast("Sequence[bytes | int]", reply)
+        ]
+
+    async def record(self, recorded: Recorded) -> None:
+        """See `ClaimStore.record`."""
+        script = "accept" if recorded.change in _NEW else "write"
+        change, lane, at_ms, due_ms, note = _told(recorded)
+        told = (change, recorded.message_id, lane, at_ms, due_ms, note)
+        await self._scripts.run(script, *told, self._retention_ms)
+
+    async def report(self, trace_id: str, note: StatusNote) -> bool:
+        """Write down a provider's receipt; False if the notification is unknown."""
+        told = ("reported", trace_id, "", 0, 0, note.encode())
+        return bool(await self._scripts.run("write", *told, self._retention_ms))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._batcher.close()
+
+
+def _told(recorded: Recorded) -> _Told:
+    due_ms = to_ms(recorded.due_at) if recorded.due_at else 0
+    return recorded.change.value, recorded.lane, to_ms(recorded.at), due_ms, recorded.note
