@@ -33,6 +33,7 @@ from notification_ledger.notes import StatusNote
 from notification_ledger.queues import open_accepting, open_working
 from notification_ledger.settings import Stores
 from service_kit.embedded_redis import EmbeddedRedis
+from service_kit.http.server import settle_memory
 from service_kit.queue.factory import open_queue
 from service_kit.queue.port import Delivery, Message, Queue
 from service_kit.queue.rabbitmq.options import RabbitOptions
@@ -172,6 +173,7 @@ async def at_once(count: int, work: Callable[[], Awaitable[None]]) -> None:
 async def measure(url: str, redis_url: str, count: int, rounds: int) -> Sheet:
     """Measure everything in turn, `rounds` times; return the medians."""
     rates: dict[str, list[float]] = {}
+    settle_memory()  # as every service does
     for _ in range(rounds):
         rates.setdefault("bare loop", []).append(await bare(url, count))
         opened = {

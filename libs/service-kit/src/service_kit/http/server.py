@@ -66,7 +66,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _show_tasks)
-        _settle_memory()
+        settle_memory()
         for listener in sockets or ():
             log.info("service.ready", url=_url(listener))
 
@@ -107,7 +107,7 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Spare the collector what lives for ever: measured, it took p99 from 48 to 13 ms."""
     gc.collect()
     gc.freeze()

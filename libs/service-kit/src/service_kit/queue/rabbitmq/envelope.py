@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
-from aio_pika import DeliveryMode
-from aio_pika import Message as AmqpMessage
+from pamqp.commands import Basic
 from pamqp.common import FieldValue
 
+Properties = Basic.Properties
+
 SCHEMA: Final = 1
+_PERSISTENT: Final = 2
 _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
@@ -57,35 +59,40 @@ class Envelope:
         """When a delayed message must be looked at: when it is due, or when it expires."""
         return min(self.due, self.expires) if self.expires else self.due
 
-    def to_amqp(self) -> AmqpMessage:
-        """Return it as a persistent message, under a name that no other copy has."""
-        headers: dict[str, FieldValue] = {
+    def properties(self) -> Properties:
+        """Return what goes with the body: persistent, under a name that no other copy has.
+
+        Headers that say nothing are left out: they would cost more than all the rest.
+        """
+        always: dict[str, FieldValue] = {
             "x-an-schema": SCHEMA,
             "x-an-event": self.id,
             "x-an-stage": self.lane,
             "x-an-hop": self.hop,
             "x-an-attempt": self.attempt,
             "x-an-attempts": self.max_attempts,
+            "x-an-since-ms": self.since,
+        }
+        mostly_nothing: dict[str, FieldValue] = {
             "x-an-deferrals": self.deferrals,
             "x-an-expires-ms": self.expires,
             "x-an-due-ms": self.due,
-            "x-an-since-ms": self.since,
             "x-an-hold": int(self.hold),
             "x-an-error": self.error[:_ERROR_CHARS],
+            "x-an-change": self.change,
+            "x-an-note": self.note,
         }
-        if self.change:
-            headers |= {"x-an-change": self.change, "x-an-note": self.note}
-        return AmqpMessage(
-            self.body,
-            delivery_mode=DeliveryMode.PERSISTENT,
+        headers = always | {name: value for name, value in mostly_nothing.items() if value}
+        return Properties(
             content_type="application/json",
-            message_id=secrets.token_hex(8),
+            delivery_mode=_PERSISTENT,
             headers=headers,
+            message_id=secrets.token_hex(8),
         )
 
     @classmethod
     def from_amqp(cls, body: bytes, headers: Mapping[str, object], lane: str | None) -> Self | None:
-        """Return what `to_amqp` was made of; None for a message that a foreign producer made.
+        """Return what was put into the broker; None for a message that a foreign producer made.
 
         `lane` is the one in whose queue it was found; without one, what the headers say counts.
         """
@@ -97,12 +104,12 @@ class Envelope:
                 hop=_int(headers["x-an-hop"]),
                 attempt=_int(headers["x-an-attempt"]),
                 max_attempts=_int(headers["x-an-attempts"]),
-                deferrals=_int(headers["x-an-deferrals"]),
-                expires=_int(headers["x-an-expires-ms"]),
-                due=_int(headers["x-an-due-ms"]),
+                deferrals=_int(headers.get("x-an-deferrals", 0)),
+                expires=_int(headers.get("x-an-expires-ms", 0)),
+                due=_int(headers.get("x-an-due-ms", 0)),
                 since=_int(headers["x-an-since-ms"]),
-                hold=bool(headers["x-an-hold"]),
-                error=str(headers["x-an-error"]),
+                hold=bool(headers.get("x-an-hold")),
+                error=str(headers.get("x-an-error", "")),
                 change=str(headers.get("x-an-change", "")),
                 note=str(headers.get("x-an-note", "")),
             )

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from aio_pika import Message as AmqpMessage
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.exceptions import PublishError
+from aiormq.channel import Channel as UnderlayChannel
 
 from service_kit.queue.port import QueueUnavailable
 from service_kit.queue.rabbitmq.envelope import Envelope
@@ -32,7 +33,6 @@ class PublishLine:
         self._connection = connection
         self._publishing = publishing
         self._topology = topology
-        self._exchanges: dict[str, AbstractExchange] = {}
         self._lanes: set[str] = set()
         self._declaring = asyncio.Lock()
 
@@ -63,11 +63,18 @@ class PublishLine:
         found = transport.connection.server_properties.get("version") if transport else None
         return found.decode() if isinstance(found, bytes) else str(found or "")
 
-    async def publish(self, exchange: str, key: str, message: AmqpMessage) -> None:
+    async def publish(self, exchange: str, key: str, envelope: Envelope) -> None:
         """Publish, and wait until the broker has confirmed."""
-        if exchange not in self._exchanges:
-            self._exchanges[exchange] = await self._publishing.get_exchange(exchange, ensure=False)
-        await self._exchanges[exchange].publish(message, key, mandatory=True)
+        # aio-pika would write one message after the other; this lets those of one tick go together.
+        channel = cast(UnderlayChannel, await self._publishing.get_underlay_channel())
+        await channel.basic_publish(
+            envelope.body,
+            exchange=exchange,
+            routing_key=key,
+            properties=envelope.properties(),
+            mandatory=True,
+            wait=False,
+        )
 
     async def ensure_lane(self, lane: str) -> None:
         """Declare a lane's queue, once."""
@@ -152,7 +159,7 @@ class Publisher:
         # Also before a waiting room: what comes out of it must have somewhere to go.
         await line.ensure_lane(envelope.lane)
         try:
-            await line.publish(exchange, key, envelope.to_amqp())
+            await line.publish(exchange, key, envelope)
         except PublishError:
             # Somebody deleted the queue. Not declared again at once and on these channels: they
             # still count messages as if to the old queue, and RabbitMQ 3.10 would confirm ours and
