@@ -1,15 +1,16 @@
 """`asyncnotify prove`: the proof that nothing is lost, on this machine."""
 
 import asyncio
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from asyncnotify.commands.console import err
 from asyncnotify.prove.backing import Backing
-from asyncnotify.prove.faults import parse_faults, plan
-from asyncnotify.prove.report import write
+from asyncnotify.prove.faults import Fault, parse_faults, plan
+from asyncnotify.prove.report import Outcome, write
 from asyncnotify.supervisor import StartFailed
 
 
@@ -42,23 +43,11 @@ def prove_it(
     from asyncnotify.prove.session import run_session  # noqa: PLC0415
 
     backing = _backing(broker_url, ledger_url)
-    try:
-        chosen = backing.select(parse_faults(faults, backing.possible()))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--faults") from error
+    planned = plan(_faults(faults, backing), seconds, seed, backing.failpoints)
     session = run_session(
-        backing,
-        plan(chosen, seconds, seed, backing.failpoints),
-        notifications=notifications,
-        seconds=seconds,
-        seed=seed,
-        console=err,
+        backing, planned, notifications=notifications, seconds=seconds, seed=seed, console=err
     )
-    try:
-        outcome = asyncio.run(session)
-    except (StartFailed, FileNotFoundError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+    outcome = _wait_for(session)
     markdown, document = write(outcome, report)
     typer.echo(outcome.as_markdown())
     typer.echo(f"written to {markdown} and {document}", err=True)
@@ -70,3 +59,18 @@ def _backing(broker_url: str, ledger_url: str | None) -> Backing:
         return Backing.parse(broker_url, ledger_url)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--broker-url, --ledger-url") from error
+
+
+def _faults(names: str, backing: Backing) -> list[Fault]:
+    try:
+        return backing.select(parse_faults(names, backing.possible()))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--faults") from error
+
+
+def _wait_for(session: Coroutine[Any, Any, Outcome]) -> Outcome:
+    try:
+        return asyncio.run(session)
+    except (StartFailed, FileNotFoundError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error

@@ -203,6 +203,7 @@ class RabbitNode:
             return subprocess.Popen(
                 arguments,
                 env=self._environment(),
+                cwd=self._folder,  # where Mnesia leaves what it knew when it died
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

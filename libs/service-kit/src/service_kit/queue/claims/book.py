@@ -23,7 +23,6 @@ Operations, their arguments, and what they reply:
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 
 from service_kit.queue.claims.claim import (
@@ -32,8 +31,8 @@ from service_kit.queue.claims.claim import (
     HELD,
     UNSETTLED,
     Claim,
-    DedupeKey,
 )
+from service_kit.queue.claims.keys import DedupeKey, DedupeKeys
 from service_kit.queue.claims.store import Argument, Reply, State
 
 _LOST: Final = ("lost",)
@@ -53,7 +52,7 @@ class ClaimBook:
         self._now = now
         self._max_ended = max_ended
         self._claims: dict[str, Claim] = {}
-        self._keys: dict[str, DedupeKey] = {}
+        self._keys = DedupeKeys()
         self._ended: dict[str, None] = {}
         self._operations: dict[str, Callable[..., Reply]] = {
             "reserve": self._reserve,
@@ -81,8 +80,7 @@ class ClaimBook:
         self, id_: str, token: str, gate_ms: int, key: str, fp: str, answer: str, keep_ms: int
     ) -> Reply:
         now = self._now()
-        first = self._keys.get(key) if key else None
-        if first and first.until > now:
+        if first := self._keys.get(key, now):
             if first.fingerprint != fp:
                 return ("conflict", first.id)
             known = self._claims.get(first.id)
@@ -100,9 +98,7 @@ class ClaimBook:
         hop = claim.hop + 1 if claim else 0
         until = now + gate_ms
         self._claims[id_] = Claim(State.RESERVED, hop=hop, token=token, until=until, key=key)
-        if key:
-            self._forget_keys(now)
-            self._keys[key] = DedupeKey(id_, fp, answer, now + keep_ms)
+        self._keys.add(key, DedupeKey(id_, fp, answer, now + keep_ms), now)
         return ("ok", hop)
 
     def _doubt(self, id_: str, token: str) -> Reply:
@@ -115,12 +111,12 @@ class ClaimBook:
         claim = self._claims.get(id_)
         if claim and claim.state is State.RESERVED and claim.token == token:
             del self._claims[id_]
-            self._keys.pop(claim.key, None)
+            self._keys.remove(claim.key)
         return _OK
 
     def _recall(self, key: str, fp: str) -> Reply:
-        first = self._keys.get(key)
-        if first is None or first.until <= self._now():
+        first = self._keys.get(key, self._now())
+        if first is None:
             return ("none",)
         if first.fingerprint != fp:
             return ("conflict", first.id)
@@ -257,12 +253,8 @@ class ClaimBook:
         is_stuck = claim.state is State.MOVING and claim.until <= now
         if claim.state is not State.DEAD and not is_stuck:
             return ("refused",)
-        claim.state, claim.token, claim.until, claim.verdict = (
-            State.MOVING,
-            token,
-            now + gate_ms,
-            "",
-        )
+        claim.state, claim.token = State.MOVING, token
+        claim.until, claim.verdict = now + gate_ms, ""
         return ("ok", claim.hop)
 
     def _audit(self, id_: str, hop: int) -> Reply:
@@ -296,9 +288,3 @@ class ClaimBook:
             oldest = next(iter(self._ended))
             del self._ended[oldest]
             self._claims.pop(oldest, None)
-
-    def _forget_keys(self, now: int) -> None:
-        # Two for each that is added: enough, and nobody waits for a sweep.
-        for key in tuple(islice(self._keys, 2)):
-            if self._keys[key].until <= now:
-                del self._keys[key]

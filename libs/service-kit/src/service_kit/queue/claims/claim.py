@@ -54,13 +54,3 @@ class Claim:
     def end(self) -> Reply:
         """Say which end it was that `lost` settled on."""
         return ("poison", self.deliveries) if self.verdict == "poison" else ("ambiguous",)
-
-
-@dataclass(frozen=True, slots=True)
-class DedupeKey:
-    """Which message a key made; `until` is when the key may be used again, in ms since 1970."""
-
-    id: str
-    fingerprint: str
-    answer: str
-    until: int
