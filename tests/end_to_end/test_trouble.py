@@ -83,3 +83,15 @@ def test_garbage_that_somebody_pushed_by_hand_is_kept_and_harms_nobody(
 
         assert [item["reason"] for item in dead] == ["undecodable"]
         assert by_hand.dead_letter(system, dead[0]["trace_id"]) == b"\xff\x00 no event"
+
+
+def test_an_event_of_a_version_that_nobody_knows_is_kept_as_it_came(fresh_system, by_hand, until):
+    system = fresh_system(UNKNOWN_VERSION_SECONDS="0")
+    event = b'{"version": 2, "recipients": ["user_test"]}'
+    with httpx.Client(base_url=system.url, trust_env=False) as http:
+        by_hand.push(system, event)
+
+        [dead] = until(lambda: http.get("/dead-letters").json()["items"])
+
+        assert dead["reason"] == "unsupported_version"
+        assert by_hand.dead_letter(system, dead["trace_id"]) == event

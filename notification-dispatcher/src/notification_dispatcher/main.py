@@ -53,7 +53,11 @@ def build(
         random=random.random,
     )
     workers = Workers(
-        queue, registry, concurrency=settings.dispatcher_concurrency, lease=settings.lease
+        queue,
+        registry,
+        concurrency=settings.dispatcher_concurrency,
+        lease=settings.lease,
+        version_patience=settings.version_patience,
     )
     if settings.validates:
         workers.validate(ValidateNotification(find_contact=find_contact))

@@ -115,6 +115,12 @@ class Settings(StoreSettings):
         description="How long a notification is this process's without a sign of life; then "
         "another one takes it up. The same for all, and longer than a provider may take.",
     )
+    unknown_version_seconds: float = Field(
+        default=86_400,
+        ge=0,
+        description="How long an event of a version that this dispatcher does not know waits for "
+        "one that does; then it is a dead letter.",
+    )
     provider_concurrency: int = Field(
         default=64, ge=1, le=4096, description="Calls under way at once, for each provider."
     )
@@ -145,6 +151,11 @@ class Settings(StoreSettings):
     def lease(self) -> timedelta:
         """How long a notification is this process's without a sign of life."""
         return timedelta(seconds=self.lease_seconds)
+
+    @property
+    def version_patience(self) -> timedelta:
+        """How long an event of an unknown version waits for a dispatcher that knows it."""
+        return timedelta(seconds=self.unknown_version_seconds)
 
     @property
     def retries(self) -> RetryPolicy:

@@ -22,7 +22,6 @@ from notification_dispatcher.domain.verdicts import Abandoned, Deferred, Verdict
 from notification_dispatcher.interface.reports import Report, StageMetrics, report_of, report_of_end
 from notification_dispatcher.interface.settlement import Settlement
 
-# An event of a later version waits for a dispatcher that knows it, a day at most.
 VERSION_WAIT = timedelta(minutes=10)
 VERSION_PATIENCE = timedelta(days=1)
 
@@ -34,7 +33,8 @@ Decide = Callable[[NotificationRequested, Settlement], Awaitable[Verdict]]
 class Stage:
     """Decodes, decides, settles, and writes one line to the log for each notification.
 
-    `channel` is None for validation.
+    `channel` is None for validation. An event of a version that is not known waits for a dispatcher
+    that knows it, for `version_patience` at most.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Stage:
     random: Callable[[], float]
     channel: ChannelName | None = None
     on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+    version_patience: timedelta = VERSION_PATIENCE
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end.
@@ -90,10 +91,10 @@ class Stage:
             return Abandoned(reason=Reason.UNDECODABLE, detail=str(error))
         except UnsupportedVersion as error:
             reason, detail = Reason.UNSUPPORTED_VERSION, str(error)
-            if delivery.deferrals * VERSION_WAIT >= VERSION_PATIENCE:
+            wait = min(VERSION_WAIT, self.version_patience)
+            if delivery.deferrals * wait >= self.version_patience:
                 return Abandoned(reason=reason, detail=detail)
-            delay = jittered(VERSION_WAIT, self.random())
-            return Deferred(delay=delay, reason=reason, detail=detail)
+            return Deferred(delay=jittered(wait, self.random()), reason=reason, detail=detail)
 
 
 def validation(validate: ValidateNotification) -> Decide:

@@ -22,7 +22,13 @@ from service_kit.queue.worker import Worker
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.validate_notification import ValidateNotification
 from notification_dispatcher.interface.reports import StageMetrics
-from notification_dispatcher.interface.stages import Decide, Stage, delivery_on, validation
+from notification_dispatcher.interface.stages import (
+    VERSION_PATIENCE,
+    Decide,
+    Stage,
+    delivery_on,
+    validation,
+)
 
 # Shorter than what a process gives its loops to stop, so that none is cut off.
 GRACE = timedelta(seconds=18)
@@ -31,7 +37,8 @@ GRACE = timedelta(seconds=18)
 class Workers:
     """The workers of this process. Each has its own lanes and hands: no channel delays another.
 
-    `concurrency` is how many notifications each has in hand at once, `lease` the queue's.
+    `concurrency` is how many notifications each has in hand at once, `lease` the queue's;
+    `version_patience` how long an event of an unknown version waits.
     """
 
     def __init__(
@@ -41,11 +48,13 @@ class Workers:
         *,
         concurrency: int,
         lease: timedelta = timedelta(seconds=60),
+        version_patience: timedelta = VERSION_PATIENCE,
     ) -> None:
         self.by_stage: dict[str, Worker] = {}
         self._queue = queue
         self._concurrency = concurrency
         self._lease = lease
+        self._version_patience = version_patience
         self._stage_metrics = StageMetrics(registry)
         self._queue_metrics = QueueMetrics(registry)
 
@@ -85,6 +94,7 @@ class Workers:
             random=random.random,
             channel=channel,
             on_ambiguous=OnAmbiguous.HOLD if holds else OnAmbiguous.RESEND,
+            version_patience=self._version_patience,
         )
         self.by_stage[name] = Worker(
             self._queue,
