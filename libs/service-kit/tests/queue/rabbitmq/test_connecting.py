@@ -85,6 +85,21 @@ async def test_broker_that_would_lose_what_waits_is_found_out(special_node: Rabb
     assert (cured.profile, list(cured.faults)) == ("quorum", [])
 
 
+async def test_many_may_ask_at_once_whether_it_is_fit_and_nothing_is_made(
+    rabbitmq_node: RabbitNode,
+) -> None:
+    queues = [RabbitQueue(rabbitmq_node.url, options=PATIENT) for _ in range(8)]
+
+    async with asyncio.timeout(10):
+        asked = await asyncio.gather(*(queue.durability() for queue in queues))
+    for queue in queues:
+        await queue.close()
+    listed = await asyncio.to_thread(rabbitmq_node.control, "list_queues", "name", "type")
+
+    assert {(answer.profile, tuple(answer.faults)) for answer in asked} == {("quorum", ())}
+    assert "stream" not in listed
+
+
 async def test_queue_of_another_kind_under_our_name_is_refused(rabbitmq_url: str) -> None:
     topology = Topology(RabbitOptions(namespace="mismatch", lanes=(LANE,)))
     async with await aio_pika.connect(rabbitmq_url) as connection:

@@ -74,6 +74,23 @@ async def test_what_has_no_name_gets_one_and_keeps_its_bytes(crew: Crew) -> None
     assert await crew.dead_letters() == {name: b"\xff\x00 what?"}
 
 
+async def test_what_a_newer_release_wrote_is_kept_as_it_is(crew: Crew) -> None:
+    await crew.queue.depths([LANE])
+    headers = {"x-an-schema": 2, "x-an-event": "m", "x-an-stage": LANE, "x-an-hop": 0}
+    later = headers | {"x-an-event": "l", "x-an-due-ms": 1 << 50}
+    async with await aio_pika.connect(crew.direct_url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange(crew.topology.input, ensure=False)
+        await exchange.publish(aio_pika.Message(b"\xff new", headers=headers), LANE)
+        await exchange.publish(aio_pika.Message(b"later", headers=later), LANE)
+    crew.work(1)
+    await crew.wait_for(lambda: crew.changes("m") == crew.changes("l") == [Change.POISONED])
+    await crew.queue.close()
+
+    assert await crew.dead_letters() == {"m": b"\xff new", "l": b"later"}
+    assert crew.handled == []
+
+
 async def test_letter_of_a_message_that_moved_on_is_dropped(crew: Crew) -> None:
     await crew.kill("m")
     await published_again(crew)

@@ -52,6 +52,11 @@ def poison(deliveries: int, note: Note = b"") -> End:
     return End(change=Change.POISONED, error=error, note=note)
 
 
+def not_understood(schema: int) -> End:
+    """Say that a message was written by a release that is newer than this one."""
+    return End(change=Change.POISONED, error=f"poison: headers of schema {schema} are not known")
+
+
 async def bury(moves: Moves, arrived: Arrived, token: str, end: End) -> None:
     """Put a message that was given up, and recorded as such, among the dead letters."""
     envelope = arrived.envelope

@@ -122,7 +122,7 @@ class RabbitDelivery:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
         if self.attempt >= self.max_attempts:
             error = f"attempts exhausted: {self.attempt}"
-            await self._give_up("exhausted", End(change=Change.EXHAUSTED, error=error, note=note))
+            await self.give_up("exhausted", End(change=Change.EXHAUSTED, error=error, note=note))
             return
         moved = self._later(delay, attempt=self.attempt + 1)
         await self._settle("retry", moved, self._moves.told(Change.RETRIED, moved, note))
@@ -136,7 +136,7 @@ class RabbitDelivery:
         """Settle: given up, kept with its bytes and `error`."""
         # An error may quote text that can't be encoded.
         text = error.encode(errors="backslashreplace").decode()
-        await self._give_up("dead", End(change=Change.DEAD, error=text, note=note))
+        await self.give_up("dead", End(change=Change.DEAD, error=text, note=note))
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
         """Hand it back untried; poison if that happens over and over."""
@@ -156,7 +156,9 @@ class RabbitDelivery:
 
         await self._decide("release", tell, back)
 
-    async def _give_up(self, verdict: str, end: End) -> None:
+    async def give_up(self, verdict: str, end: End) -> None:
+        """Settle: make it a dead letter, for a reason of whoever calls."""
+
         async def carry_out(_: int) -> None:
             await bury(self._moves, self._arrived, self.token, end)
 

@@ -19,11 +19,13 @@ from pamqp.common import FieldValue
 Properties = Basic.Properties
 
 SCHEMA: Final = 1
+"""Goes up if a header changes its meaning; `x-an-event`, `-stage` and `-hop` never do."""
 _PERSISTENT: Final = 2
 _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
 _ERROR_CHARS: Final = 1000
+_MAX_ATTEMPTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class Envelope:
 
     `hop` counts its moves, so that old copies are known as such. `since` is when it came into its
     lane, or died. `due` is set while it waits for a time. `error`, `change` and `note` are a dead
-    letter's: why it was given up, and what was recorded then.
+    letter's: why it was given up, and what was recorded then. `schema` is of whoever wrote it.
     """
 
     id: str
@@ -40,7 +42,7 @@ class Envelope:
     body: bytes
     hop: int = 0
     attempt: int = 1
-    max_attempts: int = 8
+    max_attempts: int = _MAX_ATTEMPTS
     deferrals: int = 0
     expires: int = 0
     due: int = 0
@@ -49,10 +51,11 @@ class Envelope:
     error: str = ""
     change: str = ""
     note: str = ""
+    schema: int = SCHEMA
 
     def moved(self, **changes: object) -> Self:
         """Return the next copy."""
-        return replace(self, hop=self.hop + 1, **changes)  # type: ignore[arg-type]  # by name
+        return replace(self, hop=self.hop + 1, schema=SCHEMA, **changes)  # type: ignore[arg-type]  # by name
 
     @property
     def look_at(self) -> int:
@@ -65,7 +68,7 @@ class Envelope:
         Headers that say nothing are left out: they would cost more than all the rest.
         """
         always: dict[str, FieldValue] = {
-            "x-an-schema": SCHEMA,
+            "x-an-schema": self.schema,
             "x-an-event": self.id,
             "x-an-stage": self.lane,
             "x-an-hop": self.hop,
@@ -98,16 +101,17 @@ class Envelope:
         """
         try:
             return cls(
+                schema=_int(headers.get("x-an-schema", SCHEMA)),
                 id=str(headers["x-an-event"]),
                 lane=lane or str(headers["x-an-stage"]),
                 body=body,
                 hop=_int(headers["x-an-hop"]),
-                attempt=_int(headers["x-an-attempt"]),
-                max_attempts=_int(headers["x-an-attempts"]),
+                attempt=_int(headers.get("x-an-attempt", 1)),
+                max_attempts=_int(headers.get("x-an-attempts", _MAX_ATTEMPTS)),
                 deferrals=_int(headers.get("x-an-deferrals", 0)),
                 expires=_int(headers.get("x-an-expires-ms", 0)),
                 due=_int(headers.get("x-an-due-ms", 0)),
-                since=_int(headers["x-an-since-ms"]),
+                since=_int(headers.get("x-an-since-ms", 0)),
                 hold=bool(headers.get("x-an-hold")),
                 error=str(headers.get("x-an-error", "")),
                 change=str(headers.get("x-an-change", "")),

@@ -3,13 +3,14 @@
 from typing import Final
 
 import aio_pika
-from aiormq.exceptions import ConnectionInternalError
+from aiormq.exceptions import ChannelPreconditionFailed, ConnectionInternalError
 
 from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
 from service_kit.queue.rabbitmq.options import RabbitOptions
 
 _OLDEST_SUPPORTED: Final = (3, 10)
 _HAS_STREAMS_FOR_SURE: Final = (3, 12)
+_IS_OFF: Final = "feature flag is disabled"
 
 
 async def faults_of(url: str, version: str, options: RabbitOptions) -> list[str]:
@@ -31,16 +32,21 @@ async def faults_of(url: str, version: str, options: RabbitOptions) -> list[str]
 
 
 async def _has_streams(url: str, options: RabbitOptions) -> bool:
-    name = f"{options.namespace}.probe"
     with as_queue_errors():
         # A connection of its own, for the broker closes it if the answer is no.
         connection = await aio_pika.connect(url, timeout=options.call_timeout.total_seconds())
         try:
             channel = await connection.channel()
-            await channel.declare_queue(name, durable=True, arguments={"x-queue-type": "stream"})
-            await channel.queue_delete(name)
-        except ConnectionInternalError:
+            # Nothing is made: a broker with streams says that they must be durable.
+            await channel.declare_queue(
+                f"{options.namespace}.probe", durable=False, arguments={"x-queue-type": "stream"}
+            )
+        except ConnectionInternalError as error:
+            if _IS_OFF not in str(error):
+                raise
             return False
+        except ChannelPreconditionFailed:
+            return True
         finally:
             with regardless():
                 await connection.close()
