@@ -176,7 +176,7 @@ class RedisByHand:
     def push(self, system: System, raw: bytes) -> None:
         self._redis(system).rpush(f"{{{system.namespace}:0}}:validation.normal:ready", raw)
 
-    def dead_letter(self, system: System, trace_id: str) -> bytes:
+    def dead_letter(self, system: System, trace_id: str) -> bytes | None:
         return self._redis(system).get(f"{{{system.namespace}:0}}:b:{trace_id}")
 
     def _redis(self, system: System) -> Any:
@@ -189,8 +189,8 @@ class RabbitByHand:
     def push(self, system: System, raw: bytes) -> None:
         asyncio.run(self._push(system, raw))
 
-    def dead_letter(self, system: System, trace_id: str) -> bytes:
-        return asyncio.run(self._dead_letters(system))[trace_id]
+    def dead_letter(self, system: System, trace_id: str) -> bytes | None:
+        return asyncio.run(self._dead_letters(system)).get(trace_id)
 
     async def _push(self, system: System, raw: bytes) -> None:
         async with await aio_pika.connect(system.settings["BROKER_URL"]) as connection:

@@ -77,7 +77,9 @@ class System:
 
     def received(self) -> collections.Counter[str]:
         path = self.stage.outbox
-        lines = path.read_text().splitlines() if path.exists() else []
+        text = path.read_text() if path.exists() else ""
+        # The last line may be on its way.
+        lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
         return collections.Counter(json.loads(line)["trace_id"] for line in lines)
 
     async def dispatcher(self, **environment: str) -> Another:

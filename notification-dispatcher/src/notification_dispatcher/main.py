@@ -52,13 +52,7 @@ def build(
         now=now,
         random=random.random,
     )
-    workers = Workers(
-        queue,
-        registry,
-        concurrency=settings.dispatcher_concurrency,
-        lease=settings.lease,
-        version_patience=settings.version_patience,
-    )
+    workers = Workers(queue, registry, settings.working)
     if settings.validates:
         workers.validate(ValidateNotification(find_contact=find_contact))
     for channel in settings.channels:

@@ -23,6 +23,7 @@ from notification_dispatcher.infrastructure.providers import (
     ProviderContext,
     Providers,
 )
+from notification_dispatcher.interface.workers import Working
 
 ALL: Final = "all"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
@@ -153,9 +154,13 @@ class Settings(StoreSettings):
         return timedelta(seconds=self.lease_seconds)
 
     @property
-    def version_patience(self) -> timedelta:
-        """How long an event of an unknown version waits for a dispatcher that knows it."""
-        return timedelta(seconds=self.unknown_version_seconds)
+    def working(self) -> Working:
+        """How this process works on what it finds in the queues."""
+        return Working(
+            concurrency=self.dispatcher_concurrency,
+            lease=self.lease,
+            version_patience=timedelta(seconds=self.unknown_version_seconds),
+        )
 
     @property
     def retries(self) -> RetryPolicy:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from notification_contracts.channels import ChannelName
@@ -34,27 +35,26 @@ from notification_dispatcher.interface.stages import (
 GRACE = timedelta(seconds=18)
 
 
-class Workers:
-    """The workers of this process. Each has its own lanes and hands: no channel delays another.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Working:
+    """How workers work.
 
-    `concurrency` is how many notifications each has in hand at once, `lease` the queue's;
+    `concurrency` is how many notifications each has in hand at once, `lease` the queue's,
     `version_patience` how long an event of an unknown version waits.
     """
 
-    def __init__(
-        self,
-        queue: Queue,
-        registry: CollectorRegistry,
-        *,
-        concurrency: int,
-        lease: timedelta = timedelta(seconds=60),
-        version_patience: timedelta = VERSION_PATIENCE,
-    ) -> None:
+    concurrency: int
+    lease: timedelta = timedelta(seconds=60)
+    version_patience: timedelta = VERSION_PATIENCE
+
+
+class Workers:
+    """The workers of this process. Each has its own lanes and hands: no channel delays another."""
+
+    def __init__(self, queue: Queue, registry: CollectorRegistry, working: Working) -> None:
         self.by_stage: dict[str, Worker] = {}
         self._queue = queue
-        self._concurrency = concurrency
-        self._lease = lease
-        self._version_patience = version_patience
+        self._working = working
         self._stage_metrics = StageMetrics(registry)
         self._queue_metrics = QueueMetrics(registry)
 
@@ -94,15 +94,15 @@ class Workers:
             random=random.random,
             channel=channel,
             on_ambiguous=OnAmbiguous.HOLD if holds else OnAmbiguous.RESEND,
-            version_patience=self._version_patience,
+            version_patience=self._working.version_patience,
         )
         self.by_stage[name] = Worker(
             self._queue,
             lanes,
             stage.handle,
             name=name,
-            concurrency=self._concurrency,
-            lease=self._lease,
+            concurrency=self._working.concurrency,
+            lease=self._working.lease,
             grace=GRACE,
             metrics=self._queue_metrics,
         )
