@@ -3,87 +3,17 @@
 Runs only with `-m compose`, against whatever engine DOCKER_HOST names.
 """
 
-import json
-import os
-import subprocess
-import time
-from pathlib import Path
-
-import httpx
 import pytest
-from service_kit.testing.ports import free_port
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
-ROOT = Path(__file__).parents[2]
 SERVICES = {"gateway", "notification-publisher", "notification-dispatcher", "user-service"}
-DEADLINE_SECONDS = 90
-
-
-class Compose:
-    def __init__(self, port):
-        self.url = f"http://127.0.0.1:{port}"
-        self._environment = os.environ | {
-            "GATEWAY_PORT": str(port),
-            "COMPOSE_PROJECT_NAME": f"asyncnotify-test-{port}",
-        }
-
-    def __call__(self, *arguments):
-        done = subprocess.run(
-            ["docker-compose", *arguments],
-            cwd=ROOT,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{arguments}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
-        return done.stdout
-
-    def containers(self, service):
-        return self("ps", "-q", service).split()
-
-    def inspect(self, container):
-        shown = subprocess.run(
-            ["docker", "inspect", container], capture_output=True, text=True, check=True
-        )
-        return json.loads(shown.stdout)[0]
-
-    def send(self, **fields):
-        body = {"user_id": "user_test", "message": "hello from a container"} | fields
-        answer = httpx.post(f"{self.url}/notifications", content=json.dumps(body), timeout=15)
-        assert answer.status_code == 202, answer.text
-        return answer.json()["trace_id"]
-
-    def settled(self, trace_id):
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            notification = httpx.get(f"{self.url}/notifications/{trace_id}", timeout=15).json()
-            if notification["status"] in {"sent", "failed"}:
-                return notification
-            time.sleep(0.1)
-        raise AssertionError(f"not settled: {notification}\n{self('logs', '--tail', '40')}")
-
-    def wait_until_ready(self):
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.url}/health/ready", timeout=5).is_success:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-        raise AssertionError(self("logs", "--tail", "60"))
 
 
 @pytest.fixture(scope="module")
-def compose():
-    running = Compose(free_port())
-    try:
-        running("up", "--build", "-d")
-        running.wait_until_ready()
-        yield running
-    finally:
-        running("down", "-v", "--timeout", "30")
+def compose(new_project):
+    running = new_project()
+    running.up("--build")
+    return running
 
 
 def test_a_notification_is_sent(compose):
@@ -95,8 +25,7 @@ def test_a_notification_is_sent(compose):
 
 
 def test_three_dispatchers_share_the_work(compose):
-    compose("up", "-d", "--no-build", "--scale", "notification-dispatcher=3")
-    compose.wait_until_ready()
+    compose.up("--no-build", "--scale", "notification-dispatcher=3")
 
     notifications = [compose.settled(each) for each in [compose.send() for _ in range(60)]]
 

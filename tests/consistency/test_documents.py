@@ -47,6 +47,13 @@ def test_the_example_names_no_setting_that_nobody_reads(root, compose):
     assert set(named) <= known
 
 
+def test_no_document_has_a_chapter_twice(root, tracked):
+    for path in tracked:
+        if path.suffix == ".md" and path.name != "CHANGELOG.md":
+            headings = re.findall(r"^#+ .*", path.read_text(), re.MULTILINE)
+            assert len(headings) == len(set(headings)), path
+
+
 def test_links_between_documents_lead_somewhere(root, tracked):
     for path in tracked:
         if path.suffix != ".md":
