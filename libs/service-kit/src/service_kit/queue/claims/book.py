@@ -178,13 +178,9 @@ class ClaimBook:
         max_deliveries: int,
         memo: str,
     ) -> Reply:
-        claim = self._held(id_, token, hop)
-        if claim is None:
-            return _LOST
-        if claim.verdict:
-            return _AGAIN if claim.verdict == verdict else _LOST
-        if claim.state not in {State.LEASED, State.STARTED}:
-            return _LOST
+        claim = self._open_to_a_verdict(id_, token, hop)
+        if not isinstance(claim, Claim):
+            return _AGAIN if claim == verdict else _LOST
         claim.state, claim.verdict, claim.until = State.SETTLING, verdict, self._now() + lease_ms
         claim.is_moving_on, claim.memo = verdict == "release", memo
         if verdict == "release" and claim.deliveries >= max_deliveries:
@@ -192,13 +188,9 @@ class ClaimBook:
         return _OK
 
     def _finish(self, id_: str, token: str, hop: int, verdict: str) -> Reply:
-        claim = self._held(id_, token, hop)
-        if claim is None:
-            return _LOST
-        if claim.verdict:
-            return _AGAIN if claim.verdict == verdict else _LOST
-        if claim.state not in {State.LEASED, State.STARTED}:
-            return _LOST
+        claim = self._open_to_a_verdict(id_, token, hop)
+        if not isinstance(claim, Claim):
+            return _AGAIN if claim == verdict else _LOST
         claim.verdict = verdict
         self._end(id_, claim, State.ENDED)
         return _OK
@@ -280,6 +272,14 @@ class ClaimBook:
         if claim is None:
             claim = self._claims[id_] = Claim(State.LEASED, hop=hop, token=token, deliveries=1)
         return claim if claim.token == token else None
+
+    def _open_to_a_verdict(self, id_: str, token: str, hop: int) -> Claim | str:
+        """Return the claim of a holder that has settled on nothing; else what was settled on."""
+        claim = self._held(id_, token, hop)
+        if claim is None:
+            return ""
+        is_open = not claim.verdict and claim.state in {State.LEASED, State.STARTED}
+        return claim if is_open else claim.verdict
 
     def _end(self, id_: str, claim: Claim, state: State) -> None:
         claim.state = state
