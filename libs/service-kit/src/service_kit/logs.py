@@ -20,7 +20,23 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor, Wrapped
 __all__ = ["bind_contextvars", "bound_contextvars", "configure_logging", "get_logger"]
 
 # Libraries that narrate their start, each request or each reconnect at INFO.
-_CHATTY = ("uvicorn", "uvicorn.error", "aiohttp", "httpx", "httpcore", "asyncio", "redis")
+_CHATTY: Final = dict.fromkeys(
+    (
+        "uvicorn",
+        "uvicorn.error",
+        "aiohttp",
+        "httpx",
+        "httpcore",
+        "asyncio",
+        "redis",
+        "aio_pika",
+        "alembic",
+    ),
+    logging.WARNING,
+) | {
+    # Warns, with a traceback, of each connection that breaks; whoever used it says so in a line.
+    "aiormq": logging.ERROR,
+}
 
 
 def configure_logging(service: str, *, format: str, level: str) -> None:  # noqa: A002 - the setting's name
@@ -123,8 +139,8 @@ def _route_standard_logging(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(severity)
-    for name in _CHATTY:
+    for name, least in _CHATTY.items():
         chatty = logging.getLogger(name)
         chatty.handlers = []
         chatty.propagate = True
-        chatty.setLevel(max(severity, logging.WARNING))
+        chatty.setLevel(max(severity, least))

@@ -45,6 +45,8 @@ def test_what_libraries_log_takes_the_same_form_once(logged):
 
 def test_the_narration_of_libraries_is_left_out(logged):
     logging.getLogger("uvicorn.error").info("Waiting for application startup.")
+    logging.getLogger("aio_pika.queue").info("Deleting a queue")
+    logging.getLogger("aiormq.connection").warning("Cancelling cause reader exited abnormally")
     logging.getLogger("uvicorn.error").error("Exception in ASGI application")
 
     assert [line["event"] for line in logged()] == ["Exception in ASGI application"]
