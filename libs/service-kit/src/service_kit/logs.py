@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 import structlog
 from pydantic_core import to_json
