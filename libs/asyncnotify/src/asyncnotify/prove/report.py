@@ -4,7 +4,7 @@ import json
 import platform
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,11 +78,7 @@ class Outcome:
                 ("what", "count"),
                 [
                     ("accepted (202)", findings.accepted),
-                    *((f"ended as {name}", n) for name, n in sorted(findings.by_status.items())),
-                    *(
-                        (f"— of which {name}", n)
-                        for name, n in sorted(findings.failed_by_reason.items())
-                    ),
+                    *_ends(findings),
                     ("**lost**", len(findings.lost)),
                     (
                         "sent twice, explained by a crash or a lost answer",
@@ -131,6 +127,14 @@ def _spread(times: Sequence[float]) -> dict[str, float]:
         "longest": round(max(times), 2),
         "times": len(times),
     }
+
+
+def _ends(findings: Findings) -> Iterator[tuple[str, int]]:
+    for status, count in sorted(findings.by_status.items()):
+        yield f"ended as {status}", count
+        if status == "failed":
+            for reason, of_these in sorted(findings.failed_by_reason.items()):
+                yield f"— of which {reason}", of_these
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
