@@ -13,6 +13,7 @@ from service_kit.queue.rabbitmq.keeper import Keeper, KeeperClient, KeptElsewher
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.queue import RabbitQueue
 from service_kit.queue.recorder import Recorded
+from service_kit.testing.rabbitmq_node import RabbitNode
 from service_kit.testing.rabbitmq_rig import delete_queues
 
 pytestmark = pytest.mark.rabbitmq
@@ -37,6 +38,11 @@ class Two:
     def new_book(self) -> RecordingBook:
         return RecordingBook(ClaimBook(), self.told.append)
 
+    async def close(self) -> None:
+        await self.working.close()
+        await self.accepting.close()
+        await self.keeper.stop()
+
     def changes(self, message_id: str) -> list[Change]:
         return [each.change for each in self.told if each.message_id == message_id]
 
@@ -46,9 +52,7 @@ async def two(rabbitmq_url: str) -> AsyncIterator[Two]:
     two = Two(rabbitmq_url)
     await two.keeper.start()
     yield two
-    await two.working.close()
-    await two.accepting.close()
-    await two.keeper.stop()
+    await two.close()
     await delete_queues(rabbitmq_url, two.options)
 
 
@@ -130,6 +134,28 @@ async def test_second_keeper_is_refused_and_says_why(two: Two, rabbitmq_url: str
 
     await second.stop()
     await two.keeper.check()
+
+
+async def test_account_with_the_permissions_that_are_asked_for_may_do_everything(
+    rabbitmq_node: RabbitNode,
+) -> None:
+    two = Two(rabbitmq_node.url.replace("guest:guest", "few:rights"))
+    own = rf"^{two.options.namespace}\."
+    rights = (own, rf"^({two.options.namespace}\.|amq\.default$)", own)
+    await asyncio.to_thread(rabbitmq_node.control, "add_user", "few", "rights")
+    await asyncio.to_thread(rabbitmq_node.control, "set_permissions", "few", *rights)
+    await two.keeper.start()
+
+    await two.accepting.durability()
+    await two.accepting.send(Message(id="m", lane=LANE, body=b"hello"))
+    [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
+    await delivery.retry(timedelta(milliseconds=10))
+    [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
+    await delivery.dead_letter("no")
+
+    assert await two.accepting.replay("m") is ControlOutcome.DONE
+    await two.close()
+    await delete_queues(rabbitmq_node.url, two.options)
 
 
 async def test_operation_that_fails_fails_alone(two: Two) -> None:

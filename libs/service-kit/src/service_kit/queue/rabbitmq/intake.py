@@ -17,7 +17,7 @@ from service_kit.logs import get_logger
 from service_kit.queue.port import QueueError
 from service_kit.queue.rabbitmq.envelope import Envelope
 from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
-from service_kit.queue.rabbitmq.link import Link
+from service_kit.queue.rabbitmq.link import Link, tell_if_closed
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.topology import Topology
 
@@ -201,7 +201,7 @@ class Intake:
             line.announce()
             broken(why)
 
-        channel.close_callbacks.add(lambda *_: end("the channel was closed"))
+        tell_if_closed(channel, "the channel", end)
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda *_: end("the broker cancelled a consumer"))
         await line.subscribe(list(self._lanes))

@@ -26,7 +26,7 @@ from service_kit.queue.claims.store import Argument, ClaimStore, Reply
 from service_kit.queue.port import Change, QueueError, QueueUnavailable
 from service_kit.queue.rabbitmq.envelope import from_ms, to_ms
 from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
-from service_kit.queue.rabbitmq.link import Link
+from service_kit.queue.rabbitmq.link import Link, tell_if_closed
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.topology import Topology
 from service_kit.queue.recorder import Recorded
@@ -157,7 +157,7 @@ class KeeperClient:
         line = _AskingLine(channel, self._exchange)
         await line.check()
         await line.open()
-        channel.close_callbacks.add(lambda *_: broken("a channel was closed"))
+        tell_if_closed(channel, "a channel", broken)
         return line
 
 
@@ -212,7 +212,7 @@ class Keeper:
         await channel.set_qos(prefetch_count=64)
         self._channel = channel
         await queue.consume(self._on_request)
-        channel.close_callbacks.add(lambda *_: broken("the channel was closed"))
+        tell_if_closed(channel, "the channel", broken)
         return line
 
     async def _on_request(self, incoming: AbstractIncomingMessage) -> None:

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import aio_pika
-from aio_pika.abc import AbstractConnection
+from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from service_kit.logs import get_logger
 from service_kit.queue.patience import Outage, pause
@@ -133,7 +133,7 @@ class Link(Generic[L]):
             timeout=self._timeout_s,
             client_properties={"connection_name": self._role},
         )
-        connection.close_callbacks.add(lambda *_: self.broken("the connection was closed"))
+        tell_if_closed(connection, "the connection", self.broken)
         try:
             self._line = await self._set_up(connection, self.broken)
         except BaseException:
@@ -155,6 +155,18 @@ class Link(Generic[L]):
                             await line.check()
             except QueueError as error:
                 self.broken(f"it does not answer: {error!r}")
+
+
+def tell_if_closed(
+    line: AbstractConnection | AbstractChannel, name: str, broken: Callable[[str], None]
+) -> None:
+    """Have it said, and why, when a connection or a channel is closed, by whichever end."""
+
+    def tell(_: object, why: BaseException | None = None) -> None:
+        reason = str(why or "")
+        broken(f"{name} was closed: {reason}" if reason else f"{name} was closed")
+
+    line.close_callbacks.add(tell)
 
 
 def with_heartbeat(url: str, heartbeat: timedelta) -> str:

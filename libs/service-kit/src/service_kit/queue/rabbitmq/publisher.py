@@ -12,7 +12,7 @@ from aiormq.channel import Channel as UnderlayChannel
 from service_kit.queue.port import QueueUnavailable
 from service_kit.queue.rabbitmq.envelope import Envelope
 from service_kit.queue.rabbitmq.errors import as_queue_errors
-from service_kit.queue.rabbitmq.link import Link
+from service_kit.queue.rabbitmq.link import Link, tell_if_closed
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.topology import Topology
 
@@ -178,7 +178,7 @@ class Publisher:
         publishing = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self.topology.declare(asking)
         for channel in (asking, publishing):
-            channel.close_callbacks.add(lambda *_: broken("a channel was closed"))
+            tell_if_closed(channel, "a channel", broken)
         line = PublishLine(connection, publishing, asking, self.topology)
         for lane in self._lanes:
             await line.ensure_lane(lane)
