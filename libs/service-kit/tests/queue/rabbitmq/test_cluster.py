@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 from service_kit.queue.port import QueueUnavailable
 from service_kit.testing.rabbitmq_cluster import RabbitCluster
 from service_kit.testing.rabbitmq_crew import Crew
+from service_kit.testing.rabbitmq_node import RabbitNode
 from service_kit.testing.rabbitmq_server import require_rabbitmq
 from service_kit.testing.tcp_proxy import TcpProxy
 
@@ -20,6 +22,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitCluster]
     cluster.start()
     yield cluster
     cluster.close()
+
+
+@asynccontextmanager
+async def dead(node: RabbitNode) -> AsyncIterator[None]:
+    """Kill a node, and start it again at the end."""
+    await asyncio.to_thread(node.kill)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(node.start)
 
 
 @pytest.fixture
@@ -50,13 +62,11 @@ async def test_a_node_that_dies_loses_nothing(
         crew.work(3)
         sending = asyncio.create_task(crew.send_many(200, pause=0.02))
         await asyncio.sleep(1)
-        await asyncio.to_thread(cluster.nodes[victim].kill)
-        balancer.point_at(cluster.nodes[2].url)
-        await sending
-        await crew.finish()
-        crew.check()
-
-        await asyncio.to_thread(cluster.nodes[victim].start)
+        async with dead(cluster.nodes[victim]):
+            balancer.point_at(cluster.nodes[2].url)
+            await sending
+            await crew.finish()
+            crew.check()
 
 
 async def test_without_a_majority_nothing_is_accepted_and_nothing_lost(
@@ -64,15 +74,12 @@ async def test_without_a_majority_nothing_is_accepted_and_nothing_lost(
 ) -> None:
     async with Crew(balancer.url, direct_url=cluster.nodes[0].url) as crew:
         await crew.send_many(20)
-        for node in cluster.nodes[1:]:
-            await asyncio.to_thread(node.kill)
-        with pytest.raises(QueueUnavailable):
-            async with asyncio.timeout(10):
-                await crew.send("refused")
+        async with dead(cluster.nodes[2]):
+            async with dead(cluster.nodes[1]):
+                with pytest.raises(QueueUnavailable):
+                    await asyncio.wait_for(crew.send("refused"), 10)
 
-        await asyncio.to_thread(cluster.nodes[1].start)
-        await crew.insist("accepted")
-        crew.work(2)
-        await crew.finish()
-        crew.check()
-        await asyncio.to_thread(cluster.nodes[2].start)
+            await crew.insist("accepted")
+            crew.work(2)
+            await crew.finish()
+            crew.check()

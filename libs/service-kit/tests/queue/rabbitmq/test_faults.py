@@ -154,6 +154,31 @@ async def test_returned_message_makes_its_queue_come_back(crew: Crew) -> None:
     crew.check()
 
 
+async def send_for_ever(crew: Crew) -> None:
+    while True:
+        await crew.send(f"m{len(crew.accepted)}")
+
+
+async def test_refused_message_is_in_doubt_and_comes_once(
+    crew: Crew, rabbitmq_node: RabbitNode
+) -> None:
+    await crew.send("first")
+    policy = (crew.topology.options.namespace, rf"^{crew.topology.lane_queue(LANE)}$")
+    limit = '{"max-length": 1}'
+    await asyncio.to_thread(
+        rabbitmq_node.control, "set_policy", "--apply-to", "queues", *policy, limit
+    )
+    with pytest.raises(QueueUnavailable, match="did not take"):
+        await asyncio.wait_for(send_for_ever(crew), 10)
+    refused = f"m{len(crew.accepted)}"
+    await asyncio.to_thread(rabbitmq_node.control, "clear_policy", policy[0])
+
+    assert await crew.insist(refused) == Enqueued(refused)
+    crew.work(2)
+    await crew.finish()
+    crew.check()
+
+
 async def test_memory_alarm_refuses_at_once_and_passes(
     crew: Crew, rabbitmq_node: RabbitNode
 ) -> None:

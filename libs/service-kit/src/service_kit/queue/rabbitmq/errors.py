@@ -8,7 +8,7 @@ from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
 from aiormq.exceptions import AMQPException, ChannelPreconditionFailed
 
 from service_kit.queue.patience import is_being_cancelled
-from service_kit.queue.port import QueueError, QueueFull, QueueUnavailable, UnsafeBroker
+from service_kit.queue.port import QueueError, QueueUnavailable, UnsafeBroker
 
 _MISMATCH = "inequivalent arg"
 """How RabbitMQ says that a queue has other arguments; 406 alone means many things."""
@@ -31,7 +31,8 @@ def translated(error: Exception) -> QueueError:
     if isinstance(error, PublishError):
         return QueueUnavailable("RabbitMQ returned a message: no queue is bound for it")
     if isinstance(error, DeliveryError):
-        return QueueFull("RabbitMQ refused a message: its queue is full")
+        # Full or not, stored or not: a node that dies says it, too.
+        return QueueUnavailable("RabbitMQ did not take a message: it fails, or a policy limits it")
     return QueueUnavailable(f"RabbitMQ: {error!s}" if str(error) else f"RabbitMQ: {error!r}")
 
 

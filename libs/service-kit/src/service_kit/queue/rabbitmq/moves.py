@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from service_kit.queue.claims.store import Claims
-from service_kit.queue.port import Change, Note, QueueFull, QueueUnavailable
+from service_kit.queue.port import Change, Note
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms, to_ms
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.publisher import Publisher
@@ -78,11 +78,8 @@ class Moves:
 
     async def put(self, envelope: Envelope) -> None:
         """Put a message that moves into its lane, or first where it waits until it is due."""
-        try:
-            if self.is_due(envelope):
-                await self.publisher.to_lane(envelope)
-            else:
-                left_ms = envelope.look_at - self.now_ms
-                await self.publisher.to_waiting_room(envelope, left_ms)
-        except QueueFull as error:  # only by an operator's policy; what is under way must go on
-            raise QueueUnavailable(str(error)) from error
+        if self.is_due(envelope):
+            await self.publisher.to_lane(envelope)
+        else:
+            left_ms = envelope.look_at - self.now_ms
+            await self.publisher.to_waiting_room(envelope, left_ms)

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from aio_pika import Message as AmqpMessage
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import PublishError
+from aio_pika.exceptions import DeliveryError, PublishError
 from aiormq.channel import Channel as UnderlayChannel
 
 from service_kit.queue.port import QueueUnavailable
@@ -17,6 +17,7 @@ from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.topology import Topology
 
 _BLOCKED: Final = "RabbitMQ accepts nothing: out of memory or disk"
+_RENEW_AFTER_S: Final = 10.0
 
 
 class PublishLine:
@@ -102,10 +103,11 @@ class Publisher:
         self.topology = Topology(options)
         self._lanes = options.lanes
         self._timeout_s = options.call_timeout.total_seconds()
+        self._renewed_at = -_RENEW_AFTER_S
         self._link = Link(url, options, role="publish", set_up=self._set_up)
 
     async def to_lane(self, envelope: Envelope, *, is_new: bool = False) -> None:
-        """Put a message at the end of its lane. A new one may raise `QueueFull`."""
+        """Put a message at the end of its lane."""
         exchange = self.topology.input if is_new else self.topology.work
         await self._publish(exchange, envelope)
 
@@ -166,6 +168,17 @@ class Publisher:
             # never deliver it.
             self._link.broken("a message was returned: its queue, or a binding, was deleted")
             raise
+        except DeliveryError:
+            self._renew_channels()
+            raise
+
+    def _renew_channels(self) -> None:
+        # A channel that met a limit goes on being refused when the limit is gone; but where there
+        # still is one, nobody shall be cut off again and again.
+        now = asyncio.get_running_loop().time()
+        if now - self._renewed_at > _RENEW_AFTER_S:
+            self._renewed_at = now
+            self._link.broken("a message was refused")
 
     def _refuse_if_blocked(self, line: PublishLine) -> None:
         if line.is_blocked:
