@@ -119,6 +119,7 @@ class Settings(StoreSettings):
     unknown_version_seconds: float = Field(
         default=86_400,
         ge=0,
+        le=31_536_000,
         description="How long an event of a version that this dispatcher does not know waits for "
         "one that does; then it is a dead letter.",
     )
