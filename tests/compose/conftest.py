@@ -11,14 +11,18 @@ import pytest
 from service_kit.testing.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-DEADLINE_SECONDS = 180
 ENDED = {"sent", "failed"}
 
 
 class Compose:
     """A project of docker-compose, under a name and on ports of its own."""
 
-    def __init__(self, *options: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *options: str,
+        environment: Mapping[str, str] | None = None,
+        patience_seconds: float = 90,
+    ) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.environment = {
@@ -28,6 +32,7 @@ class Compose:
             **(environment or {}),
         }
         self._options = options
+        self._patience_seconds = patience_seconds
 
     def __call__(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -63,10 +68,15 @@ class Compose:
         assert answer.is_success, answer.text
 
     def send(self, user_id: str = "user_test") -> str:
-        body = {"user_id": user_id, "message": "hello from a container"}
+        answer = self._post(user_id)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["trace_id"]
+
+    def insist(self, user_id: str = "user_test") -> str:
+        """Send one, however long its broker takes to be there."""
 
         def accepted() -> str | None:
-            answer = httpx.post(f"{self.url}/notifications", content=json.dumps(body), timeout=15)
+            answer = self._post(user_id)
             assert answer.status_code in {202, 502, 503}, answer.text
             return answer.json()["trace_id"] if answer.status_code == 202 else None
 
@@ -79,9 +89,9 @@ class Compose:
 
         return self.until(ended)
 
-    def until(self, probe: Callable[[], Any], seconds: float = DEADLINE_SECONDS) -> Any:
+    def until(self, probe: Callable[[], Any], seconds: float | None = None) -> Any:
         """Call something until its answer is true, whether or not anyone listens yet."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + (seconds or self._patience_seconds)
         while time.monotonic() < deadline:
             try:
                 if answer := probe():
@@ -91,14 +101,18 @@ class Compose:
             time.sleep(0.2)
         raise AssertionError(self("logs", "--tail", "60"))
 
+    def _post(self, user_id: str) -> httpx.Response:
+        body = {"user_id": user_id, "message": "hello from a container"}
+        return httpx.post(f"{self.url}/notifications", content=json.dumps(body), timeout=15)
+
 
 @pytest.fixture(scope="module")
 def new_project() -> Iterator[Callable[..., Compose]]:
     """Make projects, which are removed with all that they have kept."""
     projects: list[Compose] = []
 
-    def make(*options: str, environment: Mapping[str, str] | None = None) -> Compose:
-        projects.append(Compose(*options, environment=environment))
+    def make(*options: str, **details: Any) -> Compose:
+        projects.append(Compose(*options, **details))
         return projects[-1]
 
     yield make

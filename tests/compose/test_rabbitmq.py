@@ -17,13 +17,13 @@ ENVIRONMENT = {
 
 @pytest.fixture(scope="module")
 def rabbit(new_project):
-    running = new_project("--profile", "rabbitmq", environment=ENVIRONMENT)
+    running = new_project("--profile", "rabbitmq", environment=ENVIRONMENT, patience_seconds=180)
     running.up("--build", "--scale", "redis=0")
     return running
 
 
 def test_a_notification_is_sent_without_redis(rabbit):
-    notification = rabbit.settled(rabbit.send())
+    notification = rabbit.settled(rabbit.insist())
 
     assert notification["status"] == "sent"
     assert rabbit.containers("redis") == []
@@ -32,7 +32,7 @@ def test_a_notification_is_sent_without_redis(rabbit):
 def test_a_failure_passes_through_retry(rabbit):
     rabbit.add_user("flaky", "fail-1-then-ok@sim.example")
 
-    notification = rabbit.settled(rabbit.send("flaky"))
+    notification = rabbit.settled(rabbit.insist("flaky"))
 
     assert (notification["status"], notification["attempts"]) == ("sent", 2)
     assert "retrying" in [entry["status"] for entry in notification["timeline"]]
@@ -40,7 +40,7 @@ def test_a_failure_passes_through_retry(rabbit):
 
 def test_a_failure_for_good_ends_among_the_dead_letters(rabbit):
     rabbit.add_user("hopeless", "fail-permanent@sim.example")
-    trace_id = rabbit.send("hopeless")
+    trace_id = rabbit.insist("hopeless")
 
     assert rabbit.settled(trace_id)["status"] == "failed"
     letters = httpx.get(f"{rabbit.url}/dead-letters", timeout=15).json()["items"]
@@ -58,7 +58,7 @@ def test_nobody_gets_in_as_guest(rabbit):
 def test_records_in_redis_survive_all_services(rabbit):
     rabbit.environment["LEDGER_URL"] = "redis://redis:6379/0"
     rabbit.up("--no-build")
-    notification = rabbit.settled(rabbit.send())
+    notification = rabbit.settled(rabbit.insist())
 
     rabbit("restart", "notification-publisher", "notification-dispatcher")
     rabbit.wait_until_ready()

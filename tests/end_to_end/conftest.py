@@ -1,5 +1,4 @@
 import asyncio
-import json
 import os
 import queue
 import re
@@ -18,6 +17,7 @@ import aio_pika
 import httpx
 import pytest
 import redis
+from asyncnotify.prove.outbox import read_outbox
 from service_kit.testing.ports import free_port
 from service_kit.testing.rabbitmq_node import RabbitNode
 from service_kit.testing.rabbitmq_server import (  # noqa: F401 - fixtures
@@ -54,9 +54,7 @@ class System:
         return self.data_dir / "outbox.jsonl"
 
     def received(self) -> list[JsonObject]:
-        text = self.outbox.read_text() if self.outbox.exists() else ""
-        # The last line may be on its way.
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        return read_outbox(self.outbox)
 
     def start(self) -> None:
         self.process = subprocess.Popen(

@@ -1,6 +1,5 @@
 import asyncio
 import collections
-import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from asyncnotify.prove.backing import Backing
+from asyncnotify.prove.outbox import read_outbox
 from asyncnotify.prove.stage import Another, Stage
 from service_kit.testing.rabbitmq_node import RabbitNode
 from service_kit.testing.rabbitmq_server import rabbitmq_node  # noqa: F401 - a fixture
@@ -76,11 +76,7 @@ class System:
         return self.received()[trace_id]
 
     def received(self) -> collections.Counter[str]:
-        path = self.stage.outbox
-        text = path.read_text() if path.exists() else ""
-        # The last line may be on its way.
-        lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-        return collections.Counter(json.loads(line)["trace_id"] for line in lines)
+        return collections.Counter(each["trace_id"] for each in read_outbox(self.stage.outbox))
 
     async def dispatcher(self, **environment: str) -> Another:
         started = await self.stage.start_another("notification-dispatcher", **environment)

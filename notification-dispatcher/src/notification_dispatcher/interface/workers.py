@@ -23,13 +23,7 @@ from service_kit.queue.worker import Worker
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.validate_notification import ValidateNotification
 from notification_dispatcher.interface.reports import StageMetrics
-from notification_dispatcher.interface.stages import (
-    VERSION_PATIENCE,
-    Decide,
-    Stage,
-    delivery_on,
-    validation,
-)
+from notification_dispatcher.interface.stages import Decide, Stage, delivery_on, validation
 
 # Shorter than what a process gives its loops to stop, so that none is cut off.
 GRACE = timedelta(seconds=18)
@@ -44,8 +38,8 @@ class Working:
     """
 
     concurrency: int
-    lease: timedelta = timedelta(seconds=60)
-    version_patience: timedelta = VERSION_PATIENCE
+    lease: timedelta
+    version_patience: timedelta
 
 
 class Workers:

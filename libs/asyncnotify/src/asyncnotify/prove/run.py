@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import aiohttp
 
 from asyncnotify.prove.faults import PlannedFault
 from asyncnotify.prove.load import Load, fetch_records
+from asyncnotify.prove.outbox import read_outbox
 from asyncnotify.prove.reconcile import ENDED, JsonObject, reconcile
 from asyncnotify.prove.report import Outcome
 from asyncnotify.prove.stage import Stage
@@ -61,7 +61,7 @@ async def prove(
     finally:
         watching.cancel()
     watch.current = "comparing"
-    received = [json.loads(line) for line in stage.outbox.read_text().splitlines()]
+    received = read_outbox(stage.outbox)
     return Outcome(
         started_at=started_at,
         seed=load.seed,

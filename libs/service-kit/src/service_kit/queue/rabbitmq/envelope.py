@@ -58,6 +58,11 @@ class Envelope:
         return replace(self, hop=self.hop + 1, schema=SCHEMA, **changes)  # type: ignore[arg-type]  # by name
 
     @property
+    def is_understood(self) -> bool:
+        """Whether this release knows what its headers mean."""
+        return self.schema <= SCHEMA
+
+    @property
     def look_at(self) -> int:
         """When a delayed message must be looked at: when it is due, or when it expires."""
         return min(self.due, self.expires) if self.expires else self.due

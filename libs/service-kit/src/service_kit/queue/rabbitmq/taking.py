@@ -12,7 +12,7 @@ from service_kit.queue.port import Change
 from service_kit.queue.rabbitmq.audit import reserve_name, reserve_new_name
 from service_kit.queue.rabbitmq.burial import AMBIGUOUS, End, bury, not_understood, poison
 from service_kit.queue.rabbitmq.delivery import LetGo, RabbitDelivery, put_in_front
-from service_kit.queue.rabbitmq.envelope import SCHEMA, Envelope, own_id
+from service_kit.queue.rabbitmq.envelope import Envelope, own_id
 from service_kit.queue.rabbitmq.intake import Arrived, ConsumeLine
 from service_kit.queue.rabbitmq.moves import Moves
 
@@ -41,7 +41,7 @@ class Taking:
             await self._adopt(lane, incoming)
             return None
         arrived = Arrived(envelope=envelope, incoming=incoming, line=line)
-        if envelope.schema > SCHEMA:
+        if not envelope.is_understood:
             await self.begin(arrived)
             return None
         if not self._moves.is_due(envelope):
@@ -96,7 +96,7 @@ class Taking:
 
     async def _take_up(self, arrived: Arrived, begun: Begun) -> RabbitDelivery | None:
         envelope, moves = arrived.envelope, self._moves
-        if envelope.schema > SCHEMA:
+        if not envelope.is_understood:
             delivery = RabbitDelivery(arrived, begun, moves, self._let_go)
             await delivery.give_up("poison", not_understood(envelope.schema))
             self.died += 1
