@@ -12,7 +12,8 @@ class Settings(StoreSettings):
     max_waiting: int = Field(
         default=1_000_000,
         ge=1,
-        description="Notifications of one priority that may wait; more are refused with 503.",
+        description="Notifications of one priority that may wait for their turn or their time; "
+        "more are refused with 503.",
     )
     max_attempts: int = Field(
         default=8, ge=1, le=100, description="Attempts before a notification is a dead letter."

@@ -76,9 +76,10 @@ class InMemoryQueue:
             known = self._sent_before(message)
             if known is not None:
                 return known
-            waiting = self._store.place(message.lane, State.WAITING)
-            if len(waiting) >= self._options.max_waiting:
-                raise QueueFull(f"{message.lane} holds {len(waiting)} waiting messages")
+            places = (State.WAITING, State.DELAYED)
+            waiting = sum(len(self._store.place(message.lane, each)) for each in places)
+            if waiting >= self._options.max_waiting:
+                raise QueueFull(f"{message.lane} holds {waiting} waiting messages")
             if message.dedupe is not None:
                 dedupe, until = message.dedupe, self._store.now() + message.dedupe.keep
                 sent = _Sent(message.id, dedupe.fingerprint, dedupe.answer, until)

@@ -92,6 +92,10 @@ class PublishLine:
         queue = await self._topology.declare_lane(self.asking, lane)
         return queue.declaration_result.message_count or 0
 
+    async def count_delayed(self) -> int:
+        """Return how many messages of all lanes wait for their time."""
+        return await self._topology.count_delayed(self.asking)
+
 
 class Publisher:
     """Publishes over a connection of its own, so that a consumer's trouble isn't a producer's.
@@ -135,6 +139,17 @@ class Publisher:
             line = await self._link.get()
             async with asyncio.timeout(self._timeout_s):
                 return await line.count(lane)
+
+    async def count_all(self, lane: str) -> int:
+        """Return how many messages of a lane are in nobody's hands, and how many are delayed.
+
+        All lanes' delayed ones: the broker can't tell them apart.
+        """
+        with as_queue_errors():
+            line = await self._link.get()
+            async with asyncio.timeout(self._timeout_s):
+                waiting, delayed = await asyncio.gather(line.count(lane), line.count_delayed())
+                return waiting + delayed
 
     async def server_version(self) -> str:
         """Return RabbitMQ's version."""

@@ -71,7 +71,7 @@ class RabbitQueue:
         self._moves = Moves(self._publisher, self._claims, options, now=now)
         self._taking = Taking(self._moves, self._let_go)
         self._intake = Intake(url, options, self._taking.examine)
-        self._room = Room(self._publisher.count, options.max_waiting)
+        self._room = Room(self._publisher.count_all, options.max_waiting)
         self._operator = Operator(url, options, self._moves)
         self._held: dict[str, RabbitDelivery] = {}
         self._receives = itertools.count(1)
@@ -88,11 +88,9 @@ class RabbitQueue:
             return reserved
         envelope = self._new(message, reserved)
         try:
-            if envelope.due:
-                await bring_in(self._moves, envelope, reserved, Change.SCHEDULED, message.note)
-            else:
-                async with self._room.entering(message.lane):
-                    await bring_in(self._moves, envelope, reserved, Change.ENQUEUED, message.note)
+            change = Change.SCHEDULED if envelope.due else Change.ENQUEUED
+            async with self._room.entering(message.lane):
+                await bring_in(self._moves, envelope, reserved, change, message.note)
         except QueueFull:
             await self._claims.free(message.id, reserved.token)
             raise

@@ -1,7 +1,8 @@
 """Whether a lane has room for one more.
 
 Not `x-max-length`: it would also refuse what is under way, and could never be changed. The count
-is taken from the broker now and then, and what this process added since is added.
+is taken from the broker now and then, and what this process added since is added. What waits for
+its time counts, too; it is in rooms that all lanes share, so that it counts for each of them.
 """
 
 import asyncio

@@ -120,6 +120,14 @@ class Topology:
         arguments: Arguments = _QUORUM | {"x-delivery-limit": _ENDLESS}
         return await channel.declare_queue(self.dead_queue, durable=True, arguments=arguments)
 
+    async def count_delayed(self, channel: AbstractChannel) -> int:
+        """Return how many messages there are in all waiting rooms."""
+        total = 0
+        for tier in self.options.tiers:
+            room = await channel.declare_queue(f"{self.retry(tier)}.v1", passive=True)
+            total += room.declaration_result.message_count or 0
+        return total
+
     async def remove(self, channel: AbstractChannel, lanes: Sequence[str]) -> None:
         """Delete all of it, with what is in it; what does not exist does not matter."""
         queues = [self.lane_queue(lane) for lane in lanes]

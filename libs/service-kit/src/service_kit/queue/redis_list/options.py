@@ -19,7 +19,7 @@ class RedisListOptions:
     retention: timedelta = timedelta(days=30)
     """How long an ended message is remembered."""
     max_waiting: int = 1_000_000
-    """Waiting messages in a lane before `QueueFull`."""
+    """Messages in a lane that wait for their turn or time, before `QueueFull`."""
     max_deliveries: int = 10
     """Deliveries without an outcome before a message counts as poison."""
     raw_max_attempts: int = 8

@@ -50,10 +50,10 @@ class QueueRig:
         """How long the queue leases a message."""
         return 6 * self.moment
 
-    async def send(self, *ids: str, lane: str = LANE) -> None:
+    async def send(self, *ids: str, lane: str = LANE, due_at: datetime | None = None) -> None:
         """Send messages of which only the id matters."""
         for message_id in ids:
-            await self.queue.send(message(message_id, lane=lane))
+            await self.queue.send(message(message_id, lane=lane, due_at=due_at))
 
     async def take(self, *lanes: str, wait: timedelta = SOON) -> Delivery:
         """Receive the next message, which must be there."""
@@ -72,12 +72,13 @@ class QueueRig:
         await self.advance(by)
         await self.queue.tick(LANES)
 
-    async def fill(self, lane: str) -> None:
+    async def fill(self, lane: str, *, due_at: datetime | None = None) -> None:
         """Send until the lane refuses; it may have taken a few more than its limit by then."""
         for start in range(0, 2 * MAX_WAITING, MAX_WAITING // 4):
             names = [f"{lane}.{start + n}" for n in range(MAX_WAITING // 4)]
             outcomes = await asyncio.gather(
-                *(self.send(name, lane=lane) for name in names), return_exceptions=True
+                *(self.send(name, lane=lane, due_at=due_at) for name in names),
+                return_exceptions=True,
             )
             failures = [each for each in outcomes if isinstance(each, BaseException)]
             if failures:

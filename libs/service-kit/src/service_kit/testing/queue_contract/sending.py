@@ -118,6 +118,14 @@ class SendingContract:
         assert await rig.queue.send(message("m1")) == Duplicate("m1", "")
         assert await rig.queue.send(message("m3", lane=OTHER_LANE)) == Enqueued("m3")
 
+    async def test_what_waits_for_its_time_takes_room_too(self, rig: QueueRig) -> None:
+        later = rig.now() + 1000 * rig.moment
+        await rig.fill(LANE, due_at=later)
+
+        # A few may be on their way from one place to another, and not be counted just then.
+        with pytest.raises(QueueFull):
+            await rig.send(*(f"now{number}" for number in range(MAX_WAITING // 2)))
+
     async def test_refused_message_may_be_sent_when_there_is_room(self, rig: QueueRig) -> None:
         refused = message("m", dedupe=Dedupe(key="k", fingerprint="f"))
         await rig.fill(LANE)

@@ -12,7 +12,9 @@ if dedupe then
   if first[1] then return {'DUPLICATE', first[1], first[3]} end
 end
 if redis.call('EXISTS', event(id)) == 1 then return {'DUPLICATE', id, ''} end
-if redis.call('ZCARD', key(lane, 'wait')) >= MAX_WAITING then return {'FULL'} end
+-- What waits for its time takes as much room as what waits for its turn.
+local held = redis.call('ZCARD', key(lane, 'wait')) + redis.call('ZCARD', key(lane, 'delay'))
+if held >= MAX_WAITING then return {'FULL'} end
 
 local fields = {'mx', ARGV[6]}
 if ex then fields[#fields + 1] = 'ex'; fields[#fields + 1] = ex end
