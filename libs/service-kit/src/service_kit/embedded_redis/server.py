@@ -42,9 +42,10 @@ class EmbeddedRedis:
     only write everything a second time.
 
     `port` 0 takes a free one and keeps it over restarts. `options` are further settings of
-    redis.conf, which win. After `stop` or `kill`, `start` may be called again. It belongs to one
-    event loop and one task at a time, except for `wait`. It ends with the process that started it,
-    on Linux at once; elsewhere the next start on the directory ends it.
+    redis.conf, which win; `environment` is added to this process's own. After `stop` or `kill`,
+    `start` may be called again. It belongs to one event loop and one task at a time, except for
+    `wait`. It ends with the process that started it, on Linux at once; elsewhere the next start on
+    the directory ends it.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class EmbeddedRedis:
         port: int = 0,
         appendfsync: str = "everysec",
         options: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         binary: Path | None = None,
         load_timeout: timedelta = timedelta(minutes=5),
     ) -> None:
         self._data_dir = DataDir(data_dir)
         self._port = port
         self._options = {"appendfsync": appendfsync} | dict(options or {})
+        self._environment = dict(environment or {})
         self._binary = binary
         self._load_timeout = load_timeout
         self._process: asyncio.subprocess.Process | None = None
@@ -152,6 +155,7 @@ class EmbeddedRedis:
             return await asyncio.create_subprocess_exec(
                 binary,
                 *self._arguments(),
+                env=os.environ | self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
