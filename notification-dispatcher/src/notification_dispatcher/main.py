@@ -12,6 +12,7 @@ from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks
 from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
+from service_kit.queue.broker import Broker
 from service_kit.queue.port import Queue
 from service_kit.settings import load_settings
 
@@ -21,7 +22,7 @@ from notification_dispatcher.application.ports import ContactDirectory
 from notification_dispatcher.application.validate_notification import ValidateNotification
 from notification_dispatcher.infrastructure.contacts import CachedContacts, HttpContactDirectory
 from notification_dispatcher.infrastructure.providers import Providers, Senders
-from notification_dispatcher.interface.health import Broker, checks
+from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.workers import Workers
 from notification_dispatcher.settings import Settings, settings_class
 
@@ -38,7 +39,7 @@ def build(
     """Put the service together, on what the settings say or on what is given."""
     now, registry = partial(datetime.now, UTC), new_registry()
     queue = queue or settings.open_queue()
-    broker = Broker(queue=queue, allow_volatile=settings.allow_volatile)
+    broker = Broker(queue, queue.close, allow_volatile=settings.allow_volatile, registry=registry)
     http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
     directory = CachedContacts(directory=HttpContactDirectory(http=http), limits=settings.contacts)
     find_contact = FindContact(contacts=contacts or directory, random=random.random)
@@ -63,7 +64,7 @@ def build(
         routers=[],
         problems={},
         checks=checks(broker, workers, senders.breaker_states, http),
-        resources=[broker, http, BackgroundTasks(*workers.loops())],
+        resources=[broker, http, BackgroundTasks(("broker", broker.watch), *workers.loops())],
         registry=registry,
     )
 

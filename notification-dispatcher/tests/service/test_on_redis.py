@@ -131,3 +131,20 @@ async def test_a_redis_that_would_lose_notifications_is_refused(on_redis, redis_
     with pytest.raises(Exception, match="maxmemory-policy is allkeys-lru"):
         async with on_redis(ALLOW_VOLATILE=False):
             pass
+
+
+async def test_a_redis_that_becomes_unsafe_is_noticed_without_being_asked(on_redis, redis_url):
+    async with on_redis() as (send, http), redis.asyncio.Redis.from_url(redis_url) as by_hand:
+        await by_hand.config_set("appendonly", "no")
+        await until_metrics_say("broker_safe 0.0", http)
+        # What it holds is safest with who it is for.
+        await send.until(await send(), "sent")
+
+        await by_hand.config_set("appendonly", "yes")
+        await until_metrics_say("broker_safe 1.0", http)
+
+
+async def until_metrics_say(line, http):
+    async with asyncio.timeout(60):
+        while line not in (await http.get("/metrics")).text.splitlines():
+            await asyncio.sleep(0.1)

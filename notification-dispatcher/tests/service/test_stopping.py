@@ -46,7 +46,7 @@ async def process(redis_url, user_service, outbox):
 
 
 async def until_it_answers(url):
-    async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(15):
+    async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(60):
         while True:
             try:
                 if (await http.get(url)).status_code == 200:

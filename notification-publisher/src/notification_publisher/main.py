@@ -13,12 +13,13 @@ from service_kit.http.app import build_app
 from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks
 from service_kit.logs import configure_logging
+from service_kit.metrics import new_registry
+from service_kit.queue.broker import Broker
 from service_kit.queue.port import Queue
 from service_kit.settings import load_settings
 
 from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.infrastructure import ledger as ledgers
-from notification_publisher.infrastructure.broker import Broker
 from notification_publisher.infrastructure.queue import QueueInterventions, QueueOutbox
 from notification_publisher.interface.dead_letters import dead_letter_routes
 from notification_publisher.interface.notifications import sending_routes, tracking_routes
@@ -47,7 +48,15 @@ def build(
         else open_accepting(stores, ledger, max_waiting=settings.max_waiting)
     )
     queue, keeper = accepting.queue, accepting.keeper
-    broker = Broker(queue, queue.close, ledger.close, allow_volatile=settings.allow_volatile)
+    registry = new_registry()
+    broker = Broker(
+        queue,
+        queue.close,
+        ledger.close,
+        allow_volatile=settings.allow_volatile,
+        registry=registry,
+    )
+    loops = [("broker", broker.watch), *accepting.loops]
     outbox = QueueOutbox(
         queue=queue,
         broker=broker,
@@ -65,7 +74,8 @@ def build(
         ],
         problems=PROBLEMS,
         checks={"queue": broker.check, "ledger": partial(ledgers.check, ledger, keeper)},
-        resources=[broker, *([keeper] if keeper else []), BackgroundTasks(*accepting.loops)],
+        resources=[broker, *([keeper] if keeper else []), BackgroundTasks(*loops)],
+        registry=registry,
         max_body_bytes=64 * 1024,
         docs=True,
     )

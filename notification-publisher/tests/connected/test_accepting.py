@@ -20,6 +20,7 @@ from service_kit.testing.tcp_proxy import TcpProxy
 
 ASKED = {"user_id": "user_test", "message": "your purchase was completed successfully"}
 WITHIN_S = 2
+WITHIN_CEILING_S = 60
 
 Configure = Callable[[str, str], None]
 
@@ -199,6 +200,37 @@ async def test_a_redis_that_would_lose_messages_may_be_allowed_and_is_reported(
 
     assert answer.status_code == 202
     assert "appendonly is no" in ready.json()["checks"]["queue"]["faults"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "unsafe", "safe"),
+    [("appendonly", "no", "yes"), ("maxmemory-policy", "allkeys-lru", "noeviction")],
+)
+async def test_a_redis_that_becomes_unsafe_gets_nothing_more_until_it_is_set_right(
+    publisher: Publish, redis_url: str, configure: Configure, setting: str, unsafe: str, safe: str
+) -> None:
+    async with publisher(redis_url) as client:
+        assert await _status_of_a_post(client) == 202
+
+        configure(setting, unsafe)
+        await _until_a_post_gives(503, client)
+        refused = {await _status_of_a_post(client) for _ in range(20)}
+        metrics = (await client.get("/metrics")).text
+        configure(setting, safe)
+        await _until_a_post_gives(202, client)
+
+    assert refused == {503}
+    assert "broker_safe 0.0" in metrics
+
+
+async def _status_of_a_post(client: httpx.AsyncClient) -> int:
+    return (await client.post("/notifications", json=ASKED)).status_code
+
+
+async def _until_a_post_gives(status: int, client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(WITHIN_CEILING_S):
+        while await _status_of_a_post(client) != status:
+            await asyncio.sleep(0.1)
 
 
 async def test_the_service_starts_before_its_redis(

@@ -1,5 +1,6 @@
 """Redis's settings, judged."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
@@ -75,3 +76,26 @@ def test_each_fault_is_named(
 
 def test_without_a_log_the_profile_is_none() -> None:
     assert judge({**SAFE, "aof_enabled": "0"}, EVERY_SECOND).profile == "none"
+
+
+async def test_a_log_that_is_switched_on_again_counts_when_all_data_is_in_it(
+    private_redis: EmbeddedRedis,
+) -> None:
+    queue = RedisListQueue(private_redis.url)
+    async with Redis.from_url(private_redis.url) as redis:
+        await redis.config_set("rdb-key-save-delay", "1000000")  # a second for each key
+        await redis.mset({f"key{number}": "x" for number in range(600)})
+        await redis.config_set("appendonly", "no")
+        off = (await queue.durability()).faults
+        await redis.config_set("appendonly", "yes")
+        incomplete = (await queue.durability()).faults
+        await redis.config_set("rdb-key-save-delay", "0")
+        await redis.config_set("appendonly", "no")  # ends the rewrite that is so slow
+        await redis.config_set("appendonly", "yes")
+        async with asyncio.timeout(60):
+            while (await queue.durability()).faults:
+                await asyncio.sleep(0.05)
+    await queue.close()
+
+    assert ["appendonly is no" in fault for fault in off] == [True]
+    assert ["not complete yet" in fault for fault in incomplete] == [True]

@@ -1,19 +1,15 @@
-"""Whether this process can do its work, and whether it may: not on a broker that forgets."""
+"""Whether this process can do its work."""
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from service_kit.http.app import Check
 from service_kit.http.client import HttpClient, UpstreamError
-from service_kit.logs import get_logger
-from service_kit.queue.port import Durability, Queue, QueueUnavailable, UnsafeBroker
+from service_kit.queue.broker import Broker
 from service_kit.queue.worker import WorkerStats
 
 from notification_dispatcher.interface.workers import Workers
-
-log = get_logger(__name__)
 
 # A worker asks its queue every few seconds, unless its hands are full.
 SILENT_TOO_LONG = timedelta(seconds=30)
@@ -25,46 +21,6 @@ CONTACTS_TIMEOUT = timedelta(seconds=1)
 
 class WorkerSilent(Exception):
     """Raised when a worker has not asked its queue for a long time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broker:
-    """The queue as a resource of the process. It refuses to start on one that would lose messages.
-
-    One that can't be reached at the start is waited for; readiness tells then what it is like.
-    """
-
-    queue: Queue
-    allow_volatile: bool
-
-    async def start(self) -> None:
-        """Look at how the broker is set up.
-
-        Raises:
-            UnsafeBroker: it would lose messages, and nobody has allowed that.
-        """
-        try:
-            durability = await self.queue.durability()
-        except QueueUnavailable as error:
-            log.warning("broker.unavailable", error=str(error))
-            return
-        self._judge(durability)
-
-    async def stop(self) -> None:
-        """Close the connections."""
-        await self.queue.close()
-
-    async def check(self) -> Mapping[str, str]:
-        """Exercise the broker as work would; say how durable it is."""
-        await self.queue.ping()
-        durability = await self.queue.durability()
-        self._judge(durability)
-        return {"durability": durability.profile, "faults": "; ".join(durability.faults)}
-
-    def _judge(self, durability: Durability) -> None:
-        if durability.faults and not self.allow_volatile:
-            faults = "; ".join(durability.faults)
-            raise UnsafeBroker(f"{faults} (ALLOW_VOLATILE=1 to use it nevertheless)")
 
 
 def checks(

@@ -13,6 +13,7 @@ from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId
 from notification_ledger.notes import StatusNote
 from service_kit.failpoints import afailpoint
+from service_kit.queue.broker import Broker
 from service_kit.queue.port import (
     Conflict,
     ControlOutcome,
@@ -36,7 +37,6 @@ from notification_publisher.application.ports import (
     Submission,
     TooManyWaiting,
 )
-from notification_publisher.infrastructure.broker import Broker
 
 
 class SendingQueue(MessageQueue, Repetitions, Protocol):

@@ -1,6 +1,8 @@
 """What Redis's settings mean for the messages in it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 from redis.exceptions import RedisError, ResponseError
 
@@ -13,25 +15,42 @@ UNKNOWN = "unknown"
 """Neither CONFIG nor INFO says how often the append-only file is flushed: a managed Redis."""
 
 
-async def read_durability(batcher: Batcher) -> Durability:
-    """Ask Redis for its settings; where CONFIG is forbidden, INFO has to do.
+_UNFINISHED: Final = "the append-only file is not complete yet: a restart of Redis loses messages"
 
-    Raises:
-        QueueUnavailable: Redis can't be reached.
-    """
-    info = _info(await _ask(batcher, "INFO"))
-    try:
-        settings = _pairs(await _ask(batcher, "CONFIG", "GET", "append*"))
-    except QueueUnavailable as error:
-        if not isinstance(error.__cause__, ResponseError):
-            raise
-        settings = {}
-    return judge(info, settings)
+
+class Inspector:
+    """Asks a Redis again and again what it would lose."""
+
+    def __init__(self, batcher: Batcher) -> None:
+        self._batcher = batcher
+        self._is_incomplete = False
+
+    async def durability(self) -> Durability:
+        """Ask Redis for its settings; where CONFIG is forbidden, INFO has to do.
+
+        Raises:
+            QueueUnavailable: Redis can't be reached.
+        """
+        info = _info(await _ask(self._batcher, "INFO"))
+        try:
+            settings = _pairs(await _ask(self._batcher, "CONFIG", "GET", "append*"))
+        except QueueUnavailable as error:
+            if not isinstance(error.__cause__, ResponseError):
+                raise
+            settings = {}
+        found = judge(info, settings)
+        # What was off and is on again counts from the moment when all data is in the file.
+        self._is_incomplete = not _is_logged(info) or (
+            self._is_incomplete and _is_being_rewritten(info)
+        )
+        if self._is_incomplete and _is_logged(info):
+            return replace(found, faults=[*found.faults, _UNFINISHED])
+        return found
 
 
 def judge(info: Mapping[str, str], settings: Mapping[str, str]) -> Durability:
     """Say what would be lost, from the replies of INFO and CONFIG GET."""
-    is_logged = info.get("aof_enabled", "0") != "0"
+    is_logged = _is_logged(info)
     flushed = settings.get("appendfsync", UNKNOWN) if is_logged else "none"
     checks = (
         _version(info.get("redis_version", "0")),
@@ -42,6 +61,16 @@ def judge(info: Mapping[str, str], settings: Mapping[str, str]) -> Durability:
         _role(info),
     )
     return Durability(profile=flushed, faults=[fault for fault in checks if fault])
+
+
+def _is_logged(info: Mapping[str, str]) -> bool:
+    return info.get("aof_enabled", "0") != "0"
+
+
+def _is_being_rewritten(info: Mapping[str, str]) -> bool:
+    marks = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+    has_failed = info.get("aof_last_bgrewrite_status", "ok") != "ok"
+    return has_failed or any(info.get(mark, "0") != "0" for mark in marks)
 
 
 def _version(version: str) -> str | None:

@@ -27,7 +27,7 @@ from service_kit.queue.redis_list.batcher import Batcher
 from service_kit.queue.redis_list.blocking import BlockingPops
 from service_kit.queue.redis_list.connections import Argument, connector
 from service_kit.queue.redis_list.delivery import RedisDelivery
-from service_kit.queue.redis_list.inspection import read_durability
+from service_kit.queue.redis_list.inspection import Inspector
 from service_kit.queue.redis_list.keys import Keys, checked_lane
 from service_kit.queue.redis_list.options import RedisListOptions
 from service_kit.queue.redis_list.receiver import Receiver
@@ -63,6 +63,7 @@ class RedisListQueue:
         connect = connector(url)
         scripts = assemble(lua or lua_sources(), self._options, recorder)
         self._batcher = Batcher(connect, timeout=self._options.call_timeout)
+        self._inspector = Inspector(self._batcher)
         self._runner = ScriptRunner(self._batcher, scripts, self._keys.prefix)
         self._receiver = Receiver(self._runner, BlockingPops(connect), self._batcher, self._keys)
 
@@ -153,7 +154,7 @@ class RedisListQueue:
 
     async def durability(self) -> Durability:
         """Read Redis's settings; the profile is that of `appendfsync`, or none or unknown."""
-        return await read_durability(self._batcher)
+        return await self._inspector.durability()
 
     async def ping(self) -> None:
         """Write something, as a send would."""

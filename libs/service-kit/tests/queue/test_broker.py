@@ -1,7 +1,10 @@
+import asyncio
+from collections.abc import AsyncIterator
+
 import pytest
-from notification_publisher.infrastructure import broker as broker_module
-from notification_publisher.infrastructure.broker import Broker
-from service_kit.queue.port import Durability, QueueUnavailable, UnsafeBroker
+from service_kit.queue import broker as broker_module
+from service_kit.queue.broker import Broker
+from service_kit.queue.port import Durability, QueueError, QueueUnavailable, UnsafeBroker
 
 UNSAFE = Durability(profile="none", faults=("appendonly is no",))
 SAFE = Durability(profile="everysec")
@@ -109,3 +112,58 @@ async def test_a_probe_that_finds_the_broker_unsafe_shuts_the_door() -> None:
         await broker.check()
     with pytest.raises(UnsafeBroker):
         await broker.admit()
+
+
+@pytest.fixture
+async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Broker, Inspected]]:
+    monkeypatch.setattr(broker_module, "_WATCH_EVERY_S", 0.01)
+    inspected, stopping = Inspected(SAFE), asyncio.Event()
+    broker = Broker(inspected, allow_volatile=False)
+    await broker.start()
+    watching = asyncio.create_task(broker.watch(stopping))
+    yield broker, inspected
+    stopping.set()
+    await watching
+
+
+async def refusal_of(broker: Broker) -> type[QueueError] | None:
+    try:
+        await broker.admit()
+    except QueueError as error:
+        return type(error)
+    return None
+
+
+async def test_a_broker_that_becomes_unsafe_is_found_out_before_anybody_asks(
+    watched: tuple[Broker, Inspected],
+) -> None:
+    broker, inspected = watched
+    inspected.answer = UNSAFE
+    async with asyncio.timeout(30):
+        while not await refusal_of(broker):
+            await asyncio.sleep(0.01)
+
+    inspected.answer = SAFE
+
+    async with asyncio.timeout(30):
+        while await refusal_of(broker):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_watched_broker_that_was_away_is_safe_again_only_after_a_look(
+    watched: tuple[Broker, Inspected],
+) -> None:
+    broker, inspected = watched
+    inspected.answer = None
+    async with asyncio.timeout(30):
+        while not await refusal_of(broker):
+            await asyncio.sleep(0.01)
+
+    inspected.answer = UNSAFE
+
+    seen: type[QueueError] | None = QueueUnavailable
+    async with asyncio.timeout(30):
+        while seen is QueueUnavailable:
+            seen = await refusal_of(broker)
+            await asyncio.sleep(0.01)
+    assert seen is UnsafeBroker
