@@ -47,21 +47,11 @@ def build(
         if queue
         else open_accepting(stores, ledger, max_waiting=settings.max_waiting)
     )
-    queue, keeper = accepting.queue, accepting.keeper
-    registry = new_registry()
-    broker = Broker(
-        queue,
-        queue.close,
-        ledger.close,
-        allow_volatile=settings.allow_volatile,
-        registry=registry,
-    )
+    queue, keeper, registry = accepting.queue, accepting.keeper, new_registry()
+    is_volatile_allowed, closing = settings.allow_volatile, (queue.close, ledger.close)
+    broker = Broker(queue, *closing, allow_volatile=is_volatile_allowed, registry=registry)
     loops = [("broker", broker.watch), *accepting.loops]
-    outbox = QueueOutbox(
-        queue=queue,
-        broker=broker,
-        max_attempts=settings.max_attempts,
-    )
+    outbox = QueueOutbox(queue=queue, broker=broker, max_attempts=settings.max_attempts)
     records, acting = ledgers.LedgerRecords(ledger=ledger), QueueInterventions(control=queue)
     return build_app(
         service=SERVICE,
