@@ -1,4 +1,8 @@
+import os
+import subprocess
 import tomllib
+
+import pytest
 
 
 def test_every_service_is_called_the_same_everywhere(root, compose, services):
@@ -57,3 +61,30 @@ def test_the_kit_knows_nothing_of_what_it_carries(root):
     for path in (root / "libs/service-kit/src").rglob("*"):
         if path.suffix in {".py", ".lua"}:
             assert "notification" not in path.read_text().lower(), path
+
+
+@pytest.mark.parametrize(("asked", "limit"), [("512mb", "512mb"), ("", None)])
+def test_the_redis_of_compose_takes_nothing_more_before_the_machine_is_out_of_memory(
+    compose, tmp_path, asked, limit
+):
+    entrypoint = tmp_path / "docker-entrypoint.sh"
+    entrypoint.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    entrypoint.chmod(0o755)
+    shell, flag, line = compose["services"]["redis"]["command"]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REDIS_MAXMEMORY": asked}
+
+    said = subprocess.run(
+        [shell, flag, line.replace("$$", "$")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+
+    settings = dict(zip(said[1::2], said[2::2], strict=False))
+    half_kb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2048
+    assert said[0] == "redis-server"
+    assert settings["--maxmemory"] == (limit or f"{half_kb}kb")
+    assert settings["--maxmemory-policy"] == "noeviction"
+    assert (settings["--appendonly"], settings["--appendfsync"]) == ("yes", "always")
+    assert settings["--save"] == ""

@@ -18,6 +18,7 @@ from service_kit.embedded_redis import (
     bundled_redis_server,
     find_redis_server,
 )
+from service_kit.embedded_redis.memory import memory_bytes
 from service_kit.testing.ports import free_port
 from service_kit.testing.running import until
 
@@ -117,6 +118,31 @@ async def test_started_server_is_durable_and_never_evicts(data_dir: Path) -> Non
         "bind": "127.0.0.1",
         "dir": str(data_dir),
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "limit"), [(None, memory_bytes() // 2), ("64mb", 64 * 1024 * 1024)]
+)
+async def test_it_takes_nothing_more_before_the_machine_is_out_of_memory(
+    data_dir: Path, asked: str | None, limit: int
+) -> None:
+    server = EmbeddedRedis(data_dir, options={"maxmemory": asked} if asked else None)
+
+    await server.start()
+
+    async with Redis.from_url(server.url, decode_responses=True) as connection:
+        settings = await connection.config_get("maxmemory")
+    await server.stop()
+    assert settings == {"maxmemory": str(limit)}
+
+
+def test_a_container_has_no_more_memory_than_it_may_use(tmp_path: Path) -> None:
+    limited, unlimited = tmp_path / "limited", tmp_path / "unlimited"
+    limited.write_text("1048576\n")
+    unlimited.write_text("max\n")
+
+    assert memory_bytes((unlimited, limited, tmp_path / "none")) == 1048576
+    assert memory_bytes((unlimited,)) > 1048576
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])

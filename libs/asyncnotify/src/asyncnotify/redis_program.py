@@ -10,10 +10,15 @@ class RedisProgram:
 
     name = "redis"
 
-    def __init__(self, data_dir: Path, port: int) -> None:
+    def __init__(self, data_dir: Path, port: int, *, maxmemory: str | None = None) -> None:
         # With `everysec` Redis holds writes back, for up to 2 s, while a sync takes long: what it
         # had acknowledged by then would not survive its being killed.
-        self._server = EmbeddedRedis(data_dir, port=port, appendfsync="always")
+        self._server = EmbeddedRedis(
+            data_dir,
+            port=port,
+            appendfsync="always",
+            options={"maxmemory": maxmemory} if maxmemory else None,
+        )
 
     @property
     def pid(self) -> int | None:

@@ -33,6 +33,12 @@ class UpSettings(BaseSettings):
         default=8003, ge=1, le=65535, description="The first dispatcher's; others count upwards."
     )
     redis_port: int = Field(default=6390, ge=1, le=65535, description="The embedded Redis.")
+    redis_maxmemory: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]*([kmg]b?)?$",
+        description="How much the embedded Redis may hold, as `512mb`; then nothing new is "
+        "accepted. Default: half of the memory.",
+    )
     broker_url: str | None = Field(
         default=None, description="A broker to use instead of the embedded Redis."
     )

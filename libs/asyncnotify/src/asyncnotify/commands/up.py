@@ -44,8 +44,16 @@ def up(
         users_database_url=settings.users_database_url,
         fake_outbox=settings.fake_outbox,
     )
-    is_embedded = redis in {system.broker_url, system.ledger_url}
-    raise typer.Exit(asyncio.run(_run(system, environment, embedded=is_embedded)))
+    embedded = None
+    if redis in {system.broker_url, system.ledger_url}:
+        embedded = _embedded_redis(settings, system)
+    raise typer.Exit(asyncio.run(_run(system, environment, embedded)))
+
+
+def _embedded_redis(settings: UpSettings, system: LocalSystem) -> RedisProgram:
+    return RedisProgram(
+        system.data_dir / "redis", settings.redis_port, maxmemory=settings.redis_maxmemory
+    )
 
 
 def _ports(settings: UpSettings, gateway: int | None) -> Ports:
@@ -58,13 +66,13 @@ def _ports(settings: UpSettings, gateway: int | None) -> Ports:
     )
 
 
-async def _run(system: LocalSystem, environment: dict[str, str], *, embedded: bool) -> int:
+async def _run(system: LocalSystem, environment: dict[str, str], redis: RedisProgram | None) -> int:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     system.data_dir.mkdir(parents=True, exist_ok=True)
     supervisor = Supervisor(_say)
-    starting = asyncio.create_task(_start(supervisor, system, environment, embedded=embedded))
+    starting = asyncio.create_task(_start(supervisor, system, environment, redis))
     asked_to_stop = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait([starting, asked_to_stop], return_when=asyncio.FIRST_COMPLETED)
@@ -83,10 +91,13 @@ async def _run(system: LocalSystem, environment: dict[str, str], *, embedded: bo
 
 
 async def _start(
-    supervisor: Supervisor, system: LocalSystem, environment: dict[str, str], *, embedded: bool
+    supervisor: Supervisor,
+    system: LocalSystem,
+    environment: dict[str, str],
+    redis: RedisProgram | None,
 ) -> None:
-    if embedded:
-        await supervisor.start([RedisProgram(system.data_dir / "redis", system.ports.redis)])
+    if redis:
+        await supervisor.start([redis])
     await supervisor.start([ServiceProgram(each, environment) for each in system.services()])
 
 

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from service_kit.embedded_redis.data_dir import DataDir
 from service_kit.embedded_redis.errors import RedisDidNotStart
+from service_kit.embedded_redis.memory import memory_bytes
 from service_kit.embedded_redis.program import find_redis_server
 
 HOST: Final = "127.0.0.1"
@@ -40,6 +41,10 @@ class EmbeddedRedis:
     What it acknowledges is in its append-only file, and there again after a stop or a crash. RDB
     snapshots are off (`save ""`): on start the append-only file wins anyway, and snapshots would
     only write everything a second time.
+
+    It takes nothing new when its data reaches `maxmemory`, by default half of the memory that there is:
+    long before the machine is out of memory. The other half is for what goes on
+    even then, and for the pages that a rewrite of the append-only file copies.
 
     `port` 0 takes a free one and keeps it over restarts. `options` are further settings of
     redis.conf, which win; `environment` is added to this process's own. After `stop` or `kill`,
@@ -61,7 +66,8 @@ class EmbeddedRedis:
     ) -> None:
         self._data_dir = DataDir(data_dir)
         self._port = port
-        self._options = {"appendfsync": appendfsync} | dict(options or {})
+        maxmemory = str(memory_bytes() // 2)
+        self._options = {"appendfsync": appendfsync, "maxmemory": maxmemory} | dict(options or {})
         self._environment = dict(environment or {})
         self._binary = binary
         self._load_timeout = load_timeout
