@@ -42,9 +42,9 @@ class EmbeddedRedis:
     snapshots are off (`save ""`): on start the append-only file wins anyway, and snapshots would
     only write everything a second time.
 
-    It takes nothing new when its data reaches `maxmemory`, by default half of the memory that there is:
-    long before the machine is out of memory. The other half is for what goes on
-    even then, and for the pages that a rewrite of the append-only file copies.
+    It takes nothing new when its data reaches `maxmemory`, by default half of the memory that there
+    is: long before the machine is out of it. The other half is for what goes on even then, and for
+    the pages that a rewrite of the append-only file copies.
 
     `port` 0 takes a free one and keeps it over restarts. `options` are further settings of
     redis.conf, which win; `environment` is added to this process's own. After `stop` or `kill`,
