@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -28,6 +29,30 @@ async def test_each_outcome_leads_where_it_should(
     assert (notification["status"], notification["reason"]) == (status, reason)
     assert notification["attempts"] == attempts
     assert system.copies(trace_id) == copies
+
+
+async def test_a_throttled_provider_is_left_alone_by_all_and_costs_nobody_an_attempt(
+    start_system, backing
+):
+    script = "fake://?script=429-after-3s"
+    async with start_system(EMAIL_PROVIDERS=script, dispatchers="2") as system:
+        first = await system.send()
+        await system.until(first, "retrying")
+        trace_ids = [first, *[await system.send() for _ in range(10)]]
+        ended = [await system.until(each, seconds=60) for each in trace_ids]
+
+    assert {(each["status"], each["attempts"]) for each in ended} == {("sent", 1)}
+    entries = sorted(
+        (datetime.fromisoformat(entry["at"]), entry["status"])
+        for each in ended
+        for entry in each["timeline"]
+        if entry.get("provider")
+    )
+    if backing.ledger_url != "memory://":  # there each dispatcher has to be told once
+        (first_asked, _), *later = entries
+        told = next(at for at, status in later if status == "retrying")
+        asked_again = next(at for at, status in later if status == "sending" and at > told)
+        assert asked_again - first_asked >= timedelta(seconds=2.99)  # kept in ms
 
 
 async def test_a_provider_that_never_answers_ends_as_exhausted(start_system):

@@ -44,11 +44,13 @@ def build(
     directory = CachedContacts(directory=HttpContactDirectory(http=http), limits=settings.contacts)
     find_contact = FindContact(contacts=contacts or directory, random=random.random)
     opened = {**settings.open_providers(now), **(providers or {})}
-    senders = Senders(registry, settings.breaker).build(opened)
+    retries, pauses = settings.retries, settings.open_pauses()
+    protecting = Senders(registry, settings.breaker, pauses=pauses, bounded=retries.bounded)
+    senders = protecting.build(opened)
     deliver = DeliverNotification(
         find_contact=find_contact,
         senders=senders.by_channel,
-        retries=settings.retries,
+        retries=retries,
         holds=settings.holding_channels,
         now=now,
         random=random.random,
@@ -63,8 +65,13 @@ def build(
         title="AsyncNotify notification-dispatcher",
         routers=[],
         problems={},
-        checks=checks(broker, workers, senders.breaker_states, http),
-        resources=[broker, http, BackgroundTasks(("broker", broker.watch), *workers.loops())],
+        checks=checks(broker, workers, partial(senders.states, now), http),
+        resources=[
+            broker,
+            http,
+            senders,
+            BackgroundTasks(("broker", broker.watch), *workers.loops()),
+        ],
         registry=registry,
     )
 

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
-from notification_ledger.queues import open_working
+from notification_ledger.queues import open_pauses, open_working
 from notification_ledger.settings import StoreSettings
 from pydantic import AfterValidator, Field, create_model, model_validator
+from service_kit.pauses.port import Pauses
 from service_kit.queue.port import Queue
 
 from notification_dispatcher.domain.retries import RetryPolicy
@@ -132,6 +133,12 @@ class Settings(StoreSettings):
     provider_breaker_seconds: float = Field(
         default=30, gt=0, description="How long it is left alone before it is probed."
     )
+    provider_retry_after_max_seconds: float = Field(
+        default=3600,
+        ge=1,
+        le=86_400,
+        description="The longest that a provider's `Retry-After` is obeyed.",
+    )
     contact_timeout_seconds: float = Field(
         default=2, gt=0, le=30, description="How long the user-service may take to answer."
     )
@@ -166,7 +173,10 @@ class Settings(StoreSettings):
     @property
     def retries(self) -> RetryPolicy:
         """When a failed send is tried again."""
-        return RetryPolicy(schedule=parse_schedule(self.retry_schedule))
+        return RetryPolicy(
+            schedule=parse_schedule(self.retry_schedule),
+            retry_after_max=timedelta(seconds=self.provider_retry_after_max_seconds),
+        )
 
     @property
     def breaker(self) -> BreakerSettings:
@@ -211,6 +221,10 @@ class Settings(StoreSettings):
     def open_queue(self) -> Queue:
         """Make the queue; it connects when it is first used."""
         return open_working(self.stores, lease=self.lease, concurrency=self.dispatcher_concurrency)
+
+    def open_pauses(self) -> Pauses:
+        """Make what knows which providers all dispatchers leave alone."""
+        return open_pauses(self.stores)
 
     def open_providers(self, now: Callable[[], datetime]) -> Providers:
         """Make the providers of each channel, in order."""

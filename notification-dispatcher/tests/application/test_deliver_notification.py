@@ -10,6 +10,7 @@ from notification_dispatcher.application.deliver_notification import (
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.domain.outcomes import (
     Accepted,
+    Fault,
     NotTried,
     OutgoingMessage,
     PermanentFailure,
@@ -148,15 +149,45 @@ async def test_a_transient_failure_is_tried_again_by_the_schedule(deliver, sende
     )
 
 
-async def test_a_providers_wish_to_be_left_alone_is_granted(deliver, sender, event):
+async def test_a_providers_wish_to_be_left_alone_is_granted_and_uses_up_no_attempt(
+    deliver, sender, event
+):
     sender.outcome = TransientFailure(
-        reason=Reason.RATE_LIMITED, detail="429", retry_after=timedelta(seconds=7)
+        reason=Reason.RATE_LIMITED, detail="429", retry_after=timedelta(minutes=7)
+    )
+
+    verdict = await deliver(event, assignment(attempt=8), starting=starting)
+
+    assert isinstance(verdict, Deferred)
+    assert timedelta(minutes=7) <= verdict.delay <= timedelta(minutes=8)
+    assert verdict.trial == TRIAL
+
+
+async def test_a_recipients_wish_is_granted_too_but_it_was_an_attempt(deliver, sender, event):
+    sender.outcome = TransientFailure(
+        reason=Reason.RATE_LIMITED,
+        detail="greylisted",
+        retry_after=timedelta(minutes=7),
+        fault=Fault.RECIPIENT,
     )
 
     verdict = await deliver(event, assignment(), starting=starting)
 
     assert isinstance(verdict, Retried)
-    assert verdict.delay == timedelta(seconds=7)
+    assert timedelta(minutes=7) <= verdict.delay <= timedelta(minutes=8)
+
+
+async def test_who_waits_for_a_provider_comes_back_no_earlier_than_it_can_be_asked(
+    deliver, sender, event
+):
+    sender.outcome = NotTried(
+        reason=Reason.RATE_LIMITED, detail="paused", retry_in=timedelta(minutes=7)
+    )
+
+    verdict = await deliver(event, assignment(), starting=starting)
+
+    assert isinstance(verdict, Deferred)
+    assert verdict.delay >= timedelta(minutes=7)
 
 
 async def test_the_last_error_is_kept_when_attempts_are_exhausted(deliver, sender, event):
@@ -217,5 +248,5 @@ async def test_local_pressure_uses_up_no_attempt(deliver, sender, event):
     verdict = await deliver(event, assignment(attempt=8), starting=starting)
 
     assert verdict == Deferred(
-        delay=timedelta(seconds=2), reason=Reason.RATE_LIMITED, detail="full"
+        delay=timedelta(seconds=2.2), reason=Reason.RATE_LIMITED, detail="full"
     )

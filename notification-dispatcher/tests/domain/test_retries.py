@@ -51,28 +51,41 @@ def test_a_delay_is_never_further_than_a_fifth_from_the_schedule(attempt, chance
     assert 0.8 * base <= decision.delay <= 1.2 * base
 
 
-@given(attempt=attempts, chance=chances, retry_after=st.timedeltas(timedelta(0)))
-def test_a_provider_can_put_off_a_retry_to_twice_its_delay_and_no_further(
-    attempt, chance, retry_after
-):
+@given(
+    attempt=attempts,
+    chance=chances,
+    retry_after=st.timedeltas(timedelta(seconds=1), timedelta(hours=1)),
+)
+def test_what_was_asked_for_is_kept_with_a_little_more_and_never_less(attempt, chance, retry_after):
     decision = RetryPolicy().after(
         Tries(number=attempt, limit=8), now=NOW, chance=chance, retry_after=retry_after
     )
 
     assert isinstance(decision, TryAgain)
-    base = DEFAULT_SCHEDULE[attempt - 1]
-    assert base <= decision.delay <= 2 * base
+    assert retry_after <= decision.delay <= 1.2 * retry_after
 
 
-@given(attempt=attempts, chance=chances, seconds=st.floats(1, 2))
-def test_a_retry_after_within_its_bounds_is_kept_to_the_letter(attempt, chance, seconds):
-    retry_after = DEFAULT_SCHEDULE[attempt - 1] * seconds
+@given(retry_after=st.timedeltas(timedelta(hours=1)), chance=chances)
+def test_nobody_can_put_off_a_retry_beyond_the_maximum_and_its_jitter(retry_after, chance):
+    delay = RetryPolicy().asked(retry_after, chance)
 
-    decision = RetryPolicy().after(
-        Tries(number=attempt, limit=8), now=NOW, chance=chance, retry_after=retry_after
-    )
+    assert timedelta(hours=1) <= delay <= timedelta(hours=1, minutes=1)
 
-    assert decision == TryAgain(retry_after)
+
+def test_the_maximum_is_a_setting():
+    policy = RetryPolicy(retry_after_max=timedelta(seconds=90))
+
+    assert policy.bounded(timedelta(days=1)) == timedelta(seconds=90)
+
+
+def test_who_asks_for_no_time_at_all_gets_a_second():
+    assert RetryPolicy().bounded(timedelta(0)) == timedelta(seconds=1)
+
+
+def test_two_that_were_asked_to_wait_come_back_at_different_times():
+    policy, minute = RetryPolicy(), timedelta(minutes=1)
+
+    assert policy.asked(minute, 0.1) != policy.asked(minute, 0.9)
 
 
 @given(attempt=attempts, chance=chances, left=st.timedeltas(timedelta(hours=-1), timedelta(days=1)))

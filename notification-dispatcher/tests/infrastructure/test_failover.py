@@ -1,6 +1,6 @@
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from notification_contracts.states import Reason
@@ -13,14 +13,19 @@ from notification_dispatcher.domain.outcomes import (
     TransientFailure,
     UncertainFailure,
 )
+from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.infrastructure.breaker import BreakerState
 from notification_dispatcher.infrastructure.memory import InMemoryProvider
 from notification_dispatcher.infrastructure.providers import BreakerSettings, Limits, Senders
 from prometheus_client import CollectorRegistry
+from service_kit.pauses.memory import InMemoryPauses
 
+NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 MESSAGE = OutgoingMessage(trace_id="t-1", channel="email", attempt=1, address="a", message="m")
 BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
 THROTTLED = TransientFailure(reason=Reason.RATE_LIMITED, detail="429")
+ASKS = TransientFailure(reason=Reason.RATE_LIMITED, detail="429", retry_after=HOUR)
 REFUSED = PermanentFailure(reason=Reason.PROVIDER_REJECTED, detail="bad key")
 NO_MAILBOX = PermanentFailure(
     reason=Reason.INVALID_ADDRESS, detail="no mailbox", fault=Fault.RECIPIENT
@@ -47,9 +52,19 @@ def registry():
 
 
 @pytest.fixture
-def senders(first, second, registry):
+def protecting(registry):
+    """Make senders of providers, in this process alone."""
+
+    def make(breaker):
+        return Senders(registry, breaker, pauses=InMemoryPauses(), bounded=RetryPolicy().bounded)
+
+    return make
+
+
+@pytest.fixture
+def senders(first, second, protecting):
     breaker = BreakerSettings(failures=2, pause=timedelta(seconds=0.05))
-    return Senders(registry, breaker).build({"email": [(first, Limits()), (second, Limits())]})
+    return protecting(breaker).build({"email": [(first, Limits()), (second, Limits())]})
 
 
 @pytest.fixture
@@ -151,10 +166,10 @@ async def test_while_all_breakers_are_open_it_waits_for_the_first_to_let_a_probe
     assert 0.04 < time.monotonic() - began < 1
 
 
-async def test_when_no_breaker_lets_anything_through_nothing_is_tried(first, registry):
+async def test_when_no_breaker_lets_anything_through_nothing_is_tried(first, protecting):
     first.outcomes = [BUSY]
     breaker = BreakerSettings(failures=1, pause=timedelta(seconds=30))
-    senders = Senders(registry, breaker).build({"email": [(first, Limits())]})
+    senders = protecting(breaker).build({"email": [(first, Limits())]})
     sender = replace(senders.by_channel["email"], patience=timedelta(0))
 
     async def starting(provider):
@@ -174,18 +189,57 @@ async def test_breakers_are_shown_in_the_metrics_and_by_name(send, senders, firs
     await send()
 
     labels = {"channel": "email", "provider": "first"}
-    assert senders.breaker_states() == {"email.first": "open", "email.second": "closed"}
+    states = await senders.states(lambda: NOW)
+    assert (states["email.first"], states["email.second"]) == ("open", "closed")
     assert registry.get_sample_value("dispatcher_provider_breaker_state", labels) == 2
     transient = labels | {"outcome": "transient"}
     assert registry.get_sample_value("dispatcher_provider_sends_total", transient) == 2
 
 
-async def test_providers_of_the_same_name_have_breakers_of_their_own(registry):
+async def test_providers_of_the_same_name_have_breakers_of_their_own(protecting):
     twins = [(InMemoryProvider(name="post"), Limits()), (InMemoryProvider(name="post"), Limits())]
 
-    senders = Senders(registry, BreakerSettings()).build({"email": twins})
+    senders = protecting(BreakerSettings()).build({"email": twins})
 
-    assert senders.breaker_states() == {
-        "email.post": BreakerState.CLOSED,
-        "email.post-2": BreakerState.CLOSED,
-    }
+    states = await senders.states(lambda: NOW)
+    assert (states["email.post"], states["email.post-2"]) == (BreakerState.CLOSED,) * 2
+
+
+async def test_while_the_first_wants_to_be_left_alone_all_go_by_the_second(send, first, second):
+    first.outcomes = [ASKS]
+    for _ in range(5):
+        assert (await send()).outcome == Accepted()
+
+    assert len(first.sent) == 1
+    assert len(second.sent) == 5
+
+
+async def test_a_failure_of_the_second_is_not_put_off_by_the_wish_of_the_first(send, first, second):
+    first.outcomes = [ASKS]
+    second.outcomes = [BUSY]
+
+    report = await send()
+
+    assert report.outcome == BUSY
+    assert report.trial.provider == "second"
+
+
+async def test_when_all_want_to_be_left_alone_the_shortest_wish_counts(send, first, second):
+    first.outcomes = [ASKS]
+    second.outcomes = [replace(ASKS, retry_after=timedelta(minutes=1))]
+
+    assert (await send()).outcome.retry_after == timedelta(minutes=1)
+    again = await send()
+
+    assert isinstance(again.outcome, NotTried)
+    assert again.outcome.retry_in <= timedelta(minutes=1)
+
+
+async def test_a_pause_is_shown_in_the_metrics_and_by_its_end(send, senders, first, registry):
+    first.outcomes = [ASKS]
+    await send()
+
+    labels = {"channel": "email", "provider": "first"}
+    assert registry.get_sample_value("dispatcher_provider_paused_seconds", labels) > 3000
+    state = (await senders.states(lambda: NOW))["email.first"]
+    assert state.startswith("closed, paused until 2027-01-31T09:59")

@@ -1,6 +1,6 @@
 import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from notification_dispatcher.domain.outcomes import (
@@ -11,6 +11,7 @@ from notification_dispatcher.domain.outcomes import (
     TransientFailure,
 )
 from notification_dispatcher.infrastructure.providers import PROVIDERS, Limits, ProviderContext
+from notification_dispatcher.infrastructure.providers.fake import FakeProvider
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 
@@ -110,3 +111,16 @@ async def test_neither_address_nor_text_gets_into_the_log(outbox, capsys):
     assert "t-1" in said
     assert "secret words" not in said
     assert "ada@example.com" not in said
+
+
+async def test_a_provider_that_throttles_does_so_until_the_time_it_asked_for_is_over():
+    now = 0.0
+    provider = FakeProvider(script="429-after-60s", monotonic=lambda: now)
+    first = await provider.send(message())
+    now = 20.0
+    meanwhile = await provider.send(message(attempt=2))
+    now = 60.0
+
+    assert first.retry_after == timedelta(seconds=60)
+    assert meanwhile.retry_after == timedelta(seconds=40)
+    assert await provider.send(message()) == Accepted()

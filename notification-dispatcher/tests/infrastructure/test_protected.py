@@ -12,10 +12,13 @@ from notification_dispatcher.domain.outcomes import (
     TransientFailure,
     UncertainFailure,
 )
+from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.infrastructure.breaker import BreakerState, CircuitBreaker
 from notification_dispatcher.infrastructure.memory import InMemoryProvider
 from notification_dispatcher.infrastructure.providers.limits import Gate
+from notification_dispatcher.infrastructure.providers.pause import ProviderPause
 from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
+from service_kit.pauses.memory import InMemoryPauses
 
 MESSAGE = OutgoingMessage(trace_id="t-1", channel="email", attempt=1, address="a", message="m")
 BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
@@ -45,12 +48,17 @@ def provider():
 
 
 @pytest.fixture
+def pauses():
+    return InMemoryPauses()
+
+
+@pytest.fixture
 def observed():
     return []
 
 
 @pytest.fixture
-def protect(observed):
+def protect(observed, pauses):
     def wrap(provider, *, concurrency=10, patience=0.01, failures=3):
         return ProtectedProvider(
             name="post",
@@ -58,6 +66,8 @@ def protect(observed):
             timeout=timedelta(seconds=0.02),
             gate=Gate(concurrency=concurrency, patience=patience),
             breaker=CircuitBreaker(failures=failures, pause=timedelta(seconds=30)),
+            pause=ProviderPause(name="email.post", pauses=pauses),
+            bounded=RetryPolicy().bounded,
             observe=lambda outcome, seconds: observed.append(outcome),
         )
 
@@ -174,3 +184,73 @@ async def test_a_cancelled_probe_makes_room_for_the_next(protect):
         await probe
 
     assert protected.is_admitting
+
+
+THROTTLED = TransientFailure(
+    reason=Reason.RATE_LIMITED, detail="429", retry_after=timedelta(minutes=5)
+)
+
+
+async def test_who_asks_to_be_left_alone_is_not_asked_again(protect, provider):
+    provider.outcomes = [THROTTLED]
+    protected = protect(provider)
+    await protected.send(MESSAGE, starting=starting)
+
+    report = await protected.send(MESSAGE, starting=starting)
+
+    assert isinstance(report.outcome, NotTried)
+    assert report.outcome.reason is Reason.RATE_LIMITED
+    assert timedelta(minutes=4) < report.outcome.retry_in <= timedelta(minutes=5)
+    assert len(provider.sent) == 1
+    assert not protected.is_admitting
+
+
+async def test_what_one_dispatcher_was_told_the_others_obey(protect, provider):
+    provider.outcomes = [THROTTLED]
+    here, elsewhere = protect(provider), protect(provider)
+    await here.send(MESSAGE, starting=starting)
+
+    report = await elsewhere.send(MESSAGE, starting=starting)
+
+    assert isinstance(report.outcome, NotTried)
+    assert len(provider.sent) == 1
+
+
+async def test_it_is_asked_again_when_its_time_has_come(protect, provider, pauses):
+    now = 0.0
+    pauses.monotonic = lambda: now
+    provider.outcomes = [THROTTLED]
+    protected = protect(provider)
+    protected.pause.monotonic = lambda: now
+    await protected.send(MESSAGE, starting=starting)
+    now = 301.0
+
+    report = await protected.send(MESSAGE, starting=starting)
+
+    assert report.outcome == Accepted()
+
+
+async def test_a_message_that_waited_for_room_sees_a_pause_that_began_meanwhile(protect, provider):
+    protected = protect(provider, concurrency=1, patience=30)
+    await protected.gate.enter()
+    waiting = asyncio.create_task(protected.send(MESSAGE, starting=starting))
+    await asyncio.sleep(0)
+    await protected.pause.begin(timedelta(minutes=5))
+    protected.gate.leave()
+
+    assert isinstance((await waiting).outcome, NotTried)
+    assert provider.sent == []
+
+
+async def test_a_recipient_who_is_to_be_left_alone_pauses_nobody_else(protect, provider):
+    greylisted = TransientFailure(
+        reason=Reason.RATE_LIMITED,
+        detail="later",
+        retry_after=timedelta(minutes=5),
+        fault=Fault.RECIPIENT,
+    )
+    provider.outcomes = [greylisted]
+    protected = protect(provider)
+    await protected.send(MESSAGE, starting=starting)
+
+    assert (await protected.send(MESSAGE, starting=starting)).outcome == Accepted()

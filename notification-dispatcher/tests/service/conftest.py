@@ -176,10 +176,10 @@ async def on_redis(redis_url, send_on_redis, user_service, outbox):
     """Run a whole dispatcher on a real Redis, with a user-service over real HTTP."""
 
     @asynccontextmanager
-    async def run(**changes):
+    async def run(*, providers=None, **changes):
         async with live_server(user_service.app()) as url:
             changes = {"BROKER_URL": redis_url, "USER_SERVICE_URL": url} | changes
-            app = build(settings(FAKE_OUTBOX=outbox.path, **changes))
+            app = build(settings(FAKE_OUTBOX=outbox.path, **changes), providers=providers)
             async with asgi_client(app) as http:
                 yield send_on_redis, http
 

@@ -220,6 +220,7 @@ async def test_readiness_shows_workers_breakers_and_the_broker(in_memory):
     assert answer.status_code == 200
     assert checks["broker"]["durability"] == "memory"
     assert checks["providers"]["sms.fake"] == "closed"
+    assert checks["providers"]["pauses are kept by"] == "each dispatcher for itself"
     assert checks["contacts"]["user_service"] == "gives no answer"
     assert set(checks["workers"]) == {
         "status",

@@ -15,6 +15,9 @@ from datetime import timedelta
 
 from notification_contracts.lanes import all_lanes
 from service_kit.lifecycle import NamedLoop
+from service_kit.pauses.memory import InMemoryPauses
+from service_kit.pauses.port import Pauses
+from service_kit.pauses.redis import RedisPauses
 from service_kit.queue.claims.book import ClaimBook
 from service_kit.queue.claims.recording import RecordingBook
 from service_kit.queue.claims.store import ClaimStore
@@ -92,6 +95,16 @@ def open_working(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue
         lease=lease,
         rabbitmq=RabbitOptions(lanes=all_lanes(), prefetch=2 * concurrency, audits=False),
     )
+
+
+def open_pauses(stores: Stores) -> Pauses:
+    """Open what all processes are to leave alone: in the Redis that keeps the records, if one does.
+
+    Where the publisher's memory keeps them, each process has pauses of its own.
+    """
+    if stores.are_tracked_in_redis:
+        return RedisPauses(stores.ledger_url, namespace=stores.namespace)
+    return InMemoryPauses()
 
 
 def _redis_writer(stores: Stores) -> RedisWriter:

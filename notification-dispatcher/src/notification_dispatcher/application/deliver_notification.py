@@ -28,7 +28,7 @@ from notification_dispatcher.domain.retries import (
     TooLate,
     Tries,
     TryAgain,
-    jittered,
+    later,
 )
 from notification_dispatcher.domain.verdicts import (
     Abandoned,
@@ -63,9 +63,10 @@ class _Failed:
 class DeliverNotification:
     """Send a notification to the user's address as it is now, at the last moment.
 
-    What failed for now is tried again by the schedule, what failed for good is abandoned. Where
-    nobody knows whether it was sent, it is sent again under the same idempotency key, unless its
-    channel is one that `holds`: then it is abandoned, for a person to decide.
+    What failed for now is tried again by the schedule, what failed for good is abandoned. A
+    provider that asks to be left alone uses up no attempt. Where nobody knows whether it was sent,
+    it is sent again under the same idempotency key, unless its channel is one that `holds`: then it
+    is abandoned, for a person to decide.
     """
 
     find_contact: FindContact
@@ -94,7 +95,7 @@ class DeliverNotification:
             case Accepted():
                 return Delivered(trial=trial)
             case NotTried(reason=reason, detail=detail, retry_in=retry_in):
-                delay = jittered(retry_in, self.random())
+                delay = later(retry_in, self.random())
                 return Deferred(delay=delay, reason=reason, detail=detail)
             case PermanentFailure(reason=reason, detail=detail):
                 return Abandoned(reason=reason, detail=detail, trial=trial)
@@ -103,11 +104,21 @@ class DeliverNotification:
             case UncertainFailure(detail=detail):
                 failed = _Failed(reason=Reason.AMBIGUOUS, detail=detail, trial=trial)
                 return self._again(failed, assignment.tries)
-            case TransientFailure(reason=reason, detail=detail, retry_after=retry_after):
-                failed = _Failed(reason=reason, detail=detail, trial=trial, retry_after=retry_after)
-                return self._again(failed, assignment.tries)
+            case TransientFailure() as failure:
+                return self._not_now(failure, trial, assignment.tries)
             case never:
                 assert_never(never)
+
+    def _not_now(
+        self, failure: TransientFailure, trial: Trial | None, tries: Tries
+    ) -> DeliveryVerdict:
+        reason, detail = failure.reason, failure.detail
+        asked = failure.provider_asks_to_wait
+        if asked is not None:
+            delay = self.retries.asked(asked, self.random())
+            return Deferred(delay=delay, reason=reason, detail=detail, trial=trial)
+        failed = _Failed(reason=reason, detail=detail, trial=trial, retry_after=failure.retry_after)
+        return self._again(failed, tries)
 
     def _again(self, failed: _Failed, tries: Tries) -> DeliveryVerdict:
         reason, detail, trial = failed.reason, failed.detail, failed.trial

@@ -45,12 +45,20 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransientFailure:
-    """Not now: busy, down, throttled. `detail` holds no address and no text."""
+    """Not now: busy, down, throttled. `detail` holds no address and no text.
+
+    `retry_after` is how long the other side asked to be left alone.
+    """
 
     reason: Reason
     detail: str
     retry_after: timedelta | None = None
     fault: Fault = Fault.PROVIDER
+
+    @property
+    def provider_asks_to_wait(self) -> timedelta | None:
+        """Tell how long the provider wants to be left alone by everyone; None if it doesn't."""
+        return self.retry_after if self.fault is Fault.PROVIDER else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +79,15 @@ class UncertainFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotTried:
-    """No provider had room. Try again in `retry_in`, and count no attempt."""
+    """No provider had room. Try again in `retry_in`, not before, and count no attempt.
+
+    One that `is_resting` is left alone by everyone: another provider need not wait for it.
+    """
 
     reason: Reason
     detail: str
     retry_in: timedelta
+    is_resting: bool = False
 
 
 ProviderOutcome = Accepted | TransientFailure | PermanentFailure | UncertainFailure

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 JITTER = 0.2  # of the delay, to either side: spreads what failed together
+LONGEST_JITTER = timedelta(minutes=1)  # enough to spread what was told to come again in hours
 EXPIRY_MARGIN = timedelta(seconds=1)
+SHORTEST_RETRY_AFTER = timedelta(seconds=1)
 
 DEFAULT_SCHEDULE = (
     timedelta(seconds=5),
@@ -47,35 +49,47 @@ class Tries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long to wait before attempt 2, 3, …; no more attempts than the schedule has room for."""
+    """How long to wait before attempt 2, 3, …; no more attempts than the schedule has room for.
+
+    `retry_after_max` is the longest that anyone may be asked to wait.
+    """
 
     schedule: tuple[timedelta, ...] = DEFAULT_SCHEDULE
+    retry_after_max: timedelta = timedelta(hours=1)
 
     def after(
         self, tries: Tries, *, now: datetime, chance: float, retry_after: timedelta | None = None
     ) -> TryAgain | TooLate | Exhausted:
         """Decide what follows a failed attempt. `chance` is random, from 0 to 1.
 
-        A provider's `retry_after` wins over the schedule, within the delay and its double, so that
-        no provider can park a notification for a day.
+        A `retry_after` takes the schedule's place.
         """
         if tries.number >= tries.limit or tries.number > len(self.schedule):
             return Exhausted()
         base = self.schedule[tries.number - 1]
-        delay = jittered(base, chance) if retry_after is None else _clamped(retry_after, base)
+        delay = jittered(base, chance) if retry_after is None else self.asked(retry_after, chance)
         if tries.expires_at is None or now + delay < tries.expires_at:
             return TryAgain(delay)
         remaining = max(tries.expires_at - now, timedelta(0))
         return TooLate(remaining + EXPIRY_MARGIN)
 
+    def asked(self, retry_after: timedelta, chance: float) -> timedelta:
+        """Return how long to wait where it was asked for: never less, up to the maximum."""
+        return later(self.bounded(retry_after), chance)
 
-def _clamped(retry_after: timedelta, base: timedelta) -> timedelta:
-    return min(max(retry_after, base), 2 * base)
+    def bounded(self, retry_after: timedelta) -> timedelta:
+        """Return what was asked for, within reason: from a second to the maximum."""
+        return min(max(retry_after, SHORTEST_RETRY_AFTER), self.retry_after_max)
 
 
 def jittered(delay: timedelta, chance: float) -> timedelta:
     """Move the delay by up to `JITTER` to either side. `chance` is random, from 0 to 1."""
     return delay * (1 - JITTER + 2 * JITTER * chance)
+
+
+def later(delay: timedelta, chance: float) -> timedelta:
+    """Add up to `JITTER` to the delay, but take nothing off. `chance` is random, from 0 to 1."""
+    return delay + min(JITTER * delay, LONGEST_JITTER) * chance
 
 
 def growing(deferrals: int, chance: float, *, first: timedelta, cap: timedelta) -> timedelta:

@@ -25,11 +25,15 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deferred:
-    """It could not be tried for now. No attempt is used up."""
+    """It could not be tried for now. No attempt is used up.
+
+    `trial` is there if a provider was asked, and had everyone wait.
+    """
 
     delay: timedelta
     reason: Reason
     detail: str
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

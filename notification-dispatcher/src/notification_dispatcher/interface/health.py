@@ -1,7 +1,7 @@
 """Whether this process can do its work."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from service_kit.http.app import Check
@@ -26,7 +26,7 @@ class WorkerSilent(Exception):
 def checks(
     broker: Broker,
     workers: Workers,
-    breaker_states: Callable[[], Mapping[str, str]],
+    provider_states: Callable[[], Awaitable[Mapping[str, str]]],
     http: HttpClient,
 ) -> dict[str, Check]:
     """List the checks of readiness.
@@ -36,7 +36,7 @@ def checks(
     """
 
     async def providers() -> Mapping[str, str]:
-        return breaker_states()
+        return await provider_states()
 
     async def contacts() -> Mapping[str, str]:
         try:

@@ -93,13 +93,14 @@ def report_of(verdict: Verdict, channel: ChannelName | None) -> Report:
             return Report(
                 event="notification.sent", verdict="delivered", channel=channel, trial=trial
             )
-        case Deferred(reason=reason, delay=delay):
+        case Deferred(reason=reason, delay=delay, trial=trial):
             return Report(
                 event="notification.deferred",
                 verdict="deferred",
                 channel=channel,
                 reason=reason,
                 delay=delay,
+                trial=trial,
             )
         case Retried(reason=reason, delay=delay, trial=trial):
             return Report(

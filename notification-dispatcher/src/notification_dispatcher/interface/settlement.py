@@ -65,8 +65,9 @@ class Settlement:
             case Delivered(trial=trial):
                 note = self._note(Status.SENT, trial=trial)
                 await delivery.ack(note)
-            case Deferred(delay=delay, reason=reason, detail=detail):
-                note = self._note(self._waiting, reason, detail)
+            case Deferred(delay=delay, reason=reason, detail=detail, trial=trial):
+                status = Status.RETRYING if trial else self._waiting
+                note = self._note(status, reason, detail, trial=trial)
                 await delivery.defer(delay, note)
             case Retried(delay=delay, reason=reason, detail=detail, trial=trial):
                 note = self._note(Status.RETRYING, reason, detail, trial=trial)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from notification_contracts.states import Reason
 from service_kit.logs import get_logger
 
 from notification_dispatcher.application.ports import Starting
@@ -28,10 +27,11 @@ POLL_SECONDS = 0.1
 class FailoverSender:
     """Sends by the first provider that can.
 
-    The next one is asked when a provider's breaker is open, or when it failed through a fault of
-    its own and surely has not taken the message. It is not asked when the recipient is at fault,
-    nor when the outcome is uncertain: that would be asking for a duplicate. A provider at its limit
-    is waited for, not passed over: the order is the operator's choice.
+    The next one is asked when a provider's breaker is open, when it asked to be left alone, or when
+    it failed through a fault of its own and surely has not taken the message. It is not asked when
+    the recipient is at fault, nor when the outcome is uncertain: that would be asking for a
+    duplicate. A provider at its limit is waited for, not passed over: the order is the operator's
+    choice.
     """
 
     providers: Sequence[ProtectedProvider]
@@ -50,7 +50,7 @@ class FailoverSender:
         return _conclusion(reports)
 
     async def _wait_for_any(self) -> None:
-        """Wait a little while no breaker lets anything through, so a backlog stays in its queue."""
+        """Wait a little while all are left alone, so that a backlog stays in its queue."""
         waited = 0.0
         while not any(provider.is_admitting for provider in self.providers):
             if waited >= self.patience.total_seconds():
@@ -63,8 +63,8 @@ def _may_another_do_better(report: SendReport) -> bool:
     match report.outcome:
         case TransientFailure(fault=fault) | PermanentFailure(fault=fault):
             return fault is Fault.PROVIDER
-        case NotTried(reason=reason):
-            return reason is Reason.PROVIDER_UNAVAILABLE
+        case NotTried(is_resting=is_resting):
+            return is_resting
         case _:
             return False
 
@@ -82,11 +82,28 @@ def _conclusion(reports: Sequence[SendReport]) -> SendReport:
     answered = [report for report in reports if not isinstance(report.outcome, NotTried)]
     if not answered:
         return SendReport(outcome=min(untried, key=lambda outcome: outcome.retry_in))
-    for report in answered:
-        if isinstance(report.outcome, TransientFailure):
-            return report
+    failed = [
+        (report.outcome, report)
+        for report in answered
+        if isinstance(report.outcome, TransientFailure)
+    ]
+    if failed:
+        return _first_to_ask_again(failed, untried)
     if untried:
         # Some refused for good, others were not to be had: those may yet take it.
         outcome = TransientFailure(reason=untried[0].reason, detail=untried[0].detail)
         return replace(answered[0], outcome=outcome)
     return answered[0]
+
+
+def _first_to_ask_again(
+    failed: Sequence[tuple[TransientFailure, SendReport]], untried: Sequence[NotTried]
+) -> SendReport:
+    """Return a failure that leaves the time to the schedule; failing that, the shortest wait."""
+    waits = [outcome.retry_in for outcome in untried]
+    for outcome, report in failed:
+        if outcome.provider_asks_to_wait is None:
+            return report
+        waits.append(outcome.provider_asks_to_wait)
+    outcome, report = failed[0]
+    return replace(report, outcome=replace(outcome, retry_after=min(waits)))

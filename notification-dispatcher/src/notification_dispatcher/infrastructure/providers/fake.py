@@ -2,10 +2,15 @@
 
 `fake://NAME` gives it a name of its own; `fake://?script=fail-permanent` lets every message to it
 go as that script of the simulator has it, as a fault of the provider and not of the recipient.
+`429-after-60s` then throttles all messages for the 60 s that it asks for at the first, and accepts
+what comes after.
 """
 
 import asyncio
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from notification_contracts.states import Reason
 from service_kit.logs import get_logger
@@ -27,13 +32,15 @@ from notification_dispatcher.infrastructure.providers.simulator import ACCEPT, A
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FakeProvider:
     """Appends what it accepts to the outbox, if there is one, and says so in the log."""
 
     name: str = "fake"
     outbox: Outbox | None = None
     script: str | None = None
+    monotonic: Callable[[], float] = time.monotonic
+    _throttles_until: float | None = field(default=None, init=False)
 
     async def send(self, message: OutgoingMessage) -> ProviderOutcome:
         """Do what the address, or this provider's own script, asks for; else accept."""
@@ -48,11 +55,24 @@ class FakeProvider:
 
     def _act_for(self, message: OutgoingMessage) -> Act:
         if self.script is not None:
-            return act(self.script, message.attempt, Fault.PROVIDER) or ACCEPT
+            return self._throttled(act(self.script, message.attempt, Fault.PROVIDER) or ACCEPT)
         script = script_of(message.address)
         if script is None:
             return ACCEPT
         return act(script, message.attempt, Fault.RECIPIENT) or ACCEPT
+
+    def _throttled(self, rehearsed: Act) -> Act:
+        """Throttle until the time is over that was asked for first, whatever the attempt."""
+        outcome = rehearsed.outcome
+        if not isinstance(outcome, TransientFailure) or outcome.retry_after is None:
+            return rehearsed
+        now = self.monotonic()
+        if self._throttles_until is None:
+            self._throttles_until = now + outcome.retry_after.total_seconds()
+        left = self._throttles_until - now
+        if left <= 0:
+            return ACCEPT
+        return replace(rehearsed, outcome=replace(outcome, retry_after=timedelta(seconds=left)))
 
     def _accept(self, message: OutgoingMessage, outcome: ProviderOutcome) -> ProviderOutcome:
         if self.outbox is not None:

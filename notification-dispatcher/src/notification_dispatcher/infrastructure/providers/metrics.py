@@ -1,6 +1,7 @@
 """What is counted about providers."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -24,7 +25,7 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
 class ProviderMetrics:
-    """Answers by kind, their durations, and the breaker's state, for each channel's providers."""
+    """Answers by kind, their durations, breakers and pauses, for each channel's providers."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("channel", "provider")
@@ -44,6 +45,13 @@ class ProviderMetrics:
         self._breaker = Gauge(
             "dispatcher_provider_breaker_state",
             "The circuit breaker: 0 closed, 1 half-open, 2 open.",
+            labels,
+            registry=registry,
+        )
+
+        self._paused = Gauge(
+            "dispatcher_provider_paused_seconds",
+            "For how much longer the provider is left alone because it asked for it.",
             labels,
             registry=registry,
         )
@@ -70,3 +78,8 @@ class ProviderMetrics:
             gauge.set(_LEVELS[state])
 
         return show
+
+    def show_pause(self, channel: str, provider: str, remaining: Callable[[], timedelta]) -> None:
+        """Show how much is left of this provider's pause, whenever the metrics are read."""
+        gauge = self._paused.labels(channel, provider)
+        gauge.set_function(lambda: remaining().total_seconds())

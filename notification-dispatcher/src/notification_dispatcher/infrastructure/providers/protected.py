@@ -1,4 +1,4 @@
-"""A provider behind its limits: time-out, concurrency, rate and circuit breaker."""
+"""A provider behind its limits: time-out, concurrency, rate, circuit breaker, pauses."""
 
 import asyncio
 import time
@@ -27,6 +27,7 @@ from notification_dispatcher.domain.outcomes import (
 )
 from notification_dispatcher.infrastructure.breaker import CircuitBreaker
 from notification_dispatcher.infrastructure.providers.limits import Gate
+from notification_dispatcher.infrastructure.providers.pause import ProviderPause
 
 log = get_logger(__name__)
 
@@ -37,7 +38,8 @@ THROTTLED_FOR = timedelta(seconds=2)
 class ProtectedProvider:
     """Asks a provider only as often as its limits allow, and waits for no answer for ever.
 
-    `observe` is told of each answer and how long it took, in seconds.
+    When it says how long it wants to be left alone, it is, by every dispatcher; `bounded` says what
+    of that is within reason. `observe` is told of each answer and how long it took, in seconds.
     """
 
     name: str
@@ -45,15 +47,19 @@ class ProtectedProvider:
     timeout: timedelta
     gate: Gate
     breaker: CircuitBreaker
+    pause: ProviderPause
+    bounded: Callable[[timedelta], timedelta]
     observe: Callable[[ProviderOutcome, float], None] = lambda _outcome, _seconds: None
 
     @property
     def is_admitting(self) -> bool:
-        """True when the breaker would let a message through."""
-        return self.breaker.is_admitting
+        """True when neither the breaker nor a pause that is known of would turn a message away."""
+        return self.breaker.is_admitting and not self.pause.remaining
 
     async def send(self, message: OutgoingMessage, *, starting: Starting) -> SendReport:
-        """Hand the message over, unless a limit forbids it: then `NotTried`."""
+        """Hand the message over, unless a limit or a pause forbids it: then `NotTried`."""
+        if pause := self.pause.remaining:
+            return SendReport(outcome=self._is_paused(pause))
         admission = self.breaker.admit()
         if admission is None:
             return SendReport(outcome=self._is_resting())
@@ -62,6 +68,9 @@ class ProtectedProvider:
             if not await self.gate.enter():
                 return SendReport(outcome=self._is_busy())
             try:
+                # Last, for it may have been paused while this message waited for room.
+                if pause := await self.pause.look():
+                    return SendReport(outcome=self._is_paused(pause))
                 await starting(self.name)
                 report = await self._timed(message)
             finally:
@@ -75,6 +84,8 @@ class ProtectedProvider:
         started = time.perf_counter()
         outcome = await self._answer(message)
         seconds = time.perf_counter() - started
+        if isinstance(outcome, TransientFailure) and outcome.provider_asks_to_wait is not None:
+            await self.pause.begin(self.bounded(outcome.provider_asks_to_wait))
         self.observe(outcome, seconds)
         trial = Trial(provider=self.name, duration=timedelta(seconds=seconds))
         return SendReport(outcome=outcome, trial=trial)
@@ -97,7 +108,13 @@ class ProtectedProvider:
     def _is_resting(self) -> NotTried:
         detail = f"{self.name} has failed too often and is left alone for a while"
         wait = max(self.breaker.reopens_in, THROTTLED_FOR)
-        return NotTried(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail, retry_in=wait)
+        return NotTried(
+            reason=Reason.PROVIDER_UNAVAILABLE, detail=detail, retry_in=wait, is_resting=True
+        )
+
+    def _is_paused(self, pause: timedelta) -> NotTried:
+        detail = f"{self.name} asked to be left alone for a while"
+        return NotTried(reason=Reason.RATE_LIMITED, detail=detail, retry_in=pause, is_resting=True)
 
     def _is_busy(self) -> NotTried:
         detail = f"{self.name} is at its limit"

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from notification_contracts.channels import ChannelName
 from prometheus_client import CollectorRegistry
 from service_kit.logs import get_logger
+from service_kit.pauses.port import Pauses
 
 from notification_dispatcher.application.ports import Provider
 from notification_dispatcher.infrastructure.breaker import BreakerState, CircuitBreaker
 from notification_dispatcher.infrastructure.providers.failover import FailoverSender
 from notification_dispatcher.infrastructure.providers.limits import Gate
 from notification_dispatcher.infrastructure.providers.metrics import ProviderMetrics
+from notification_dispatcher.infrastructure.providers.pause import ProviderPause
 from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
 from notification_dispatcher.infrastructure.providers.registry import Limits
 
@@ -31,26 +33,55 @@ class BreakerSettings:
 
 
 class ChannelSenders:
-    """Each channel's sender, and how its providers are doing."""
+    """Each channel's sender, and how its providers are doing. A `Resource`."""
 
-    def __init__(self, by_channel: Mapping[ChannelName, FailoverSender]) -> None:
+    def __init__(self, by_channel: Mapping[ChannelName, FailoverSender], pauses: Pauses) -> None:
         self.by_channel = by_channel
+        self._pauses = pauses
 
-    def breaker_states(self) -> dict[str, str]:
-        """Tell the state of each provider's breaker, by `channel.provider`."""
-        return {
-            f"{channel}.{provider.name}": provider.breaker.state.value
+    async def start(self) -> None:
+        """Open nothing: the pauses' store is connected to when it is first asked."""
+
+    async def stop(self) -> None:
+        """Close what was opened for the pauses, which stay."""
+        await self._pauses.close()
+
+    async def states(self, now: Callable[[], datetime]) -> dict[str, str]:
+        """Tell the state of each provider's breaker, and until when it is paused, if it is.
+
+        By `channel.provider`; `now` is only there to show a time rather than a period.
+        """
+        states = {
+            f"{channel}.{provider.name}": await _state(provider, now)
             for channel, sender in self.by_channel.items()
             for provider in sender.providers
         }
+        kept_by = "all dispatchers" if self._pauses.is_shared else "each dispatcher for itself"
+        return {**states, "pauses are kept by": kept_by}
+
+
+async def _state(provider: ProtectedProvider, now: Callable[[], datetime]) -> str:
+    state, pause = provider.breaker.state.value, await provider.pause.look()
+    if not pause:
+        return state
+    return f"{state}, paused until {(now() + pause).isoformat(timespec='seconds')}"
 
 
 class Senders:
     """Builds each channel's sender, with every provider behind limits of its own."""
 
-    def __init__(self, registry: CollectorRegistry, breaker: BreakerSettings) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        breaker: BreakerSettings,
+        *,
+        pauses: Pauses,
+        bounded: Callable[[timedelta], timedelta],
+    ) -> None:
         self._metrics = ProviderMetrics(registry)
         self._breaker = breaker
+        self._pauses = pauses
+        self._bounded = bounded
 
     def build(self, providers: Providers) -> ChannelSenders:
         """Make one sender per channel."""
@@ -63,13 +94,16 @@ class Senders:
                     ]
                 )
                 for channel, in_order in providers.items()
-            }
+            },
+            self._pauses,
         )
 
     def _protected(
         self, channel: ChannelName, name: str, provider: Provider, limits: Limits
     ) -> ProtectedProvider:
         show = self._metrics.breaker_gauge(channel, name)
+        pause = ProviderPause(name=f"{channel}.{name}", pauses=self._pauses)
+        self._metrics.show_pause(channel, name, lambda: pause.remaining)
         return ProtectedProvider(
             name=name,
             provider=provider,
@@ -80,6 +114,8 @@ class Senders:
                 pause=self._breaker.pause,
                 on_change=_telling(channel, name, show),
             ),
+            pause=pause,
+            bounded=self._bounded,
             observe=self._metrics.observer(channel, name),
         )
 

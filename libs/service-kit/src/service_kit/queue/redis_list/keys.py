@@ -16,6 +16,7 @@ hash tag: on a cluster all keys are on one node, so that one script may touch an
     P:dead           ZSET    id -> died ms            dead letters, all lanes  replayed or deleted
     P:gone           ZSET    id -> when to forget ms  ended messages           forgotten
     P:ping           STRING  when a health check last wrote                    a minute later
+    P:p:<name>       STRING  ms for which a name is paused (`service_kit.pauses`) the pause is over
 
 `P:<lane>:ready` is the list for foreign producers: `RPUSH {an:0}:<lane>:ready <body>`. Whatever
 is pushed is adopted as a message when it is popped: under its own `trace_id` if it is a JSON object

@@ -69,6 +69,19 @@ class VerdictContract:
 
         assert (await rig.take()).deferrals == 5
 
+    async def test_one_that_was_started_may_be_deferred_and_started_again(
+        self, rig: QueueRig
+    ) -> None:
+        await rig.queue.send(message("m", max_attempts=1))
+        for _ in range(3):
+            delivery = await rig.take()
+            assert delivery.attempt == 1
+            await delivery.start()
+            await delivery.defer(AT_ONCE)
+
+        await (await rig.take()).ack()
+        assert await rig.left() == []
+
     async def test_retry_keeps_the_deferrals(self, rig: QueueRig) -> None:
         await rig.send("m")
         await (await rig.take()).defer(AT_ONCE)

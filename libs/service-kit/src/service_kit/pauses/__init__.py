@@ -1,0 +1,1 @@
+"""Pauses that all processes keep: "leave this alone until then", by name."""
