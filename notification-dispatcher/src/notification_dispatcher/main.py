@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient
 from service_kit.http.server import serve
@@ -21,7 +22,7 @@ from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.ports import ContactDirectory
 from notification_dispatcher.application.validate_notification import ValidateNotification
 from notification_dispatcher.infrastructure.contacts import CachedContacts, HttpContactDirectory
-from notification_dispatcher.infrastructure.providers import Providers, Senders
+from notification_dispatcher.infrastructure.providers import ChannelSenders, Providers, Senders
 from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.workers import Workers
 from notification_dispatcher.settings import Settings, settings_class
@@ -44,22 +45,17 @@ def build(
     directory = CachedContacts(directory=HttpContactDirectory(http=http), limits=settings.contacts)
     find_contact = FindContact(contacts=contacts or directory, random=random.random)
     opened = {**settings.open_providers(now), **(providers or {})}
-    retries, pauses = settings.retries, settings.open_pauses()
-    protecting = Senders(registry, settings.breaker, pauses=pauses, bounded=retries.bounded)
-    senders = protecting.build(opened)
+    senders = _protected(opened, settings, registry)
     deliver = DeliverNotification(
         find_contact=find_contact,
         senders=senders.by_channel,
-        retries=retries,
+        retries=settings.retries,
         holds=settings.holding_channels,
         now=now,
         random=random.random,
     )
     workers = Workers(queue, registry, settings.working)
-    if settings.validates:
-        workers.validate(ValidateNotification(find_contact=find_contact))
-    for channel in settings.channels:
-        workers.deliver(channel, deliver)
+    _assign(workers, settings, deliver)
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-dispatcher",
@@ -74,6 +70,20 @@ def build(
         ],
         registry=registry,
     )
+
+
+def _protected(
+    providers: Providers, settings: Settings, registry: CollectorRegistry
+) -> ChannelSenders:
+    pauses, bounded = settings.open_pauses(), settings.retries.bounded
+    return Senders(registry, settings.breaker, pauses=pauses, bounded=bounded).build(providers)
+
+
+def _assign(workers: Workers, settings: Settings, deliver: DeliverNotification) -> None:
+    if settings.validates:
+        workers.validate(ValidateNotification(find_contact=deliver.find_contact))
+    for channel in settings.channels:
+        workers.deliver(channel, deliver)
 
 
 def run() -> None:

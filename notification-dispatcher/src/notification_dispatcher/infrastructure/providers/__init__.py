@@ -8,6 +8,7 @@ from notification_dispatcher.infrastructure.providers.registry import (
 from notification_dispatcher.infrastructure.providers.schemes import PROVIDERS
 from notification_dispatcher.infrastructure.providers.senders import (
     BreakerSettings,
+    ChannelSenders,
     Providers,
     Senders,
 )
@@ -15,6 +16,7 @@ from notification_dispatcher.infrastructure.providers.senders import (
 __all__ = [
     "PROVIDERS",
     "BreakerSettings",
+    "ChannelSenders",
     "Limits",
     "ProviderContext",
     "ProviderUrl",

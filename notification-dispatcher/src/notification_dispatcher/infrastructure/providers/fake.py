@@ -55,24 +55,25 @@ class FakeProvider:
 
     def _act_for(self, message: OutgoingMessage) -> Act:
         if self.script is not None:
-            return self._throttled(act(self.script, message.attempt, Fault.PROVIDER) or ACCEPT)
+            return self._own_act(self.script, message.attempt)
         script = script_of(message.address)
         if script is None:
             return ACCEPT
         return act(script, message.attempt, Fault.RECIPIENT) or ACCEPT
 
-    def _throttled(self, rehearsed: Act) -> Act:
-        """Throttle until the time is over that was asked for first, whatever the attempt."""
-        outcome = rehearsed.outcome
+    def _own_act(self, script: str, attempt: int) -> Act:
+        first = act(script, 1, Fault.PROVIDER) or ACCEPT
+        outcome = first.outcome
         if not isinstance(outcome, TransientFailure) or outcome.retry_after is None:
-            return rehearsed
+            return act(script, attempt, Fault.PROVIDER) or ACCEPT
+        # It throttles until the time is over that it asked for first, whatever the attempt.
         now = self.monotonic()
         if self._throttles_until is None:
             self._throttles_until = now + outcome.retry_after.total_seconds()
         left = self._throttles_until - now
         if left <= 0:
             return ACCEPT
-        return replace(rehearsed, outcome=replace(outcome, retry_after=timedelta(seconds=left)))
+        return replace(first, outcome=replace(outcome, retry_after=timedelta(seconds=left)))
 
     def _accept(self, message: OutgoingMessage, outcome: ProviderOutcome) -> ProviderOutcome:
         if self.outbox is not None:

@@ -1,5 +1,6 @@
 """From the providers of each channel to its sender."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,13 +52,14 @@ class ChannelSenders:
 
         By `channel.provider`; `now` is only there to show a time rather than a period.
         """
-        states = {
-            f"{channel}.{provider.name}": await _state(provider, now)
+        by_name = {
+            f"{channel}.{provider.name}": provider
             for channel, sender in self.by_channel.items()
             for provider in sender.providers
         }
+        states = await asyncio.gather(*(_state(provider, now) for provider in by_name.values()))
         kept_by = "all dispatchers" if self._pauses.is_shared else "each dispatcher for itself"
-        return {**states, "pauses are kept by": kept_by}
+        return {**dict(zip(by_name, states, strict=True)), "pauses are kept by": kept_by}
 
 
 async def _state(provider: ProtectedProvider, now: Callable[[], datetime]) -> str:
