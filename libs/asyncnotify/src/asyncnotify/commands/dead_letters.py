@@ -4,9 +4,11 @@ import json
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from asyncnotify.client import AsyncNotify, JsonObject
+from asyncnotify.answers import JsonObject
+from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import ask, is_terminal, out
 from asyncnotify.commands.notifications import show
 
@@ -86,5 +88,7 @@ def _table(items: list[JsonObject]) -> Table:
         table.add_column(heading)
     for item in items:
         row = (item["trace_id"], item["reason"], item["channel"], item["attempts"])
-        table.add_row(*("" if cell is None else str(cell) for cell in row), item["updated_at"])
+        table.add_row(
+            *("" if cell is None else escape(str(cell)) for cell in row), item["updated_at"]
+        )
     return table

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from asyncnotify.client import AsyncNotify, JsonObject
+from asyncnotify.answers import JsonObject
+from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import err, tell
 from asyncnotify.csv_job import BadFile, CsvJob, Row
 from asyncnotify.errors import AsyncNotifyError
@@ -64,7 +66,7 @@ def _work_through(
     try:
         job.load()
     except (BadFile, UnicodeDecodeError) as error:
-        err.print(f"[red]error:[/red] {error}", highlight=False)
+        err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from error
     if job.done:
         err.print(f"going on after row {job.done}", highlight=False)
