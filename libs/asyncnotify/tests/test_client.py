@@ -1,12 +1,15 @@
 import json
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
 from asyncnotify import AsyncNotify, Refused, Unreachable
 
+ACCEPTED = {"trace_id": "t", "status": "queued", "status_url": "/"}
+
 
 def client_of(handler):
-    return AsyncNotify("http://door", transport=httpx.MockTransport(handler))
+    return AsyncNotify("http://door", retry_seconds=0, transport=httpx.MockTransport(handler))
 
 
 async def test_send_posts_only_the_fields_that_are_given():
@@ -14,7 +17,7 @@ async def test_send_posts_only_the_fields_that_are_given():
 
     def door(request):
         seen.append(request)
-        return httpx.Response(202, json={"trace_id": "t", "status": "queued", "status_url": "/"})
+        return httpx.Response(202, json=ACCEPTED)
 
     async with client_of(door) as notify:
         answer = await notify.send("ada", "hi", idempotency_key="k-1", channel="sms", subject=None)
@@ -68,7 +71,7 @@ async def test_a_user_id_stays_one_segment_of_the_path(user_id):
 
     def door(request):
         paths.append(request.url.raw_path.decode())
-        return httpx.Response(200, json={})
+        return httpx.Response(200, json={"user_id": user_id})
 
     async with client_of(door) as notify:
         await notify.put_user(user_id, {"email": "a@example.com"})
@@ -78,16 +81,50 @@ async def test_a_user_id_stays_one_segment_of_the_path(user_id):
     assert "?" not in paths[0]
 
 
-async def test_changes_are_yielded_as_they_come():
+async def test_an_empty_id_is_refused_before_it_becomes_another_path():
+    async with client_of(lambda _: pytest.fail("was sent")) as notify:
+        with pytest.raises(Refused) as refused:
+            await notify.put_user("", {})
+
+    assert [(each["pointer"], each["message"]) for each in refused.value.errors] == [
+        ("/user_id", "must not be empty")
+    ]
+
+
+async def test_times_may_be_datetimes_wherever_the_api_takes_one():
+    bodies, queries = [], []
+
     def door(request):
-        assert request.headers["Last-Event-ID"] == "7"
-        stream = (
-            "event: missed\ndata: {}\n\n"
-            'id: 8\nevent: status\ndata: {"status": "sent"}\n\n: keep-alive\n\n'
-        )
-        return httpx.Response(200, text=stream)
+        if request.method == "GET":
+            queries.append(request.url.params["since"])
+            return httpx.Response(200, json={"items": [], "next_cursor": None})
+        bodies.append(json.loads(request.content))
+        return httpx.Response(202, json=ACCEPTED)
+
+    at = datetime(2027, 1, 31, 10, tzinfo=timezone(timedelta(hours=1)))
+    async with client_of(door) as notify:
+        await notify.send("ada", "hi", send_at=at, expires_at="2027-01-31T12:00:00Z")
+        await notify.notifications(since=at)
+
+    assert bodies[0]["send_at"] == "2027-01-31T10:00:00+01:00"
+    assert bodies[0]["expires_at"] == "2027-01-31T12:00:00Z"
+    assert queries == ["2027-01-31T10:00:00+01:00"]
+
+
+async def test_a_time_without_an_offset_is_refused_since_nobody_knows_when_it_is():
+    async with client_of(lambda _: pytest.fail("was sent")) as notify:
+        with pytest.raises(ValueError, match="offset from UTC"):
+            await notify.send("ada", "hi", send_at=datetime(2027, 1, 31))  # noqa: DTZ001
+
+
+async def test_ten_thousand_emoji_stay_below_the_limit_of_a_body():
+    sizes = []
+
+    def door(request):
+        sizes.append(len(request.content))
+        return httpx.Response(202, json=ACCEPTED)
 
     async with client_of(door) as notify:
-        changes = [change async for change in notify.changes("t", last_event_id="7")]
+        await notify.send("ada", "\N{PARTY POPPER}" * 10_000)
 
-    assert changes == [{"status": "sent"}]
+    assert sizes[0] < 64 * 1024

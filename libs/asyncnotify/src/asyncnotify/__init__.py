@@ -6,6 +6,19 @@ async with AsyncNotify("http://localhost:8000") as notify:
 """
 
 from asyncnotify.client import AsyncNotify
-from asyncnotify.errors import AsyncNotifyError, Refused, Unreachable
+from asyncnotify.errors import (
+    AsyncNotifyError,
+    BadSetup,
+    Refused,
+    UnexpectedAnswer,
+    Unreachable,
+)
 
-__all__ = ["AsyncNotify", "AsyncNotifyError", "Refused", "Unreachable"]
+__all__ = [
+    "AsyncNotify",
+    "AsyncNotifyError",
+    "BadSetup",
+    "Refused",
+    "UnexpectedAnswer",
+    "Unreachable",
+]

@@ -1,8 +1,10 @@
 """Errors of the client.
 
 AsyncNotifyError
-├── Unreachable   no answer: nothing listens there, or the connection broke
-└── Refused       the service answered with a problem document
+├── BadSetup           nothing was sent: the gateway's URL or a proxy setting can't be used
+├── Unreachable        no answer: nothing listens there, or the connection broke
+├── Refused            the service answered with a problem document
+└── UnexpectedAnswer   what answered is not the API: a redirect, a page, a proxy's error
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +12,10 @@ from collections.abc import Mapping, Sequence
 
 class AsyncNotifyError(Exception):
     """Base of all errors that the client raises."""
+
+
+class BadSetup(AsyncNotifyError):
+    """Raised before anything is sent, when the gateway's URL or a proxy setting is unusable."""
 
 
 class Unreachable(AsyncNotifyError):
@@ -38,4 +44,18 @@ class Refused(AsyncNotifyError):
         self.status = status
         self.code = code
         self.errors = errors
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UnexpectedAnswer(AsyncNotifyError):
+    """Raised when the answer is not the API's: something else listens there, or is in between.
+
+    Nothing is known of what became of the call. `status` is the HTTP status, where it is known.
+    """
+
+    def __init__(
+        self, status: int | None, detail: str, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
         self.retry_after_seconds = retry_after_seconds

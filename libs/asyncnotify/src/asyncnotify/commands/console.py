@@ -7,10 +7,14 @@ from typing import TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from asyncnotify.client import AsyncNotify
 from asyncnotify.errors import AsyncNotifyError, Refused
 from asyncnotify.settings import ClientSettings
+
+RETRY_SECONDS = 5.0
+"""Somebody waits at the terminal: long enough for a restart, short enough for a wrong address."""
 
 T = TypeVar("T")
 out = Console(soft_wrap=True)
@@ -21,7 +25,8 @@ def ask(call: Callable[[AsyncNotify], Awaitable[T]]) -> T:
     """Run one conversation with the gateway; exit with 1 and clear words if it fails."""
 
     async def talk() -> T:
-        async with AsyncNotify(ClientSettings().asyncnotify_url) as client:
+        url = ClientSettings().asyncnotify_url
+        async with AsyncNotify(url, retry_seconds=RETRY_SECONDS) as client:
             return await call(client)
 
     try:
@@ -35,10 +40,11 @@ def ask(call: Callable[[AsyncNotify], Awaitable[T]]) -> T:
 
 def tell(error: AsyncNotifyError) -> None:
     """Print an error for people, with every bad field."""
-    err.print(f"[red]error:[/red] {error}", highlight=False)
+    err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
     if isinstance(error, Refused):
         for fault in error.errors:
-            err.print(f"  {fault['pointer'] or '/'}: {fault['message']}", highlight=False)
+            line = f"  {fault['pointer'] or '/'}: {fault['message']}"
+            err.print(line, highlight=False, markup=False)
 
 
 def is_terminal() -> bool:

@@ -4,10 +4,13 @@ import json
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from asyncnotify.client import AsyncNotify, JsonObject
-from asyncnotify.commands.console import ask, is_terminal, out
+from asyncnotify.answers import JsonObject
+from asyncnotify.client import AsyncNotify
+from asyncnotify.commands.console import ask, err, is_terminal, out
+from asyncnotify.errors import AsyncNotifyError
 
 COLOURS = {"sent": "green", "delivered": "green", "failed": "red", "retrying": "yellow"}
 
@@ -63,7 +66,7 @@ def watch(trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None
     """Print status changes as they happen: of one notification until it ends, or of all."""
 
     async def talk(client: AsyncNotify) -> None:
-        async for change in client.changes(trace_id):
+        async for change in client.changes(trace_id, on_reconnect=_say_that_it_goes_on):
             _print_change(change)
 
     ask(talk)
@@ -78,7 +81,9 @@ def show(notification: JsonObject) -> None:
     out.print(f"[bold]{notification['trace_id']}[/bold]  {status_text}", highlight=False)
     for name in ("reason", "user_id", "channel", "attempts", "created_at", "next_attempt_at"):
         if notification.get(name) is not None:
-            out.print(f"  {name.replace('_', ' ')}: {notification[name]}", highlight=False)
+            out.print(
+                f"  {name.replace('_', ' ')}: {notification[name]}", highlight=False, markup=False
+            )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for heading in ("at", "status", "reason", "provider", "attempt", "ms", "detail"):
         table.add_column(heading, style="dim" if heading == "at" else "")
@@ -90,19 +95,26 @@ def show(notification: JsonObject) -> None:
 def paint(status_name: str) -> str:
     """Return a status in its colour, as console markup."""
     colour = COLOURS.get(status_name, "cyan")
-    return f"[{colour}]{status_name}[/{colour}]"
+    return f"[{colour}]{escape(status_name)}[/{colour}]"
 
 
 def _row(entry: dict[str, Any]) -> list[str]:
     fields = ("reason", "provider", "attempt", "duration_ms", "detail")
-    rest = ["" if entry.get(name) is None else str(entry[name]) for name in fields]
+    rest = ["" if entry.get(name) is None else escape(str(entry[name])) for name in fields]
     return [entry["at"], paint(entry["status"]), *rest]
+
+
+def _say_that_it_goes_on(error: AsyncNotifyError) -> None:
+    err.print(f"reconnecting: {error}", highlight=False, markup=False)
 
 
 def _print_change(change: JsonObject) -> None:
     if not is_terminal():
         typer.echo(json.dumps(change))
         return
-    reason = f" ({change['reason']})" if change.get("reason") else ""
+    if change["event"] == "missed":
+        out.print("[yellow]some changes were missed: they are no longer kept[/yellow]")
+        return
+    reason = f" ({escape(change['reason'])})" if change.get("reason") else ""
     line = f"[dim]{change['at']}[/dim] {change['trace_id']} {paint(change['status'])}{reason}"
     out.print(line, highlight=False)

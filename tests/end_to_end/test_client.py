@@ -1,0 +1,43 @@
+"""The client and its commands, against a whole system."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from asyncnotify import AsyncNotify
+
+
+def command(system, *arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "asyncnotify.main", *arguments],
+        env=os.environ | {"ASYNCNOTIFY_URL": system.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["deploy", "crash"])
+async def test_watch_goes_on_until_the_end_when_the_gateway_is_restarted(system, until, how):
+    async with AsyncNotify(system.url) as notify:
+        later = datetime.now(UTC) + timedelta(hours=1)
+        trace_id = (await notify.send("user_test", "later", send_at=later))["trace_id"]
+        watching = command(system, "watch", trace_id)
+        assert json.loads(watching.stdout.readline())["status"] == "scheduled"
+
+        gateway = system.pids["gateway"]
+        system.signal("gateway", how)
+        until(lambda: system.pids["gateway"] != gateway, seconds=60)
+        await notify.cancel(trace_id)
+        said, complaints = watching.communicate(timeout=60)
+
+    changes = [json.loads(line) for line in said.splitlines()]
+    assert [each["status"] for each in changes] == ["cancelled"]
+    assert changes[0]["id"]
+    assert "reconnecting: " in complaints
+    assert watching.returncode == 0
