@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
     ("model", "fields"),
     [
         (DeadLetterPage, "items next_cursor"),
-        (ReplayRequest, "reason channel since until limit dry_run"),
+        (ReplayRequest, "reason channel since until limit dry_run all"),
         (ReplayAnswer, "matched replayed dry_run trace_ids"),
         (HealthView, "status checks"),
         (ProblemView, "type title status code detail trace_id request_id errors"),
@@ -27,10 +27,30 @@ def test_a_body_has_the_fields_of_the_public_contract(model: type[BaseModel], fi
     assert list(model.model_json_schema()["properties"]) == fields.split()
 
 
-def test_a_replay_of_everything_is_an_empty_object() -> None:
-    request = ReplayRequest.model_validate_json("{}")
+@pytest.mark.parametrize("wish", [{}, {"limit": 5}, {"all": False}, {"reason": None}])
+def test_a_replay_of_everything_must_be_meant(wish: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        ReplayRequest.model_validate(wish)
 
-    assert request.model_dump(exclude_none=True) == {"dry_run": False}
+    [fault] = refusal.value.errors()
+    assert (fault["loc"], fault["type"]) == ((), "missing")
+    assert "all: true" in fault["msg"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"all": True},
+        {"all": True, "limit": 5},
+        {"dry_run": True},
+        {"reason": "poison"},
+        {"channel": "sms"},
+        {"since": "2027-01-31T09:00:00Z"},
+        {"until": "2027-01-31T09:00:00Z"},
+    ],
+)
+def test_a_filter_or_all_says_which(wish: dict[str, object]) -> None:
+    ReplayRequest.model_validate(wish)
 
 
 def test_a_replay_is_read() -> None:
@@ -61,6 +81,8 @@ def test_a_replay_is_read() -> None:
         ("dry_run", "yes"),
         ("dry_run", 1),
         ("dry_run", None),
+        ("all", "yes"),
+        ("all", 1),
         ("dryrun", True),
     ],
 )

@@ -120,7 +120,7 @@ async def test_many_dead_letters_are_replayed_by_filter(
 
         dry = (await client.post("/dead-letters/replay", json={"dry_run": True})).json()
         done = (await client.post("/dead-letters/replay", json={"channel": "email"})).json()
-        again = (await client.post("/dead-letters/replay", json={})).json()
+        again = (await client.post("/dead-letters/replay", json={"all": True})).json()
 
     assert (dry["matched"], dry["replayed"]) == (250, 0)
     assert (done["matched"], done["replayed"]) == (250, 250)

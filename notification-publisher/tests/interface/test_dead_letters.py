@@ -108,6 +108,18 @@ async def test_a_dry_run_tells_which_and_changes_nothing(
     assert len((await client.get("/dead-letters")).json()["items"]) == 1
 
 
+async def test_a_replay_that_says_nothing_replays_nothing(
+    client: httpx.AsyncClient, send_and_give_up: Send
+) -> None:
+    await send_and_give_up()
+
+    answers = [await client.post("/dead-letters/replay", json=wish) for wish in ({}, {"limit": 1})]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert [answer.json()["errors"][0]["pointer"] for answer in answers] == ["", ""]
+    assert len((await client.get("/dead-letters")).json()["items"]) == 1
+
+
 async def test_a_replay_is_bounded_by_when_they_were_given_up(
     client: httpx.AsyncClient, send_and_give_up: Send
 ) -> None:
@@ -124,7 +136,7 @@ async def test_replayed_ones_leave_one_after_the_other(
     client: httpx.AsyncClient, send_and_give_up: Send, take: Take
 ) -> None:
     first, second = await send_and_give_up(), await send_and_give_up()
-    await client.post("/dead-letters/replay", json={})
+    await client.post("/dead-letters/replay", json={"all": True})
 
     shown = (await client.get(f"/notifications/{second}")).json()
 

@@ -79,7 +79,8 @@ DEAD_LETTER_OPERATIONS: Final = (
         summary="Replay many dead letters",
         description=(
             "Queues all again that pass the filters, oldest first and spaced, so that they do not"
-            " flood a provider. `dry_run` only tells which they are."
+            " flood a provider. Without a filter it takes `all`. `dry_run` only tells which they"
+            " are."
         ),
         body=_WISH,
         replies=(

@@ -95,7 +95,10 @@ def _add_replaying(
         openapi_extra=json_body(ReplayRequest),
     )
     async def replay_dead_letters(request: Request) -> Response:
-        """Queue all again that pass the filters, oldest first and spaced; or only count them."""
+        """Queue all again that pass the filters, oldest first and spaced; or only count them.
+
+        Without a filter it takes `all`, or is refused.
+        """
         wish = parse_json_body(_REPLAY, await read_body(request))
         query = RecordQuery(
             reason=wish.reason, channel=wish.channel, since=wish.since, until=wish.until

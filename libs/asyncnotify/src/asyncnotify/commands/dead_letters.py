@@ -1,6 +1,7 @@
 """The operator's side: what was given up, and what becomes of it."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -11,6 +12,8 @@ from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import ask, is_terminal, out
 from asyncnotify.commands.notifications import show
+
+SHOWN_IDS = 10
 
 app = typer.Typer(help="Dead letters: list, show, replay, delete.", no_args_is_help=True)
 Reason = Annotated[str | None, typer.Option(help="Only those given up for this reason.")]
@@ -51,24 +54,45 @@ def replay(
     channel: Channel = None,
     since: Annotated[str | None, typer.Option(help="Given up at or after, RFC 3339.")] = None,
     until: Annotated[str | None, typer.Option(help="Given up before, RFC 3339.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1)] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="No more, the newest first.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them, if no filter.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Only tell which they are.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Queue again: one by its ID, or all that the filter names."""
+    """Queue again: one by its ID, those that a filter names, or all."""
     filters = {"reason": reason, "channel": channel, "since": since, "until": until}
-    given = [name for name, value in filters.items() if value is not None]
-    if trace_id and (given or limit or dry_run):
-        raise typer.BadParameter("an ID and a filter exclude each other")
-    if trace_id:
+    has_filter = any(value is not None for value in filters.values())
+    if trace_id is not None:
+        if has_filter or limit or everything or dry_run:
+            raise typer.BadParameter("an ID excludes filters, --all and --dry-run")
         ask(lambda client: client.replay(trace_id))
         typer.echo(f"{trace_id} is queued again")
         return
-    answer = ask(lambda client: client.replay_many(**filters, limit=limit, dry_run=dry_run))
-    for each in answer["trace_ids"]:
+    if not (has_filter or everything or dry_run):
+        raise typer.BadParameter(
+            "say which: an ID, a filter (--reason, --channel, --since, --until), or --all"
+        )
+    wish = {**filters, "limit": limit, "all": True if everything else None}
+    if dry_run:
+        _show_matches(ask(lambda client: client.replay_many(**wish, dry_run=True)))
+        return
+    if sys.stdin.isatty() and not yes:
+        _confirm(wish)
+    answer = ask(lambda client: client.replay_many(**wish))
+    typer.echo(f"{answer['replayed']} of {answer['matched']} are queued again")
+
+
+def _confirm(wish: JsonObject) -> None:
+    count = ask(lambda client: client.replay_many(**wish, dry_run=True))["matched"]
+    typer.confirm(f"{count} dead letters match; queue them again?", abort=True, err=True)
+
+
+def _show_matches(answer: JsonObject) -> None:
+    for each in answer["trace_ids"][:SHOWN_IDS]:
         typer.echo(each)
-    done = "would be" if dry_run else "are"
-    count = answer["matched"] if dry_run else answer["replayed"]
-    typer.echo(f"{count} of {answer['matched']} {done} queued again", err=True)
+    if answer["matched"] > SHOWN_IDS:
+        typer.echo(f"and {answer['matched'] - SHOWN_IDS} more")
+    typer.echo(f"{answer['matched']} would be queued again", err=True)
 
 
 @app.command()

@@ -1,8 +1,9 @@
 """The operator's side: dead letters and health."""
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic_core import PydanticCustomError
 
 from notification_contracts.events import NO_CONTROL_CHARACTERS
 from notification_contracts.http.notifications import NotificationPage
@@ -16,7 +17,10 @@ class DeadLetterPage(NotificationPage):
 
 
 class ReplayRequest(BaseModel):
-    """Which dead letters to queue again; all of them by default."""
+    """Which dead letters to queue again: a filter says which, or `all`.
+
+    A slip of the hand replays nothing: without either it is refused, unless it is a dry run.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,6 +47,18 @@ class ReplayRequest(BaseModel):
         default=None, ge=1, le=1_000_000, description="No more than so many, the newest first."
     )
     dry_run: StrictBool = Field(default=False, description="Count them, and do nothing.")
+    all: StrictBool = Field(
+        default=False, description="Without a filter, mean it: all dead letters there are."
+    )
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        filters = (self.reason, self.channel, self.since, self.until)
+        if not self.all and not self.dry_run and all(each is None for each in filters):
+            raise PydanticCustomError(
+                "missing", "needs a filter (reason, channel, since, until), or all: true"
+            )
+        return self
 
 
 class ReplayAnswer(BaseModel):

@@ -1,0 +1,38 @@
+import asyncio
+import os
+import pty
+import sys
+from contextlib import suppress
+
+import pytest
+
+
+class Command:
+    """Runs the command as a user does: in a process of its own, in a terminal or a pipe."""
+
+    def __init__(self, environment):
+        self.environment = os.environ | environment
+
+    async def __call__(self, *arguments, url="http://127.0.0.1:1", keys=None):
+        """Return exit code, stdout and stderr. With `keys` it is at a terminal, and types them."""
+        environment = self.environment | {"ASYNCNOTIFY_URL": url}
+        terminal, stdin = pty.openpty() if keys is not None else (None, None)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "asyncnotify.main", *map(str, arguments)),
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL if stdin is None else stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        if terminal is not None:
+            os.write(terminal, keys.encode())
+        out, err = await process.communicate()
+        for each in (terminal, stdin):
+            with suppress(OSError, TypeError):
+                os.close(each)
+        return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+def command():
+    return Command({"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"})
