@@ -155,7 +155,7 @@ def service(door_and_place: tuple[Door, list[RecordingService]]) -> RecordingSer
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def http(door: Door) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=door.url, trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(base_url=door.url, trust_env=False, timeout=60) as client:
         yield client
 
 

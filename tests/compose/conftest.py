@@ -51,7 +51,7 @@ class Compose:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        self.until(lambda: httpx.get(f"{self.url}/health/ready", timeout=5).is_success)
+        self.until(lambda: httpx.get(f"{self.url}/health/ready", timeout=60).is_success)
 
     def containers(self, service: str) -> list[str]:
         return self("ps", "-q", service).split()
@@ -64,7 +64,7 @@ class Compose:
 
     def add_user(self, user_id: str, email: str) -> None:
         contact = {"email": email, "preferred_channel": "email"}
-        answer = httpx.put(f"{self.url}/users/{user_id}", content=json.dumps(contact), timeout=15)
+        answer = httpx.put(f"{self.url}/users/{user_id}", content=json.dumps(contact), timeout=60)
         assert answer.is_success, answer.text
 
     def send(self, user_id: str = "user_test") -> str:
@@ -84,7 +84,7 @@ class Compose:
 
     def settled(self, trace_id: str) -> dict[str, Any]:
         def ended() -> dict[str, Any] | None:
-            notification = httpx.get(f"{self.url}/notifications/{trace_id}", timeout=15).json()
+            notification = httpx.get(f"{self.url}/notifications/{trace_id}", timeout=60).json()
             return notification if notification.get("status") in ENDED else None
 
         return self.until(ended)
@@ -103,7 +103,7 @@ class Compose:
 
     def _post(self, user_id: str) -> httpx.Response:
         body = {"user_id": user_id, "message": "hello from a container"}
-        return httpx.post(f"{self.url}/notifications", content=json.dumps(body), timeout=15)
+        return httpx.post(f"{self.url}/notifications", content=json.dumps(body), timeout=60)
 
 
 @pytest.fixture(scope="module")

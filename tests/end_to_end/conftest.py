@@ -148,7 +148,7 @@ def fresh_system(broker: dict[str, str], tmp_path: Path) -> Iterator[Callable[..
 
 @pytest.fixture
 def http(system: System) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=system.url, trust_env=False, timeout=15) as client:
+    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -156,7 +156,7 @@ def http(system: System) -> Iterator[httpx.Client]:
 def until() -> Callable[..., Any]:
     """Call something again and again until its answer is true; return that answer."""
 
-    def wait(probe: Callable[[], Any], seconds: float = 10.0) -> Any:
+    def wait(probe: Callable[[], Any], seconds: float = 60) -> Any:
         deadline = time.monotonic() + seconds
         while True:
             answer = probe()

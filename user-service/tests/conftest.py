@@ -59,7 +59,7 @@ class PostgresServer:
                 stderr=log,
                 cwd=self._directory,
             )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self._is_up():
             if time.monotonic() > deadline or self._process.poll() is not None:
                 pytest.fail(f"PostgreSQL does not start:\n{self._log.read_text()}")
@@ -68,7 +68,7 @@ class PostgresServer:
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(2)  # "fast": ends the sessions, not waits for them
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=60)
             self._process = None
 
     def remove(self) -> None:

@@ -166,12 +166,12 @@ def test_the_example_number_of_every_country_passes(region: str) -> None:
 
 
 @pytest.mark.parametrize("kind", AddressKind)
-@given(address=st.text(min_size=8, max_size=60))
+@given(address=st.text(max_size=60))
 def test_a_refusal_does_not_repeat_the_address(kind: AddressKind, address: str) -> None:
     with pytest.raises(InvalidAddress) as refusal:
-        normalise(kind, f"{address}\x00")
+        normalise(kind, f"s3cr3t{address}\x00")
 
-    assert address not in str(refusal.value)
+    assert "s3cr3t" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("user", SEED_USERS, ids=lambda user: user.id)

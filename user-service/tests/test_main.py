@@ -109,7 +109,7 @@ def test_the_program_serves_until_it_is_told_to_stop(
     process.terminate()
 
     assert status == 200
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=60) == 0
 
 
 def test_the_program_names_every_bad_variable_and_no_value(
@@ -117,7 +117,7 @@ def test_the_program_names_every_bad_variable_and_no_value(
 ) -> None:
     process = run_service(USERS_DATABASE_URL="mysql://secret", USERS_DEFAULT_REGION="Mars")
 
-    _, complaints = process.communicate(timeout=20)
+    _, complaints = process.communicate(timeout=60)
 
     assert process.returncode == 2
     assert "USERS_DATABASE_URL" in complaints

@@ -131,7 +131,7 @@ def test_processes_that_start_at_once_prepare_the_store_once(
     command = [sys.executable, "-c", program, sqlite_url]
 
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [process.communicate(timeout=30)[0] for process in processes]
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
 
     assert [output.splitlines()[-1] for output in outputs] == ["3", "3"]
     assert not any("unavailable" in output for output in outputs)

@@ -44,7 +44,7 @@ def said():
 
 
 async def until(probe):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not probe():
             await asyncio.sleep(0.02)
 

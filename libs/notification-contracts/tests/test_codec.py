@@ -1,5 +1,6 @@
 """Events as bytes. `samples/valid` holds every form that was ever valid, and must be for ever."""
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,10 +106,11 @@ def test_bytes_that_are_no_event_are_refused(body: bytes) -> None:
         decode(body)
 
 
-@given(st.binary())
+@given(st.binary() | st.sampled_from([b'{"user_id": "u", "message": "m"}']))
 def test_no_bytes_crash_the_reader(body: bytes) -> None:
-    with pytest.raises(UndecodableEvent):
-        decode(body)
+    # Hypothesis mixes in constants of the code under test, of which some are events.
+    with contextlib.suppress(UndecodableEvent, UnsupportedVersion):
+        assert decode(encode(decode(body))) == decode(body)
 
 
 @pytest.mark.parametrize("name", LATER)

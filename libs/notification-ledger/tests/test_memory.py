@@ -108,7 +108,7 @@ async def test_an_id_of_an_earlier_run_is_told_as_a_gap() -> None:
     ledger = MemoryLedger(now=clock)
     ledger(recorded("new", Change.ENQUEUED))
 
-    async with aclosing(ledger.changes(before)) as changes, asyncio.timeout(3):
+    async with aclosing(ledger.changes(before)) as changes, asyncio.timeout(60):
         missed, then = await anext(changes), await anext(changes)
 
     assert missed == ChangesMissed()

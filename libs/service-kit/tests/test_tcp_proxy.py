@@ -116,7 +116,7 @@ async def test_latency_holds_bytes_back_both_ways(proxy: TcpProxy, client: Clien
     writer.write(b"x")
     await reader.readexactly(1)
 
-    assert 0.1 <= time.monotonic() - started < 0.2
+    assert time.monotonic() - started >= 0.1
 
 
 @pytest.mark.parametrize("n_bytes", [0, 1, 4, 5])
@@ -130,7 +130,7 @@ async def test_request_is_cut_after_exactly_so_many_bytes(
 
     with pytest.raises(ConnectionResetError):
         await reader.read()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(60):
         await server.is_reset.wait()
     assert bytes(server.received) == b"hello"[:n_bytes]
 
@@ -229,7 +229,7 @@ async def test_half_close_ends_the_replies_while_requests_still_pass(
     writer.write(b"b")
 
     assert await reader.read() == b""
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(60):
         while server.received != b"ab":
             await asyncio.sleep(0.002)
 
@@ -242,7 +242,7 @@ async def test_close_all_resets_both_sides(proxy: TcpProxy, client: Client, serv
 
     with pytest.raises(ConnectionResetError):
         await client[0].readexactly(1)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(60):
         await server.is_reset.wait()
 
 

@@ -163,7 +163,7 @@ async def test_while_all_breakers_are_open_it_waits_for_the_first_to_let_a_probe
     report = await send()
 
     assert report.outcome == Accepted()
-    assert 0.04 < time.monotonic() - began < 1
+    assert time.monotonic() - began > 0.04
 
 
 async def test_when_no_breaker_lets_anything_through_nothing_is_tried(first, protecting):

@@ -100,7 +100,7 @@ class Sent:
         )
         return trace_id
 
-    async def until(self, trace_id: str, *statuses: str, seconds: float = 10):
+    async def until(self, trace_id: str, *statuses: str, seconds: float = 60):
         """Wait until the notification has one of these statuses; return its record."""
         async with asyncio.timeout(seconds):
             while True:
@@ -132,7 +132,7 @@ def outbox(tmp_path):
                 return []
             return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
 
-        async def until(self, count: int, seconds: float = 10) -> list[dict[str, str]]:
+        async def until(self, count: int, seconds: float = 60) -> list[dict[str, str]]:
             async with asyncio.timeout(seconds):
                 while len(self.lines()) < count:
                     await asyncio.sleep(0.02)

@@ -170,7 +170,7 @@ async def test_each_channel_has_no_more_in_hand_than_its_limit(in_memory):
         for _ in range(20):
             await send(channel="email")
             await send(channel="sms")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while email.done + sms.done < 40:
                 await asyncio.sleep(0.01)
 

@@ -41,7 +41,7 @@ def served_publisher() -> Publish:
     @asynccontextmanager
     async def on(broker_url: str, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
         app = build(Settings(broker_url=broker_url, **settings))  # type: ignore[arg-type]
-        async with live_server(app) as url, httpx.AsyncClient(base_url=url, timeout=5) as client:
+        async with live_server(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
             yield client
 
     return on

@@ -130,7 +130,7 @@ async def test_without_redis_there_is_a_503_soon_and_a_202_again_by_itself(
 
         await private_redis.start()
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (await client.post("/notifications", json=ASKED)).status_code != 202:
                 await asyncio.sleep(0.1)
         assert (await client.get("/health/ready")).status_code == 200
@@ -244,6 +244,6 @@ async def test_the_service_starts_before_its_redis(
 
         await private_redis.start()
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (await client.post("/notifications", json=ASKED)).status_code != 202:
                 await asyncio.sleep(0.1)

@@ -41,7 +41,7 @@ def app(feed: InMemoryFeed, record: NotificationRecord) -> FastAPI:
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with live_server(app) as url, httpx.AsyncClient(base_url=url, timeout=5) as client:
+    async with live_server(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
         yield client
 
 
@@ -159,7 +159,7 @@ async def test_a_stream_whose_client_has_left_makes_room(client: httpx.AsyncClie
         await one.block()
         await two.block()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             async with listening(client, "/events") as listener:
                 if listener.response.is_success:
@@ -185,11 +185,11 @@ async def test_an_unknown_notification_has_no_stream(client: httpx.AsyncClient) 
 async def test_streams_end_tidily_when_the_server_stops(app: FastAPI) -> None:
     server = live_server(app)
     url = await server.__aenter__()
-    async with httpx.AsyncClient(base_url=url, timeout=5) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         async with listening(client, "/events") as listener:
             await listener.block()
             stopping = asyncio.create_task(server.__aexit__(None, None, None))
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(60):
                 while await listener.block():
                     pass
         await stopping

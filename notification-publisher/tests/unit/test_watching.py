@@ -47,7 +47,7 @@ def sent(records: InMemoryRecords, make_record: MakeRecord) -> NotificationRecor
 
 async def statuses(changes: AsyncIterator[StatusChange] | None) -> list[Status]:
     assert changes is not None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [change.status async for change in changes]
 
 

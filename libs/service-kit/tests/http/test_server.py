@@ -56,7 +56,7 @@ class Process:
 
     async def until(self, event: str) -> dict[str, object]:
         """Read the log up to a line; give it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             async for line in self._process.stdout:
                 self.lines.append(json.loads(line))
                 if self.lines[-1]["event"] == event:
@@ -67,7 +67,7 @@ class Process:
         self._process.send_signal(to_stop)
 
     async def ended(self) -> int:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             self.lines += [json.loads(line) async for line in self._process.stdout]
             return await self._process.wait()
 

@@ -39,7 +39,7 @@ class ClosedTransport:
 async def test_call_never_waits_for_ever_whatever_goes_wrong(error: Exception) -> None:
     batcher = Batcher(lambda: ClosedTransport(error), timeout=timedelta(seconds=1.5))  # type: ignore[arg-type,return-value]
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         replies = await asyncio.gather(
             *(batcher.call("PING") for _ in range(3)), return_exceptions=True
         )

@@ -30,7 +30,7 @@ LANE: Final = "stage.normal"
 NEXT: Final = "next.normal"
 ENDS: Final = frozenset({Change.DONE, Change.DEAD, Change.EXHAUSTED, Change.POISONED})
 _POLL: Final = timedelta(seconds=0.3)
-_PATIENCE_S: Final = 25.0
+_PATIENCE_S: Final = 60.0
 
 
 class Crew:

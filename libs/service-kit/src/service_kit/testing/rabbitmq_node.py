@@ -238,7 +238,7 @@ class RabbitNode:
         if self._process.poll() is None:
             self._process.send_signal(number)
         try:
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -11,7 +11,7 @@ from service_kit.queue.worker import Worker
 from service_kit.queue.worker.hands import Handle
 
 
-async def until(holds: Callable[[], bool], *, within_s: float = 5) -> None:
+async def until(holds: Callable[[], bool], *, within_s: float = 60) -> None:
     """Wait until `holds()`.
 
     Raises:
@@ -27,7 +27,7 @@ class Running:
 
     def __init__(self, queue: Queue, *, lease: timedelta) -> None:
         self.queue = queue
-        self._lease = lease
+        self.lease = lease
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -47,7 +47,7 @@ class Running:
             handle,
             name="test",
             concurrency=concurrency,
-            lease=lease or self._lease,
+            lease=lease or self.lease,
             grace=grace,
             metrics=metrics,
         )

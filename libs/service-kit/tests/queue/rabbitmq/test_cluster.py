@@ -77,7 +77,7 @@ async def test_without_a_majority_nothing_is_accepted_and_nothing_lost(
         async with dead(cluster.nodes[2]):
             async with dead(cluster.nodes[1]):
                 with pytest.raises(QueueUnavailable):
-                    await asyncio.wait_for(crew.send("refused"), 10)
+                    await asyncio.wait_for(crew.send("refused"), 60)
 
             await crew.insist("accepted")
             crew.work(2)

@@ -9,7 +9,7 @@ from service_kit.testing.running import Running
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-LEASE = timedelta(milliseconds=120)
+LEASE = timedelta(milliseconds=400)
 
 
 @pytest.fixture

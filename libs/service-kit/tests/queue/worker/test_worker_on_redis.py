@@ -60,7 +60,7 @@ class Outside:
 @pytest.fixture
 def until_empty() -> UntilEmpty:
     async def wait_until_empty(queue: RedisListQueue) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while (await queue.depths(["work"]))["work"] != LaneDepth():
                 await asyncio.sleep(0.02)
 

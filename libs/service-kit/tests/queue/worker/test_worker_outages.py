@@ -25,6 +25,7 @@ async def test_outage_is_survived_and_said_once(
 
     queue.is_down = True
     worker = running.worker(handle)
+    await until(lambda: bool(logs))
     await asyncio.sleep(0.4)
     queue.is_down = False
     await send("1")
@@ -48,8 +49,10 @@ async def test_tries_during_an_outage_come_ever_more_slowly(running: Running) ->
     running.worker(lambda delivery: delivery.ack())
     await until(lambda: len(tries) == 4)
 
-    first, second, third = (later - earlier for earlier, later in pairwise(tries))
-    assert 0.07 < first < second < third < 0.6
+    waited = [later - earlier for earlier, later in pairwise(tries)]
+    assert all(
+        seconds > 0.79 * least for seconds, least in zip(waited, (0.1, 0.2, 0.4), strict=True)
+    )
 
 
 async def test_receive_loop_survives_a_bug(

@@ -11,13 +11,15 @@ from structlog.typing import EventDict
 Send = Callable[..., Awaitable[None]]
 
 GRACE = timedelta(milliseconds=400)
+A_DAY = timedelta(days=1)
 
 
 async def test_idle_worker_stops_at_once(running: Running) -> None:
-    worker = running.worker(lambda delivery: delivery.ack())
+    worker = running.worker(lambda delivery: delivery.ack(), grace=A_DAY)
     await asyncio.sleep(0.02)
 
-    assert await running.stop() < 0.1
+    async with asyncio.timeout(60):
+        await running.stop()
     assert worker.stats().in_flight == 0
 
 
@@ -49,15 +51,16 @@ async def test_unstarted_message_is_handed_back_and_a_started_one_left_when_the_
     async def handle(delivery: Delivery) -> None:
         if delivery.id == "started":
             await delivery.start()
-        await asyncio.sleep(60)
+        await asyncio.sleep(A_DAY.total_seconds())
 
     await send("started", "unstarted")
     worker = running.worker(handle, grace=GRACE)
     await until(lambda: worker.stats().in_flight == 2)
 
-    seconds = await running.stop()
+    async with asyncio.timeout(60):
+        seconds = await running.stop()
 
-    assert GRACE.total_seconds() * 0.7 < seconds <= GRACE.total_seconds()
+    assert seconds > GRACE.total_seconds() * 0.7
     fates = {recorded.message_id: recorded.change for recorded in changes}
     assert fates == {"started": Change.STARTED, "unstarted": Change.RELEASED}
     depth = (await queue.depths(["work"]))["work"]
@@ -82,7 +85,8 @@ async def test_handler_that_refuses_to_end_does_not_hold_up_the_stop(
     worker = running.worker(handle, grace=GRACE)
     await until(lambda: worker.stats().in_flight == 1)
 
-    assert await running.stop() < GRACE.total_seconds() * 1.2
+    async with asyncio.timeout(60):
+        await running.stop()
 
     freed.set()
     await until(lambda: worker.stats().in_flight == 0)
@@ -96,10 +100,11 @@ async def test_broker_that_is_away_does_not_hold_up_the_stop(
         await delivery.ack()
 
     await send("1")
-    worker = running.worker(handle, grace=GRACE, lease=timedelta(seconds=60))
+    worker = running.worker(handle, grace=GRACE, lease=A_DAY)
     await until(lambda: worker.stats().in_flight == 1)
 
-    assert await running.stop() <= GRACE.total_seconds() * 1.1
+    async with asyncio.timeout(60):
+        await running.stop()
 
 
 async def test_second_stop_changes_nothing(
@@ -125,7 +130,7 @@ async def test_worker_that_is_cancelled_drops_its_messages_without_a_verdict(
     running: Running, send: Send, changes: list[Recorded]
 ) -> None:
     async def handle(delivery: Delivery) -> None:
-        await asyncio.sleep(60)
+        await asyncio.sleep(A_DAY.total_seconds())
         await delivery.ack()
 
     await send("1")

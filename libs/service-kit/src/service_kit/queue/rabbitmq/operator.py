@@ -50,7 +50,7 @@ class _DeskLine:
             if self._desk is None:
                 channel = await self._connection.channel(publisher_confirms=False)
                 self._desk = DeadLetterDesk(channel, self._publisher, self._room)
-                self._clearing = asyncio.create_task(self._clear_when_idle())
+                self._clearing = asyncio.create_task(self._clear_when_idle(self._desk))
             self._desk.used_at = asyncio.get_running_loop().time()
             return self._desk
 
@@ -60,6 +60,8 @@ class _DeskLine:
             desk, self._desk = self._desk, None
         if desk is None:
             return
+        if self._clearing is not None and self._clearing is not asyncio.current_task():
+            self._clearing.cancel()
         try:
             with as_queue_errors():
                 await desk.clear()
@@ -73,13 +75,12 @@ class _DeskLine:
             await asyncio.gather(self._clearing, return_exceptions=True)
         await self.clear()
 
-    async def _clear_when_idle(self) -> None:
+    async def _clear_when_idle(self, desk: DeadLetterDesk) -> None:
         loop = asyncio.get_running_loop()
-        idle_at = loop.time() + _IDLE_S
-        while (desk := self._desk) is not None and idle_at > loop.time():
-            await asyncio.sleep(idle_at - loop.time())
-            idle_at = desk.used_at + _IDLE_S
-        await self.clear()
+        while self._desk is desk and (left := desk.used_at + _IDLE_S - loop.time()) > 0:  # noqa: ASYNC110 - it moves on
+            await asyncio.sleep(left)
+        if self._desk is desk:  # a later one has a task of its own
+            await self.clear()
 
 
 class Operator:
