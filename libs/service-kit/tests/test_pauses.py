@@ -27,7 +27,7 @@ class PausesContract:
 
     async def test_it_is_over_when_its_time_has_come(self, pauses: Pauses) -> None:
         await pauses.pause(NAME, timedelta(milliseconds=50))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await pauses.remaining(NAME):
                 await asyncio.sleep(0.01)
 
