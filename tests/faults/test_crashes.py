@@ -78,6 +78,23 @@ async def test_a_channel_that_holds_never_sends_twice(idle_system, failpoint, co
     assert idle_system.copies(trace_id) == copies
 
 
+async def test_cancelled_after_a_crash_says_that_it_may_have_been_sent(idle_system):
+    trace_id = await idle_system.send()
+    await idle_system.dies_at("provider.after_accept")
+    await idle_system.dies_at("worker.after_receive")  # whoever took it back
+
+    async with idle_system.http.delete(f"/notifications/{trace_id}") as answer:
+        cancelled = await answer.json()
+
+    assert (answer.status, cancelled["status"], cancelled["reason"]) == (
+        200,
+        "cancelled",
+        "ambiguous",
+    )
+    assert "sending" in [entry["status"] for entry in cancelled["timeline"]]
+    assert idle_system.copies(trace_id) == 1
+
+
 # A second publisher needs a ledger that both can reach.
 @pytest.mark.parametrize("backing", ["redis", "rabbitmq"], indirect=True)
 @pytest.mark.parametrize("failpoint", ["publish.before_write", "publish.after_write"])

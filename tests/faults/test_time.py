@@ -132,3 +132,14 @@ async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_s
 
     assert ahead < at_first + 40_000
     assert arrived < ahead + 5_000
+
+
+async def test_expired_after_an_uncertain_attempt_says_that_it_may_have_been_sent(idle_system):
+    trace_id = await idle_system.send(user_id="unsure", expires_at=in_seconds(15))
+    await idle_system.dispatcher(RETRY_SCHEDULE="60s")
+
+    notification = await idle_system.until(trace_id)
+
+    assert (notification["status"], notification["reason"]) == ("expired", "ambiguous")
+    assert "sending" in [entry["status"] for entry in notification["timeline"]]
+    assert idle_system.copies(trace_id) == 1

@@ -24,16 +24,17 @@ def operation(chance: random.Random) -> tuple[Argument, ...]:
     name, token, hop = chance.choice(IDS), chance.choice(TOKENS), chance.choice(HOPS)
     lease = chance.choice((OVER, LASTING, LASTING))
     key = chance.choice(("", "k", "k2"))
+    memo, uncertain = chance.choice(MEMOS), chance.choice((0, 0, 0, 1))
     return chance.choice(
         (
             ("reserve", name, token, lease, key, chance.choice("fg"), "answer", LASTING),
             ("doubt", name, token),
             ("free", name, token),
             ("recall", "k", "f"),
-            ("begin", name, hop, token, lease, 3),
-            ("begin", name, hop, token, lease, 3),
+            ("begin", name, hop, token, lease, 3, 0),
+            ("begin", name, hop, token, lease, 3, uncertain),
             ("start", name, token, hop, lease, chance.choice((0, 1))),
-            ("decide", name, token, hop, chance.choice(VERDICTS), lease, 3, chance.choice(MEMOS)),
+            ("decide", name, token, hop, chance.choice(VERDICTS), lease, 3, memo, uncertain),
             ("finish", name, token, hop, chance.choice(VERDICTS)),
             ("settled", name, token, hop, chance.choice(STATES), chance.choice((0, 1))),
             ("renew", name, token, hop, lease),
@@ -41,7 +42,7 @@ def operation(chance: random.Random) -> tuple[Argument, ...]:
             ("hand_back", name, token),
             ("cancel", name),
             ("move", name, token, lease),
-            ("audit", name, hop),
+            ("audit", name, hop, uncertain),
         )
     )
 
@@ -72,19 +73,19 @@ async def test_both_stores_reply_alike(claims: RedisWriter, seed: int) -> None:
 
 async def test_calls_at_once_are_answered_each(claims: RedisWriter) -> None:
     replies = await asyncio.gather(
-        *(claims.run("begin", f"m{n}", 0, f"t{n}", LASTING, 3) for n in range(600))
+        *(claims.run("begin", f"m{n}", 0, f"t{n}", LASTING, 3, 0) for n in range(600))
     )
 
-    assert [tuple(reply) for reply in replies] == [("go", 1, "")] * 600
+    assert [tuple(reply) for reply in replies] == [("go", 1, "", 0)] * 600
 
 
 async def test_claims_go_on_after_redis_has_forgotten_its_scripts(
     claims: RedisWriter, redis_server: object
 ) -> None:
-    await claims.run("begin", "m", 0, "t", LASTING, 3)
+    await claims.run("begin", "m", 0, "t", LASTING, 3, 0)
     redis_server.reset()  # type: ignore[attr-defined]
 
-    assert tuple(await claims.run("begin", "m", 0, "u", LASTING, 3)) == ("go", 1, "")
+    assert tuple(await claims.run("begin", "m", 0, "u", LASTING, 3, 0)) == ("go", 1, "", 0)
 
 
 async def test_redis_that_is_away_is_said_to_be() -> None:

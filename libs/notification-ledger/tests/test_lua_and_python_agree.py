@@ -41,6 +41,7 @@ changes = st.builds(
     at=st.just(START),
     due_at=st.none() | st.just(START + timedelta(days=1)),
     note=st.just(b"") | notes.map(StatusNote.encode),
+    is_uncertain=st.booleans(),
 )
 
 

@@ -228,6 +228,7 @@ async def test_an_uncertain_send_is_repeated(deliver, sender, event):
 
     assert isinstance(verdict, Retried)
     assert verdict.reason is Reason.AMBIGUOUS
+    assert verdict.is_uncertain
 
 
 async def test_an_uncertain_send_is_kept_for_a_person_where_the_channel_holds(
@@ -237,7 +238,9 @@ async def test_an_uncertain_send_is_kept_for_a_person_where_the_channel_holds(
 
     verdict = await deliver(event, assignment("push"), starting=starting)
 
-    assert verdict == Abandoned(reason=Reason.AMBIGUOUS, detail="no answer", trial=TRIAL)
+    assert verdict == Abandoned(
+        reason=Reason.AMBIGUOUS, detail="no answer", trial=TRIAL, is_uncertain=True
+    )
 
 
 async def test_local_pressure_uses_up_no_attempt(deliver, sender, event):

@@ -90,7 +90,8 @@ async def test_many_are_replayed_by_filter_spaced_and_oldest_first(
 
     answer = await client.post("/dead-letters/replay", json={"channel": "sms"})
 
-    assert answer.json() == {"matched": 3, "replayed": 3, "dry_run": False, "trace_ids": sms}
+    counts = {"matched": 3, "replayed": 3, "dry_run": False, "ambiguous": 0}
+    assert answer.json() == {**counts, "trace_ids": sms, "warning": None}
     depth = (await queue.depths(["validation.normal"]))["validation.normal"]
     assert (depth.waiting, depth.delayed) == (1, 2)
     left = (await client.get("/dead-letters")).json()["items"]
@@ -104,7 +105,8 @@ async def test_a_dry_run_tells_which_and_changes_nothing(
 
     answer = await client.post("/dead-letters/replay", json={"dry_run": True})
 
-    assert answer.json() == {"matched": 1, "replayed": 0, "dry_run": True, "trace_ids": [dead]}
+    counts = {"matched": 1, "replayed": 0, "dry_run": True, "ambiguous": 0}
+    assert answer.json() == {**counts, "trace_ids": [dead], "warning": None}
     assert len((await client.get("/dead-letters")).json()["items"]) == 1
 
 
@@ -142,3 +144,41 @@ async def test_replayed_ones_leave_one_after_the_other(
 
     assert (await take()).id == first
     assert shown["next_attempt_at"] == "2027-01-31T09:00:02.020000Z"
+
+
+async def test_replaying_what_may_have_been_sent_warns(
+    client: httpx.AsyncClient, send: Send, take: Take
+) -> None:
+    dead = await send()
+    delivery = await take()
+    await delivery.start()
+    await delivery.dead_letter("no answer", is_uncertain=True)
+
+    answer = await client.post(f"/dead-letters/{dead}/replay")
+
+    assert (answer.status_code, answer.json()["trace_id"]) == (202, dead)
+    assert "may have reached the provider" in answer.json()["warning"]
+
+
+async def test_replaying_what_was_surely_not_sent_does_not_warn(
+    client: httpx.AsyncClient, send_and_give_up: Send
+) -> None:
+    answer = await client.post(f"/dead-letters/{await send_and_give_up()}/replay")
+
+    assert answer.json()["warning"] is None
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_replaying_many_counts_those_that_may_have_been_sent(
+    client: httpx.AsyncClient, send: Send, take: Take, send_and_give_up: Send, dry_run: bool
+) -> None:
+    await send_and_give_up()
+    await send()
+    delivery = await take()
+    await delivery.start()
+    await delivery.dead_letter("no answer", is_uncertain=True)
+
+    answer = (await client.post("/dead-letters/replay", json={"dry_run": dry_run})).json()
+
+    assert (answer["matched"], answer["ambiguous"]) == (2, 1)
+    assert answer["warning"].startswith("1 of 2: ")

@@ -1,4 +1,5 @@
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -115,6 +116,21 @@ async def test_a_waiting_notification_is_cancelled_once_and_for_all(
         (200, "cancelled"),
     ]
     assert (await queue.depths(["validation.normal"]))["validation.normal"].waiting == 0
+
+
+async def test_cancelling_does_not_promise_that_it_was_not_sent(
+    client: httpx.AsyncClient, send: Send, take: Take
+) -> None:
+    trace_id = await send()
+    delivery = await take()
+    await delivery.start()
+    await delivery.retry(timedelta(minutes=1), is_uncertain=True)
+
+    answer = (await client.delete(f"/notifications/{trace_id}")).json()
+
+    assert (answer["status"], answer["reason"]) == ("cancelled", "ambiguous")
+    assert "sending" in [entry["status"] for entry in answer["timeline"]]
+    assert (await client.get(f"/notifications/{trace_id}")).json() == answer
 
 
 async def test_a_notification_that_is_being_sent_is_past_cancelling(

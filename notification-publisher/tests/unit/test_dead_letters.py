@@ -88,7 +88,9 @@ async def test_a_replayed_dead_letter_is_queued_at_once(
 ) -> None:
     trace_id = died().trace_id
 
-    assert (await replay(trace_id)).status is Status.QUEUED
+    record, _ = await replay(trace_id)
+
+    assert record.status is Status.QUEUED
     assert interventions.delays == {trace_id: timedelta(0)}
 
 

@@ -58,13 +58,16 @@ DEAD_LETTER_OPERATIONS: Final = (
         path="/dead-letters/{trace_id}/replay",
         name="replay_dead_letter",
         summary="Replay a dead letter",
-        description="Queues it again, its attempts counted anew.",
+        description=(
+            "Queues it again, its attempts counted anew. `warning` is set if an earlier attempt may"
+            " have reached the provider, so that the user may get it twice."
+        ),
         parameters=(v.TRACE_ID,),
         replies=(
             Reply(
                 status=202,
                 description="The notification, queued again.",
-                schema=reference("Notification"),
+                schema=reference("ReplayedNotification"),
             ),
             v.INVALID_PATH,
             _NO_SUCH,
@@ -80,7 +83,8 @@ DEAD_LETTER_OPERATIONS: Final = (
         description=(
             "Queues all again that pass the filters, oldest first and spaced, so that they do not"
             " flood a provider. Without a filter it takes `all`. `dry_run` only tells which they"
-            " are."
+            " are. `ambiguous` counts those of which an earlier attempt may have reached the"
+            " provider; `warning` says so in words."
         ),
         body=_WISH,
         replies=(

@@ -68,6 +68,7 @@ def _schemas() -> JsonObject:
     answered: tuple[type[BaseModel], ...] = (
         http.NotificationAccepted,
         http.NotificationView,
+        http.ReplayedNotificationView,
         http.NotificationPage,
         http.DeadLetterPage,
         http.ReplayAnswer,

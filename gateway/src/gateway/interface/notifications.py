@@ -132,12 +132,16 @@ _OTHER_OPERATIONS: Final = (
         path="/notifications/{trace_id}",
         name="cancel_notification",
         summary="Cancel a notification",
-        description="Withdraws it, unless it is being sent or has ended. Doing so twice is fine.",
+        description=(
+            "Withdraws it, unless it is being sent or has ended. Doing so twice is fine. If the"
+            " answer has the `reason` `ambiguous`, it is not sent again, but an earlier attempt, of"
+            " which nobody knows the outcome, may have reached the provider."
+        ),
         parameters=(v.TRACE_ID,),
         replies=(
             Reply(
                 status=200,
-                description="The notification, cancelled.",
+                description="The notification, cancelled; see above for `ambiguous`.",
                 schema=reference("Notification"),
             ),
             v.INVALID_PATH,

@@ -96,7 +96,10 @@ class AsyncNotify:
         return await self._get("/notifications", _PAGE, filters)
 
     async def cancel(self, trace_id: str) -> JsonObject:
-        """Withdraw a notification that was not sent yet; returns it."""
+        """Withdraw a notification that is not being sent; returns it.
+
+        With the reason `ambiguous` an earlier attempt may have reached the provider.
+        """
         path = f"/notifications/{_segment('trace_id', trace_id)}"
         return await self._call("DELETE", path, _NOTIFICATION)
 
@@ -105,7 +108,7 @@ class AsyncNotify:
         return await self._get("/dead-letters", _PAGE, filters)
 
     async def replay(self, trace_id: str) -> JsonObject:
-        """Queue one dead letter again."""
+        """Queue one dead letter again; `warning` is set if it may have been sent before."""
         path = f"/dead-letters/{_segment('trace_id', trace_id)}/replay"
         return await self._call("POST", path, _NOTIFICATION)
 

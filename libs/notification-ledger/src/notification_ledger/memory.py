@@ -63,7 +63,7 @@ class MemoryLedger:
         if was and change is Change.PROMOTED and was.status is not Status.SCHEDULED:
             self._records[trace_id] = replace(was, next_attempt_at=None)
             return
-        words = read_note(change, recorded.lane, recorded.note)
+        words = read_note(change, recorded.lane, recorded.note, is_uncertain=recorded.is_uncertain)
         if was and (trace_id in self._deleted or stands(change, was.status)):
             self._write(trace_id, recorded.at, words, status=was.status, reason=was.reason)
             return

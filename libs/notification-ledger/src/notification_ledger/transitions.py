@@ -11,6 +11,7 @@ from notification_ledger.notes import StatusNote
 
 FIRST: Final = frozenset({Change.ENQUEUED, Change.SCHEDULED, Change.ADOPTED})
 ENDED: Final = frozenset({Status.SENT, Status.DELIVERED, Status.CANCELLED, Status.EXPIRED})
+_UNSENT: Final = frozenset({Status.FAILED, Status.CANCELLED, Status.EXPIRED})
 _UNDER_WAY: Final = frozenset({Status.SENDING, Status.RETRYING, Status.SENT})
 
 _ALWAYS: Final = {
@@ -41,9 +42,25 @@ _REASON: Final = {
 }
 _DETAIL: Final = {Change.ADOPTED: "adopted", Change.DELETED: "dead letter deleted"}
 
+MAYBE_SENT: Final = "an earlier attempt may have reached the provider"
 
-def read_note(change: Change, lane: str, note: bytes) -> StatusNote:
-    """Return what a change and its note say, with the ledger's words where the note has none."""
+
+def read_note(change: Change, lane: str, note: bytes, *, is_uncertain: bool = False) -> StatusNote:
+    """Return what a change and its note say, with the ledger's words where the note has none.
+
+    Where of an attempt before nobody knows whether the provider took it, that is the reason of the
+    end; whatever else there is to say becomes its detail.
+    """
+    words = _words(change, lane, note)
+    is_end = words.status in _UNSENT and change is not Change.DELETED
+    if not is_uncertain or not is_end or words.reason == Reason.AMBIGUOUS:
+        return words
+    code = words.reason or MAYBE_SENT
+    detail = f"{code}: {words.detail}" if words.detail else code
+    return replace(words, reason=Reason.AMBIGUOUS, detail=detail)
+
+
+def _words(change: Change, lane: str, note: bytes) -> StatusNote:
     # The note of a start that came too late speaks of an attempt that never was.
     said = None if change is Change.EXPIRED else StatusNote.decode(note)
     status = _status(change, lane, said)

@@ -1,6 +1,7 @@
 """Writes records, and claims beside them, where no queue's script does: behind another broker.
 
     P:q:<id>   HASH  st(ate) hop tok(en) un(til ms) dl deliveries vd verdict mv ho(ld) key mm memo
+                     uc 1: an earlier start may have had its effect
     P:k:<key>  HASH  id fp(fingerprint) an(swer)   of a dedupe key; goes when it may be used again
 
 `claims.lua` says in Lua what `service_kit.queue.claims.book` says in Python; one suite of tests
@@ -25,9 +26,9 @@ from notification_ledger.scripts import writing_scripts
 
 _TIMEOUT: Final = timedelta(seconds=1.5)
 _NEW: Final = frozenset({Change.ENQUEUED, Change.SCHEDULED})
-_NOTHING: Final = ("", "", 0, 0, b"")
+_NOTHING: Final = ("", "", 0, 0, b"", 0)
 
-_Told = tuple[str, str, int, int, bytes]
+_Told = tuple[str, str, int, int, bytes, int]
 
 
 class RedisWriter:
@@ -61,9 +62,9 @@ class RedisWriter:
     async def record(self, recorded: Recorded) -> None:
         """See `ClaimStore.record`."""
         script = "accept" if recorded.change in _NEW else "write"
-        change, lane, at_ms, due_ms, note = _told(recorded)
+        change, lane, at_ms, due_ms, note, uncertain = _told(recorded)
         told = (change, recorded.message_id, lane, at_ms, due_ms, note)
-        await self._scripts.run(script, *told, self._retention_ms)
+        await self._scripts.run(script, *told, self._retention_ms, uncertain)
 
     async def report(self, trace_id: str, note: StatusNote) -> bool:
         """Write down a provider's receipt; False if the notification is unknown."""
@@ -77,4 +78,5 @@ class RedisWriter:
 
 def _told(recorded: Recorded) -> _Told:
     due_ms = to_ms(recorded.due_at) if recorded.due_at else 0
-    return recorded.change.value, recorded.lane, to_ms(recorded.at), due_ms, recorded.note
+    at_ms, uncertain = to_ms(recorded.at), int(recorded.is_uncertain)
+    return recorded.change.value, recorded.lane, at_ms, due_ms, recorded.note, uncertain

@@ -25,59 +25,59 @@ def book(clock: Clock) -> ClaimBook:
 
 
 def test_a_held_message_stays_held_when_whoever_found_it_dies_too(book, clock):
-    book.apply("begin", "m", 0, "first", LEASE, MOST)
+    book.apply("begin", "m", 0, "first", LEASE, MOST, 0)
     book.apply("start", "m", "first", 0, LEASE, 1)
     clock.now += LEASE
-    assert book.apply("begin", "m", 0, "second", LEASE, MOST) == ("ambiguous",)
+    assert book.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("ambiguous",)
     clock.now += LEASE
 
-    assert book.apply("begin", "m", 0, "third", LEASE, MOST) == ("ambiguous",)
+    assert book.apply("begin", "m", 0, "third", LEASE, MOST, 0) == ("ambiguous",)
 
 
 def test_poison_stays_poison_when_whoever_found_it_dies_too(book, clock):
     for worker in range(MOST):
-        book.apply("begin", "m", 0, f"t{worker}", LEASE, MOST)
+        book.apply("begin", "m", 0, f"t{worker}", LEASE, MOST, 0)
         clock.now += LEASE
-    assert book.apply("begin", "m", 0, "finder", LEASE, MOST) == ("poison", MOST)
+    assert book.apply("begin", "m", 0, "finder", LEASE, MOST, 0) == ("poison", MOST, 0)
     clock.now += LEASE
 
-    assert book.apply("begin", "m", 0, "other", LEASE, MOST) == ("poison", MOST)
+    assert book.apply("begin", "m", 0, "other", LEASE, MOST, 0) == ("poison", MOST, 0)
 
 
 @pytest.mark.parametrize("verdict", ["dead", "exhausted"])
 def test_what_was_given_up_is_buried_and_not_tried_again(book, clock, verdict):
-    book.apply("begin", "m", 0, "first", LEASE, MOST)
-    book.apply("decide", "m", "first", 0, verdict, LEASE, MOST, "why")
-    assert book.apply("begin", "m", 0, "second", LEASE, MOST) == ("busy", LEASE)
+    book.apply("begin", "m", 0, "first", LEASE, MOST, 0)
+    book.apply("decide", "m", "first", 0, verdict, LEASE, MOST, "why", 0)
+    assert book.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("busy", LEASE)
     assert book.apply("cancel", "m") == ("refused",)
     clock.now += LEASE
 
-    assert book.apply("begin", "m", 0, "second", LEASE, MOST) == ("bury", "why")
+    assert book.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("bury", "why", 0)
 
 
 def test_what_was_to_be_retried_is_tried_again(book, clock):
-    book.apply("begin", "m", 0, "first", LEASE, MOST)
-    book.apply("decide", "m", "first", 0, "retry", LEASE, MOST, "")
+    book.apply("begin", "m", 0, "first", LEASE, MOST, 0)
+    book.apply("decide", "m", "first", 0, "retry", LEASE, MOST, "", 0)
     clock.now += LEASE
 
-    assert book.apply("begin", "m", 0, "second", LEASE, MOST) == ("go", 2, "leased")
+    assert book.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("go", 2, "leased", 0)
 
 
 @pytest.mark.parametrize(
     ("before", "found"),
     [
         ([], "adopted"),
-        ([("begin", "m", 1, "t", LEASE, MOST)], "busy"),
-        ([("begin", "m", 1, "t", 0, MOST)], "adopted"),
-        ([("begin", "m", 2, "t", LEASE, MOST)], "stale"),
+        ([("begin", "m", 1, "t", LEASE, MOST, 0)], "busy"),
+        ([("begin", "m", 1, "t", 0, MOST, 0)], "adopted"),
+        ([("begin", "m", 2, "t", LEASE, MOST, 0)], "stale"),
         ([("reserve", "m", "t", 0, "", "", "", 0), ("cancel", "m")], "stale"),
-        ([("begin", "m", 1, "t", LEASE, MOST), ("settled", "m", "t", 1, "ended", 0)], "busy"),
-        ([("audit", "m", 1)], "kept"),
-        ([("audit", "m", 1), ("move", "m", "t", LEASE)], "kept"),
+        ([("begin", "m", 1, "t", LEASE, MOST, 0), ("settled", "m", "t", 1, "ended", 0)], "busy"),
+        ([("audit", "m", 1, 0)], "kept"),
+        ([("audit", "m", 1, 0), ("move", "m", "t", LEASE)], "kept"),
         (
             [
-                ("begin", "m", 0, "t", LEASE, MOST),
-                ("decide", "m", "t", 0, "dead", 0, MOST, "why"),
+                ("begin", "m", 0, "t", LEASE, MOST, 0),
+                ("decide", "m", "t", 0, "dead", 0, MOST, "why", 0),
             ],
             "kept",
         ),
@@ -87,4 +87,4 @@ def test_a_dead_letter_counts_unless_its_message_has_moved_on(book, before, foun
     for operation in before:
         book.apply(*operation)
 
-    assert book.apply("audit", "m", 1) == (found,)
+    assert book.apply("audit", "m", 1, 0) == (found,)

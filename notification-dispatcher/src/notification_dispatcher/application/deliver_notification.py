@@ -57,6 +57,7 @@ class _Failed:
     detail: str
     trial: Trial | None
     retry_after: timedelta | None = None
+    is_uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +101,13 @@ class DeliverNotification:
             case PermanentFailure(reason=reason, detail=detail):
                 return Abandoned(reason=reason, detail=detail, trial=trial)
             case UncertainFailure(detail=detail) if assignment.channel in self.holds:
-                return Abandoned(reason=Reason.AMBIGUOUS, detail=detail, trial=trial)
+                return Abandoned(
+                    reason=Reason.AMBIGUOUS, detail=detail, trial=trial, is_uncertain=True
+                )
             case UncertainFailure(detail=detail):
-                failed = _Failed(reason=Reason.AMBIGUOUS, detail=detail, trial=trial)
+                failed = _Failed(
+                    reason=Reason.AMBIGUOUS, detail=detail, trial=trial, is_uncertain=True
+                )
                 return self._again(failed, assignment.tries)
             case TransientFailure() as failure:
                 return self._not_now(failure, trial, assignment.tries)
@@ -125,15 +130,24 @@ class DeliverNotification:
         next_try = self.retries.after(
             tries, now=self.now(), chance=self.random(), retry_after=failed.retry_after
         )
+        may_be_sent = failed.is_uncertain
         match next_try:
             case TryAgain(delay):
-                return Retried(delay=delay, reason=reason, detail=detail, trial=trial)
+                return Retried(
+                    delay=delay, reason=reason, detail=detail, trial=trial, is_uncertain=may_be_sent
+                )
             case TooLate(delay):
                 detail = f"{detail}; it expires before another attempt"
-                return Retried(delay=delay, reason=reason, detail=detail, trial=trial)
+                return Retried(
+                    delay=delay, reason=reason, detail=detail, trial=trial, is_uncertain=may_be_sent
+                )
             case Exhausted():
+                detail = f"{reason}: {detail}"
                 return Abandoned(
-                    reason=Reason.ATTEMPTS_EXHAUSTED, detail=f"{reason}: {detail}", trial=trial
+                    reason=Reason.ATTEMPTS_EXHAUSTED,
+                    detail=detail,
+                    trial=trial,
+                    is_uncertain=may_be_sent,
                 )
             case never:
                 assert_never(never)

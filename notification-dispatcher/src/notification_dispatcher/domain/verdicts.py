@@ -38,21 +38,26 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried:
-    """An attempt failed; another follows after `delay`, unless it has expired by then."""
+    """An attempt failed; another follows after `delay`, unless it has expired by then.
+
+    `is_uncertain` says that the provider may have taken it all the same.
+    """
 
     delay: timedelta
     reason: Reason
     detail: str
     trial: Trial | None = None
+    is_uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abandoned:
-    """Given up, to be kept with its reason."""
+    """Given up, to be kept with its reason. `is_uncertain` is as for `Retried`."""
 
     reason: Reason
     detail: str
     trial: Trial | None = None
+    is_uncertain: bool = False
 
 
 ValidationVerdict = Forwarded | Deferred | Abandoned

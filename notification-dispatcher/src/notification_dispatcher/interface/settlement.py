@@ -71,10 +71,11 @@ class Settlement:
                 await delivery.defer(delay, note)
             case Retried(delay=delay, reason=reason, detail=detail, trial=trial):
                 note = self._note(Status.RETRYING, reason, detail, trial=trial)
-                await delivery.retry(delay, note)
+                await delivery.retry(delay, note, is_uncertain=verdict.is_uncertain)
             case Abandoned(reason=reason, detail=detail, trial=trial):
                 note = self._note(Status.FAILED, reason, detail, trial=trial)
-                await delivery.dead_letter(f"{reason}: {detail}", note)
+                error = f"{reason}: {detail}"
+                await delivery.dead_letter(error, note, is_uncertain=verdict.is_uncertain)
             case never:
                 assert_never(never)
 

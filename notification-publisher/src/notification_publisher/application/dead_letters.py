@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from notification_contracts.states import Reason
 from notification_contracts.trace_ids import TraceId, parse_trace_id
 from notification_ledger.record import MAX_PAGE, NotificationRecord, RecordPage, RecordQuery
 
@@ -17,6 +18,11 @@ from notification_publisher.application.ports import (
 
 IN_FLIGHT = 100
 """How many replays are under way at once: enough to share round trips, not to crowd out sends."""
+
+
+def is_ambiguous(record: NotificationRecord) -> bool:
+    """Tell whether a provider may have taken it, so that a replay may be a second message."""
+    return record.reason == Reason.AMBIGUOUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +51,26 @@ class ShowDeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayDeadLetter:
-    """Queue one dead letter again, its attempts counted anew. Replaying twice is replaying once."""
+    """Queue one dead letter again, its attempts counted anew. Replaying twice is replaying once.
+
+    Returns it, and whether a provider may have taken it before.
+    """
 
     records: NotificationRecords
     interventions: Interventions
 
-    async def __call__(self, trace_id: str) -> NotificationRecord:
+    async def __call__(self, trace_id: str) -> tuple[NotificationRecord, bool]:
         known = parse_trace_id(trace_id)
         if known is None:
             raise UnknownDeadLetter(known)
+        before = await self.records.get(known)
         is_done = await self.interventions.replay(known, timedelta(0))
         record = await self.records.get(known)
         if record is None:
             raise UnknownDeadLetter(known)
         if not is_done:
             raise NotADeadLetter(known, f"it is {record.status}")
-        return record
+        return record, before is not None and is_ambiguous(before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +94,14 @@ class DeleteDeadLetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayReport:
-    """Which dead letters matched, oldest first, and how many of them are queued again."""
+    """Which dead letters matched, oldest first, and how many of them are queued again.
+
+    `ambiguous` counts those of the matched that a provider may have taken before.
+    """
 
     matched: Sequence[TraceId]
     replayed: int
+    ambiguous: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +120,17 @@ class ReplayDeadLetters:
         self, query: RecordQuery, *, limit: int | None, dry_run: bool
     ) -> ReplayReport:
         matched = await self._match(query, limit)
-        replayed = 0 if dry_run else await self._replay(matched)
-        return ReplayReport(matched=matched, replayed=replayed)
+        trace_ids = [TraceId(record.trace_id) for record in matched]
+        replayed = 0 if dry_run else await self._replay(trace_ids)
+        ambiguous = sum(map(is_ambiguous, matched))
+        return ReplayReport(matched=trace_ids, replayed=replayed, ambiguous=ambiguous)
 
-    async def _match(self, query: RecordQuery, limit: int | None) -> list[TraceId]:
-        found: list[TraceId] = []
+    async def _match(self, query: RecordQuery, limit: int | None) -> list[NotificationRecord]:
+        found: list[NotificationRecord] = []
         page_query = replace(query, dead_letters=True, limit=MAX_PAGE)
         while limit is None or len(found) < limit:
             page = await self.records.find(page_query)
-            found += [TraceId(record.trace_id) for record in page.items]
+            found += page.items
             if page.next_cursor is None:
                 break
             page_query = replace(page_query, cursor=page.next_cursor)

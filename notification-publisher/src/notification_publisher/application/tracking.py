@@ -53,10 +53,12 @@ class ListNotifications:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelNotification:
-    """Withdraw a notification before any provider has seen it.
+    """Withdraw a notification that is not being sent.
 
-    Exactly one of this and the worker that is about to send it wins. Cancelling again changes
-    nothing and is no error, so that a client may repeat a call whose answer it never saw.
+    Where the outcome of an earlier attempt is not known, it is cancelled with reason `ambiguous`:
+    it is not sent again, but a provider may have it. Exactly one of this and the worker that is
+    about to send it wins. Cancelling again changes nothing and is no error, so that a client may
+    repeat a call whose answer it never saw.
     """
 
     interventions: Interventions

@@ -7,6 +7,7 @@ from notification_contracts.http import (
     DeadLetterPage,
     NotificationView,
     ReplayAnswer,
+    ReplayedNotificationView,
     ReplayRequest,
 )
 from notification_ledger.record import RecordQuery
@@ -33,11 +34,16 @@ from notification_publisher.interface.vocabulary import (
     notification_answer,
     page_answer,
     problems,
+    replay_answer,
 )
 
 log = get_logger(__name__)
 
 _REPLAY: Final = TypeAdapter(ReplayRequest)
+
+_MAYBE_SENT: Final = (
+    "an earlier attempt may have reached the provider; sent again, the user may get it twice"
+)
 
 Reason = Annotated[
     str | None, Query(min_length=1, max_length=64, description="Only those given up for it.")
@@ -108,19 +114,25 @@ def _add_replaying(
             "matched": len(report.matched),
             "replayed": report.replayed,
             "dry_run": wish.dry_run,
+            "ambiguous": report.ambiguous,
         }
+        warning = None
+        if report.ambiguous:
+            warning = f"{report.ambiguous} of {len(report.matched)}: {_MAYBE_SENT}"
         log.info("dead_letters.replayed", reason=wish.reason, channel=wish.channel, **counts)
-        return Response(to_json({**counts, "trace_ids": report.matched}), media_type=JSON)
+        answer = {**counts, "trace_ids": report.matched, "warning": warning}
+        return Response(to_json(answer), media_type=JSON)
 
     @router.post(
         "/{trace_id}/replay",
         status_code=202,
-        response_model=NotificationView,
+        response_model=ReplayedNotificationView,
         responses=problems(404, 409),
     )
     async def replay_dead_letter(trace_id: TraceIdInPath) -> Response:
-        """Queue it again, its attempts counted anew."""
-        return notification_answer(await replay(trace_id), 202)
+        """Queue it again, its attempts counted anew; warn if it may have been sent before."""
+        record, may_be_sent = await replay(trace_id)
+        return replay_answer(record, _MAYBE_SENT if may_be_sent else None)
 
 
 def _add_deleting(

@@ -142,7 +142,11 @@ def tracking_routes(records: NotificationRecords, interventions: Interventions) 
         "/notifications/{trace_id}", response_model=NotificationView, responses=problems(404, 409)
     )
     async def cancel_notification(trace_id: TraceIdInPath) -> Response:
-        """Withdraw a notification, unless it is being sent or has ended. Doing so twice is fine."""
+        """Withdraw a notification, unless it is being sent or has ended. Doing so twice is fine.
+
+        With the reason `ambiguous` it is no longer sent, but an earlier attempt, of which nobody
+        knows the outcome, may have reached the provider.
+        """
         return notification_answer(await cancel(trace_id))
 
     return router

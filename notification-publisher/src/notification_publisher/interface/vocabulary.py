@@ -14,7 +14,7 @@ from notification_contracts.http import KnownChannel, ProblemView
 from notification_contracts.trace_ids import parse_trace_id
 from notification_ledger.record import MAX_PAGE, NotificationRecord, RecordPage, RecordQuery
 from pydantic import BaseModel
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 from service_kit.http.fields import FieldError
 from service_kit.http.problems import (
     INVALID_REQUEST,
@@ -106,6 +106,12 @@ def refused(pointer: str, code: str, message: str) -> ProblemError:
 def notification_answer(record: NotificationRecord, status: int = 200) -> Response:
     """Answer with a notification."""
     return Response(to_json(record, exclude=_NOT_SHOWN), status, media_type=JSON)
+
+
+def replay_answer(record: NotificationRecord, warning: str | None) -> Response:
+    """Answer with a dead letter that was queued again, and what is to be said about that."""
+    shown = to_jsonable_python(record, exclude=_NOT_SHOWN)
+    return Response(to_json({**shown, "warning": warning}), 202, media_type=JSON)
 
 
 async def page_answer(

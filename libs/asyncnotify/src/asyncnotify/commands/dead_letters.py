@@ -65,7 +65,7 @@ def replay(
     if trace_id is not None:
         if has_filter or limit or everything or dry_run:
             raise typer.BadParameter("an ID excludes filters, --all and --dry-run")
-        ask(lambda client: client.replay(trace_id))
+        _warn(ask(lambda client: client.replay(trace_id)))
         typer.echo(f"{trace_id} is queued again")
         return
     if not (has_filter or everything or dry_run):
@@ -79,11 +79,14 @@ def replay(
     if sys.stdin.isatty() and not yes:
         _confirm(wish)
     answer = ask(lambda client: client.replay_many(**wish))
+    _warn(answer)
     typer.echo(f"{answer['replayed']} of {answer['matched']} are queued again")
 
 
 def _confirm(wish: JsonObject) -> None:
-    count = ask(lambda client: client.replay_many(**wish, dry_run=True))["matched"]
+    answer = ask(lambda client: client.replay_many(**wish, dry_run=True))
+    _warn(answer)
+    count = answer["matched"]
     typer.confirm(f"{count} dead letters match; queue them again?", abort=True, err=True)
 
 
@@ -92,6 +95,7 @@ def _show_matches(answer: JsonObject) -> None:
         typer.echo(each)
     if answer["matched"] > SHOWN_IDS:
         typer.echo(f"and {answer['matched'] - SHOWN_IDS} more")
+    _warn(answer)
     typer.echo(f"{answer['matched']} would be queued again", err=True)
 
 
@@ -104,6 +108,11 @@ def delete(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
     ask(talk)
     typer.echo(f"{trace_id} is deleted")
+
+
+def _warn(answer: JsonObject) -> None:
+    if warning := answer.get("warning"):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def _table(items: list[JsonObject]) -> Table:

@@ -59,7 +59,11 @@ def status(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 def cancel(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Withdraw a notification that was not sent yet."""
-    show(ask(lambda client: client.cancel(trace_id)))
+    cancelled = ask(lambda client: client.cancel(trace_id))
+    show(cancelled)
+    if cancelled["reason"] == "ambiguous":
+        warning = "an earlier attempt may have reached the provider"
+        typer.echo(f"warning: it is not sent again, but {warning}", err=True)
 
 
 def watch(trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None) -> None:

@@ -11,6 +11,7 @@ from notification_contracts.http.notifications import (
     NotificationPage,
     NotificationRequest,
     NotificationView,
+    ReplayedNotificationView,
     StatusChangeView,
     TimelineEntryView,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "ProblemView",
     "ReplayAnswer",
     "ReplayRequest",
+    "ReplayedNotificationView",
     "StatusChangeView",
     "TimelineEntryView",
     "contact_info_model",

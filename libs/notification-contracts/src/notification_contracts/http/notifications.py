@@ -76,6 +76,12 @@ class NotificationView(BaseModel):
     timeline: list[TimelineEntryView]
 
 
+class ReplayedNotificationView(NotificationView):
+    """A dead letter that was queued again. `warning` says why it might reach its user twice."""
+
+    warning: str | None
+
+
 class NotificationPage(BaseModel):
     """Notifications, newest first. `next_cursor` is null on the last page."""
 

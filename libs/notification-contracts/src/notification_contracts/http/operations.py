@@ -62,12 +62,17 @@ class ReplayRequest(BaseModel):
 
 
 class ReplayAnswer(BaseModel):
-    """How many dead letters matched, how many were queued again, and which."""
+    """How many dead letters matched, how many were queued again, and which.
+
+    `ambiguous` counts those that a provider may have taken before; `warning` says so in words.
+    """
 
     matched: int
     replayed: int
     dry_run: bool
     trace_ids: list[str]
+    ambiguous: int
+    warning: str | None
 
 
 class HealthView(BaseModel):

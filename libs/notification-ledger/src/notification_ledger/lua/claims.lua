@@ -1,12 +1,13 @@
 -- Claims, for a queue whose broker does not know single messages. `service_kit.queue.claims.book` is
 -- the reference, and says what each operation is given and replies.
 -- KEYS 1 prefix   ARGV 1 retention ms 2 operation 3 id
--- 4 change to be told, or '' 5 lane 6 at ms 7 due ms 8 note, then the operation's own
+-- 4 change to be told, or '' 5 lane 6 at ms 7 due ms 8 note 9 '1' if it is uncertain, then the
+-- operation's own
 local RETENTION, operation, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm'}
-local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true}
+local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc'}
+local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true, uc = true}
 local HELD = {leased = true, started = true, settling = true}
 local GATED = {reserved = true, moving = true}
 local GIVEN_UP = {dead = true, exhausted = true, poison = true, ambiguous = true}
@@ -44,11 +45,12 @@ local function held(token, hop)
 end
 
 local function lost_again(c)
-  if c.vd == 'poison' then return {'poison', c.dl} end
+  if c.vd == 'poison' then return {'poison', c.dl, c.uc or 0} end
   return {'ambiguous'}
 end
 
 local function gone(c, token, max_deliveries, till)
+  if c.st == 'started' then c.uc = 1 end
   if c.st == 'started' and c.ho == 1 then
     c.vd = 'ambiguous'
   elseif c.dl >= max_deliveries then
@@ -117,22 +119,26 @@ function run.recall(fp)  -- here the id is a dedupe key
   return {'duplicate', first[1], first[3]}
 end
 
-function run.begin(hop, token, lease_ms, max_deliveries)
+function run.begin(hop, token, lease_ms, max_deliveries, uncertain)
   hop, lease_ms, max_deliveries = tonumber(hop), tonumber(lease_ms), tonumber(max_deliveries)
   local c = load(id) or {st = 'waiting', hop = hop, tok = '', un = 0, dl = 0, vd = '', mv = 0, ho = 0}
   local over = c.st == 'ended' or c.st == 'dead'
+  if uncertain == '1' and c.uc ~= 1 then
+    c.uc = 1
+    save(id, c)
+  end
   if c.st == 'cancelled' or hop < c.hop or (hop == c.hop and over) then return {'stale'} end
   if GATED[c.st] and c.un > now then return {'wait'} end
   local was = GATED[c.st] and c.st or ''
   if c.st == 'leased' and c.tok == token and hop == c.hop then
-    return {'go', c.dl, ''}  -- asked again, for its reply was lost
+    return {'go', c.dl, '', c.uc or 0}  -- asked again, for its reply was lost
   end
   if HELD[c.st] and hop == c.hop then
     if c.un > now then return {'busy', c.un - now} end
     if c.st == 'settling' and GIVEN_UP[c.vd] then
       c.tok, c.un = token, now + lease_ms
       save(id, c)
-      if c.mm ~= '' then return {'bury', c.mm} end
+      if c.mm ~= '' then return {'bury', c.mm, c.uc or 0} end
       return lost_again(c)
     end
     local reply = gone(c, token, max_deliveries, now + lease_ms)
@@ -143,7 +149,7 @@ function run.begin(hop, token, lease_ms, max_deliveries)
   c.hop, c.st, c.tok, c.un, c.vd, c.mv, c.mm = hop, 'leased', token, now + lease_ms, '', 0, ''
   c.dl = c.dl + 1
   save(id, c)
-  return {'go', c.dl, was}
+  return {'go', c.dl, was, c.uc or 0}
 end
 
 function run.start(token, hop, lease_ms, hold)
@@ -155,13 +161,14 @@ function run.start(token, hop, lease_ms, hold)
   return reply
 end
 
-function run.decide(token, hop, verdict, lease_ms, max_deliveries, memo)
+function run.decide(token, hop, verdict, lease_ms, max_deliveries, memo, uncertain)
   local c = held(token, tonumber(hop))
   if not c then return {'lost'} end
   if c.vd and c.vd ~= '' then return {c.vd == verdict and 'again' or 'lost'} end
   if c.st ~= 'leased' and c.st ~= 'started' then return {'lost'} end
   c.st, c.vd, c.un = 'settling', verdict, now + tonumber(lease_ms)
   c.mv, c.mm = verdict == 'release' and 1 or 0, memo
+  if uncertain == '1' then c.uc = 1 end
   save(id, c)
   if verdict == 'release' and c.dl >= tonumber(max_deliveries) then return {'poison', c.dl} end
   return {'ok'}
@@ -234,19 +241,24 @@ function run.move(token, gate_ms)
   return {'ok', c.hop}
 end
 
-function run.audit(hop)
+function run.audit(hop, uncertain)
   hop = tonumber(hop)
   local c = load(id) or {st = 'waiting', hop = hop}
+  if uncertain == '1' and c.uc ~= 1 then
+    c.uc = 1
+    save(id, c)
+  end
   if hop == c.hop and (c.st == 'dead' or c.st == 'moving') then return {'kept'} end
   if hop < c.hop or (hop == c.hop and c.st == 'ended') or c.st == 'cancelled' then return {'stale'} end
   if (HELD[c.st] or GATED[c.st]) and c.un > now then return {'busy'} end
   local told = c.st == 'settling' and GIVEN_UP[c.vd]
-  save(id, {st = 'dead', hop = hop, key = c.key, ho = c.ho})
+  save(id, {st = 'dead', hop = hop, key = c.key, ho = c.ho, uc = c.uc})
   return {told and 'kept' or 'adopted'}
 end
 
-local reply = run[operation](unpack(ARGV, 9))
+local reply = run[operation](unpack(ARGV, 10))
 if ARGV[4] ~= '' and (reply[1] == 'ok' or reply[1] == 'done') then
-  tell(ARGV[4], id, ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[1])
+  local uncertain = ARGV[9] == '1' or redis.call('HGET', claim_key(id), 'uc') == '1'
+  tell(ARGV[4], id, ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[1], uncertain)
 end
 return reply

@@ -50,8 +50,18 @@ do
     redis.call('SET', key, text)
   end
 
+  -- Of an attempt before nobody knows whether the provider took it: that is the reason of the end,
+  -- whatever else there is to say becomes its detail.
+  local function doubted(reason, rest)
+    if reason == 'ambiguous' then return rest end
+    local words = reason ~= '' and reason or 'an earlier attempt may have reached the provider'
+    local detail = string.match(rest, '^{"detail":"(.*)$')
+    if detail then return '{"detail":"' .. words .. ': ' .. detail end
+    return '{"detail":"' .. words .. '"' .. (rest == '' and '}' or ',' .. string.sub(rest, 2))
+  end
+
   -- Returns what the change and its note say: status, reason, channel, attempts, user, the rest.
-  local function read(change, lane, note)
+  local function read(change, lane, note, uncertain)
     -- The note of a start that came too late speaks of an attempt that never was.
     if change == 'expired' then note = '' end
     local noted, reason, channel, attempts, user, rest =
@@ -69,6 +79,9 @@ do
       rest = '{"detail":"adopted"}'
     elseif rest == '' and change == 'deleted' then
       rest = '{"detail":"dead letter deleted"}'
+    end
+    if uncertain and (to == 'failed' or to == 'cancelled' or to == 'expired') then
+      reason, rest = 'ambiguous', doubted(reason, rest)
     end
     return to, reason, channel, attempts, user, rest
   end
@@ -98,7 +111,7 @@ do
     return value
   end
 
-  record = function(change, id, lane, now, due, note)
+  record = function(change, id, lane, now, due, note, uncertain)
     local hash = P .. ':e:' .. id
     local kept = redis.call('HMGET', hash, 'n:s', 'n:r', 'n:c', 'n:a', 'n:u', 'n:ct')
     local was, was_user, created = kept[1], kept[5] or '', kept[6] or now
@@ -108,7 +121,7 @@ do
       return
     end
 
-    local to, reason, channel, attempts, user, rest = read(change, lane, note)
+    local to, reason, channel, attempts, user, rest = read(change, lane, note, uncertain)
     channel, user = or_else(channel, kept[3]), or_else(user, was_user)
     attempts = or_else(attempts, kept[4])
     local shown = to == 'deleted' and 'failed' or to

@@ -1,12 +1,12 @@
 -- Follows record.lua where no queue's script is around it: keeps the hash, and forgets what ended.
 -- `at` is in ms, 0 for now, as is `due`. Returns 0 if there is nothing to report about.
-local function tell(change, id, lane, at, due, note, retention)
+local function tell(change, id, lane, at, due, note, retention, uncertain)
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local hash, gone = P .. ':e:' .. id, P .. ':gone'
   if change == 'reported' and redis.call('EXISTS', hash) == 0 then return 0 end
   at = tonumber(at)
-  record(change, id, lane, at > 0 and at or now, tonumber(due), note)
+  record(change, id, lane, at > 0 and at or now, tonumber(due), note, uncertain == true or uncertain == '1')
 
   local status = redis.call('HGET', hash, 'n:s')
   if status == 'sent' or status == 'delivered' or status == 'cancelled' or status == 'expired'

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 
 class Change(StrEnum):
@@ -30,6 +31,19 @@ class Change(StrEnum):
     CANCELLED = "cancelled"
     REPLAYED = "replayed"
     DELETED = "deleted"
+
+
+UNDONE: Final = frozenset(
+    {
+        Change.EXPIRED,
+        Change.CANCELLED,
+        Change.DEAD,
+        Change.EXHAUSTED,
+        Change.POISONED,
+        Change.AMBIGUOUS,
+    }
+)
+"""Ends of a message that is not done."""
 
 
 class OnAmbiguous(StrEnum):

@@ -4,6 +4,10 @@ Delivery is at least once. A message is in exactly one state at any time: waitin
 leased by one worker, delayed until it is due, or ended (done, dead, cancelled, expired). A crash at
 any line leaves it in one of them. Time is the broker's, never the worker's.
 
+Whoever starts a message and does not come back, or says that the outcome is uncertain, may have had
+an effect outside. The message remembers that for good: unless it is done, the recorder is told so
+when it ends, however it ends.
+
 Its errors are in `errors`, its values in `messages`; all are importable from here.
 """
 
@@ -113,7 +117,9 @@ class Delivery(Protocol):
     async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return: expiry and cancellation win before it, this worker after it.
 
-        `on_ambiguous` replaces what the message's sender wanted, as whoever starts may know better.
+        Once before each thing that has an effect outside: it may have become too late since the
+        last. `on_ambiguous` replaces what the message's sender wanted, as whoever starts may know
+        better.
 
         Raises:
             MessageExpired: it is too late; the message is settled as expired.
@@ -130,16 +136,26 @@ class Delivery(Protocol):
         """Settle here and put it into another lane, attempts counted anew, in one atomic step."""
         ...
 
-    async def retry(self, delay: timedelta, note: Note = b"") -> None:
-        """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
+    async def retry(
+        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
+        """Settle: an attempt is used up, try again after `delay`; dead after the last one.
+
+        `is_uncertain` says that nobody knows whether what was started had its effect.
+        """
         ...
 
     async def defer(self, delay: timedelta, note: Note = b"") -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
         ...
 
-    async def dead_letter(self, error: str, note: Note = b"") -> None:
-        """Settle: given up, kept with its bytes and `error` until it is replayed or deleted."""
+    async def dead_letter(
+        self, error: str, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
+        """Settle: given up, kept with its bytes and `error` until it is replayed or deleted.
+
+        `is_uncertain` is as for `retry`.
+        """
         ...
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:

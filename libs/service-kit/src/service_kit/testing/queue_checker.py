@@ -48,7 +48,7 @@ MAY_COME_FROM = {
     Change.STARTED: {State.LEASED},
     Change.PROMOTED: {State.DELAYED},
     Change.AMBIGUOUS: {State.STARTED},
-    Change.EXPIRED: UNSTARTED,
+    Change.EXPIRED: UNSTARTED | {State.STARTED},
     Change.CANCELLED: UNSTARTED,
     Change.REPLAYED: {State.DEAD},
     Change.DELETED: {State.DEAD},

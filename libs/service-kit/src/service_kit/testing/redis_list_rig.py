@@ -23,9 +23,10 @@ CLOCK = f"{PREFIX}:clock"
 
 _LOGGING = LuaRecorder(
     """
-local function record(change, id, lane, now, due, note)
+local function record(change, id, lane, now, due, note, uncertain)
   assert(redis.call('EXISTS', P .. ':e:' .. id) == 1)
-  redis.call('RPUSH', P .. ':log', cjson.encode({change, id, lane, now, due, note}))
+  local told = {change, id, lane, now, due, note, uncertain or false}
+  redis.call('RPUSH', P .. ':log', cjson.encode(told))
 end
 local function forget(id)
   assert(redis.call('EXISTS', P .. ':e:' .. id) == 1)
@@ -103,7 +104,7 @@ async def redis_list_rig(
 
 
 def _recorded(entry: bytes | str) -> Recorded:
-    change, message_id, lane, now, due, note = json.loads(entry)
+    change, message_id, lane, now, due, note, is_uncertain = json.loads(entry)
     return Recorded(
         change=Change(change),
         message_id=message_id,
@@ -111,6 +112,7 @@ def _recorded(entry: bytes | str) -> Recorded:
         at=_time(now),
         due_at=_time(due) if due else None,
         note=note.encode(),
+        is_uncertain=is_uncertain,
     )
 
 

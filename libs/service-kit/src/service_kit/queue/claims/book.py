@@ -6,19 +6,21 @@ Operations, their arguments, and what they reply:
                ok hop | duplicate id answer | conflict id | wait
     doubt      id token            ok          free   id token      ok
     recall     key fingerprint     none | duplicate id answer | conflict id
-    begin      id hop token lease_ms max_deliveries
-               go deliveries was | stale | busy ms_left | wait
-               | bury memo | poison deliveries | ambiguous
+    begin      id hop token lease_ms max_deliveries uncertain
+               go deliveries was uncertain | stale | busy ms_left | wait
+               | bury memo uncertain | poison deliveries uncertain | ambiguous
     start      id token hop lease_ms hold                             ok | again | lost
-    decide     id token hop verdict lease_ms max_deliveries memo      ok | again | poison n | lost
+    decide     id token hop verdict lease_ms max_deliveries memo uncertain
+               ok | again | poison deliveries | lost
     finish     id token hop verdict                                   ok | again | lost
     settled    id token hop state suspect                             ok | lost
     renew      id token hop lease_ms                                  ok | lost
-    lose       id token max_deliveries lease_ms                       waiting | poison n | ...
+    lose       id token max_deliveries lease_ms
+               waiting | poison deliveries uncertain | ambiguous | lost
     hand_back  id token                                               ok
     cancel     id                                                     done | refused | unknown
     move       id token gate_ms                                       ok hop | refused | unknown
-    audit      id hop                                                 kept | stale | busy | adopted
+    audit      id hop uncertain                                       kept | stale | busy | adopted
 """
 
 from collections.abc import Callable
@@ -35,6 +37,10 @@ from service_kit.queue.claims.claim import (
 from service_kit.queue.claims.keys import DedupeKey, DedupeKeys
 from service_kit.queue.claims.store import Argument, Reply, State
 
+_OPERATIONS: Final = (
+    *("reserve", "doubt", "free", "recall", "begin", "start", "decide", "finish", "settled"),
+    *("renew", "lose", "hand_back", "cancel", "move", "audit"),
+)
 _LOST: Final = ("lost",)
 _OK: Final = ("ok",)
 _AGAIN: Final = ("again",)
@@ -55,26 +61,17 @@ class ClaimBook:
         self._keys = DedupeKeys()
         self._ended: dict[str, None] = {}
         self._operations: dict[str, Callable[..., Reply]] = {
-            "reserve": self._reserve,
-            "doubt": self._doubt,
-            "free": self._free,
-            "recall": self._recall,
-            "begin": self._begin,
-            "start": self._start,
-            "decide": self._decide,
-            "finish": self._finish,
-            "settled": self._settled,
-            "renew": self._renew,
-            "lose": self._lose,
-            "hand_back": self._hand_back,
-            "cancel": self._cancel,
-            "move": self._move,
-            "audit": self._audit,
+            name: getattr(self, f"_{name}") for name in _OPERATIONS
         }
 
     def apply(self, operation: str, *arguments: Argument) -> Reply:
         """Carry out one operation."""
         return self._operations[operation](*arguments)
+
+    def is_uncertain(self, id_: str) -> bool:
+        """Tell whether an earlier start of a message may have had its effect."""
+        claim = self._claims.get(id_)
+        return claim is not None and claim.is_uncertain
 
     def _reserve(
         self, id_: str, token: str, gate_ms: int, key: str, fp: str, answer: str, keep_ms: int
@@ -125,16 +122,20 @@ class ClaimBook:
             return ("none",)
         return ("duplicate", first.id, first.answer)
 
-    def _begin(self, id_: str, hop: int, token: str, lease_ms: int, max_deliveries: int) -> Reply:
+    def _begin(
+        self, id_: str, hop: int, token: str, lease_ms: int, max_deliveries: int, uncertain: int
+    ) -> Reply:
         now = self._now()
         claim = self._claims.setdefault(id_, Claim(State.WAITING, hop=hop))
+        claim.is_uncertain |= bool(uncertain)
         if claim.is_stale(hop):
             return ("stale",)
         if claim.state in GATED and claim.until > now:
             return ("wait",)
         was = claim.state.value if claim.state in GATED else ""
         if claim.state is State.LEASED and (claim.token, claim.hop) == (token, hop):
-            return ("go", claim.deliveries, "")  # asked again, for its reply was lost
+            # Asked again, for its reply was lost.
+            return ("go", claim.deliveries, "", int(claim.is_uncertain))
         if claim.state in HELD and hop == claim.hop:
             if held := self._still_held(claim, token, lease_ms, max_deliveries):
                 return held
@@ -145,7 +146,7 @@ class ClaimBook:
         claim.until, claim.verdict, claim.memo = now + lease_ms, "", ""
         claim.is_moving_on = False
         claim.deliveries += 1
-        return ("go", claim.deliveries, was)
+        return ("go", claim.deliveries, was, int(claim.is_uncertain))
 
     def _still_held(
         self, claim: Claim, token: str, lease_ms: int, max_deliveries: int
@@ -157,7 +158,7 @@ class ClaimBook:
         if claim.state is State.SETTLING and claim.verdict in GIVEN_UP:
             # This much is decided, and may be on record; what is left is to carry it out.
             claim.token, claim.until = token, now + lease_ms
-            return ("bury", claim.memo) if claim.memo else claim.end()
+            return ("bury", claim.memo, int(claim.is_uncertain)) if claim.memo else claim.end()
         return claim.lost(token, max_deliveries, now + lease_ms)
 
     def _start(self, id_: str, token: str, hop: int, lease_ms: int, hold: int) -> Reply:
@@ -168,7 +169,7 @@ class ClaimBook:
         claim.state, claim.until, claim.hold = State.STARTED, self._now() + lease_ms, bool(hold)
         return reply
 
-    def _decide(
+    def _decide(  # noqa: PLR0913, PLR0917 - as it comes over the wire
         self,
         id_: str,
         token: str,
@@ -177,12 +178,14 @@ class ClaimBook:
         lease_ms: int,
         max_deliveries: int,
         memo: str,
+        uncertain: int,
     ) -> Reply:
         claim = self._open_to_a_verdict(id_, token, hop)
         if not isinstance(claim, Claim):
             return _AGAIN if claim == verdict else _LOST
         claim.state, claim.verdict, claim.until = State.SETTLING, verdict, self._now() + lease_ms
         claim.is_moving_on, claim.memo = verdict == "release", memo
+        claim.is_uncertain |= bool(uncertain)
         if verdict == "release" and claim.deliveries >= max_deliveries:
             return ("poison", claim.deliveries)
         return _OK
@@ -249,12 +252,13 @@ class ClaimBook:
         claim.until, claim.verdict = now + gate_ms, ""
         return ("ok", claim.hop)
 
-    def _audit(self, id_: str, hop: int) -> Reply:
+    def _audit(self, id_: str, hop: int, uncertain: int) -> Reply:
         """Say what a dead letter is that was found in the broker; it counts if nothing newer does.
 
         The broker itself puts some there, and what knew of the others may have been forgotten.
         """
         claim = self._claims.setdefault(id_, Claim(State.WAITING, hop=hop))
+        claim.is_uncertain |= bool(uncertain)
         if hop == claim.hop and claim.state in {State.DEAD, State.MOVING}:
             return ("kept",)
         is_over = claim.state is State.ENDED and hop == claim.hop
@@ -263,7 +267,9 @@ class ClaimBook:
         if claim.state in HELD | GATED and claim.until > self._now():
             return ("busy",)
         is_told = claim.state is State.SETTLING and claim.verdict in GIVEN_UP
-        self._claims[id_] = Claim(State.DEAD, hop=hop, key=claim.key, hold=claim.hold)
+        self._claims[id_] = Claim(
+            State.DEAD, hop=hop, key=claim.key, hold=claim.hold, is_uncertain=claim.is_uncertain
+        )
         return ("kept",) if is_told else ("adopted",)
 
     def _held(self, id_: str, token: str, hop: int) -> Claim | None:

@@ -17,7 +17,8 @@ class Claim:
     """One message's record. `until` is when a lease or a gate ends, in ms since 1970.
 
     `deliveries` counts those without an outcome. `is_moving_on` says that the next copy's begin is
-    no news of its worker. `memo` is what to bury it with, once it is given up.
+    no news of its worker. `memo` is what to bury it with, once it is given up. `is_uncertain` says
+    that an earlier start may have had its effect; it stays.
     """
 
     state: State
@@ -30,6 +31,7 @@ class Claim:
     key: str = ""
     hold: bool = False
     memo: str = ""
+    is_uncertain: bool = False
 
     def is_stale(self, hop: int) -> bool:
         """Tell whether a copy is older than what is known of its message."""
@@ -42,6 +44,7 @@ class Claim:
 
         `token` is of who carries it out, `until` when another may if that one goes silent, too.
         """
+        self.is_uncertain |= self.state is State.STARTED
         if self.state is State.STARTED and self.hold:
             self.verdict = "ambiguous"
         elif self.deliveries >= max_deliveries:
@@ -53,4 +56,6 @@ class Claim:
 
     def end(self) -> Reply:
         """Say which end it was that `lost` settled on."""
-        return ("poison", self.deliveries) if self.verdict == "poison" else ("ambiguous",)
+        if self.verdict == "poison":
+            return ("poison", self.deliveries, int(self.is_uncertain))
+        return ("ambiguous",)

@@ -1,7 +1,10 @@
 """A `ClaimStore` in this process's memory, which tells a recorder that is a callable."""
 
+from dataclasses import replace
+
 from service_kit.queue.claims.book import ClaimBook
 from service_kit.queue.claims.store import Argument, Reply
+from service_kit.queue.messages import UNDONE
 from service_kit.queue.port import QueueError, QueueUnavailable
 from service_kit.queue.recorder import Recorded, Recorder
 
@@ -26,6 +29,8 @@ class RecordingBook:
         reply = self._book.apply(operation, *arguments)
         if tell is None:
             return reply
+        if tell.change in UNDONE and self._book.is_uncertain(tell.message_id):
+            tell = replace(tell, is_uncertain=True)
         if reply[0] in _CARRIED_OUT or tell.message_id in self._untold:
             self._untold.add(tell.message_id)
             await self.record(tell)

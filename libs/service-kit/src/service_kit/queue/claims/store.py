@@ -88,13 +88,14 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What came of trying to take up a message: `code`, `number`, `was`, `memo` as in `book.py`."""
+    """What came of trying to take up a message, or of losing it, in the words of `book.py`."""
 
     token: str
     code: str
     number: int = 0
     was: str = ""
     memo: str = ""
+    is_uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,16 +158,28 @@ class Claims:
         code, *rest = await self._run("recall", dedupe.key, dedupe.fingerprint)
         return None if code == "none" else _first(code, rest)
 
-    async def begin(self, message_id: str, hop: int) -> Begun:
-        """Try to take up a copy that arrived."""
+    async def begin(self, message_id: str, hop: int, *, is_uncertain: bool) -> Begun:
+        """Try to take up a copy that arrived, and says whether an earlier start is uncertain."""
         token, terms = secrets.token_hex(8), self._terms
         code, *rest = await self._run(
-            "begin", message_id, hop, token, terms.lease_ms, terms.max_deliveries
+            "begin",
+            message_id,
+            hop,
+            token,
+            terms.lease_ms,
+            terms.max_deliveries,
+            int(is_uncertain),
         )
-        if code == "bury":
-            return Begun(token, code, memo=str(rest[0]))
-        number, was = (*rest, 0, "")[:2] if len(rest) < 2 else rest
-        return Begun(token, str(code), int(number), str(was))
+        match code, *rest:
+            case "go", number, was, uncertain:
+                return Begun(token, "go", int(number), str(was), is_uncertain=bool(uncertain))
+            case "bury", memo, uncertain:
+                return Begun(token, "bury", memo=str(memo), is_uncertain=bool(uncertain))
+            case "poison", number, uncertain:
+                return Begun(token, "poison", int(number), is_uncertain=bool(uncertain))
+            case "busy", number:
+                return Begun(token, "busy", int(number))
+        return Begun(token, str(code), is_uncertain=code == "ambiguous")
 
     async def start(
         self, message_id: str, token: str, hop: int, *, hold: bool, tell: Recorded | None
@@ -187,10 +200,13 @@ class Claims:
         verdict: str,
         memo: str = "",
         tell: Recorded | None = None,
+        *,
+        is_uncertain: bool = False,
     ) -> tuple[str, int]:
         """Settle on a verdict: `ok`, `again`, `poison` (after so many deliveries) or `lost`.
 
-        Whoever finds a message given up, but not yet buried, is told the `memo`.
+        Whoever finds a message given up, but not yet buried, is told the `memo`. `is_uncertain`
+        says that nobody knows whether what was started had its effect.
         """
         terms = self._terms
         code, *rest = await self._run(
@@ -202,6 +218,7 @@ class Claims:
             terms.lease_ms,
             terms.max_deliveries,
             memo,
+            int(is_uncertain),
             tell=tell,
         )
         return str(code), int(rest[0]) if rest else 0
@@ -231,13 +248,15 @@ class Claims:
         code, *_ = await self._run("renew", message_id, token, hop, self._terms.lease_ms)
         return code == "ok"
 
-    async def lose(self, message_id: str, token: str) -> tuple[str, int]:
+    async def lose(self, message_id: str, token: str) -> Begun:
         """End a claim whose holder went silent: `waiting`, `poison`, `ambiguous` or `lost`."""
         terms = self._terms
         code, *rest = await self._run(
             "lose", message_id, token, terms.max_deliveries, terms.lease_ms
         )
-        return str(code), int(rest[0]) if rest else 0
+        if code == "poison":
+            return Begun(token, "poison", int(rest[0]), is_uncertain=bool(rest[1]))
+        return Begun(token, str(code), is_uncertain=code == "ambiguous")
 
     async def hand_back(self, message_id: str, token: str) -> None:
         """End a claim that nobody has seen."""
@@ -254,9 +273,9 @@ class Claims:
         code, *rest = await self._run("move", message_id, token, _ms(GATE))
         return Reserved(token, int(rest[0])) if code == "ok" else ControlOutcome(str(code))
 
-    async def audit(self, message_id: str, hop: int) -> str:
+    async def audit(self, message_id: str, hop: int, *, is_uncertain: bool) -> str:
         """Say what a dead letter in the broker is: `kept`, `stale`, `busy` or `adopted`."""
-        code, *_ = await self._run("audit", message_id, hop)
+        code, *_ = await self._run("audit", message_id, hop, int(is_uncertain))
         return str(code)
 
 

@@ -49,12 +49,12 @@ class MemoryDelivery:
                 raise MessageExpired(self.id)
             if not self.extend():
                 raise LeaseLost(self.id)
-            if self._entry.is_started:
-                return
             if self._entry.is_expired(self._store.now()):
                 self._entry.settled = (self._token, "expired")
                 await self._store.end(self._entry, Change.EXPIRED, note)
                 raise MessageExpired(self.id)
+            if self._entry.is_started:
+                return
             self._entry.on_ambiguous = on_ambiguous or self._entry.on_ambiguous
             await self._store.start(self._entry, note)
 
@@ -74,9 +74,11 @@ class MemoryDelivery:
                 entry.max_attempts = max_attempts or entry.max_attempts
                 await self._store.wait(entry, Change.FORWARDED, note, lane=lane)
 
-    async def retry(self, delay: timedelta, note: Note = b"") -> None:
+    async def retry(
+        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        async with self._verdict("retry") as entry:
+        async with self._verdict("retry", is_uncertain=is_uncertain) as entry:
             if entry and entry.attempt >= entry.max_attempts:
                 error = f"attempts exhausted: {entry.attempt}"
                 await self._store.bury(entry, Change.EXHAUSTED, error, note)
@@ -93,9 +95,11 @@ class MemoryDelivery:
                 entry.deliveries = 0
                 await self._store.wait(entry, Change.DEFERRED, note, due_at=self._due(delay))
 
-    async def dead_letter(self, error: str, note: Note = b"") -> None:
+    async def dead_letter(
+        self, error: str, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
         """Settle: given up, kept with its bytes and `error`."""
-        async with self._verdict("dead_letter") as entry:
+        async with self._verdict("dead_letter", is_uncertain=is_uncertain) as entry:
             if entry:
                 await self._store.bury(entry, Change.DEAD, error, note)
 
@@ -109,11 +113,14 @@ class MemoryDelivery:
                 await self._store.wait(entry, Change.RELEASED, note, due_at=due_at, in_front=True)
 
     @asynccontextmanager
-    async def _verdict(self, name: str) -> AsyncIterator[Entry | None]:
+    async def _verdict(
+        self, name: str, *, is_uncertain: bool = False
+    ) -> AsyncIterator[Entry | None]:
         """Give the entry to settle, or None if this very call has settled it before."""
         async with self._store.step():
             if self._is_held():
                 self._entry.settled = (self._token, name)
+                self._entry.is_uncertain |= is_uncertain
                 yield self._entry
             elif self._entry.settled == (self._token, name):
                 yield None

@@ -250,6 +250,7 @@ class InMemoryQueue:
         return Change.PROMOTED
 
     async def _take_back(self, entry: Entry) -> Change:
+        entry.is_uncertain |= entry.is_started
         if entry.is_started and entry.on_ambiguous is OnAmbiguous.HOLD:
             error = "ambiguous: its worker went silent after it had started"
             await self._store.bury(entry, Change.AMBIGUOUS, error)

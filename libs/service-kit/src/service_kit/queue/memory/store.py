@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
+from service_kit.queue.messages import UNDONE
 from service_kit.queue.port import Change, Message, Note, OnAmbiguous, QueueUnavailable
 from service_kit.queue.recorder import Recorded, Recorder
 
@@ -33,7 +34,8 @@ class Entry:
     """A message and what became of it.
 
     `since` is when it came into its state; `until` is when its lease runs out, or when a delayed
-    one is looked at again. `settled` is the last claim's token and verdict, so that the same call
+    one is looked at again. `is_uncertain` says that an earlier start may have had its effect.
+    `settled` is the last claim's token and verdict, so that the same call
     may be made twice.
     """
 
@@ -51,6 +53,7 @@ class Entry:
     deliveries: int = 0
     token: int = 0
     is_started: bool = False
+    is_uncertain: bool = False
     settled: tuple[int, str] | None = None
     error: str = ""
 
@@ -189,6 +192,7 @@ class Store:
                 at=entry.since if change is not Change.STARTED else self.now(),
                 due_at=due_at,
                 note=note,
+                is_uncertain=entry.is_uncertain and change in UNDONE,
             )
         )
         if recorded is not None:

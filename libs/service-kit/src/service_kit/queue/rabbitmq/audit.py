@@ -55,7 +55,7 @@ async def reserve_new_name(moves: Moves) -> tuple[str, Reserved]:
 
 async def _mend(moves: Moves, desk: DeadLetterDesk, letter: Letter) -> bool:
     dead = letter.envelope
-    found = await moves.claims.audit(dead.id, dead.hop)
+    found = await moves.claims.audit(dead.id, dead.hop, is_uncertain=dead.uncertain)
     if found == "stale":
         await desk.drop(letter)
     if found != "adopted":

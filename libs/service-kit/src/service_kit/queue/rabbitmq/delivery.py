@@ -84,7 +84,7 @@ class RabbitDelivery:
         async with self._one_at_a_time:
             if self._expired:
                 raise MessageExpired(self.id)
-            if not self._started and self._moves.is_expired(self._envelope):
+            if self._moves.is_expired(self._envelope):
                 await self._expire()
                 raise MessageExpired(self.id)
             hold = self._envelope.hold
@@ -118,8 +118,11 @@ class RabbitDelivery:
         )
         await self._settle("forward", moved, self._moves.told(Change.FORWARDED, moved, note))
 
-    async def retry(self, delay: timedelta, note: Note = b"") -> None:
+    async def retry(
+        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
+        self._arrived.note_uncertainty(is_uncertain)
         if self.attempt >= self.max_attempts:
             error = f"attempts exhausted: {self.attempt}"
             await self.give_up("exhausted", End(change=Change.EXHAUSTED, error=error, note=note))
@@ -132,8 +135,11 @@ class RabbitDelivery:
         moved = self._later(delay, deferrals=self.deferrals + 1)
         await self._settle("defer", moved, self._moves.told(Change.DEFERRED, moved, note))
 
-    async def dead_letter(self, error: str, note: Note = b"") -> None:
+    async def dead_letter(
+        self, error: str, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
         """Settle: given up, kept with its bytes and `error`."""
+        self._arrived.note_uncertainty(is_uncertain)
         # An error may quote text that can't be encoded.
         text = error.encode(errors="backslashreplace").decode()
         await self.give_up("dead", End(change=Change.DEAD, error=text, note=note))
@@ -177,7 +183,15 @@ class RabbitDelivery:
     ) -> None:
         async with self._one_at_a_time:
             decide = self._moves.claims.decide
-            code, deliveries = await decide(self.id, self.token, self.hop, verdict, memo, tell)
+            code, deliveries = await decide(
+                self.id,
+                self.token,
+                self.hop,
+                verdict,
+                memo,
+                tell,
+                is_uncertain=self._envelope.uncertain,
+            )
             self._let_go(self)
             if code == "lost" or self._settled not in {"", verdict}:
                 raise LeaseLost(self.id)

@@ -34,7 +34,8 @@ class Envelope:
 
     `hop` counts its moves, so that old copies are known as such. `since` is when it came into its
     lane, or died. `due` is set while it waits for a time. `error`, `change` and `note` are a dead
-    letter's: why it was given up, and what was recorded then. `schema` is of whoever wrote it.
+    letter's: why it was given up, and what was recorded then. `uncertain` says that an
+    earlier start may have had its effect. `schema` is of whoever wrote it.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Envelope:
     error: str = ""
     change: str = ""
     note: str = ""
+    uncertain: bool = False
     schema: int = SCHEMA
 
     def moved(self, **changes: object) -> Self:
@@ -89,6 +91,7 @@ class Envelope:
             "x-an-error": self.error[:_ERROR_CHARS],
             "x-an-change": self.change,
             "x-an-note": self.note,
+            "x-an-uncertain": int(self.uncertain),
         }
         headers = always | {name: value for name, value in mostly_nothing.items() if value}
         return Properties(
@@ -121,6 +124,7 @@ class Envelope:
                 error=str(headers.get("x-an-error", "")),
                 change=str(headers.get("x-an-change", "")),
                 note=str(headers.get("x-an-note", "")),
+                uncertain=bool(headers.get("x-an-uncertain")),
             )
         except (KeyError, ValueError):
             return None

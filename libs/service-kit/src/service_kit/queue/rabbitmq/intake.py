@@ -7,7 +7,7 @@ waiting room instead, and one that nobody has given a name is adopted.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -35,6 +35,11 @@ class Arrived:
     incoming: AbstractIncomingMessage
     line: "ConsumeLine"
     was_delayed: bool = False
+
+    def note_uncertainty(self, is_uncertain: bool) -> None:
+        """Let all copies that follow say that an earlier start may have had its effect."""
+        if is_uncertain and not self.envelope.uncertain:
+            self.envelope = replace(self.envelope, uncertain=True)
 
     async def done(self) -> None:
         """Tell the broker that this copy is no longer needed."""

@@ -250,11 +250,12 @@ class Keeper:
 def _to_wire(told: Recorded) -> Told:
     note = told.note.decode("utf-8", "replace")
     times = (to_ms(told.at), to_ms(told.due_at))
-    return (told.change.value, told.message_id, told.lane, *times, note)
+    uncertain = int(told.is_uncertain)
+    return (told.change.value, told.message_id, told.lane, *times, note, uncertain)
 
 
 def _from_wire(told: Told) -> Recorded:
-    change, message_id, lane, at_ms, due_ms, note = told
+    change, message_id, lane, at_ms, due_ms, note, uncertain = told
     return Recorded(
         change=Change(str(change)),
         message_id=str(message_id),
@@ -262,4 +263,5 @@ def _from_wire(told: Told) -> Recorded:
         at=from_ms(int(at_ms)) or datetime.now(UTC),
         due_at=from_ms(int(due_ms)),
         note=str(note).encode(),
+        is_uncertain=bool(uncertain),
     )

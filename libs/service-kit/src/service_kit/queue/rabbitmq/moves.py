@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from service_kit.queue.claims.store import Claims
+from service_kit.queue.messages import UNDONE
 from service_kit.queue.port import Change, Note
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms, to_ms
 from service_kit.queue.rabbitmq.options import RabbitOptions
@@ -61,6 +62,7 @@ class Moves:
             at=from_ms(at_ms) or self.now(),
             due_at=from_ms(envelope.due),
             note=note,
+            is_uncertain=envelope.uncertain and change in UNDONE,
         )
 
     async def record(self, change: Change, envelope: Envelope, note: Note = b"") -> None:

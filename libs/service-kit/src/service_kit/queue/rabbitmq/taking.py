@@ -58,7 +58,8 @@ class Taking:
     async def begin(self, arrived: Arrived) -> RabbitDelivery | None:
         """Take a copy up, if it is the one that counts and nobody holds it."""
         envelope, moves = arrived.envelope, self._moves
-        begun = await moves.claims.begin(envelope.id, envelope.hop)
+        begun = await moves.claims.begin(envelope.id, envelope.hop, is_uncertain=envelope.uncertain)
+        arrived.note_uncertainty(begun.is_uncertain)
         match begun.code:
             case "go":
                 return await self._take_up(arrived, begun)
@@ -78,10 +79,11 @@ class Taking:
     async def lose(self, delivery: RabbitDelivery) -> bool:
         """Take a message back whose worker, in this process, went silent; tell if it was held."""
         arrived, claims = delivery.arrived, self._moves.claims
-        code, deliveries = await claims.lose(delivery.id, delivery.token)
-        if code in {"poison", "ambiguous"}:
-            await self._give_up(arrived, Begun(delivery.token, code, deliveries))
-        elif code == "waiting":
+        lost = await claims.lose(delivery.id, delivery.token)
+        arrived.note_uncertainty(lost.is_uncertain)
+        if lost.code in {"poison", "ambiguous"}:
+            await self._give_up(arrived, lost)
+        elif lost.code == "waiting":
             await self._moves.record(Change.LEASE_LOST, arrived.envelope)
             put_in_front(arrived)
             return True

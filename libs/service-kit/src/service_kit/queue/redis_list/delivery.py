@@ -65,18 +65,23 @@ class RedisDelivery:
         attempts = "" if max_attempts is None else max_attempts
         await self._settle("forward", note, checked_lane(lane), attempts)
 
-    async def retry(self, delay: timedelta, note: Note = b"") -> None:
+    async def retry(
+        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        await self._settle("retry", note, milliseconds(delay))
+        await self._settle("retry", note, milliseconds(delay), int(is_uncertain))
 
     async def defer(self, delay: timedelta, note: Note = b"") -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
         await self._settle("defer", note, milliseconds(delay))
 
-    async def dead_letter(self, error: str, note: Note = b"") -> None:
+    async def dead_letter(
+        self, error: str, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
         """Settle: given up, kept with its bytes and `error`."""
         # An error may quote text that can't be encoded.
-        await self._settle("dead_letter", note, error.encode(errors="backslashreplace"))
+        text = error.encode(errors="backslashreplace")
+        await self._settle("dead_letter", note, text, int(is_uncertain))
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
         """Hand it back untried; poison if that happens over and over."""

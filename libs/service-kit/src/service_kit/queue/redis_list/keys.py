@@ -32,6 +32,7 @@ Fields of `P:e:<id>`; an absent counter is 0:
     tok  token of the lease             ex   expires, ms
     du   when a delayed one is due, ms  ws   waiting since, ms
     er   why it died                    op   the last verdict or control, which may be repeated
+    unc  1: an earlier start may have had its effect, nobody knows
     n:…  the recorder's
 """
 

@@ -67,17 +67,23 @@ class HeldDelivery:
         forward = partial(self.delivery.forward, lane, note, max_attempts=max_attempts)
         await self._settle("forwarded", forward)
 
-    async def retry(self, delay: timedelta, note: Note = b"") -> None:
+    async def retry(
+        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        await self._settle("retried", partial(self.delivery.retry, delay, note))
+        retry = partial(self.delivery.retry, delay, note, is_uncertain=is_uncertain)
+        await self._settle("retried", retry)
 
     async def defer(self, delay: timedelta, note: Note = b"") -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
         await self._settle("deferred", partial(self.delivery.defer, delay, note))
 
-    async def dead_letter(self, error: str, note: Note = b"") -> None:
+    async def dead_letter(
+        self, error: str, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
         """Settle: given up, kept with its bytes and `error`."""
-        await self._settle("dead", partial(self.delivery.dead_letter, error, note))
+        bury = partial(self.delivery.dead_letter, error, note, is_uncertain=is_uncertain)
+        await self._settle("dead", bury)
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
         """Hand it back untried."""

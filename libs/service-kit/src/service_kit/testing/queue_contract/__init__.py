@@ -17,6 +17,7 @@ from service_kit.testing.queue_contract.receiving import ReceivingContract
 from service_kit.testing.queue_contract.recording import RecordingContract
 from service_kit.testing.queue_contract.rig import LANE, OTHER_LANE, QueueRig, message
 from service_kit.testing.queue_contract.sending import SendingContract
+from service_kit.testing.queue_contract.uncertainty import UncertaintyContract
 from service_kit.testing.queue_contract.upkeep import UpkeepContract
 from service_kit.testing.queue_contract.verdicts import VerdictContract
 
@@ -29,6 +30,7 @@ class QueueContract(
     VerdictContract,
     LeaseContract,
     ExpiryContract,
+    UncertaintyContract,
     ControlContract,
     RecordingContract,
     UpkeepContract,

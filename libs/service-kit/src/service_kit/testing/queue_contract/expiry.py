@@ -42,10 +42,23 @@ class ExpiryContract:
         delivery = await rig.take()
         await delivery.start()
         await rig.advance(2 * rig.moment)
-        await delivery.start()
         await delivery.ack()
 
         assert (await rig.changes("m"))[-1] == Change.DONE
+
+    async def test_every_start_is_refused_when_it_is_too_late(self, rig: QueueRig) -> None:
+        await rig.queue.send(message("m", expires_at=rig.now() + rig.moment))
+        delivery = await rig.take()
+        await delivery.start()
+        await delivery.start()
+        await rig.advance(2 * rig.moment)
+
+        for _ in range(2):
+            with pytest.raises(MessageExpired):
+                await delivery.start()
+        assert await rig.changes("m") == [Change.ENQUEUED, Change.STARTED, Change.EXPIRED]
+        await rig.pass_time(2 * rig.lease)
+        assert await rig.left() == []
 
     async def test_delayed_message_expires_without_waiting_until_it_is_due(
         self, rig: QueueRig

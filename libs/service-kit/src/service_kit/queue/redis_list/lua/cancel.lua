@@ -10,5 +10,5 @@ if kept[3] == op then return 'DONE' end
 if not index[state] then return 'REFUSED' end
 redis.call('ZREM', key(lane, index[state]), id)
 finish(id, 'cancelled', op)
-record('cancelled', id, lane, now, 0, note)
+record_end('cancelled', id, lane, note)
 return 'DONE'

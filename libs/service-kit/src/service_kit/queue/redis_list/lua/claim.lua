@@ -20,8 +20,7 @@ local function lease(id, lane)
   local kept = details(id)
   if kept[1] ~= 'queued' then return end -- an index that disagrees with its message is wrong
   if kept[3] and tonumber(kept[3]) <= now then
-    finish(id, 'expired', 'expired')
-    record('expired', id, lane, now, 0, '')
+    expire(id, lane)
     return
   end
   redis.call('HSET', event(id), 'st', 'leased', 'tok', token, 'dl', (kept[4] or 0) + 1)

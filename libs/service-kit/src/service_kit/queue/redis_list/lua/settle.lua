@@ -2,7 +2,8 @@
 -- ARGV 1 id 2 token 3 verdict (ack, forward, retry, defer, dead_letter, release, or give_back:
 --      no worker has seen it, as if it had never been claimed) 4 note
 --      5 delay ms (retry, defer, release), the lane (forward) or the error (dead_letter)
---      6 max attempts from now on ('' as before; forward)
+--      6 max attempts from now on ('' as before; forward), or '1' if nobody knows whether what was
+--      started had its effect (retry, dead_letter)
 -- Returns 'OK' or 'LOST'. The same verdict with the same token again is 'OK' and changes nothing.
 local id, token, verdict, note, detail = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local kept = redis.call('HMGET', event(id),
@@ -12,6 +13,7 @@ if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') then
   return kept[2] == token and kept[9] == verdict and 'OK' or 'LOST'
 end
 redis.call('ZREM', key(lane, 'lease'), id)
+if verdict ~= 'forward' and ARGV[6] == '1' then redis.call('HSET', event(id), 'unc', 1) end
 
 -- Waits for its next turn, at the back, or at the front if it was handed back untried.
 local function wait_again(change, put, ...)
@@ -27,7 +29,7 @@ end
 
 local function die(change, reason)
   bury(id, reason, verdict)
-  record(change, id, lane, now, 0, note)
+  record_end(change, id, lane, note)
 end
 
 if verdict == 'ack' then

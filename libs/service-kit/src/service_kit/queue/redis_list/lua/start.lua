@@ -1,16 +1,16 @@
--- Pass the point of no return, unless it is too late.
+-- Pass the point of no return, unless it is too late; once for each try.
 -- ARGV 1 id 2 token 3 note 4 'hold' or 'resend' if its worker goes silent ('' as its sender said)
--- Returns 'OK', 'LOST' or 'EXPIRED'. Calling it again is harmless and extends the lease.
+-- Returns 'OK', 'LOST' or 'EXPIRED'. Calling it again extends the lease.
 local id, token, note = ARGV[1], ARGV[2], ARGV[3]
 local kept = redis.call('HMGET', event(id), 'st', 'tok', 'ln', 'ex', 'op')
 local state, lane, ex = kept[1], kept[3], tonumber(kept[4])
 if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') then
   return kept[2] == token and kept[5] == 'expired' and 'EXPIRED' or 'LOST'
 end
-if state == 'leased' and ex and ex <= now then
+-- Again while started: another try, such as at the next provider, and it may be too late for that.
+if ex and ex <= now then
   redis.call('ZREM', key(lane, 'lease'), id)
-  finish(id, 'expired', 'expired')
-  record('expired', id, lane, now, 0, note)
+  expire(id, lane)
   return 'EXPIRED'
 end
 redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)

@@ -37,6 +37,17 @@ local function finish(id, state, op)
   redis.call('ZADD', P .. ':gone', now + RETENTION_MS, id)
 end
 
+-- Tells the recorder of an end: where an earlier start may have had its effect, it says so.
+local function record_end(change, id, lane, note)
+  record(change, id, lane, now, 0, note, redis.call('HGET', event(id), 'unc') == '1')
+end
+
+-- expired: too late for another start
+local function expire(id, lane)
+  finish(id, 'expired', 'expired')
+  record_end('expired', id, lane, '')
+end
+
 -- dead: kept with its bytes until it is replayed or deleted
 local function bury(id, reason, op)
   redis.call('HSET', event(id), 'st', 'dead', 'er', reason, 'op', op)

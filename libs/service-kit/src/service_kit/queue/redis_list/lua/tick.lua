@@ -57,8 +57,7 @@ end
 
 local function promote(id, kept)
   if kept[3] and tonumber(kept[3]) <= now then
-    finish(id, 'expired', 'expired')
-    record('expired', id, lane, now, 0, '')
+    expire(id, lane)
     expired = expired + 1
   else
     push(lane, id)
@@ -69,13 +68,14 @@ end
 
 local function take_back(id, kept)
   local deliveries = tonumber(kept[4] or 0)
+  if kept[1] == 'started' then redis.call('HSET', event(id), 'unc', 1) end
   if kept[1] == 'started' and kept[5] == 'hold' then
     bury(id, 'ambiguous: its worker went silent after it had started', 'ambiguous')
-    record('ambiguous', id, lane, now, 0, '')
+    record_end('ambiguous', id, lane, '')
     died = died + 1
   elseif deliveries >= MAX_DELIVERIES then
     bury(id, 'poison: ' .. deliveries .. ' deliveries without an outcome', 'poisoned')
-    record('poisoned', id, lane, now, 0, '')
+    record_end('poisoned', id, lane, '')
     died = died + 1
   else
     unshift(lane, id, 'op', 'lease_lost')
