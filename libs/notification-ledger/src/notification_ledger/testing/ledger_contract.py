@@ -5,11 +5,14 @@ class TestMyLedger(LedgerContract):
     async def world(self) -> AsyncIterator[LedgerWorld]: ...
 """
 
+from notification_ledger.testing.doubt_contract import DoubtContract
 from notification_ledger.testing.finding_contract import FindingContract
 from notification_ledger.testing.following_contract import FollowingContract
 from notification_ledger.testing.recording_contract import RecordingContract
 from notification_ledger.testing.writing_contract import WritingContract
 
 
-class LedgerContract(RecordingContract, FindingContract, FollowingContract, WritingContract):
+class LedgerContract(
+    RecordingContract, DoubtContract, FindingContract, FollowingContract, WritingContract
+):
     """One suite for all adapters, driven through a queue that keeps the ledger."""
