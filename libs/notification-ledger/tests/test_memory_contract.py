@@ -17,5 +17,5 @@ class TestMemoryLedger(LedgerContract):
         async def skip(by: timedelta) -> None:
             clock.advance(by)
 
-        queue = InMemoryQueue(recorder=ledger, now=clock)
+        queue = InMemoryQueue(recorder=ledger, now=clock, steady=clock.steady)
         return LedgerWorld(queue=queue, ledger=ledger, now=clock, skip=skip)

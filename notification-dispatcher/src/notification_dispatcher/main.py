@@ -51,7 +51,6 @@ def build(
         senders=senders.by_channel,
         retries=settings.retries,
         holds=settings.holding_channels,
-        now=now,
         random=random.random,
     )
     workers = Workers(queue, registry, settings.working)

@@ -1,5 +1,5 @@
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from notification_contracts.states import Reason
@@ -23,7 +23,6 @@ from notification_dispatcher.domain.outcomes import (
 from notification_dispatcher.domain.retries import RetryPolicy, Tries
 from notification_dispatcher.domain.verdicts import Abandoned, Deferred, Delivered, Retried
 
-NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 TRIAL = Trial(provider="post", duration=timedelta(milliseconds=7))
 
 
@@ -50,13 +49,12 @@ def deliver(contacts, sender):
         senders={"email": sender, "sms": sender, "push": sender},
         retries=RetryPolicy(),
         holds={"push"},
-        now=lambda: NOW,
         random=lambda: 0.5,
     )
 
 
-def assignment(channel="email", *, attempt=1, expires_at=None):
-    tries = Tries(number=attempt, limit=8, expires_at=expires_at)
+def assignment(channel="email", *, attempt=1):
+    tries = Tries(number=attempt, limit=8)
     return Assignment(trace_id="t-1", channel=channel, tries=tries)
 
 
@@ -198,17 +196,6 @@ async def test_the_last_error_is_kept_when_attempts_are_exhausted(deliver, sende
     assert verdict == Abandoned(
         reason=Reason.ATTEMPTS_EXHAUSTED, detail="provider_unavailable: busy", trial=TRIAL
     )
-
-
-async def test_a_retry_that_would_come_too_late_waits_for_the_expiry_only(deliver, sender, event):
-    sender.outcome = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
-    soon = NOW + timedelta(seconds=9)
-
-    verdict = await deliver(event, assignment(attempt=2, expires_at=soon), starting=starting)
-
-    assert isinstance(verdict, Retried)
-    assert verdict.delay == timedelta(seconds=10)
-    assert verdict.detail == "busy; it expires before another attempt"
 
 
 async def test_a_permanent_failure_is_abandoned_at_once(deliver, sender, event):

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -7,14 +7,12 @@ from notification_dispatcher.domain.retries import (
     DEFAULT_SCHEDULE,
     Exhausted,
     RetryPolicy,
-    TooLate,
     Tries,
     TryAgain,
     growing,
     jittered,
 )
 
-NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 MIDDLE = 0.5  # the chance that leaves a delay as it is
 
 chances = st.floats(0, 1)
@@ -24,27 +22,27 @@ delays = st.timedeltas(timedelta(seconds=1), timedelta(hours=6))
 
 @pytest.mark.parametrize(("attempt", "base"), list(enumerate(DEFAULT_SCHEDULE, 1)))
 def test_each_attempt_waits_as_the_schedule_says(attempt, base):
-    decision = RetryPolicy().after(Tries(number=attempt, limit=8), now=NOW, chance=MIDDLE)
+    decision = RetryPolicy().after(Tries(number=attempt, limit=8), chance=MIDDLE)
 
     assert decision == TryAgain(base)
 
 
 def test_the_last_attempt_is_the_last():
-    assert RetryPolicy().after(Tries(number=8, limit=8), now=NOW, chance=MIDDLE) == Exhausted()
+    assert RetryPolicy().after(Tries(number=8, limit=8), chance=MIDDLE) == Exhausted()
 
 
 def test_the_schedule_has_room_for_one_attempt_more_than_it_has_delays():
     policy = RetryPolicy(schedule=(timedelta(seconds=1), timedelta(seconds=2)))
 
-    second = policy.after(Tries(number=2, limit=20), now=NOW, chance=MIDDLE)
-    third = policy.after(Tries(number=3, limit=20), now=NOW, chance=MIDDLE)
+    second = policy.after(Tries(number=2, limit=20), chance=MIDDLE)
+    third = policy.after(Tries(number=3, limit=20), chance=MIDDLE)
 
     assert (second, third) == (TryAgain(timedelta(seconds=2)), Exhausted())
 
 
 @given(attempt=attempts, chance=chances)
 def test_a_delay_is_never_further_than_a_fifth_from_the_schedule(attempt, chance):
-    decision = RetryPolicy().after(Tries(number=attempt, limit=8), now=NOW, chance=chance)
+    decision = RetryPolicy().after(Tries(number=attempt, limit=8), chance=chance)
 
     assert isinstance(decision, TryAgain)
     base = DEFAULT_SCHEDULE[attempt - 1]
@@ -58,7 +56,7 @@ def test_a_delay_is_never_further_than_a_fifth_from_the_schedule(attempt, chance
 )
 def test_what_was_asked_for_is_kept_with_a_little_more_and_never_less(attempt, chance, retry_after):
     decision = RetryPolicy().after(
-        Tries(number=attempt, limit=8), now=NOW, chance=chance, retry_after=retry_after
+        Tries(number=attempt, limit=8), chance=chance, retry_after=retry_after
     )
 
     assert isinstance(decision, TryAgain)
@@ -86,36 +84,6 @@ def test_two_that_were_asked_to_wait_come_back_at_different_times():
     policy, minute = RetryPolicy(), timedelta(minutes=1)
 
     assert policy.asked(minute, 0.1) != policy.asked(minute, 0.9)
-
-
-@given(attempt=attempts, chance=chances, left=st.timedeltas(timedelta(hours=-1), timedelta(days=1)))
-def test_no_attempt_is_planned_for_after_the_expiry(attempt, chance, left):
-    expires_at = NOW + left
-    tries = Tries(number=attempt, limit=8, expires_at=expires_at)
-
-    decision = RetryPolicy().after(tries, now=NOW, chance=chance)
-
-    match decision:
-        case TryAgain(delay):
-            assert NOW + delay < expires_at
-        case TooLate(delay):
-            assert NOW + delay > expires_at
-        case Exhausted():
-            pytest.fail("there were attempts left")
-
-
-def test_what_expires_before_the_next_attempt_waits_for_its_expiry_and_no_longer():
-    tries = Tries(number=6, limit=8, expires_at=NOW + timedelta(minutes=1))
-
-    decision = RetryPolicy().after(tries, now=NOW, chance=MIDDLE)
-
-    assert decision == TooLate(timedelta(seconds=61))
-
-
-def test_the_last_attempt_is_exhausted_even_if_it_also_expires():
-    tries = Tries(number=8, limit=8, expires_at=NOW)
-
-    assert RetryPolicy().after(tries, now=NOW, chance=MIDDLE) == Exhausted()
 
 
 @given(delay=delays, chance=chances)

@@ -37,7 +37,7 @@ def ledger(clock):
 
 @pytest.fixture
 def queue(clock, ledger):
-    return InMemoryQueue(recorder=ledger, now=clock)
+    return InMemoryQueue(recorder=ledger, now=clock, steady=clock.steady)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def ledger(clock: FrozenClock) -> MemoryLedger:
 @pytest.fixture
 def queue(clock: FrozenClock, ledger: MemoryLedger) -> InMemoryQueue:
     options = MemoryOptions(max_waiting=MAX_WAITING)
-    return InMemoryQueue(recorder=ledger, now=clock, options=options)
+    return InMemoryQueue(recorder=ledger, now=clock, steady=clock.steady, options=options)
 
 
 @pytest.fixture

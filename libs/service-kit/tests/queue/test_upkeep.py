@@ -30,7 +30,7 @@ async def test_ticker_promotes_what_is_due_and_shows_depths(
     stopping: asyncio.Event, registry: CollectorRegistry
 ) -> None:
     clock = FrozenClock()
-    queue = InMemoryQueue(now=clock)
+    queue = InMemoryQueue(now=clock, steady=clock.steady)
     due_at = clock() + timedelta(minutes=1)
     await queue.send(Message(id="1", lane="work", body=b"", due_at=due_at))
     clock.advance(timedelta(minutes=1))

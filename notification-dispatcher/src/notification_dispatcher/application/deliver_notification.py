@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import assert_never
 
 from notification_contracts.channels import CHANNELS, ChannelName
@@ -25,7 +25,6 @@ from notification_dispatcher.domain.outcomes import (
 from notification_dispatcher.domain.retries import (
     Exhausted,
     RetryPolicy,
-    TooLate,
     Tries,
     TryAgain,
     later,
@@ -74,7 +73,6 @@ class DeliverNotification:
     senders: Mapping[ChannelName, Sender]
     retries: RetryPolicy
     holds: Collection[ChannelName]
-    now: Callable[[], datetime]
     random: Callable[[], float]
 
     async def __call__(
@@ -127,17 +125,10 @@ class DeliverNotification:
 
     def _again(self, failed: _Failed, tries: Tries) -> DeliveryVerdict:
         reason, detail, trial = failed.reason, failed.detail, failed.trial
-        next_try = self.retries.after(
-            tries, now=self.now(), chance=self.random(), retry_after=failed.retry_after
-        )
+        next_try = self.retries.after(tries, chance=self.random(), retry_after=failed.retry_after)
         may_be_sent = failed.is_uncertain
         match next_try:
             case TryAgain(delay):
-                return Retried(
-                    delay=delay, reason=reason, detail=detail, trial=trial, is_uncertain=may_be_sent
-                )
-            case TooLate(delay):
-                detail = f"{detail}; it expires before another attempt"
                 return Retried(
                     delay=delay, reason=reason, detail=detail, trial=trial, is_uncertain=may_be_sent
                 )

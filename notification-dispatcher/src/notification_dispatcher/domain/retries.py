@@ -1,11 +1,10 @@
 """When to try again, and when to stop."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 JITTER = 0.2  # of the delay, to either side: spreads what failed together
 LONGEST_JITTER = timedelta(minutes=1)  # enough to spread what was told to come again in hours
-EXPIRY_MARGIN = timedelta(seconds=1)
 SHORTEST_RETRY_AFTER = timedelta(seconds=1)
 
 DEFAULT_SCHEDULE = (
@@ -27,13 +26,6 @@ class TryAgain:
 
 
 @dataclass(frozen=True, slots=True)
-class TooLate:
-    """The next attempt would come after the notification expires, which it does in `delay`."""
-
-    delay: timedelta
-
-
-@dataclass(frozen=True, slots=True)
 class Exhausted:
     """That was the last attempt."""
 
@@ -44,7 +36,6 @@ class Tries:
 
     number: int
     limit: int
-    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +43,17 @@ class RetryPolicy:
     """How long to wait before attempt 2, 3, …; no more attempts than the schedule has room for.
 
     `retry_after_max` is the longest that anyone may be asked to wait.
+
+    It does not ask what time it is: a notification that expires meanwhile is ended by the queue, at
+    that moment and by the broker's clock.
     """
 
     schedule: tuple[timedelta, ...] = DEFAULT_SCHEDULE
     retry_after_max: timedelta = timedelta(hours=1)
 
     def after(
-        self, tries: Tries, *, now: datetime, chance: float, retry_after: timedelta | None = None
-    ) -> TryAgain | TooLate | Exhausted:
+        self, tries: Tries, *, chance: float, retry_after: timedelta | None = None
+    ) -> TryAgain | Exhausted:
         """Decide what follows a failed attempt. `chance` is random, from 0 to 1.
 
         A `retry_after` takes the schedule's place.
@@ -67,11 +61,9 @@ class RetryPolicy:
         if tries.number >= tries.limit or tries.number > len(self.schedule):
             return Exhausted()
         base = self.schedule[tries.number - 1]
-        delay = jittered(base, chance) if retry_after is None else self.asked(retry_after, chance)
-        if tries.expires_at is None or now + delay < tries.expires_at:
-            return TryAgain(delay)
-        remaining = max(tries.expires_at - now, timedelta(0))
-        return TooLate(remaining + EXPIRY_MARGIN)
+        return TryAgain(
+            jittered(base, chance) if retry_after is None else self.asked(retry_after, chance)
+        )
 
     def asked(self, retry_after: timedelta, chance: float) -> timedelta:
         """Return how long to wait where it was asked for: never less, up to the maximum."""

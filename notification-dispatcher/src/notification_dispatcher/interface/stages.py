@@ -114,11 +114,7 @@ def delivery_on(channel: ChannelName, deliver: DeliverNotification) -> Decide:
         assignment = Assignment(
             trace_id=delivery.id,
             channel=channel,
-            tries=Tries(
-                number=delivery.attempt,
-                limit=delivery.max_attempts,
-                expires_at=delivery.expires_at,
-            ),
+            tries=Tries(number=delivery.attempt, limit=delivery.max_attempts),
             deferrals=delivery.deferrals,
         )
         return await deliver(event, assignment, starting=settlement.start)

@@ -19,13 +19,17 @@ def memory_rig(*, moment: timedelta = timedelta(seconds=10)) -> QueueRig:
     async def advance(by: timedelta) -> None:
         clock.advance(by)
 
+    async def jump(by: timedelta) -> None:
+        clock.jump(by)
+
     async def recorded() -> list[Recorded]:
         return list(told)
 
     return QueueRig(
-        queue=InMemoryQueue(recorder=told.append, now=clock, options=options),
+        queue=InMemoryQueue(recorder=told.append, now=clock, steady=clock.steady, options=options),
         moment=moment,
         now=clock,
         advance=advance,
+        jump=jump,
         recorded=recorded,
     )

@@ -46,6 +46,9 @@ async def rabbitmq_rig(
         clock.advance(by)
         await asyncio.sleep(_ROUND_S)
 
+    async def jump(by: timedelta) -> None:
+        clock.jump(by)
+
     async def recorded() -> list[Recorded]:
         return list(told)
 
@@ -62,6 +65,7 @@ async def rabbitmq_rig(
             moment=moment,
             now=clock,
             advance=advance,
+            jump=jump,
             recorded=recorded,
             push_raw=push_raw,
             promotes_by_itself=True,

@@ -4,6 +4,7 @@ Its scripts add the number under `P:clock` to Redis's time, so that no test has 
 """
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -49,14 +50,23 @@ class RedisClock:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._offset = timedelta(0)
+        self._offset = self._passed = timedelta(0)
 
     def now(self) -> datetime:
         """Return the time."""
         return datetime.now(UTC) + self._offset
 
+    def monotonic(self) -> float:
+        """Return the monotonic time of the queue's process, in seconds."""
+        return time.monotonic() + self._passed.total_seconds()
+
     async def advance(self, by: timedelta) -> None:
-        """Move it on."""
+        """Let time pass, for the broker and for the process."""
+        self._passed += by
+        await self.jump(by)
+
+    async def jump(self, by: timedelta) -> None:
+        """Set the broker's clock, while no time passes."""
         self._offset += by
         await self._redis.incrby(CLOCK, by // _MILLISECOND)
 
@@ -77,8 +87,14 @@ async def redis_list_rig(
     options = RedisListOptions(
         lease=6 * moment, max_deliveries=MAX_DELIVERIES, max_waiting=MAX_WAITING
     )
+    redis = Redis.from_url(url)
+    clock = RedisClock(redis)
     queue = RedisListQueue(
-        through or url, recorder=_LOGGING, options=options, lua=edit(sources_with_a_clock())
+        through or url,
+        recorder=_LOGGING,
+        options=options,
+        lua=edit(sources_with_a_clock()),
+        monotonic=clock.monotonic,
     )
 
     async def recorded() -> list[Recorded]:
@@ -87,14 +103,13 @@ async def redis_list_rig(
     async def push_raw(lane: str, raw: bytes) -> None:
         await redis.rpush(f"{PREFIX}:{lane}:ready", raw)
 
-    redis = Redis.from_url(url)
-    clock = RedisClock(redis)
     try:
         yield QueueRig(
             queue=queue,
             moment=moment,
             now=clock.now,
             advance=clock.advance,
+            jump=clock.jump,
             recorded=recorded,
             push_raw=push_raw,
         )

@@ -20,7 +20,12 @@ def changes() -> list[Recorded]:
 
 @pytest.fixture
 def queue(clock: FrozenClock, changes: list[Recorded]) -> InMemoryQueue:
-    return InMemoryQueue(now=clock, recorder=changes.append, options=MemoryOptions(max_waiting=50))
+    return InMemoryQueue(
+        now=clock,
+        steady=clock.steady,
+        recorder=changes.append,
+        options=MemoryOptions(max_waiting=50),
+    )
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ async def test_recorder_that_must_be_awaited_is_part_of_the_same_step(clock: Fro
         await asyncio.sleep(0.005)
         written.append(recorded.change)
 
-    queue = InMemoryQueue(now=clock, recorder=write)
+    queue = InMemoryQueue(now=clock, steady=clock.steady, recorder=write)
     sending = asyncio.create_task(queue.send(Message(id="1", lane="low", body=b"")))
     await asyncio.sleep(0)
 

@@ -39,7 +39,7 @@ class MemoryDelivery:
         """Extend the lease; false if the claim is over. Only within a step of the store."""
         if not self._is_held():
             return False
-        self._entry.until = self._store.now() + self._options.lease
+        self._entry.until = self._store.steady() + self._options.lease
         return True
 
     async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
@@ -85,7 +85,7 @@ class MemoryDelivery:
             elif entry:
                 entry.attempt += 1
                 entry.deliveries = 0
-                await self._store.wait(entry, Change.RETRIED, note, due_at=self._due(delay))
+                await self._store.wait(entry, Change.RETRIED, note, delay=delay)
 
     async def defer(self, delay: timedelta, note: Note = b"") -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
@@ -93,7 +93,7 @@ class MemoryDelivery:
             if entry:
                 entry.deferrals += 1
                 entry.deliveries = 0
-                await self._store.wait(entry, Change.DEFERRED, note, due_at=self._due(delay))
+                await self._store.wait(entry, Change.DEFERRED, note, delay=delay)
 
     async def dead_letter(
         self, error: str, note: Note = b"", *, is_uncertain: bool = False
@@ -109,8 +109,7 @@ class MemoryDelivery:
             if entry and entry.deliveries >= self._options.max_deliveries:
                 await self._store.bury(entry, Change.POISONED, poison(entry), note)
             elif entry:
-                due_at = self._due(delay)
-                await self._store.wait(entry, Change.RELEASED, note, due_at=due_at, in_front=True)
+                await self._store.wait(entry, Change.RELEASED, note, delay=delay, in_front=True)
 
     @asynccontextmanager
     async def _verdict(
@@ -129,9 +128,6 @@ class MemoryDelivery:
 
     def _is_held(self) -> bool:
         return self._entry.state is State.LEASED and self._entry.token == self._token
-
-    def _due(self, delay: timedelta) -> datetime | None:
-        return self._store.now() + delay if delay > timedelta(0) else None
 
 
 def poison(entry: Entry) -> str:

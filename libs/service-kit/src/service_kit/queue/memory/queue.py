@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 
+from service_kit.queue.clock import steady_now
 from service_kit.queue.memory.delivery import MemoryDelivery, MemoryOptions, poison
 from service_kit.queue.memory.store import Entry, State, Store
 from service_kit.queue.port import (
@@ -45,6 +47,7 @@ class _Sent:
 class InMemoryQueue:
     """A `Queue` for one event loop.
 
+    What lasts a while goes by `steady`, which nobody sets; what has a time of day goes by `now`.
     `is_down` makes every call raise `QueueUnavailable`, as a broker would that can't be reached.
     """
 
@@ -53,9 +56,10 @@ class InMemoryQueue:
         *,
         recorder: Recorder | None = None,
         now: Callable[[], datetime] = _utc_now,
+        steady: Callable[[], datetime] = steady_now,
         options: MemoryOptions | None = None,
     ) -> None:
-        self._store = Store(now=now, recorder=recorder)
+        self._store = Store(now=now, steady=steady, recorder=recorder)
         self._options = options or MemoryOptions()
         self._sent: dict[str, _Sent] = {}
         self._receives = 0
@@ -159,8 +163,7 @@ class InMemoryQueue:
             if entry.state is not State.DEAD:
                 return ControlOutcome.REFUSED
             entry.count_anew()
-            due_at = self._store.now() + delay if delay else None
-            await self._store.wait(entry, Change.REPLAYED, note, due_at=due_at)
+            await self._store.wait(entry, Change.REPLAYED, note, delay=delay)
             return ControlOutcome.DONE
 
     async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
@@ -222,7 +225,7 @@ class InMemoryQueue:
                     await self._store.end(entry, Change.EXPIRED)
                     continue
                 self._tokens += 1
-                until = self._store.now() + self._options.lease
+                until = self._store.steady() + self._options.lease
                 self._store.lease(entry, token=self._tokens, until=until)
                 taken.append(entry)
         return taken
@@ -237,10 +240,11 @@ class InMemoryQueue:
         ]
 
     def _due(self, lane: str, state: State) -> list[Entry]:
-        now = self._store.now()
+        now, steady = self._store.now(), self._store.steady()
         entries = self._store.place(lane, state).values()
-        due = [entry for entry in entries if entry.until and entry.until <= now]
-        return sorted(due, key=lambda entry: entry.until or now)
+        over = [(entry.ends_at(now=now, steady=steady), entry) for entry in entries]
+        due = [(ended, entry) for ended, entry in over if ended]
+        return [entry for _, entry in sorted(due, key=itemgetter(0))]
 
     async def _promote(self, entry: Entry) -> Change:
         if entry.is_expired(self._store.now()):

@@ -11,7 +11,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from service_kit.queue.messages import UNDONE
@@ -33,10 +33,10 @@ class State(Enum):
 class Entry:
     """A message and what became of it.
 
-    `since` is when it came into its state; `until` is when its lease runs out, or when a delayed
-    one is looked at again. `is_uncertain` says that an earlier start may have had its effect.
-    `settled` is the last claim's token and verdict, so that the same call
-    may be made twice.
+    `since` is when it came into its state. `until` is when its lease or its delay is over, by the
+    steady clock; `look_at` is when a delayed one is due or expires, by the time of day.
+    `is_uncertain` says that an earlier start may have had its effect. `settled` is the last claim's
+    token and verdict, so that the same call may be made twice.
     """
 
     id: str
@@ -47,6 +47,7 @@ class Entry:
     on_ambiguous: OnAmbiguous
     since: datetime
     until: datetime | None = None
+    look_at: datetime | None = None
     state: State = State.WAITING
     attempt: int = 1
     deferrals: int = 0
@@ -61,6 +62,15 @@ class Entry:
         """Forget attempts, deferrals and deliveries, as on entering a lane."""
         self.attempt, self.deferrals, self.deliveries, self.error = 1, 0, 0, ""
 
+    def ends_at(self, *, now: datetime, steady: datetime) -> datetime | None:
+        """Return when its state was over, if it is; for the order in which that happened."""
+        ends = [
+            end
+            for end, clock in ((self.until, steady), (self.look_at, now))
+            if end is not None and end <= clock
+        ]
+        return min(ends, default=None)
+
     def is_expired(self, now: datetime) -> bool:
         """Tell whether it is too late to start."""
         return self.expires_at is not None and self.expires_at <= now
@@ -72,8 +82,15 @@ Place = OrderedDict[str, Entry]
 class Store:
     """All messages, by id and by lane and state. Not safe for several event loops or threads."""
 
-    def __init__(self, *, now: Callable[[], datetime], recorder: Recorder | None) -> None:
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        steady: Callable[[], datetime],
+        recorder: Recorder | None,
+    ) -> None:
         self.now = now
+        self.steady = steady
         self.is_down = False
         self.entries: dict[str, Entry] = {}
         self.arrived = asyncio.Event()
@@ -131,12 +148,16 @@ class Store:
         *,
         lane: str | None = None,
         due_at: datetime | None = None,
+        delay: timedelta = timedelta(0),
         in_front: bool = False,
     ) -> None:
-        """Let it wait for its turn, or first until it is due."""
-        if due_at is not None:
+        """Let it wait for its turn, or first until it is due or a delay is over."""
+        if delay > timedelta(0):
+            due_at = self.now() + delay
+            self._move(entry, State.DELAYED, until=self.steady() + delay, look_at=entry.expires_at)
+        elif due_at is not None:
             look_at = min(due_at, entry.expires_at or due_at)
-            self._move(entry, State.DELAYED, until=look_at)
+            self._move(entry, State.DELAYED, look_at=look_at)
         else:
             self._move(entry, State.WAITING, lane=lane)
             self.place(entry.lane, State.WAITING).move_to_end(entry.id, last=not in_front)
@@ -169,10 +190,12 @@ class Store:
         *,
         lane: str | None = None,
         until: datetime | None = None,
+        look_at: datetime | None = None,
     ) -> None:
         self.place(entry.lane, entry.state).pop(entry.id, None)
         entry.lane, entry.state = lane or entry.lane, state
-        entry.since, entry.until, entry.is_started = self.now(), until, False
+        entry.since, entry.is_started = self.now(), False
+        entry.until, entry.look_at = until, look_at
         self.place(entry.lane, state)[entry.id] = entry
 
     def _announce(self) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, cast
 
+from service_kit.queue.clock import DistantClock, Monotonic
 from service_kit.queue.port import (
     Conflict,
     ControlOutcome,
@@ -47,7 +49,7 @@ _Row = list[bytes | None]
 class RedisListQueue:
     """A `Queue` on Redis >= 7.0 or Valkey. It connects when it is first used.
 
-    `lua` replaces the scripts' sources; tests use it to travel in time.
+    `lua` replaces the scripts' sources; tests use it, and `monotonic`, to travel in time.
     """
 
     def __init__(
@@ -57,7 +59,9 @@ class RedisListQueue:
         recorder: LuaRecorder | None = None,
         options: RedisListOptions | None = None,
         lua: Mapping[str, str] | None = None,
+        monotonic: Monotonic = time.monotonic,
     ) -> None:
+        self._clock = DistantClock(monotonic)
         self._options = options or RedisListOptions()
         self._keys = Keys(self._options.namespace)
         connect = connector(url)
@@ -114,10 +118,15 @@ class RedisListQueue:
 
     async def tick(self, lanes: Sequence[str]) -> TickReport:
         """Promote what is due, take back expired leases, re-issue what was lost on its way."""
-        *reports, _ = await asyncio.gather(
-            *(self._tick(checked_lane(lane)) for lane in lanes), self._forget()
+        asked_at, expected = self._clock.monotonic(), self._clock.expected_ms()
+        *ticked, _ = await asyncio.gather(
+            *(self._tick(checked_lane(lane), expected) for lane in lanes), self._forget()
         )
-        return _sum(cast("list[TickReport]", reports))
+        reports = cast("list[tuple[TickReport, int]]", ticked)
+        # Not before all lanes have been told of a jump.
+        for _, now_ms in reports[:1]:
+            self._clock.saw(now_ms, asked_at=asked_at)
+        return _sum([report for report, _ in reports])
 
     async def heal(self) -> int:
         """Make the indexes agree with the messages; return how many were mended."""
@@ -168,16 +177,21 @@ class RedisListQueue:
         claims = [part for delivery in held for part in (delivery.id, delivery.token)]
         return cast("list[int]", await self._runner.run("renew", *claims))
 
-    async def _tick(self, lane: str) -> TickReport:
-        limit, total = self._options.tick_limit, TickReport()
+    async def _tick(self, lane: str, expected: int | None) -> tuple[TickReport, int]:
+        """Return what one lane's upkeep did, and what Redis's clock showed before it."""
+        limit, total, shown = self._options.tick_limit, TickReport(), 0
         for _ in range(_TICK_ROUNDS):
-            reply = cast("list[int]", await self._runner.run("tick", lane))
-            moved = TickReport(**dict(zip(_TICK_COUNTS, reply, strict=True)))
+            seen = "" if expected is None else expected
+            reply = cast("list[int]", await self._runner.run("tick", lane, seen))
+            *counts, now_ms = reply
+            # From the second round on it is no news.
+            expected, shown = None, shown or now_ms
+            moved = TickReport(**dict(zip(_TICK_COUNTS, counts, strict=True)))
             total = _sum([total, moved])
             full = (moved.promoted + moved.expired, moved.leases_expired + moved.died)
             if max(*full, moved.reissued) < limit:
                 break
-        return total
+        return total, shown
 
     async def _forget(self) -> None:
         for _ in range(_TICK_ROUNDS):

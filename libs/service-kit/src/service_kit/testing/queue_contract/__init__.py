@@ -10,6 +10,7 @@ which a foreign producer can put bytes. An adapter without a subclass is none.
 """
 
 from service_kit.testing.queue_contract.adopting import AdoptingContract
+from service_kit.testing.queue_contract.clocks import ClockContract
 from service_kit.testing.queue_contract.control import ControlContract
 from service_kit.testing.queue_contract.expiry import ExpiryContract
 from service_kit.testing.queue_contract.leases import LeaseContract
@@ -21,7 +22,15 @@ from service_kit.testing.queue_contract.uncertainty import UncertaintyContract
 from service_kit.testing.queue_contract.upkeep import UpkeepContract
 from service_kit.testing.queue_contract.verdicts import VerdictContract
 
-__all__ = ["LANE", "OTHER_LANE", "AdoptingContract", "QueueContract", "QueueRig", "message"]
+__all__ = [
+    "LANE",
+    "OTHER_LANE",
+    "AdoptingContract",
+    "ClockContract",
+    "QueueContract",
+    "QueueRig",
+    "message",
+]
 
 
 class QueueContract(

@@ -33,6 +33,8 @@ class QueueRig:
     now: Callable[[], datetime]
     advance: Callable[[timedelta], Coroutine[object, object, None]]
     """Let time pass for the broker."""
+    jump: Callable[[timedelta], Coroutine[object, object, None]]
+    """Set the broker's clock, forwards or back, while no time passes."""
     recorded: Callable[[], Awaitable[Sequence[Recorded]]]
     """What the queue's recorder was told so far, in order."""
     push_raw: Callable[[str, bytes], Awaitable[None]] | None = None

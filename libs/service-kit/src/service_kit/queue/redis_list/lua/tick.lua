@@ -1,8 +1,8 @@
 -- One round of upkeep of one lane: at most LIMIT messages of each kind. Any number of processes
 -- may call it at once.
--- ARGV 1 lane
--- Returns {promoted, leases expired, died, tickets issued again, expired}.
-local lane = ARGV[1]
+-- ARGV 1 lane 2 what Redis's clock should show by the caller's monotonic one ('' if it can't tell)
+-- Returns {promoted, leases expired, died, tickets issued again, expired, now}.
+local lane, expected = ARGV[1], tonumber(ARGV[2])
 local promoted, leases_expired, died, reissued, expired = 0, 0, 0, 0, 0
 local wait, ready, mark = key(lane, 'wait'), key(lane, 'ready'), key(lane, 'wm')
 
@@ -38,10 +38,26 @@ local function reissue(below)
 end
 
 local last = redis.call('HMGET', mark, 's', 't')
-if not last[2] or now - tonumber(last[2]) >= GRACE_MS then
+local since_last = last[2] and now - tonumber(last[2])
+if not since_last or since_last >= GRACE_MS or since_last < 0 then -- below 0: the clock was set back
   local is_more = last[1] and reissue(last[1])
   local highest = not is_more and highest_at_head()
   if highest then redis.call('HSET', mark, 's', highest, 't', now) end
+end
+
+-- Somebody has set Redis's clock: all leases run anew, or those of live workers would end at once,
+-- or those of dead ones in an hour. One that is renewed has two thirds left, so less harms nobody.
+-- Whoever has not seen the clock before can tell only that some end later than any lease does.
+local leases = key(lane, 'lease')
+local function run_anew(from)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, from, '+inf')) do
+    redis.call('ZADD', leases, now + LEASE_MS, id)
+  end
+end
+if not expected then
+  run_anew(now + 10 * LEASE_MS)
+elseif math.abs(now - expected) > LEASE_MS / 2 then
+  run_anew('-inf')
 end
 
 local function due(part)
@@ -89,4 +105,4 @@ for _, id in ipairs(due('delay')) do move_from('delay', id, 'delayed', 'delayed'
 local silent = due('lease')
 for i = #silent, 1, -1 do move_from('lease', silent[i], 'leased', 'started', take_back) end
 
-return {promoted, leases_expired, died, reissued, expired}
+return {promoted, leases_expired, died, reissued, expired, now}

@@ -1,0 +1,62 @@
+"""The time of a broker, in a process that can't read its clock at any moment.
+
+What a broker's clock showed is carried on by this process's monotonic clock, which nobody sets. So
+this process's own time of day matters nowhere, and a jump of the broker's clock can be seen.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+Monotonic = Callable[[], float]
+"""Seconds that go on evenly, from any beginning."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_BEGAN: Final = datetime.now(UTC) - timedelta(seconds=time.monotonic())
+
+
+def steady_now() -> datetime:
+    """Return a time that goes on evenly while this process lives, whoever sets the clock.
+
+    For what has to end after a while; it is not the time of day.
+    """
+    return _BEGAN + timedelta(seconds=time.monotonic())
+
+
+def steady_ms() -> int:
+    """Return the same in milliseconds since 1970."""
+    return (steady_now() - _EPOCH) // timedelta(milliseconds=1)
+
+
+@dataclass(slots=True)
+class _Sight:
+    shown_ms: int
+    at: float
+
+
+class DistantClock:
+    """A clock that was read now and then, in milliseconds since 1970."""
+
+    def __init__(self, monotonic: Monotonic = time.monotonic) -> None:
+        self.monotonic = monotonic
+        self._sight: _Sight | None = None
+
+    @property
+    def age(self) -> timedelta | None:
+        """How long ago it was read; None if it never was."""
+        if self._sight is None:
+            return None
+        return timedelta(seconds=self.monotonic() - self._sight.at)
+
+    def expected_ms(self) -> int | None:
+        """Return what it should show now, had nobody set it; None if it was never read."""
+        if self._sight is None:
+            return None
+        return self._sight.shown_ms + round((self.monotonic() - self._sight.at) * 1000)
+
+    def saw(self, shown_ms: int, *, asked_at: float) -> None:
+        """Remember what it showed to a question of the monotonic time `asked_at`."""
+        if self._sight is None or asked_at >= self._sight.at:
+            self._sight = _Sight(shown_ms, asked_at)
