@@ -79,3 +79,11 @@ def test_what_was_received_without_an_answer_is_counted_but_breaks_nothing():
 
     assert findings.is_kept
     assert findings.received_without_answer == 1
+
+
+@pytest.mark.parametrize(("doubts", "is_kept"), [(["lease_lost"], True), ([], False)])
+def test_a_failure_may_be_ambiguous_where_a_worker_died(doubts, is_kept):
+    records = {"t-1": record("failed", "ambiguous", *doubts, "ambiguous")}
+    findings = reconcile([promise(expected="failed:provider_rejected")], records, [])
+
+    assert findings.is_kept is is_kept

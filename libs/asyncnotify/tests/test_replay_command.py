@@ -11,13 +11,14 @@ class Operator:
 
     def __init__(self):
         self.wishes = []
+        self.warning = None
 
     async def __call__(self, reader, writer):
         wish = json.loads((await read_request(reader)).partition(b"\r\n\r\n")[2])
         self.wishes.append(wish)
         is_dry = wish.get("dry_run", False)
         answer = {"matched": 2_032, "replayed": 0 if is_dry else 2_032, "dry_run": is_dry}
-        body = json.dumps(answer | {"trace_ids": TRACE_IDS}).encode()
+        body = json.dumps(answer | {"trace_ids": TRACE_IDS, "warning": self.warning}).encode()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
@@ -70,3 +71,13 @@ async def test_a_dry_run_shows_the_first_ones(command, operator):
 
     assert code == 0
     assert said.splitlines() == [*TRACE_IDS[:10], "and 2022 more"]
+
+
+@pytest.mark.parametrize("options", [["--all"], ["--dry-run"]])
+async def test_it_warns_of_what_may_have_been_sent_before(command, operator, options):
+    operator.warning = "3 of 2032: sent again, the user may get it twice"
+
+    code, _, said = await command("dlq", "replay", *options, url=operator.url)
+
+    assert code == 0
+    assert f"warning: {operator.warning}" in said

@@ -178,7 +178,8 @@ async def test_replaying_many_counts_those_that_may_have_been_sent(
     await delivery.start()
     await delivery.dead_letter("no answer", is_uncertain=True)
 
-    answer = (await client.post("/dead-letters/replay", json={"dry_run": dry_run})).json()
+    wish = {"dry_run": dry_run, "all": True}
+    answer = (await client.post("/dead-letters/replay", json=wish)).json()
 
     assert (answer["matched"], answer["ambiguous"]) == (2, 1)
     assert answer["warning"].startswith("1 of 2: ")
