@@ -7,5 +7,6 @@ from service_kit.testing.redis_server import (  # noqa: E402 - after what must c
     redis_server,
     redis_url,
 )
+from service_kit.testing.wall_clock_fixture import wall_clock  # noqa: E402
 
-__all__ = ["private_redis", "redis_server", "redis_url"]
+__all__ = ["private_redis", "redis_server", "redis_url", "wall_clock"]

@@ -3,12 +3,16 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from notification_ledger.writer import RedisWriter
+from service_kit.embedded_redis import EmbeddedRedis
 from service_kit.queue.claims.book import ClaimBook
 from service_kit.queue.claims.store import Argument, Reply
 from service_kit.queue.port import QueueUnavailable
+from service_kit.testing.wall_clock import WallClock
 
 IDS = ("a", "b")
 TOKENS = ("t1", "t2", "t3")
@@ -86,6 +90,41 @@ async def test_claims_go_on_after_redis_has_forgotten_its_scripts(
     redis_server.reset()  # type: ignore[attr-defined]
 
     assert tuple(await claims.run("begin", "m", 0, "u", LASTING, 3, 0)) == ("go", 1, "", 0)
+
+
+async def test_claims_end_in_their_time_although_the_clock_was_set_back(
+    tmp_path: Path, wall_clock: WallClock
+) -> None:
+    redis = EmbeddedRedis(tmp_path / "redis", environment=wall_clock.environment)
+    await redis.start()
+    claims = RedisWriter(redis.url)
+    lease_ms = 500
+    await claims.run("begin", "held", 0, "t1", lease_ms, 3, 0)
+    await claims.run("reserve", "sent", "t1", lease_ms, "", "", "", 0)
+    wall_clock.set(timedelta(hours=-1))
+
+    async with asyncio.timeout(60):
+        while (await claims.run("begin", "held", 0, "t2", lease_ms, 3, 0))[0] != "go":
+            await asyncio.sleep(0.05)
+        while (await claims.run("reserve", "sent", "t2", lease_ms, "", "", "", 0))[0] != "ok":
+            await asyncio.sleep(0.05)
+    await claims.close()
+    await redis.stop()
+
+
+async def test_now_is_that_of_redis(tmp_path: Path, wall_clock: WallClock) -> None:
+    wall_clock.set(timedelta(hours=2))
+    redis = EmbeddedRedis(tmp_path / "redis", environment=wall_clock.environment)
+    await redis.start()
+    claims = RedisWriter(redis.url)
+    was_known = claims.is_time_known
+
+    await claims.run("recall", "", "")
+
+    assert (was_known, claims.is_time_known) == (False, True)
+    assert abs(claims.now() - datetime.now(UTC) - timedelta(hours=2)) < timedelta(minutes=10)
+    await claims.close()
+    await redis.stop()
 
 
 async def test_redis_that_is_away_is_said_to_be() -> None:

@@ -1,3 +1,4 @@
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -18,9 +19,14 @@ class TestRedisLedger(LedgerContract):
         # The queue's clock is that of Redis; these scripts let it go fast.
         sources = lua_sources()
         sources["prelude"] += "now = now + tonumber(redis.call('GET', 'skipped') or 0)\n"
-        queue = RedisListQueue(redis_url, recorder=lua_recorder(), lua=sources)
-        ledger = RedisLedger(redis_url)
         skipped = timedelta(0)
+        queue = RedisListQueue(
+            redis_url,
+            recorder=lua_recorder(),
+            lua=sources,
+            monotonic=lambda: time.monotonic() + skipped.total_seconds(),
+        )
+        ledger = RedisLedger(redis_url)
 
         async def skip(by: timedelta) -> None:
             nonlocal skipped

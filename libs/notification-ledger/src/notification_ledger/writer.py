@@ -1,7 +1,7 @@
 """Writes records, and claims beside them, where no queue's script does: behind another broker.
 
     P:q:<id>   HASH  st(ate) hop tok(en) un(til ms) dl deliveries vd verdict mv ho(ld) key mm memo
-                     uc 1: an earlier start may have had its effect
+                     uc 1: an earlier start may have had its effect; sa when `un` was set, ms
     P:k:<key>  HASH  id fp(fingerprint) an(swer)   of a dedupe key; goes when it may be used again
 
 `claims.lua` says in Lua what `service_kit.queue.claims.book` says in Python; one suite of tests
@@ -10,10 +10,11 @@ retention; times are Redis's.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, cast
 
 from service_kit.queue.claims.store import Argument, Reply
+from service_kit.queue.clock import DistantClock
 from service_kit.queue.port import Change
 from service_kit.queue.recorder import Recorded
 from service_kit.queue.redis_list.batcher import Batcher
@@ -42,6 +43,7 @@ class RedisWriter:
     ) -> None:
         self._batcher = Batcher(connector(url), timeout=_TIMEOUT)
         self._scripts = ScriptRunner(self._batcher, writing_scripts(), f"{{{namespace}:0}}")
+        self._clock = DistantClock()
         self._retention_ms = retention // timedelta(milliseconds=1)
 
     async def run(
@@ -53,11 +55,25 @@ class RedisWriter:
         # What is new need not begin when Redis is out of memory; what is under way must end.
         script = "reserve" if operation == "reserve" else "claim"
         head = (self._retention_ms, operation, subject)
+        asked_at = self._clock.monotonic()
         reply = await self._scripts.run(script, *head, *told, *rest)
-        return [
-            part.decode() if isinstance(part, bytes) else part
-            for part in cast("Sequence[bytes | int]", reply)
-        ]
+        shown_ms, *parts = cast("Sequence[bytes | int]", reply)
+        self._clock.saw(int(shown_ms), asked_at=asked_at)
+        return [part.decode() if isinstance(part, bytes) else part for part in parts]
+
+    @property
+    def is_time_known(self) -> bool:
+        """See `ClaimStore.is_time_known`."""
+        return self._clock.is_known
+
+    @property
+    def is_time_fresh(self) -> bool:
+        """See `ClaimStore.is_time_fresh`."""
+        return self._clock.is_fresh
+
+    def now(self) -> datetime:
+        """See `ClaimStore.now`."""
+        return self._clock.now()
 
     async def record(self, recorded: Recorded) -> None:
         """See `ClaimStore.record`."""

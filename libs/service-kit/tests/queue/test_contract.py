@@ -4,23 +4,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 from service_kit.testing.memory_rig import memory_rig
-from service_kit.testing.queue_contract import (
-    AdoptingContract,
-    ClockContract,
-    QueueContract,
-    QueueRig,
-)
+from service_kit.testing.queue_contract import AdoptingContract, QueueContract, QueueRig
 from service_kit.testing.redis_list_rig import redis_list_rig
 
 
-class TestRedisListQueue(QueueContract, ClockContract, AdoptingContract):
+class TestRedisListQueue(QueueContract, AdoptingContract):
     @pytest.fixture
     async def rig(self, every_redis_url: str) -> AsyncIterator[QueueRig]:
         async with redis_list_rig(every_redis_url) as rig:
             yield rig
 
 
-class TestInMemoryQueue(QueueContract, ClockContract):
+class TestInMemoryQueue(QueueContract):
     @pytest.fixture
     def rig(self) -> QueueRig:
         return memory_rig()

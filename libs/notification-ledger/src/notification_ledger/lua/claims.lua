@@ -6,8 +6,9 @@
 local RETENTION, operation, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc'}
-local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true, uc = true}
+local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc', 'sa'}
+local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true, uc = true,
+  sa = true}
 local HELD = {leased = true, started = true, settling = true}
 local GATED = {reserved = true, moving = true}
 local GIVEN_UP = {dead = true, exhausted = true, poison = true, ambiguous = true}
@@ -21,11 +22,17 @@ local function load(name)
   for i, field in ipairs(FIELDS) do
     c[field] = NUMBER[field] and tonumber(kept[i] or 0) or kept[i] or ''
   end
+  if c.un > now and c.sa > now then -- the clock was set back since: what is left begins anew
+    c.un, c.sa = now + c.un - c.sa, now
+    redis.call('HSET', claim_key(name), 'un', string.format('%d', c.un), 'sa', now)
+  end
+  c.was = c.un
   return c
 end
 
 local function save(name, c)
   local flat = {}
+  if c.un ~= c.was then c.sa = now end
   for _, field in ipairs(FIELDS) do
     flat[#flat + 1] = field
     flat[#flat + 1] = NUMBER[field] and string.format('%d', c[field] or 0) or c[field] or ''
@@ -261,4 +268,4 @@ if ARGV[4] ~= '' and (reply[1] == 'ok' or reply[1] == 'done') then
   local uncertain = ARGV[9] == '1' or redis.call('HGET', claim_key(id), 'uc') == '1'
   tell(ARGV[4], id, ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[1], uncertain)
 end
-return reply
+return {now, unpack(reply)}

@@ -13,6 +13,7 @@ from typing import Final
 Monotonic = Callable[[], float]
 """Seconds that go on evenly, from any beginning."""
 
+_GOOD_FOR: Final = timedelta(seconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BEGAN: Final = datetime.now(UTC) - timedelta(seconds=time.monotonic())
 
@@ -30,6 +31,11 @@ def steady_ms() -> int:
     return (steady_now() - _EPOCH) // timedelta(milliseconds=1)
 
 
+def utc_now() -> datetime:
+    """Return this process's time of day."""
+    return datetime.now(UTC)
+
+
 @dataclass(slots=True)
 class _Sight:
     shown_ms: int
@@ -44,11 +50,20 @@ class DistantClock:
         self._sight: _Sight | None = None
 
     @property
-    def age(self) -> timedelta | None:
-        """How long ago it was read; None if it never was."""
-        if self._sight is None:
-            return None
-        return timedelta(seconds=self.monotonic() - self._sight.at)
+    def is_known(self) -> bool:
+        """Whether it was ever read."""
+        return self._sight is not None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was read within the last second, so that a jump of it can't be old."""
+        since = self.monotonic() - self._sight.at if self._sight else None
+        return since is not None and since < _GOOD_FOR.total_seconds()
+
+    def now(self) -> datetime:
+        """Return the time that it shows; before it was read, this process's own."""
+        shown_ms = self.expected_ms()
+        return utc_now() if shown_ms is None else _EPOCH + timedelta(milliseconds=shown_ms)
 
     def expected_ms(self) -> int | None:
         """Return what it should show now, had nobody set it; None if it was never read."""

@@ -31,5 +31,6 @@ def memory_rig(*, moment: timedelta = timedelta(seconds=10)) -> QueueRig:
         now=clock,
         advance=advance,
         jump=jump,
+        rests_by_a_steady_clock=True,
         recorded=recorded,
     )

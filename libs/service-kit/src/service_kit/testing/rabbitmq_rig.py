@@ -40,7 +40,7 @@ async def rabbitmq_rig(
         tiers=(TIER,),
         call_timeout=timedelta(seconds=10),
     )
-    queue = RabbitQueue(url, recorder=told.append, options=options, now=clock)
+    queue = RabbitQueue(url, recorder=told.append, options=options, now=clock, steady=clock.steady)
 
     async def advance(by: timedelta) -> None:
         clock.advance(by)

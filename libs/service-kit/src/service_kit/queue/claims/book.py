@@ -24,7 +24,6 @@ Operations, their arguments, and what they reply:
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from service_kit.queue.claims.claim import (
@@ -36,6 +35,7 @@ from service_kit.queue.claims.claim import (
 )
 from service_kit.queue.claims.keys import DedupeKey, DedupeKeys
 from service_kit.queue.claims.store import Argument, Reply, State
+from service_kit.queue.clock import steady_ms
 
 _OPERATIONS: Final = (
     *("reserve", "doubt", "free", "recall", "begin", "start", "decide", "finish", "settled"),
@@ -46,15 +46,10 @@ _OK: Final = ("ok",)
 _AGAIN: Final = ("again",)
 
 
-def now_ms() -> int:
-    """Return the milliseconds since 1970."""
-    return round(datetime.now(UTC).timestamp() * 1000)
-
-
 class ClaimBook:
     """Claims in memory. When there are more than `max_ended`, those that ended first go."""
 
-    def __init__(self, *, now: Callable[[], int] = now_ms, max_ended: int = 200_000) -> None:
+    def __init__(self, *, now: Callable[[], int] = steady_ms, max_ended: int = 200_000) -> None:
         self._now = now
         self._max_ended = max_ended
         self._claims: dict[str, Claim] = {}

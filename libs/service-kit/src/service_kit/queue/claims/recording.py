@@ -1,9 +1,12 @@
 """A `ClaimStore` in this process's memory, which tells a recorder that is a callable."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from service_kit.queue.claims.book import ClaimBook
 from service_kit.queue.claims.store import Argument, Reply
+from service_kit.queue.clock import utc_now
 from service_kit.queue.messages import UNDONE
 from service_kit.queue.port import QueueError, QueueUnavailable
 from service_kit.queue.recorder import Recorded, Recorder
@@ -17,7 +20,16 @@ class RecordingBook:
     A recorder that fails is told when the operation is repeated, as its caller then does.
     """
 
-    def __init__(self, book: ClaimBook, recorder: Recorder | None = None) -> None:
+    is_time_known = is_time_fresh = True
+
+    def __init__(
+        self,
+        book: ClaimBook,
+        recorder: Recorder | None = None,
+        *,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.now = now
         self._book = book
         self._recorder = recorder
         self._untold: set[str] = set()

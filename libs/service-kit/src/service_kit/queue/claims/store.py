@@ -16,7 +16,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -63,6 +63,20 @@ class ClaimStore(Protocol):
         Raises:
             QueueUnavailable: it may or may not have been carried out; again is safe.
         """
+        ...
+
+    @property
+    def is_time_known(self) -> bool:
+        """Whether `now` is the store's time; else it is a guess, until an operation was run."""
+        ...
+
+    @property
+    def is_time_fresh(self) -> bool:
+        """Whether the store's clock was read a moment ago: every operation reads it."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the store's time: that of all who use it, whatever their own clocks show."""
         ...
 
     async def record(self, recorded: Recorded) -> None:
@@ -117,8 +131,20 @@ class Claims:
     def __init__(self, store: ClaimStore, terms: Terms) -> None:
         self._run = store.run
         self._terms = terms
+        self._store = store
         self.record = store.record
         self.close = store.close
+        self.now = store.now
+
+    async def learn_time(self) -> None:
+        """See to it that `now` is the store's time. Raises `QueueUnavailable`."""
+        if not self._store.is_time_known:
+            await self.read_time()
+
+    async def read_time(self) -> None:
+        """See to it that `now` has heard of a jump of the store's clock. Raises as `learn_time`."""
+        if not self._store.is_time_fresh:
+            await self._run("recall", "", "")
 
     async def reserve(
         self, message_id: str, dedupe: Dedupe | None

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 
-from service_kit.queue.clock import steady_now
+from service_kit.queue.clock import steady_now, utc_now
 from service_kit.queue.memory.delivery import MemoryDelivery, MemoryOptions, poison
 from service_kit.queue.memory.store import Entry, State, Store
 from service_kit.queue.port import (
@@ -32,10 +32,6 @@ FAIRNESS = 8
 """Every so many receives, another lane than the first is looked at first."""
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True)
 class _Sent:
     id: str
@@ -55,7 +51,7 @@ class InMemoryQueue:
         self,
         *,
         recorder: Recorder | None = None,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
         steady: Callable[[], datetime] = steady_now,
         options: MemoryOptions | None = None,
     ) -> None:

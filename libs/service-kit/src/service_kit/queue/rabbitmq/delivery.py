@@ -55,7 +55,7 @@ class RabbitDelivery:
         self.expires_at: datetime | None = from_ms(envelope.expires)
         self.token = begun.token
         self.deliveries = begun.number
-        self.held_until = moves.now() + moves.options.lease
+        self.held_until = moves.lease_ends
         self._arrived = arrived
         self._moves = moves
         self._let_go = let_go
@@ -96,7 +96,7 @@ class RabbitDelivery:
             if not await start(self.id, self.token, self.hop, hold=hold, tell=tell):
                 self._let_go(self)
                 raise LeaseLost(self.id)
-            self.held_until = moves.now() + moves.options.lease
+            self.held_until = moves.lease_ends
             self._started = True
 
     async def ack(self, note: Note = b"") -> None:
@@ -236,7 +236,7 @@ class RabbitDelivery:
     def _later(self, delay: timedelta, **changes: int) -> Envelope:
         now_ms = self._moves.now_ms
         due = now_ms + delay // _MILLISECOND if delay > timedelta(0) else 0
-        return self._envelope.moved(due=due, since=now_ms, **changes)
+        return self._envelope.moved(due=due, since=now_ms, is_pause=due > 0, **changes)
 
 
 def put_in_front(arrived: Arrived) -> None:

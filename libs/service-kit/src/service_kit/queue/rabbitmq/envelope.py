@@ -33,7 +33,8 @@ class Envelope:
     """One copy of a message; times are milliseconds since 1970, 0 for none.
 
     `hop` counts its moves, so that old copies are known as such. `since` is when it came into its
-    lane, or died. `due` is set while it waits for a time. `error`, `change` and `note` are a dead
+    lane, or died. `due` is set while it waits for a time; `is_pause` says that the wait counts from
+    `since`, so that it is no time of day. `error`, `change` and `note` are a dead
     letter's: why it was given up, and what was recorded then. `uncertain` says that an
     earlier start may have had its effect. `schema` is of whoever wrote it.
     """
@@ -53,6 +54,7 @@ class Envelope:
     change: str = ""
     note: str = ""
     uncertain: bool = False
+    is_pause: bool = False
     schema: int = SCHEMA
 
     def moved(self, **changes: object) -> Self:
@@ -88,6 +90,7 @@ class Envelope:
             "x-an-expires-ms": self.expires,
             "x-an-due-ms": self.due,
             "x-an-hold": int(self.hold),
+            "x-an-pause": int(self.is_pause),
             "x-an-error": self.error[:_ERROR_CHARS],
             "x-an-change": self.change,
             "x-an-note": self.note,
@@ -121,6 +124,7 @@ class Envelope:
                 due=_int(headers.get("x-an-due-ms", 0)),
                 since=_int(headers.get("x-an-since-ms", 0)),
                 hold=bool(headers.get("x-an-hold")),
+                is_pause=bool(headers.get("x-an-pause")),
                 error=str(headers.get("x-an-error", "")),
                 change=str(headers.get("x-an-change", "")),
                 note=str(headers.get("x-an-note", "")),

@@ -4,16 +4,16 @@
     direct reply-to                            answers
 
 A request is a list of operations of a `ClaimStore`, carried out in order, each with what is to be
-told; `record` is one more that only tells. All that a process asks for while its last request is
-under way goes into the next. While there is no keeper requests are returned at once, and whoever
-asked waits with its message unacknowledged.
+told; `record` is one more that only tells. An answer also says what time it is at the keeper. All
+that a process asks for while its last request is under way goes into the next. While there is no
+keeper requests are returned at once, and whoever asked waits with its message unacknowledged.
 """
 
 import asyncio
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from aio_pika import ExchangeType, Message
@@ -23,6 +23,7 @@ from aiormq.exceptions import ChannelLockedResource
 
 from service_kit.logs import get_logger
 from service_kit.queue.claims.store import Argument, ClaimStore, Reply
+from service_kit.queue.clock import DistantClock, utc_now
 from service_kit.queue.port import Change, QueueError, QueueUnavailable
 from service_kit.queue.rabbitmq.envelope import from_ms, to_ms
 from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
@@ -34,10 +35,12 @@ from service_kit.queue.recorder import Recorded
 log = get_logger(__name__)
 
 _REPLY_TO: Final = "amq.rabbitmq.reply-to"
+_NOW: Final = "x-an-now-ms"
 _MOST_AT_ONCE: Final = 256
 
 Told = Sequence[str | int]
 Operation = tuple[Sequence[Argument], Told | None]
+_Answer = tuple[list[Reply | None], int]
 
 
 class KeptElsewhere(QueueUnavailable):
@@ -45,11 +48,12 @@ class KeptElsewhere(QueueUnavailable):
 
 
 class _AskingLine:
-    def __init__(self, channel: AbstractChannel, exchange: str) -> None:
+    def __init__(self, channel: AbstractChannel, exchange: str, clock: DistantClock) -> None:
         self._channel = channel
         self._exchange = exchange
-        self._waiting: dict[str, asyncio.Future[list[Reply | None]]] = {}
+        self._waiting: dict[str, asyncio.Future[_Answer]] = {}
         self._number = 0
+        self._clock = clock
 
     async def check(self) -> None:
         """Ask the broker something."""
@@ -66,10 +70,13 @@ class _AskingLine:
         self._waiting[key] = reply = asyncio.get_running_loop().create_future()
         body = json.dumps(operations, separators=(",", ":")).encode()
         message = Message(body, correlation_id=key, reply_to=_REPLY_TO)
+        asked_at = self._clock.monotonic()
         try:
             exchange = await self._channel.get_exchange(self._exchange, ensure=False)
             await exchange.publish(message, "", mandatory=True)
-            replies: list[Reply | None] = await reply
+            answer: _Answer = await reply
+            replies, shown_ms = answer
+            self._clock.saw(shown_ms, asked_at=asked_at)
             return replies
         finally:
             del self._waiting[key]
@@ -77,7 +84,10 @@ class _AskingLine:
     async def _on_reply(self, incoming: AbstractIncomingMessage) -> None:
         waiting = self._waiting.get(incoming.correlation_id or "")
         if waiting is not None and not waiting.done():
-            waiting.set_result(json.loads(incoming.body))
+            # A keeper of an earlier release does not say what time it is.
+            shown_ms = incoming.headers.get(_NOW, 0)
+            shown_ms = shown_ms if isinstance(shown_ms, int) and shown_ms else to_ms(utc_now())
+            waiting.set_result((json.loads(incoming.body), shown_ms))
 
 
 class KeeperClient:
@@ -87,6 +97,7 @@ class KeeperClient:
         options = options or RabbitOptions()
         self._exchange = Topology(options).status
         self._timeout_s = options.call_timeout.total_seconds()
+        self._clock = DistantClock()
         self._link = Link(url, options, role="ask", set_up=self._set_up)
         self._pending: list[tuple[Operation, asyncio.Future[Reply]]] = []
         self._asking: asyncio.Task[None] | None = None
@@ -101,6 +112,20 @@ class KeeperClient:
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
         return await answer
+
+    @property
+    def is_time_known(self) -> bool:
+        """See `ClaimStore.is_time_known`."""
+        return self._clock.is_known
+
+    @property
+    def is_time_fresh(self) -> bool:
+        """See `ClaimStore.is_time_fresh`."""
+        return self._clock.is_fresh
+
+    def now(self) -> datetime:
+        """See `ClaimStore.now`."""
+        return self._clock.now()
 
     async def record(self, recorded: Recorded) -> None:
         """See `ClaimStore.record`."""
@@ -154,7 +179,7 @@ class KeeperClient:
         self, connection: AbstractConnection, broken: Callable[[str], None]
     ) -> _AskingLine:
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        line = _AskingLine(channel, self._exchange)
+        line = _AskingLine(channel, self._exchange, self._clock)
         await line.check()
         await line.open()
         tell_if_closed(channel, "a channel", broken)
@@ -231,6 +256,7 @@ class Keeper:
         answer = Message(
             json.dumps(replies, separators=(",", ":")).encode(),
             correlation_id=incoming.correlation_id,
+            headers={_NOW: to_ms(self._claims.now())},
         )
         await self._channel.default_exchange.publish(answer, incoming.reply_to, mandatory=False)
 
@@ -260,7 +286,7 @@ def _from_wire(told: Told) -> Recorded:
         change=Change(str(change)),
         message_id=str(message_id),
         lane=str(lane),
-        at=from_ms(int(at_ms)) or datetime.now(UTC),
+        at=from_ms(int(at_ms)) or utc_now(),
         due_at=from_ms(int(due_ms)),
         note=str(note).encode(),
         is_uncertain=bool(uncertain),

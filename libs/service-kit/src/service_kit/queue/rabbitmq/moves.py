@@ -10,10 +10,11 @@ lets nobody take it.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from service_kit.queue.claims.store import Claims
+from service_kit.queue.clock import steady_now
 from service_kit.queue.messages import UNDONE
 from service_kit.queue.port import Change, Note
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms, to_ms
@@ -23,6 +24,8 @@ from service_kit.queue.recorder import Recorded
 
 _ALMOST_MS: Final = 20
 """So little before its time a message counts as due: a waiting room costs more."""
+_SET_BACK_MS: Final = 1000
+"""So much may two processes differ over what the clock shows."""
 
 
 class Moves:
@@ -34,17 +37,31 @@ class Moves:
         claims: Claims,
         options: RabbitOptions,
         *,
-        now: Callable[[], datetime],
+        steady: Callable[[], datetime] = steady_now,
     ) -> None:
         self.publisher = publisher
         self.claims = claims
         self.options = options
-        self.now = now
+        self.now = claims.now
+        self._steady = steady
+
+    @property
+    def lease_ends(self) -> datetime:
+        """When a lease that begins now is over, by a clock that nobody sets."""
+        return self._steady() + self.options.lease
+
+    def is_over(self, lease_ends: datetime) -> bool:
+        """Tell whether a lease is over."""
+        return lease_ends <= self._steady()
 
     @property
     def now_ms(self) -> int:
         """The time in milliseconds since 1970."""
         return to_ms(self.now())
+
+    def age(self, since_ms: int) -> timedelta:
+        """Return how long ago that was, or nothing if the clock was set back since."""
+        return timedelta(milliseconds=max(self.now_ms - since_ms, 0) if since_ms else 0)
 
     def told(
         self,
@@ -82,6 +99,10 @@ class Moves:
         """Put a message that moves into its lane, or first where it waits until it is due."""
         if self.is_due(envelope):
             await self.publisher.to_lane(envelope)
-        else:
-            left_ms = envelope.look_at - self.now_ms
-            await self.publisher.to_waiting_room(envelope, left_ms)
+            return
+        if envelope.is_pause and self.now_ms < envelope.since - _SET_BACK_MS:
+            # The clock was set back; how long it has waited nobody knows, but not an hour longer.
+            pause_ms = envelope.due - envelope.since
+            envelope = replace(envelope, due=self.now_ms + pause_ms, since=self.now_ms)
+        left_ms = envelope.look_at - self.now_ms
+        await self.publisher.to_waiting_room(envelope, left_ms)

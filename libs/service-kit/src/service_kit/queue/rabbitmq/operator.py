@@ -107,7 +107,14 @@ class Operator:
         now_ms = moves.now_ms
         due = now_ms + delay // timedelta(milliseconds=1) if delay > timedelta(0) else 0
         again = letter.envelope.moved(
-            attempt=1, deferrals=0, error="", change="", note="", due=due, since=now_ms
+            attempt=1,
+            deferrals=0,
+            error="",
+            change="",
+            note="",
+            due=due,
+            since=now_ms,
+            is_pause=due > 0,
         )
         try:
             await bring_in(moves, again, reserved, Change.REPLAYED, note)

@@ -4,13 +4,13 @@ import asyncio
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Final, cast
 
 from service_kit.queue.claims.book import ClaimBook
 from service_kit.queue.claims.recording import RecordingBook
 from service_kit.queue.claims.store import Claims, ClaimStore, Reserved, Terms
+from service_kit.queue.clock import steady_now, utc_now
 from service_kit.queue.port import (
     Change,
     Conflict,
@@ -31,7 +31,7 @@ from service_kit.queue.port import (
     TickReport,
 )
 from service_kit.queue.rabbitmq.delivery import RabbitDelivery
-from service_kit.queue.rabbitmq.envelope import Envelope, from_ms, to_ms
+from service_kit.queue.rabbitmq.envelope import Envelope, to_ms
 from service_kit.queue.rabbitmq.fitness import faults_of
 from service_kit.queue.rabbitmq.intake import Arrived, Intake
 from service_kit.queue.rabbitmq.moves import Moves
@@ -51,7 +51,8 @@ class RabbitQueue:
 
     What the broker can't know of a message is in `claims`: with a store that all processes share,
     fencing, cancelling and deduplication hold among all of them. It keeps the records, too. The
-    default is this process's memory; what happens is then told to `recorder`.
+    default is this process's memory; what happens is then told to `recorder`. The time of day is
+    that of `claims`, `now` by default; what lasts a while goes by `steady`, which nobody sets.
     """
 
     def __init__(
@@ -61,14 +62,15 @@ class RabbitQueue:
         recorder: Recorder | None = None,
         claims: ClaimStore | None = None,
         options: RabbitOptions | None = None,
-        now: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - made once, on purpose
+        now: Callable[[], datetime] = utc_now,
+        steady: Callable[[], datetime] = steady_now,
     ) -> None:
         options = options or RabbitOptions()
         terms = Terms(lease=options.lease, max_deliveries=options.max_deliveries)
-        own = RecordingBook(ClaimBook(now=lambda: to_ms(now())), recorder)
+        own = RecordingBook(ClaimBook(now=lambda: to_ms(steady())), recorder, now=now)
         self._claims = Claims(claims or own, terms)
         self._publisher = Publisher(url, options)
-        self._moves = Moves(self._publisher, self._claims, options, now=now)
+        self._moves = Moves(self._publisher, self._claims, options, steady=steady)
         self._taking = Taking(self._moves, self._let_go)
         self._intake = Intake(url, options, self._taking.examine)
         self._room = Room(self._publisher.count_all, options.max_waiting)
@@ -136,7 +138,7 @@ class RabbitQueue:
         alive = await asyncio.gather(
             *(self._claims.renew(each.id, each.token, each.hop) for each in held)
         )
-        until = self._moves.now() + self._moves.options.lease
+        until = self._moves.lease_ends
         for delivery, is_alive in zip(held, alive, strict=True):
             delivery.held_until = until if is_alive else delivery.held_until
         return [each for each, is_alive in zip(held, alive, strict=True) if not is_alive]
@@ -146,11 +148,12 @@ class RabbitQueue:
 
         The rest of upkeep is the broker's, or the next receiver's.
         """
-        now, taking = self._moves.now(), self._taking
+        await self._claims.read_time()
+        taking = self._taking
         silent = [
             each
             for each in reversed(self._held.values())
-            if each.held_until <= now and each.lane in lanes
+            if self._moves.is_over(each.held_until) and each.lane in lanes
         ]
         lost = 0
         for delivery in silent:
@@ -161,10 +164,7 @@ class RabbitQueue:
                 self._held[delivery.token] = delivery
                 raise
         report = TickReport(
-            promoted=taking.promoted,
-            leases_expired=lost,
-            died=taking.died,
-            expired=taking.expired,
+            promoted=taking.promoted, leases_expired=lost, died=taking.died, expired=taking.expired
         )
         taking.promoted = taking.died = taking.expired = 0
         return report
@@ -241,6 +241,7 @@ class RabbitQueue:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait.total_seconds()
         order = self._order(lanes)
+        await self._claims.learn_time()
         line, is_new = await self._intake.consuming(lanes)
         if is_new or wait <= timedelta(0):
             await self._intake.settle(line, lanes)
@@ -289,9 +290,8 @@ class RabbitQueue:
     def _depth(self, lane: str, ready: int) -> LaneDepth:
         line = self._intake.line
         here = line.buffers.get(lane, ()) if line else ()
-        since = from_ms(here[0].envelope.since) if here else None
         return LaneDepth(
             waiting=ready + len(here),
             leased=sum(delivery.lane == lane for delivery in self._held.values()),
-            oldest_waiting=self._moves.now() - since if since else timedelta(0),
+            oldest_waiting=self._moves.age(here[0].envelope.since) if here else timedelta(0),
         )

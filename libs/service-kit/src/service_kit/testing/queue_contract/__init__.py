@@ -26,7 +26,6 @@ __all__ = [
     "LANE",
     "OTHER_LANE",
     "AdoptingContract",
-    "ClockContract",
     "QueueContract",
     "QueueRig",
     "message",
@@ -43,5 +42,6 @@ class QueueContract(
     ControlContract,
     RecordingContract,
     UpkeepContract,
+    ClockContract,
 ):
     """Subclass it, and give it a fixture `rig`."""

@@ -45,6 +45,23 @@ class ClockContract:
 
         assert sorted(await rig.left()) == ["after", "before"]
 
+    @JUMPS
+    async def test_a_retry_waits_its_delay_and_no_longer(
+        self, rig: QueueRig, jump: timedelta
+    ) -> None:
+        if jump > timedelta(0) and not rig.rests_by_a_steady_clock:
+            return
+        await rig.send("m")
+        await (await rig.take()).retry(rig.moment)
+        await rig.queue.tick(LANES)
+        await rig.jump(jump)
+        await rig.queue.tick(LANES)
+        at_once = await rig.left()
+        for _ in range(3):
+            await rig.pass_time(rig.moment)
+
+        assert (at_once, await rig.left()) == ([], ["m"])
+
     async def test_what_is_due_later_waits_although_the_clock_was_set_back(
         self, rig: QueueRig
     ) -> None:

@@ -44,6 +44,8 @@ class QueueRig:
     receiver found due, and what expired is noticed when it is received."""
     counts_delayed: bool = True
     """`depths` knows how many messages of a lane are delayed."""
+    rests_by_a_steady_clock: bool = False
+    """What rests for a while rests as long although the clock was set forwards."""
     adopts_in_place: bool = True
     """A foreign producer's message keeps its turn; else it goes to the end of its lane."""
 
