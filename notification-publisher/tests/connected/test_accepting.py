@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 import httpx
@@ -15,6 +16,7 @@ from notification_ledger.redis import lua_recorder
 from service_kit.embedded_redis import EmbeddedRedis
 from service_kit.queue.factory import open_queue
 from service_kit.queue.port import Queue, UnsafeBroker
+from service_kit.testing.failover import redis_pair
 from service_kit.testing.redis_server import RedisServer
 from service_kit.testing.tcp_proxy import TcpProxy
 
@@ -247,3 +249,22 @@ async def test_the_service_starts_before_its_redis(
         async with asyncio.timeout(60):
             while (await client.post("/notifications", json=ASKED)).status_code != 202:
                 await asyncio.sleep(0.1)
+
+
+async def test_after_a_failover_it_accepts_where_the_name_leads_although_the_old_one_is_up(
+    publisher: Publish, tmp_path: Path
+) -> None:
+    async with redis_pair(tmp_path) as pair, publisher(pair.url) as client:
+        kept = (await client.post("/notifications", json=ASKED)).headers["Location"]
+        await pair.fail_over()
+        await _until_a_post_gives(503, client)
+        ready = await client.get("/health/ready")
+
+        pair.move_name()
+        await _until_a_post_gives(202, client)
+        ready_again = await client.get("/health/ready")
+        shown = await client.get(kept)
+
+    assert "replica" in ready.json()["checks"]["queue"]["error"]
+    assert (ready.status_code, ready_again.status_code) == (503, 200)
+    assert shown.status_code == 200

@@ -15,14 +15,12 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import timedelta
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from service_kit.queue.port import QueueUnavailable
 from service_kit.queue.recorder import Recorded
+from service_kit.queue.redis_list.errors import unavailable
 
+from notification_ledger.connections import reading_client
 from notification_ledger.cursors import parse_change_id
 from notification_ledger.feed import READ_TIMEOUT_S, ChangeFeed
 from notification_ledger.notes import StatusNote
@@ -51,9 +49,9 @@ class RedisLedger:
     def __init__(
         self, url: str, *, namespace: str = "an", retention: timedelta = timedelta(days=30)
     ) -> None:
-        self._redis = _client(url, connections=32, timeout_s=2)
+        self._redis = reading_client(url, connections=32, timeout_s=2)
         self._prefix = f"{{{namespace}:0}}"
-        self._following = _client(url, connections=4, timeout_s=READ_TIMEOUT_S)
+        self._following = reading_client(url, connections=4, timeout_s=READ_TIMEOUT_S)
         self._feed = ChangeFeed(self._following, f"{self._prefix}:changes")
         self._reader = RecordReader(self._redis, self._prefix)
         self._writer = RedisWriter(url, namespace=namespace, retention=retention)
@@ -107,26 +105,10 @@ class RedisLedger:
         await self._redis.aclose()
 
 
-def _client(url: str, *, connections: int, timeout_s: float) -> Redis:
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=timeout_s,
-        socket_timeout=timeout_s,
-        socket_connect_timeout=1,
-        # Once more when the connection is gone, as it is after a restart of Redis.
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-        decode_responses=True,
-        encoding_errors="replace",
-        protocol=2,
-    )
-    return Redis.from_pool(pool)
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
     # uvloop raises a RuntimeError when a connection was closed in the meantime.
     except (QueueUnavailable, RedisError, OSError, RuntimeError) as error:
-        raise LedgerUnavailable(str(error)) from error
+        raise LedgerUnavailable(str(unavailable(error))) from error

@@ -6,7 +6,7 @@ the next gathers, so that the busier it is, the cheaper each call becomes.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -22,6 +22,7 @@ from service_kit.queue.redis_list.connections import (
     hang_up,
     packed,
 )
+from service_kit.queue.redis_list.errors import says_not_me
 
 _PIPELINE_LIMIT: Final = 256
 _PIPELINE_BYTES: Final = 1 << 20  # what a slow network carries within the timeout
@@ -56,7 +57,9 @@ class Batcher:
 
     A command that Redis refuses fails alone. When the connection breaks, what may be repeated is
     sent once more on a new one; when that fails too, or the time is up, all waiting calls fail:
-    none waits longer than `timeout` for a Redis that is down.
+    none waits longer than `timeout` for a Redis that is down. A server that says that it is not the
+    one to ask, as a primary does that became a replica, is left: what it refused is sent once more
+    to wherever the name leads by now.
     """
 
     def __init__(self, connect: Connect, *, timeout: timedelta) -> None:
@@ -66,6 +69,7 @@ class Batcher:
         self._pending: deque[Call] = deque()
         self._draining: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._is_leaving = False
 
     def call(self, *command: Argument, is_repeatable: bool = True) -> Call:
         """Queue a command; it raises `RedisError` or `OSError` when awaited, if it failed."""
@@ -77,6 +81,10 @@ class Batcher:
         if self._draining is None:
             self._draining = asyncio.get_running_loop().create_task(self._drain())
         return call
+
+    def leave(self) -> None:
+        """Go on with a new connection: the name may lead to another server by now."""
+        self._is_leaving = True
 
     async def close(self) -> None:
         """Finish what is under way, then close the connection."""
@@ -114,7 +122,7 @@ class Batcher:
 
     async def _answer_or_repeat(self, calls: Sequence[Call]) -> None:
         try:
-            await self._attempt(calls)
+            again = list(await self._attempt(calls))
         except (RedisError, OSError) as error:
             await self._hang_up()
             again = [call for call in calls if call.is_repeatable]
@@ -122,19 +130,31 @@ class Batcher:
                 call.was_repeated = call.is_repeatable
                 if not call.is_repeatable:
                     call.fail(error)
-            if again:
-                await asyncio.sleep(_PAUSE_S)
-                await self._attempt(again)
+        if again:
+            await asyncio.sleep(_PAUSE_S)
+            for call, refusal in (await self._attempt(again)).items():
+                call.answer(refusal)
 
-    async def _attempt(self, calls: Sequence[Call]) -> None:
+    async def _attempt(self, calls: Sequence[Call]) -> Mapping[Call, Reply]:
+        """Answer the calls; return those that this server would not take, and what it said."""
+        if self._is_leaving:
+            await self._hang_up()
         if self._connection is None:
             self._connection = self._connect()
         commands = b"".join(call.command for call in calls)
         replies = await exchange(self._connection, commands, len(calls))
+        refused = {}
         for call, reply in zip(calls, replies, strict=True):
-            call.answer(reply)
+            if says_not_me(reply):
+                refused[call] = reply
+            else:
+                call.answer(reply)
+        if refused:
+            await self._hang_up()
+        return refused
 
     async def _hang_up(self) -> None:
+        self._is_leaving = False
         if self._connection is not None:
             connection, self._connection = self._connection, None
             await hang_up(connection)

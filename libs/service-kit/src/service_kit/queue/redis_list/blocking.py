@@ -8,6 +8,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
 from service_kit.queue.redis_list.connections import Connect, exchange, hang_up, packed
+from service_kit.queue.redis_list.errors import says_not_me
 
 _MARGIN_S: Final = 3.0
 
@@ -36,8 +37,10 @@ class BlockingPops:
         try:
             async with asyncio.timeout(wait_s + _MARGIN_S):
                 popped = await blocker.pop(keys, wait_s)
-        except BaseException:
+        except BaseException as error:
             await hang_up(blocker.connection)
+            if says_not_me(error):
+                await self._leave()
             raise
         finally:
             del self._waiting[caller]
@@ -53,6 +56,11 @@ class BlockingPops:
         """Close the connections on which nobody waits."""
         while self._idle:
             await hang_up(self._idle.pop().connection, wait=True)
+
+    async def _leave(self) -> None:
+        # They lead to the same server, and the name may lead to another by now.
+        while self._idle:
+            await hang_up(self._idle.pop().connection)
 
 
 class _Blocker:

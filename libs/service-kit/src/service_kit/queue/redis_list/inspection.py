@@ -32,6 +32,10 @@ class Inspector:
             QueueUnavailable: Redis can't be reached.
         """
         info = _info(await _ask(self._batcher, "INFO"))
+        if _role(info):
+            # It answers for ever, although its name may lead to the new primary by now.
+            self._batcher.leave()
+            info = _info(await _ask(self._batcher, "INFO"))
         try:
             settings = _pairs(await _ask(self._batcher, "CONFIG", "GET", "append*"))
         except QueueUnavailable as error:
