@@ -61,5 +61,5 @@ def as_unavailable() -> Iterator[None]:
 
 def _code(error: Exception) -> str:
     # The client's parser cuts the code off the text of those that it has a class for.
-    code: str | None = getattr(error, "status_code", None)
-    return code or str(error).partition(" ")[0]
+    first_word = str(error).partition(" ")[0]
+    return first_word if first_word in _REFUSALS else getattr(error, "status_code", None) or ""
