@@ -1,7 +1,8 @@
 import csv
 
 import pytest
-from asyncnotify.csv_job import BadFile, CsvJob
+from asyncnotify.csv_file import BadFile
+from asyncnotify.csv_job import CsvJob
 from asyncnotify.errors import Refused, Unreachable
 
 COLUMNS = ("user_id", "message", "channel")
@@ -18,10 +19,28 @@ def write(tmp_path):
     return write_rows
 
 
-def job(path):
-    loaded = CsvJob(path, required=("user_id", "message"), allowed=COLUMNS)
-    loaded.load()
+def job(path, *, again=False, target="http://door"):
+    loaded = CsvJob(path, required=("user_id", "message"), allowed=COLUMNS, target=target)
+    loaded.load(again=again)
     return loaded
+
+
+class Gateway:
+    """Takes each row but those of the users that it refuses; remembers whose it was asked."""
+
+    def __init__(self, *refused):
+        self.refused = set(refused)
+        self.asked = []
+
+    async def __call__(self, number, row):
+        self.asked.append(row["user_id"])
+        if row["user_id"] in self.refused:
+            fault = {"pointer": "/user_id", "code": "invalid_value", "message": "no"}
+            raise Refused(422, "invalid_request", "bad", [fault])
+
+
+def rejected(work):
+    return list(csv.reader(work.rejected_file.read_text().splitlines()))[1:]
 
 
 async def test_each_row_is_handled_once_and_empty_cells_are_left_out(write):
@@ -128,6 +147,120 @@ def test_wrong_columns_are_named(write, header, complaint):
         job(write(header=header))
 
 
-def test_a_row_with_too_many_cells_is_named_by_its_line(write):
-    with pytest.raises(BadFile, match="row 3"):
-        job(write(("ada", "hi", ""), ("bob", "ho", "", "extra")))
+async def test_a_ragged_row_is_refused_and_the_rest_goes_on(write):
+    gateway = Gateway()
+    work = job(write(("ada", "hi", ""), ("bob", "ho", "", "extra"), ("cleo",), ("dan", "hi", "")))
+
+    await work.run(gateway)
+
+    assert sorted(gateway.asked) == ["ada", "dan"]
+    assert [(row[3], row[4]) for row in rejected(work)] == [
+        ("3", "has 4 cells, the first line has 3"),
+        ("4", "has 1 cells, the first line has 3"),
+    ]
+
+
+async def test_a_blank_id_is_refused_in_words(write):
+    work = job(write(("", "hi", ""), (" ", "hi", ""), ("ada", "", "")))
+
+    await work.run(Gateway())
+
+    assert [row[4] for row in rejected(work)] == [
+        "user_id is blank",
+        "user_id is blank",
+        "message is blank",
+    ]
+
+
+async def test_a_second_run_repeats_nothing_and_writes_no_refusal_twice(write):
+    path = write(("ada", "hi", ""), ("bob", "hi", ""), ("cleo", "hi", ""))
+    gateway = Gateway("bob")
+    first = job(path)
+    await first.run(gateway)
+
+    second = job(path)
+    await second.run(gateway)
+
+    assert sorted(gateway.asked) == ["ada", "bob", "cleo"]
+    assert (second.done, second.rejected) == (3, 1)
+    assert rejected(second) == [["bob", "hi", "", "3", "/user_id: no"]]
+
+
+async def test_a_mended_row_is_tried_again_alone(write):
+    gateway = Gateway("bob", "eve")
+    rows = [("ada", "hi", ""), ("bob", "hi", ""), ("eve", "hi", ""), ("cleo", "hi", "")]
+    await job(write(*rows)).run(gateway)
+    gateway.asked.clear()
+    rows[1] = ("bobby", "hi", "")
+
+    work = job(write(*rows))
+    await work.run(gateway)
+
+    assert gateway.asked == ["bobby"]
+    assert [row[0] for row in rejected(work)] == ["eve"]
+
+
+async def test_the_file_of_refused_rows_may_be_mended_and_given_back(write):
+    gateway = Gateway("bob")
+    work = job(write(("ada", "hi", ""), ("bob", "hi", "")))
+    await work.run(gateway)
+    gateway.asked.clear()
+    mended = work.rejected_file.read_text().replace("bob", "bobby")
+    work.rejected_file.write_text(mended)
+
+    await job(work.rejected_file).run(gateway)
+
+    assert gateway.asked == ["bobby"]
+
+
+async def test_rows_may_move_about_and_are_still_known(write):
+    gateway = Gateway("bob")
+    await job(write(("ada", "hi", ""), ("bob", "hi", ""), ("ada", "hi", ""))).run(gateway)
+    gateway.asked.clear()
+
+    await job(write(("new", "hi", ""), ("ada", "hi", ""), ("ada", "hi", ""))).run(gateway)
+
+    assert gateway.asked == ["new"]
+
+
+async def test_the_same_row_twice_is_meant_twice(write):
+    gateway = Gateway()
+    work = job(write(("ada", "hi", ""), ("ada", "hi", "")))
+
+    await work.run(gateway)
+
+    assert gateway.asked == ["ada", "ada"]
+    assert len({row.key for row in work.rows}) == 2
+
+
+async def test_again_starts_over(write):
+    gateway = Gateway("ada")
+    path = write(("ada", "hi", ""))
+    await job(path).run(gateway)
+
+    work = job(path, again=True)
+    await work.run(gateway)
+
+    assert gateway.asked == ["ada", "ada"]
+    assert len(rejected(work)) == 1
+
+
+async def test_what_was_done_at_one_gateway_is_not_done_at_another(write):
+    path = write(("ada", "hi", ""))
+    await job(path, target="http://staging").run(Gateway())
+
+    with pytest.raises(BadFile, match=r"http://staging, and this is http://production"):
+        job(path, target="http://production")
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 503])
+async def test_a_refusal_that_is_not_about_the_row_stops_the_run(write, status):
+    work = job(write(("ada", "hi", "")))
+
+    async def refuse(number, row):
+        raise Refused(status, "some_code", "not now")
+
+    with pytest.raises(Refused):
+        await work.run(refuse)
+
+    assert work.done == 0

@@ -1,129 +1,56 @@
 """Works through the rows of a CSV file, so that it can be stopped and started again.
 
-Beside `FILE.csv` it keeps `FILE.csv.progress`: how many rows are done from the top, and a hash of
-those rows. Rows that the service refuses go to `FILE.csv.rejected.csv` with the reason.
+Rows that the service refuses, or that are no rows, go to `FILE.csv.rejected.csv` with the reason.
+They may be mended there, and that file given to the same command; or in the file itself, which is
+then given again: rows that are done are skipped.
 """
 
 import asyncio
 import csv
-import hashlib
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asyncnotify.csv_file import IGNORED_COLUMNS, BadFile, CsvFile, CsvRow, Row
+from asyncnotify.csv_record import Record
 from asyncnotify.errors import Refused
-
-Row = dict[str, str]
-"""One line by its column names; empty cells are left out."""
 
 CONCURRENCY = 16
 SAVE_EVERY_ROWS = 100
-FIRST_LINE_OF_DATA = 2
 
+_NOT_ABOUT_THE_ROW = frozenset({401, 403, 408, 429})
 
-class BadFile(Exception):
-    """Raised when the file can't be worked through; says which line and why."""
+Handle = Callable[[int, Row], Awaitable[object]]
 
 
 @dataclass(slots=True)
 class CsvJob:
-    """One run through one file. `tell` is called with the number of rows done so far."""
+    """One run through one file. `tell` is called with the number of rows done so far.
+
+    `target` is the gateway that it is for: what was done at one is not done at another.
+    """
 
     path: Path
     required: Sequence[str]
     allowed: Sequence[str]
+    target: str = ""
     tell: Callable[[int], None] = lambda _: None
-    rows: list[Row] = field(default_factory=list)
-    done: int = 0
-    rejected: int = 0
-    _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    _hashed: int = 0
+    rows: list[CsvRow] = field(default_factory=list)
+    _record: Record = field(init=False)
+    _left: list[int] = field(default_factory=list)
 
-    def load(self) -> None:
-        """Read the file and where an earlier run stopped. Raises `BadFile`."""
-        with self.path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            self._check_columns(reader.fieldnames or [])
-            self.rows = [self._row(number, raw) for number, raw in enumerate(reader)]
-        self.done = self._resume_from()
+    def __post_init__(self) -> None:
+        self._record = Record(self.path, self.target)
 
-    async def run(self, handle: Callable[[int, Row], Awaitable[object]]) -> None:
-        """Call `handle(row_number, row)` for each row that is left, several at once.
+    @property
+    def done(self) -> int:
+        """Return how many rows are done, by this run or an earlier one."""
+        return len(self.rows) - len(self._left)
 
-        `Refused` is written down and the next row follows; any other error ends the run, and a
-        later one goes on where it stopped.
-        """
-        try:
-            while self.done < len(self.rows):
-                await self._run_batch(handle)
-        finally:
-            self._save()
-        self._progress_file.unlink(missing_ok=True)
-
-    async def _run_batch(self, handle: Callable[[int, Row], Awaitable[object]]) -> None:
-        start = self.done
-        slots = asyncio.Semaphore(CONCURRENCY)
-
-        async def one(number: int) -> None:
-            async with slots:
-                try:
-                    await handle(number, self.rows[number])
-                except Refused as refusal:
-                    if refusal.retry_after_seconds is not None:
-                        raise
-                    self._reject(number, refusal)
-
-        batch = range(start, min(start + SAVE_EVERY_ROWS, len(self.rows)))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number in batch:
-                    group.create_task(one(number))
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from errors
-        self.done = batch.stop
-        self._save()
-        self.tell(self.done)
-
-    def _check_columns(self, columns: Sequence[str]) -> None:
-        missing = [name for name in self.required if name not in columns]
-        unknown = [name for name in columns if name not in self.allowed]
-        if missing or unknown:
-            faults = [f"no column {name!r}" for name in missing]
-            faults += [f"unknown column {name!r}" for name in unknown]
-            raise BadFile(f"{self.path}: {', '.join(faults)}; known: {', '.join(self.allowed)}")
-
-    def _row(self, number: int, raw: dict[str, str]) -> Row:
-        if None in raw or None in raw.values():
-            line = number + FIRST_LINE_OF_DATA
-            raise BadFile(f"{self.path}, row {line}: not as many cells as the first line has")
-        return {name: cell for name, cell in raw.items() if cell != ""}
-
-    def _resume_from(self) -> int:
-        if not self._progress_file.exists():
-            return 0
-        saved = json.loads(self._progress_file.read_text())
-        if saved["sha256"] != self._hash_to(saved["rows"]):
-            raise BadFile(
-                f"{self.path} changed in the part that is done; "
-                f"delete {self._progress_file} to start over"
-            )
-        return int(saved["rows"])
-
-    def _save(self) -> None:
-        state = json.dumps({"rows": self.done, "sha256": self._hash_to(self.done)})
-        self._progress_file.write_text(state)
-
-    def _reject(self, number: int, refusal: Refused) -> None:
-        self.rejected += 1
-        fresh = not self.rejected_file.exists()
-        faults = "; ".join(f"{each['pointer']}: {each['message']}" for each in refusal.errors)
-        with self.rejected_file.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if fresh:
-                writer.writerow([*self.allowed, "line", "error"])
-            cells = [self.rows[number].get(name, "") for name in self.allowed]
-            writer.writerow([*cells, number + FIRST_LINE_OF_DATA, faults or str(refusal)])
+    @property
+    def rejected(self) -> int:
+        """Return how many rows were refused, by this run or an earlier one."""
+        return len(self._refused())
 
     @property
     def rejected_file(self) -> Path:
@@ -131,12 +58,84 @@ class CsvJob:
         return self.path.with_name(f"{self.path.name}.rejected.csv")
 
     @property
-    def _progress_file(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.progress")
+    def finished_file(self) -> Path:
+        """Return what remembers that all rows are done."""
+        return self._record.finished_file
 
-    def _hash_to(self, rows: int) -> str:
-        # Goes on from the last call: hashing from the top at each save would be quadratic.
-        for row in self.rows[self._hashed : rows]:
-            self._hash.update(json.dumps(row).encode())
-        self._hashed = rows
-        return self._hash.hexdigest()
+    def load(self, *, again: bool = False) -> None:
+        """Read the file and what an earlier run did; forget that with `again`. Raises `BadFile`."""
+        self.rows = CsvFile(self.path, self.required, self.allowed).read()
+        if again:
+            self._record.forget()
+        self._record.load()
+        done = self._record.faults
+        self._left = [number for number, row in enumerate(self.rows) if row.key not in done]
+        gone = done.keys() - {row.key for row in self.rows}
+        if self._record.unfinished_file.exists() and any(done[key] is None for key in gone):
+            raise BadFile(
+                f"{self.path} changed in the part that is done, before all was: put what is new"
+                " into a file of its own, or start over with --again"
+            )
+        if gone or not done:
+            # Mended, or not tried yet: what was written of them holds no longer.
+            self.rejected_file.unlink(missing_ok=True)
+            self._write_rejected(self._refused())
+
+    async def run(self, handle: Handle) -> None:
+        """Call `handle(row_number, row)` for each row that is left, several at once.
+
+        What is refused for the row's own sake is written down, and the next row follows. Any other
+        error ends the run, and a later one goes on where it stopped.
+        """
+        while self._left:
+            await self._run_batch(self._left[:SAVE_EVERY_ROWS], handle)
+            self.tell(self.done)
+        self._record.finish()
+
+    async def _run_batch(self, batch: Sequence[int], handle: Handle) -> None:
+        slots = asyncio.Semaphore(CONCURRENCY)
+        faults: dict[int, str] = {}
+
+        async def one(number: int) -> None:
+            async with slots:
+                fault = self.rows[number].fault or await _refusal(handle, number, self.rows[number])
+            if fault:
+                faults[number] = fault
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in batch:
+                    group.create_task(one(number))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
+        self._record.add({self.rows[number].key: faults.get(number) for number in batch})
+        self._write_rejected([self.rows[number] for number in sorted(faults)])
+        self._left = self._left[len(batch) :]
+
+    def _refused(self) -> list[CsvRow]:
+        return [row for row in self.rows if self._record.faults.get(row.key) is not None]
+
+    def _write_rejected(self, rows: Sequence[CsvRow]) -> None:
+        if not rows:
+            return
+        is_new = not self.rejected_file.exists()
+        with self.rejected_file.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            if is_new:
+                writer.writerow([*self.allowed, *IGNORED_COLUMNS])
+            for row in rows:
+                cells = [row.cells.get(name, "") for name in self.allowed]
+                writer.writerow([*cells, row.line, self._record.faults[row.key]])
+
+
+async def _refusal(handle: Handle, number: int, row: CsvRow) -> str | None:
+    """Handle a row; return why it was refused, if it was for its own sake."""
+    try:
+        await handle(number, row.cells)
+    except Refused as refusal:
+        is_passing = refusal.retry_after_seconds is not None or refusal.status >= 500
+        if is_passing or refusal.status in _NOT_ABOUT_THE_ROW:
+            raise
+        faults = "; ".join(f"{each['pointer']}: {each['message']}" for each in refusal.errors)
+        return faults or str(refusal)
+    return None

@@ -9,6 +9,9 @@
   (+44 7700 900123). Whether somebody answers, only the SMS provider knows. What the library would
   guess or drop is refused: letters, extensions, a second number.
 - token: 1 to 512 printable ASCII characters without spaces; opaque otherwise, and kept as it is.
+
+What spreadsheets and chats leave around an address, and nobody sees, is taken off: spaces of all
+kinds, zero-width characters, direction marks.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +41,20 @@ def address_normaliser(default_region: str | None = None) -> AddressNormaliser:
         AddressKind.PHONE: lambda address: _phone(address, default_region),
         AddressKind.TOKEN: _token,
     }
-    return lambda kind, address: by_kind[kind](address)
+    return lambda kind, address: by_kind[kind](_without_margins(address))
+
+
+def _without_margins(address: str) -> str:
+    while address and _is_invisible(address[0]):
+        address = address[1:]
+    while address and _is_invisible(address[-1]):
+        address = address[:-1]
+    return address
+
+
+def _is_invisible(char: str) -> bool:
+    # Cf: zero-width characters, direction marks, the byte order mark.
+    return char.isspace() or category(char) == "Cf"
 
 
 def _email(address: str) -> str:
@@ -58,7 +74,6 @@ def _phone(address: str, default_region: str | None) -> str:
         if default_region is None
         else f"is not a phone number of {default_region} or with another country's code"
     )
-    address = address.strip()
     if not _is_written_as_a_number(address):
         raise InvalidAddress(message)
     try:

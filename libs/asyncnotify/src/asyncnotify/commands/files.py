@@ -3,22 +3,23 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from notification_contracts.channels import CHANNELS
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import err, tell
-from asyncnotify.csv_job import BadFile, CsvJob, Row
+from asyncnotify.csv_file import BadFile, Row
+from asyncnotify.csv_job import CsvJob
 from asyncnotify.errors import AsyncNotifyError
 from asyncnotify.settings import ClientSettings
 
-USER_COLUMNS = ("user_id", "email", "sms", "push", "preferred_channel")
 MESSAGE_COLUMNS = (
     "user_id",
     "message",
@@ -29,54 +30,69 @@ MESSAGE_COLUMNS = (
     "expires_at",
 )
 CsvFile = Annotated[Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False)]
+Again = Annotated[bool, typer.Option("--again", help="Also those that an earlier run has done.")]
 
 
-def import_users(file: CsvFile) -> None:
-    """Store the users of a CSV file: user_id, email, sms, push, preferred_channel."""
+def import_users(file: CsvFile, again: Again = False) -> None:
+    """Store the users of a CSV file: user_id, a column for each channel, preferred_channel.
+
+    Rows that are done are skipped when it is run again.
+    """
+    job = _job(file, ("user_id",), ("user_id", *CHANNELS, "preferred_channel"))
 
     async def store(client: AsyncNotify, _: int, row: Row) -> JsonObject:
         contact = {name: cell for name, cell in row.items() if name != "user_id"}
-        return await client.put_user(row.get("user_id", ""), contact)
+        return await client.put_user(row["user_id"], contact)
 
-    _work_through(CsvJob(file, required=("user_id",), allowed=USER_COLUMNS), store)
+    _work_through(job, store, again=again)
 
 
-def send_many(file: CsvFile) -> None:
+def send_many(file: CsvFile, again: Again = False) -> None:
     """Send one notification per row of a CSV file: user_id, message, and the optional fields.
 
-    A row is never accepted twice: its number and content make its idempotency key, for 24 hours.
+    Rows that are done are skipped when it is run again. A row is not accepted twice within 24
+    hours in any case: its content makes its idempotency key.
     """
+    job = _job(file, ("user_id", "message"), MESSAGE_COLUMNS)
 
     async def send(client: AsyncNotify, number: int, row: Row) -> JsonObject:
         rest = {name: cell for name, cell in row.items() if name not in {"user_id", "message"}}
-        key = hashlib.sha256(json.dumps([file.name, number, row], sort_keys=True).encode())
+        key = hashlib.sha256(json.dumps([file.name, job.rows[number].key]).encode()).hexdigest()
         return await client.send(
-            row.get("user_id", ""),
-            row.get("message", ""),
-            idempotency_key=f"send-many-{key.hexdigest()}",
-            **rest,
+            row["user_id"], row["message"], idempotency_key=f"send-many-{key}", **rest
         )
 
-    _work_through(CsvJob(file, required=("user_id", "message"), allowed=MESSAGE_COLUMNS), send)
+    _work_through(job, send, again=again)
+
+
+def _job(file: Path, required: Sequence[str], allowed: Sequence[str]) -> CsvJob:
+    return CsvJob(file, required, allowed, target=ClientSettings().asyncnotify_url)
 
 
 def _work_through(
-    job: CsvJob, handle: Callable[[AsyncNotify, int, Row], Awaitable[object]]
+    job: CsvJob, handle: Callable[[AsyncNotify, int, Row], Awaitable[object]], *, again: bool
 ) -> None:
     try:
-        job.load()
-    except (BadFile, UnicodeDecodeError) as error:
+        job.load(again=again)
+        skipped = job.done
+        if skipped:
+            err.print(
+                f"{skipped} of {len(job.rows)} rows were done by an earlier run, and are skipped;"
+                " --again starts over"
+            )
+        asyncio.run(_run(job, handle))
+    except (BadFile, OSError) as error:
         err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from error
-    if job.done:
-        err.print(f"going on after row {job.done}", highlight=False)
-    try:
-        asyncio.run(_run(job, handle))
     except AsyncNotifyError as error:
         tell(error)
-        err.print(f"stopped after row {job.done} of {len(job.rows)}; run it again to go on")
+        err.print(f"stopped with {job.done} of {len(job.rows)} rows done; run it again to go on")
         raise typer.Exit(1) from error
-    typer.echo(f"{len(job.rows)} rows, {job.rejected} refused")
+    except KeyboardInterrupt:
+        err.print(f"stopped with {job.done} of {len(job.rows)} rows done; run it again to go on")
+        raise typer.Exit(130) from None
+    skipping = f", {skipped} skipped" if skipped else ""
+    typer.echo(f"{len(job.rows)} rows, {job.rejected} refused{skipping}")
     if job.rejected:
         typer.echo(f"refused rows and why: {job.rejected_file}", err=True)
         raise typer.Exit(1)
@@ -87,5 +103,5 @@ async def _run(job: CsvJob, handle: Callable[[AsyncNotify, int, Row], Awaitable[
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("rows", total=len(job.rows), completed=job.done)
         job.tell = lambda done: progress.update(task, completed=done)
-        async with AsyncNotify(ClientSettings().asyncnotify_url) as client:
+        async with AsyncNotify(job.target) as client:
             await job.run(lambda number, row: handle(client, number, row))

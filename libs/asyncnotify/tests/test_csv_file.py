@@ -1,0 +1,87 @@
+import pytest
+from asyncnotify.csv_file import BadFile, CsvFile
+
+HEAD = "user_id,message\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_text(text, columns=("user_id", "message", "channel")):
+        path = tmp_path / "people.csv"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return CsvFile(path, ("user_id", "message"), columns).read()
+
+    return read_text
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_counted_right_behind_line_breaks_in_quotes(read, end):
+    text = f'user_id,message{end}ada,"Dear Ada,{end}{end}yours"{end}{end}bob,hi,extra{end}'
+
+    rows = read(text)
+
+    assert [row.line for row in rows] == [2, 6]
+    assert rows[0].cells["message"] == f"Dear Ada,{end}{end}yours"
+    assert rows[1].fault
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_commas_semicolons_and_tabs_are_taken(read, delimiter, mark):
+    text = mark + "user_id,message,channel\nada,hi,sms\n".replace(",", delimiter)
+
+    assert read(text)[0].cells == {"user_id": "ada", "message": "hi", "channel": "sms"}
+
+
+def test_rows_and_columns_without_anything_in_them_are_left_out(read):
+    rows = read("user_id,message,,\nada,hi,,\n,,,\n\nbob,ho,,\n")
+
+    assert [(row.line, row.cells["user_id"], row.fault) for row in rows] == [
+        (2, "ada", None),
+        (5, "bob", None),
+    ]
+
+
+@pytest.mark.parametrize("text", ["Grüße".encode("cp1252"), HEAD.encode("utf-16")])
+def test_a_file_that_is_not_utf_8_says_what_to_do(read, text):
+    with pytest.raises(BadFile, match=r"people\.csv, line 1: not UTF-8.*CSV UTF-8.*iconv"):
+        read(text)
+
+
+UNCLOSED = {
+    "to the end": 'ada,"hello\nbob,hi\ncleo,hi\n',
+    "to the next quote": 'ada,"hello\nbob,hi\ncleo,"hi"\n',
+    "to a stray quote": 'ada,"hello\nbob,hi\ncleo,17"\n',
+    "over empty cells": 'ada,"hello\nbob,""\ncleo,17"\n',
+    "to a cell that begins with a comma": 'ada,"hello\nbob,hi\ncleo,", and so on"\n',
+    "over the last row": 'ada,"hello\nbob,17"\n',
+    "of the id": '"ada,hello\nbob,hi\ncleo,17"\n',
+    "over very many lines": 'ada,"hello\n' + "Dear all, good day\n" * 101 + '"\n',
+}
+
+
+@pytest.mark.parametrize("rows", UNCLOSED.values(), ids=UNCLOSED.keys())
+def test_an_unclosed_quote_never_makes_one_message_of_other_peoples_rows(read, rows):
+    with pytest.raises(BadFile, match=r"people\.csv, line 2: a quote"):
+        read(HEAD + rows)
+
+
+LETTERS = {
+    "with commas": "Dear Ada,\n\nthank you, really, for all.\n\nYours,\nBob",
+    "with a comma in each line": "Hello, Ada\nthank you, really\nbye, Bob",
+    "with quotes": 'She said: "hello, you"\nand left.',
+}
+
+
+@pytest.mark.parametrize("letter", LETTERS.values(), ids=LETTERS.keys())
+def test_letters_of_several_lines_pass(read, letter):
+    quoted = letter.replace('"', '""')
+
+    rows = read(f'{HEAD}ada,"{quoted}"\nbob,hi\n')
+
+    assert [row.cells["message"] for row in rows] == [letter, "hi"]
+
+
+def test_two_columns_of_one_name_are_refused(read):
+    with pytest.raises(BadFile, match="two columns 'message'"):
+        read("user_id,message,message\nada,hi,ho\n")
