@@ -1,6 +1,5 @@
 """Providers in trouble, scripted by addresses of the simulator."""
 
-import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -84,7 +83,6 @@ async def test_dead_letters_are_replayed_once_by_filter_after_a_dry_run(system):
     contact = {"email": "ok@sim.example"}
     async with system.http.put("/users/refused", json=contact) as answer:
         answer.raise_for_status()
-    await asyncio.sleep(2.5)  # the contact cache's time
     oldest = (await system.get(trace_ids[0]))["created_at"]
     wish = {"reason": "provider_rejected", "since": oldest}
 

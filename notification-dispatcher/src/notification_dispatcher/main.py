@@ -21,7 +21,7 @@ from notification_dispatcher.application.deliver_notification import DeliverNoti
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.ports import ContactDirectory
 from notification_dispatcher.application.validate_notification import ValidateNotification
-from notification_dispatcher.infrastructure.contacts import CachedContacts, HttpContactDirectory
+from notification_dispatcher.infrastructure.contacts import HttpContactLookup, SharedContacts
 from notification_dispatcher.infrastructure.providers import ChannelSenders, Providers, Senders
 from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.workers import Workers
@@ -42,7 +42,7 @@ def build(
     queue = queue or settings.open_queue()
     broker = Broker(queue, queue.close, allow_volatile=settings.allow_volatile, registry=registry)
     http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
-    directory = CachedContacts(directory=HttpContactDirectory(http=http), limits=settings.contacts)
+    directory = SharedContacts(lookup=HttpContactLookup(http=http), limits=settings.contacts)
     find_contact = FindContact(contacts=contacts or directory, random=random.random)
     opened = {**settings.open_providers(now), **(providers or {})}
     senders = _protected(opened, settings, registry)

@@ -16,7 +16,7 @@ from service_kit.pauses.port import Pauses
 from service_kit.queue.port import Queue
 
 from notification_dispatcher.domain.retries import RetryPolicy
-from notification_dispatcher.infrastructure.contacts import CacheLimits
+from notification_dispatcher.infrastructure.contacts import ContactLimits
 from notification_dispatcher.infrastructure.providers import (
     PROVIDERS,
     BreakerSettings,
@@ -142,7 +142,12 @@ class Settings(StoreSettings):
     contact_timeout_seconds: float = Field(
         default=2, gt=0, le=30, description="How long the user-service may take to answer."
     )
-    contact_cache_seconds: float = Field(default=60, ge=0, description="How old a contact may be.")
+    contact_cache_seconds: float = Field(
+        default=0,
+        ge=0,
+        description="How old a contact may be. Above 0 a change is seen that much later, and the "
+        "user-service is asked less.",
+    )
     contact_stale_seconds: float = Field(
         default=3600, ge=0, description="How old it may be while the user-service is down."
     )
@@ -190,9 +195,9 @@ class Settings(StoreSettings):
         return timedelta(seconds=self.contact_timeout_seconds)
 
     @property
-    def contacts(self) -> CacheLimits:
+    def contacts(self) -> ContactLimits:
         """How old contacts may be, and how many are remembered."""
-        return CacheLimits(
+        return ContactLimits(
             fresh=timedelta(seconds=self.contact_cache_seconds),
             stale=timedelta(seconds=self.contact_stale_seconds),
             max_users=self.contact_cache_users,

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
-from notification_dispatcher.infrastructure.contacts import HttpContactDirectory
+from notification_dispatcher.infrastructure.contacts import HttpContactLookup
 from service_kit.http.client import UpstreamResponse, UpstreamTimeout, UpstreamUnavailable
 
 ADA = {"email": "ada@example.com", "sms": None, "push": "", "preferred_channel": "email"}
@@ -13,12 +13,14 @@ ADA = {"email": "ada@example.com", "sms": None, "push": "", "preferred_channel":
 class CannedHttp:
     answer: UpstreamResponse | Exception
     paths: list[str] = field(default_factory=list)
+    by_method: dict[str, UpstreamResponse] = field(default_factory=dict)
 
     async def request(self, method, path, **_):
         self.paths.append(f"{method} {path}")
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+        answer = self.by_method.get(method, self.answer)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 def answering(status, body):
@@ -27,7 +29,9 @@ def answering(status, body):
 
 
 async def contact_of(http, user_id="ada"):
-    return await HttpContactDirectory(http=http).contact_of(user_id)
+    answers = await HttpContactLookup(http=http).contacts_of([user_id])
+    assert list(answers) == [user_id]
+    return answers[user_id]
 
 
 async def test_the_answer_becomes_a_contact():
@@ -59,8 +63,7 @@ async def test_a_user_id_is_one_segment_of_the_path_whatever_it_holds(user_id):
 
 @pytest.mark.parametrize("body", [{"code": "user_not_found"}, {}])
 async def test_a_404_about_the_user_means_that_there_is_none(body):
-    with pytest.raises(UnknownUser):
-        await contact_of(answering(404, body))
+    assert isinstance(await contact_of(answering(404, body)), UnknownUser)
 
 
 @pytest.mark.parametrize(
@@ -79,5 +82,43 @@ async def test_a_404_about_the_user_means_that_there_is_none(body):
     ],
 )
 async def test_whatever_else_comes_back_means_that_it_cannot_be_told_now(http):
-    with pytest.raises(ContactsUnavailable):
-        await contact_of(http)
+    assert isinstance(await contact_of(http), ContactsUnavailable)
+
+
+async def test_many_are_looked_up_by_one_request():
+    http = answering(200, {"contacts": {"ada": ADA, "bob": None}})
+
+    answers = await HttpContactLookup(http=http).contacts_of(["ada", "bob"])
+
+    assert answers["ada"].address_on("email") == "ada@example.com"
+    assert isinstance(answers["bob"], UnknownUser)
+    assert http.paths == ["POST /contact-info/lookup"]
+
+
+@pytest.mark.parametrize("status", [404, 405, 413, 422])
+async def test_where_that_is_refused_each_is_looked_up_by_itself(status):
+    http = answering(200, ADA)
+    http.by_method["POST"] = UpstreamResponse(status, {}, b"{}")
+
+    answers = await HttpContactLookup(http=http).contacts_of(["ada", "eve"])
+
+    assert [answer.address_on("email") for answer in answers.values()] == ["ada@example.com"] * 2
+    assert http.paths[1:] == ["GET /users/ada/contact-info", "GET /users/eve/contact-info"]
+
+
+@pytest.mark.parametrize(
+    "http",
+    [
+        answering(200, b"<html>welcome</html>"),
+        answering(200, {}),
+        answering(200, {"contacts": {}}),
+        answering(200, {"contacts": {"ada": 1, "bob": 2}}),
+        answering(503, {}),
+        CannedHttp(UpstreamUnavailable("refused", sent=False)),
+    ],
+)
+async def test_without_an_answer_that_makes_sense_nothing_can_be_told_of_any(http):
+    answers = await HttpContactLookup(http=http).contacts_of(["ada", "bob"])
+
+    assert set(answers) == {"ada", "bob"}
+    assert all(isinstance(answer, ContactsUnavailable) for answer in answers.values())

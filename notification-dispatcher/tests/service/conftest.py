@@ -39,8 +39,18 @@ class UserServiceTwin:
     request_ids: list[str | None] = field(default_factory=list)
 
     def app(self) -> Starlette:
-        path = "/users/{user_id}/contact-info"
-        return Starlette(routes=[Route(path, self._contact_info)], middleware=[SEGMENTS])
+        routes = [
+            Route("/users/{user_id}/contact-info", self._contact_info),
+            Route("/contact-info/lookup", self._contact_infos, methods=["POST"]),
+        ]
+        return Starlette(routes=routes, middleware=[SEGMENTS])
+
+    async def _contact_infos(self, request: Request) -> JSONResponse:
+        user_ids = (await request.json())["user_ids"]
+        self.lookups += user_ids
+        if self.is_down:
+            return JSONResponse({"code": "users_unavailable"}, status_code=503)
+        return JSONResponse({"contacts": {each: self.users.get(each) for each in user_ids}})
 
     async def _contact_info(self, request: Request) -> JSONResponse:
         user_id = decode_segment(request.path_params["user_id"])

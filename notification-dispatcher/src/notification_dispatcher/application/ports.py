@@ -23,7 +23,7 @@ class ContactDirectory(Protocol):
     """Knows how each user can be reached."""
 
     async def contact_of(self, user_id: str) -> Contact:
-        """Return the user's contact, at most a few seconds or as old as its cache allows.
+        """Return the user's contact: as it is now, or, while that can't be told, as it was.
 
         Raises:
             UnknownUser: there is no such user.

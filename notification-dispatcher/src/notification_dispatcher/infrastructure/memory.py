@@ -1,5 +1,6 @@
 """In-memory twins of the ports, for tests and for trying things out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from notification_contracts.channels import ChannelName
@@ -7,6 +8,7 @@ from notification_contracts.channels import ChannelName
 from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
 from notification_dispatcher.domain.contact import Contact
 from notification_dispatcher.domain.outcomes import Accepted, OutgoingMessage, ProviderOutcome
+from notification_dispatcher.infrastructure.contacts.lookup import Answer
 
 
 @dataclass(kw_only=True)
@@ -25,6 +27,16 @@ class InMemoryContactDirectory:
     ) -> None:
         """Make a user known."""
         self.contacts[user_id] = Contact(addresses=addresses, preferred_channel=preferred_channel)
+
+    async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, Answer]:
+        """Answer as `contact_of` does, for each."""
+        return {user_id: await self._answer(user_id) for user_id in user_ids}
+
+    async def _answer(self, user_id: str) -> Answer:
+        try:
+            return await self.contact_of(user_id)
+        except (UnknownUser, ContactsUnavailable) as error:
+            return error
 
     async def contact_of(self, user_id: str) -> Contact:
         """Return the contact that was added."""

@@ -24,7 +24,6 @@ FAILPOINT_PATIENCE_SECONDS: Final = 15.0
 # Shorter than the defaults, so that a run of a minute sees retries end; the mechanism is the same.
 ENVIRONMENT: Final = {
     "RETRY_SCHEDULE": "1s,1s,2s,2s,3s,3s,4s,4s,5s,5s,5s",
-    "CONTACT_CACHE_SECONDS": "2",
     "LOG_LEVEL": "WARNING",
 }
 

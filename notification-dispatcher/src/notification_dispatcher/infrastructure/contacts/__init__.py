@@ -1,6 +1,7 @@
-"""The user-service as a contact directory, and a cache before it."""
+"""The user-service as a contact directory, and what stands before it."""
 
-from notification_dispatcher.infrastructure.contacts.cache import CachedContacts, CacheLimits
-from notification_dispatcher.infrastructure.contacts.http import HttpContactDirectory
+from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
+from notification_dispatcher.infrastructure.contacts.lookup import Answer, ContactLookup
+from notification_dispatcher.infrastructure.contacts.shared import ContactLimits, SharedContacts
 
-__all__ = ["CacheLimits", "CachedContacts", "HttpContactDirectory"]
+__all__ = ["Answer", "ContactLimits", "ContactLookup", "HttpContactLookup", "SharedContacts"]

@@ -1,39 +1,101 @@
 """Contacts from the user-service, over HTTP."""
 
+import asyncio
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from notification_contracts.channels import CHANNELS
 from pydantic import JsonValue, TypeAdapter, ValidationError
-from service_kit.http.client import HttpClient, UpstreamTimeout, UpstreamUnavailable
+from pydantic_core import to_json
+from service_kit.http.client import HttpClient, UpstreamError, UpstreamResponse
 from service_kit.http.paths import path_segment
 from structlog.contextvars import get_contextvars
 
 from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
 from notification_dispatcher.domain.contact import Contact
+from notification_dispatcher.infrastructure.contacts.lookup import Answer
 
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
+_Object = dict[str, JsonValue]
+_OBJECT: TypeAdapter[_Object] = TypeAdapter(_Object)
+_MANY: TypeAdapter[dict[str, dict[str, _Object | None]]] = TypeAdapter(
+    dict[str, dict[str, _Object | None]]
+)
+_MANY_PATH = "/contact-info/lookup"
+_MANY_MAX_BYTES = 16 << 20  # 500 contacts, however long their addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpContactDirectory:
-    """Asks the user-service each time. Put a `CachedContacts` before it."""
+class HttpContactLookup:
+    """Asks the user-service: by one request for all, and one by one where it refuses that."""
 
     http: HttpClient
 
-    async def contact_of(self, user_id: str) -> Contact:
-        """Return what `GET /users/{user_id}/contact-info` answers."""
+    async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, Answer]:
+        """See `ContactLookup`."""
+        if len(user_ids) > 1 and (answers := await self._all(user_ids)) is not None:
+            return answers
+        each = await asyncio.gather(*map(self._one, user_ids))
+        return dict(zip(user_ids, each, strict=True))
+
+    async def _all(self, user_ids: Sequence[str]) -> Mapping[str, Answer] | None:
+        """Return all answers; None if this request is refused, be it for one user's sake."""
+        try:
+            body = to_json({"user_ids": user_ids})
+            answer = await self.http.request(
+                "POST",
+                _MANY_PATH,
+                headers={"Content-Type": "application/json"},
+                body=body,
+                max_response_bytes=_MANY_MAX_BYTES,
+            )
+        except UpstreamError:
+            return dict.fromkeys(user_ids, _no_answer())
+        if 400 <= answer.status < 500:
+            return None
+        if answer.status != 200:
+            return dict.fromkeys(user_ids, _answers(answer.status))
+        try:
+            found = _MANY.validate_json(answer.body)["contacts"]
+        except (ValidationError, KeyError):
+            return dict.fromkeys(user_ids, _nonsense())
+        return {user_id: _among(found, user_id) for user_id in user_ids}
+
+    async def _one(self, user_id: str) -> Answer:
         path = f"/users/{path_segment(user_id)}/contact-info"
         try:
             answer = await self.http.request("GET", path, headers=_request_id())
-        except (UpstreamUnavailable, UpstreamTimeout) as error:
-            raise ContactsUnavailable("the user-service gives no answer") from error
-        if answer.status == 200:
-            return _contact(answer.body)
-        if answer.status == 404 and _is_about_a_user(answer.body):
-            raise UnknownUser(user_id)
-        raise ContactsUnavailable(f"the user-service answers {answer.status}")
+        except UpstreamError:
+            return _no_answer()
+        return _answer_about(user_id, answer)
+
+
+def _answer_about(user_id: str, answer: UpstreamResponse) -> Answer:
+    if answer.status == 200:
+        try:
+            return _contact(_OBJECT.validate_json(answer.body))
+        except ValidationError:
+            return _nonsense()
+    if answer.status == 404 and _is_about_a_user(answer.body):
+        return UnknownUser(user_id)
+    return _answers(answer.status)
+
+
+def _among(found: Mapping[str, _Object | None], user_id: str) -> Answer:
+    if user_id not in found:
+        return _nonsense()
+    fields = found[user_id]
+    return UnknownUser(user_id) if fields is None else _contact(fields)
+
+
+def _contact(fields: _Object) -> Contact:
+    addresses = {name: address for name in CHANNELS if isinstance(address := fields.get(name), str)}
+    preferred = fields.get("preferred_channel")
+    return Contact(
+        addresses=addresses,
+        preferred_channel=preferred if isinstance(preferred, str) else None,
+    )
 
 
 def _request_id() -> dict[str, str]:
@@ -45,22 +107,21 @@ def _request_id() -> dict[str, str]:
     return {"X-Request-ID": request_id} if request_id else {}
 
 
-def _contact(body: bytes) -> Contact:
-    try:
-        fields = _OBJECT.validate_json(body)
-    except ValidationError as error:
-        raise ContactsUnavailable("the user-service's answer can't be understood") from error
-    addresses = {name: address for name in CHANNELS if isinstance(address := fields.get(name), str)}
-    preferred = fields.get("preferred_channel")
-    return Contact(
-        addresses=addresses,
-        preferred_channel=preferred if isinstance(preferred, str) else None,
-    )
-
-
 def _is_about_a_user(body: bytes) -> bool:
     """Tell an unknown user from a wrong address: a proxy's 404 must not cost a notification."""
     try:
         return _OBJECT.validate_json(body).get("code") != "not_found"
     except ValidationError:
         return False
+
+
+def _no_answer() -> ContactsUnavailable:
+    return ContactsUnavailable("the user-service gives no answer")
+
+
+def _answers(status: int) -> ContactsUnavailable:
+    return ContactsUnavailable(f"the user-service answers {status}")
+
+
+def _nonsense() -> ContactsUnavailable:
+    return ContactsUnavailable("the user-service's answer can't be understood")

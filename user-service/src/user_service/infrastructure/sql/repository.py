@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from notification_contracts.channels import ChannelName
+from service_kit.gathering import Gathered
 from service_kit.logs import get_logger
 from sqlalchemy import Table, delete, exc, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from user_service.application.ports import UsersUnavailable
 from user_service.domain import User, UserId
 from user_service.infrastructure.sql.engine import POSTGRESQL, SQLITE, Database
-from user_service.infrastructure.sql.gathering import GatheredReads
 from user_service.infrastructure.sql.schema import prepare
 from user_service.infrastructure.sql.statements import MANY, PAGE
 from user_service.infrastructure.sql.tables import address_rows, addresses, user_row, users
@@ -43,7 +43,7 @@ class SqlUsers:
     ) -> None:
         self._database = Database.at(database_url, lock_wait=lock_wait)
         self._seeds = seeds
-        self._reads = GatheredReads(self.get_many)
+        self._reads = Gathered(self.get_many)
         self._preparation: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -1,0 +1,106 @@
+"""A contact directory that asks once for all who ask at the same time.
+
+An answer is never older than its question: what was stored before a notification was accepted, or
+replayed, is what the notification meets. What was answered before serves while there is no answer.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from service_kit.gathering import Gathered
+
+from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
+from notification_dispatcher.domain.contact import Contact
+from notification_dispatcher.infrastructure.breaker import CircuitBreaker
+from notification_dispatcher.infrastructure.contacts.lookup import Answer, ContactLookup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactLimits:
+    """How old a remembered contact may be: always, and while there is no answer; and how many.
+
+    With `fresh` above zero, a change may be seen that much later.
+    """
+
+    fresh: timedelta = timedelta(0)
+    stale: timedelta = timedelta(hours=1)
+    max_users: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    contact: Contact
+    at: float
+
+
+@dataclass(slots=True, kw_only=True)
+class SharedContacts:
+    """A `ContactDirectory` over a look-up of many.
+
+    While the look-up fails again and again, it is left alone for a second at a time, so that a dead
+    user-service costs each notification no time-out. Whoever then has no remembered contact waits
+    for `patience`, so that a backlog doesn't go round through deferral at full speed.
+    """
+
+    lookup: ContactLookup
+    limits: ContactLimits = field(default_factory=ContactLimits)
+    patience: timedelta = timedelta(seconds=0.2)
+    monotonic: Callable[[], float] = time.monotonic
+    breaker: CircuitBreaker = field(
+        default_factory=lambda: CircuitBreaker(failures=3, pause=timedelta(seconds=1))
+    )
+    _remembered: OrderedDict[str, _Remembered] = field(default_factory=OrderedDict, init=False)
+    _gathered: Gathered[str, Answer] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._gathered = Gathered(self._look_up)
+
+    async def contact_of(self, user_id: str) -> Contact:
+        """Return the contact as it is now; as it was, while that can't be told."""
+        if (contact := self._not_older_than(self.limits.fresh, user_id)) is not None:
+            return contact
+        answer = await self._gathered.get(user_id)
+        if isinstance(answer, Contact):
+            return answer
+        if isinstance(answer, UnknownUser):
+            raise UnknownUser(user_id)
+        if (contact := self._not_older_than(self.limits.stale, user_id)) is not None:
+            return contact
+        await asyncio.sleep(self.patience.total_seconds())
+        raise ContactsUnavailable(str(answer))
+
+    async def _look_up(self, user_ids: Sequence[str]) -> Mapping[str, Answer]:
+        admission = self.breaker.admit()
+        if admission is None:
+            error = ContactsUnavailable("contacts could not be looked up too often just now")
+            return dict.fromkeys(user_ids, error)
+        is_healthy = None
+        try:
+            answers = await self.lookup.contacts_of(user_ids)
+            is_healthy = not all(
+                isinstance(answer, ContactsUnavailable) for answer in answers.values()
+            )
+        finally:
+            self.breaker.settle(admission, is_healthy=is_healthy)
+        for user_id, answer in answers.items():
+            self._note(user_id, answer)
+        return answers
+
+    def _note(self, user_id: str, answer: Answer) -> None:
+        if isinstance(answer, UnknownUser):
+            self._remembered.pop(user_id, None)
+        elif isinstance(answer, Contact):
+            self._remembered[user_id] = _Remembered(answer, self.monotonic())
+            self._remembered.move_to_end(user_id)
+            if len(self._remembered) > self.limits.max_users:
+                self._remembered.popitem(last=False)
+
+    def _not_older_than(self, limit: timedelta, user_id: str) -> Contact | None:
+        kept = self._remembered.get(user_id)
+        if kept is None or self.monotonic() - kept.at >= limit.total_seconds():
+            return None
+        return kept.contact
