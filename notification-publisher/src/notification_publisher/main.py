@@ -1,7 +1,5 @@
 """Puts the publisher together, and runs it."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import FastAPI
@@ -35,7 +33,6 @@ def build(
     *,
     queue: Queue | None = None,
     ledger: LedgerStore | None = None,
-    now: Callable[[], datetime] = partial(datetime.now, UTC),  # noqa: B008 - made once, on purpose
 ) -> FastAPI:
     """Put the service together. A `queue` that is given tells the `ledger` of changes by itself."""
     stores = settings.stores
@@ -57,7 +54,7 @@ def build(
         service=SERVICE,
         title="AsyncNotify notification-publisher",
         routers=[
-            sending_routes(PublishNotification(outbox=outbox, new_trace_id=new_trace_id, now=now)),
+            sending_routes(PublishNotification(outbox=outbox, new_trace_id=new_trace_id)),
             tracking_routes(records, acting),
             dead_letter_routes(records, acting, per_second=settings.replay_per_second),
             stream_routes(records, ledgers.LedgerFeed(ledger=ledger), limit=settings.max_streams),

@@ -35,7 +35,7 @@ def queue(clock: FrozenClock, ledger: MemoryLedger) -> InMemoryQueue:
 async def client(
     settings: Settings, queue: InMemoryQueue, ledger: MemoryLedger, clock: FrozenClock
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async with asgi_client(build(settings, queue=queue, ledger=ledger, now=clock)) as client:
+    async with asgi_client(build(settings, queue=queue, ledger=ledger)) as client:
         yield client
 
 

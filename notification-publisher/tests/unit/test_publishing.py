@@ -20,13 +20,13 @@ ASKED = Notification(user_id="user_test", message="hello")
 
 
 @pytest.fixture
-def outbox() -> InMemoryOutbox:
-    return InMemoryOutbox()
+def outbox(clock: FrozenClock) -> InMemoryOutbox:
+    return InMemoryOutbox(now=clock)
 
 
 @pytest.fixture
-def publish(outbox: InMemoryOutbox, clock: FrozenClock) -> PublishNotification:
-    return PublishNotification(outbox=outbox, new_trace_id=new_trace_id, now=clock)
+def publish(outbox: InMemoryOutbox) -> PublishNotification:
+    return PublishNotification(outbox=outbox, new_trace_id=new_trace_id)
 
 
 async def test_an_accepted_notification_is_in_the_outbox_under_its_trace_id(

@@ -130,6 +130,14 @@ class Outbox(Protocol):
         """
         ...
 
+    async def time(self) -> datetime:
+        """Return the time with which times of notifications are compared: not this process's.
+
+        Raises:
+            PublishingUnavailable: it can't be told now.
+        """
+        ...
+
     async def recall(self, key: str, fingerprint: str) -> Acceptance | None:
         """Return what `accept` would answer to a repetition; None if the key is not known.
 

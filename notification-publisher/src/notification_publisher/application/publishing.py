@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from notification_contracts.trace_ids import TraceId
 
@@ -25,12 +24,11 @@ class PublishNotification:
 
     outbox: Outbox
     new_trace_id: Callable[[], TraceId]
-    now: Callable[[], datetime]
 
     async def __call__(
         self, notification: Notification, *, key: str | None = None, request_id: str | None = None
     ) -> Acceptance:
-        now = self.now()
+        now = await self.outbox.time()
         fingerprint = notification.fingerprint() if key else ""
         faults = notification.time_faults(now)
         if faults:

@@ -1,9 +1,9 @@
 """In-memory twins of the ports: they keep what happened, and can be told to be down."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId
@@ -14,6 +14,7 @@ from notification_ledger.record import (
     RecordQuery,
     StatusChange,
 )
+from service_kit.queue.clock import utc_now
 
 from notification_publisher.application.ports import (
     Acceptance,
@@ -29,7 +30,8 @@ from notification_publisher.application.ports import (
 class InMemoryOutbox:
     """Keeps submissions in the order in which they were accepted."""
 
-    def __init__(self, *, room_for: int = 1_000_000) -> None:
+    def __init__(self, *, room_for: int = 1_000_000, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
         self.accepted: list[Submission] = []
         self.is_down = False
         self._room_for = room_for
@@ -46,6 +48,12 @@ class InMemoryOutbox:
             raise TooManyWaiting
         self.accepted.append(submission)
         return Acceptance(trace_id=submission.trace_id, status=submission.status)
+
+    async def time(self) -> datetime:
+        """See `Outbox.time`."""
+        if self.is_down:
+            raise PublishingUnavailable
+        return self._now()
 
     async def recall(self, key: str, fingerprint: str) -> Acceptance | None:
         """See `Outbox.recall`."""

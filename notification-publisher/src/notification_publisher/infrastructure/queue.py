@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from notification_contracts.codec import encode
@@ -15,6 +15,7 @@ from notification_ledger.notes import StatusNote
 from service_kit.failpoints import afailpoint
 from service_kit.queue.broker import Broker
 from service_kit.queue.port import (
+    BrokerClock,
     Conflict,
     ControlOutcome,
     Dedupe,
@@ -39,7 +40,7 @@ from notification_publisher.application.ports import (
 )
 
 
-class SendingQueue(MessageQueue, Repetitions, Protocol):
+class SendingQueue(MessageQueue, Repetitions, BrokerClock, Protocol):
     """What the outbox needs of a queue."""
 
 
@@ -61,6 +62,11 @@ class QueueOutbox:
         if isinstance(outcome, Enqueued) or outcome.id == submission.trace_id:
             return Acceptance(trace_id=submission.trace_id, status=submission.status)
         return _first_answer(outcome)
+
+    async def time(self) -> datetime:
+        """See `Outbox.time`."""
+        with _translated():
+            return await self.queue.time()
 
     async def recall(self, key: str, fingerprint: str) -> Acceptance | None:
         """See `Outbox.recall`."""

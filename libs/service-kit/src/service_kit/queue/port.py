@@ -41,6 +41,7 @@ from service_kit.queue.messages import (
 )
 
 __all__ = [
+    "BrokerClock",
     "BrokerInspection",
     "Change",
     "ClaimEnded",
@@ -207,6 +208,17 @@ class Repetitions(Protocol):
         ...
 
 
+class BrokerClock(Protocol):
+    """The clock that counts for all messages."""
+
+    async def time(self) -> datetime:
+        """Return the broker's time, or that of who keeps its records where it has no clock.
+
+        A jump of that clock is known within about a second. Raises `QueueUnavailable`.
+        """
+        ...
+
+
 class LeaseKeeper(Protocol):
     """Keeps claims alive while their workers are."""
 
@@ -264,6 +276,7 @@ class BrokerInspection(Protocol):
 class Queue(
     MessageQueue,
     Repetitions,
+    BrokerClock,
     LeaseKeeper,
     QueueUpkeep,
     MessageControl,

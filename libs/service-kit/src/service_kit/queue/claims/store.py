@@ -144,7 +144,11 @@ class Claims:
     async def read_time(self) -> None:
         """See to it that `now` has heard of a jump of the store's clock. Raises as `learn_time`."""
         if not self._store.is_time_fresh:
-            await self._run("recall", "", "")
+            await self.ping()
+
+    async def ping(self) -> None:
+        """Have the store answer. Raises `QueueUnavailable`."""
+        await self._run("recall", "", "")
 
     async def reserve(
         self, message_id: str, dedupe: Dedupe | None

@@ -177,6 +177,11 @@ class InMemoryQueue:
         """Say that nothing outlives the process."""
         return Durability(profile="memory", faults=("messages are kept in memory only",))
 
+    async def time(self) -> datetime:
+        """Return this process's time."""
+        async with self._store.step():
+            return self._store.now()
+
     async def ping(self) -> None:
         """Raise `QueueUnavailable` if told to be down."""
         async with self._store.step():

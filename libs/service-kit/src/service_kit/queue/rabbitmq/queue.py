@@ -43,16 +43,14 @@ from service_kit.queue.rabbitmq.taking import Taking, bring_in
 from service_kit.queue.recorder import Recorder
 
 _ROTATE_EVERY: Final = 8
-_NO_KEY: Final = Dedupe(key="", fingerprint="")
 
 
 class RabbitQueue:
     """A `Queue` on RabbitMQ 3.10 to 4.x. It connects when it is first used.
 
     What the broker can't know of a message is in `claims`: with a store that all processes share,
-    fencing, cancelling and deduplication hold among all of them. It keeps the records, too. The
-    default is this process's memory; what happens is then told to `recorder`. The time of day is
-    that of `claims`, `now` by default; what lasts a while goes by `steady`, which nobody sets.
+    fencing, cancelling and deduplication hold among all of them. It keeps the records, and the time
+    of day. The default is this process's memory; what happens is then told to `recorder`, at `now`.
     """
 
     def __init__(
@@ -213,10 +211,15 @@ class RabbitQueue:
             self._fit_version = version
         return Durability(profile="quorum")
 
+    async def time(self) -> datetime:
+        """Return the time of whoever keeps the claims."""
+        await self._claims.read_time()
+        return self._moves.now()
+
     async def ping(self) -> None:
         """Have something confirmed, a queue answer, and whoever keeps the claims."""
         await self._publisher.ping()
-        await self._claims.recall(_NO_KEY)
+        await self._claims.ping()
 
     def _new(self, message: Message, reserved: Reserved) -> Envelope:
         now_ms, due_ms = self._moves.now_ms, to_ms(message.due_at)

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, cast
 
 from service_kit.queue.clock import DistantClock, Monotonic
@@ -164,6 +164,13 @@ class RedisListQueue:
     async def durability(self) -> Durability:
         """Read Redis's settings; the profile is that of `appendfsync`, or none or unknown."""
         return await self._inspector.durability()
+
+    async def time(self) -> datetime:
+        """Return Redis's time."""
+        if not self._clock.is_fresh:
+            asked_at = self._clock.monotonic()
+            self._clock.saw(cast(int, await self._runner.run("time")), asked_at=asked_at)
+        return self._clock.now()
 
     async def ping(self) -> None:
         """Write something, as a send would."""

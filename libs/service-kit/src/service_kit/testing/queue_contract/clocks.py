@@ -15,6 +15,15 @@ class ClockContract:
     """What holds for a jump between two ticks."""
 
     @JUMPS
+    async def test_time_is_the_brokers(self, rig: QueueRig, jump: timedelta) -> None:
+        before = await rig.queue.time()
+        await rig.jump(jump)
+        await rig.advance(rig.moment)
+
+        passed = await rig.queue.time() - before
+        assert abs(passed - jump - rig.moment) < HOUR / 6
+
+    @JUMPS
     async def test_no_live_worker_loses_its_message_by_a_jump(
         self, rig: QueueRig, jump: timedelta
     ) -> None:

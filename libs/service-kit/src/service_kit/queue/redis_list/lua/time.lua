@@ -1,0 +1,2 @@
+-- Returns Redis's time.
+return now
