@@ -11,7 +11,7 @@ from service_kit.queue.redis_list.scripts import assemble, lua_sources
 
 SOURCES = lua_sources()
 # `wait_again` and `die` of settle.lua pass their first argument on.
-TOLD = re.compile(r"\b(?:record|wait_again|die)\('(\w+)'")
+TOLD = re.compile(r"\b(?:record|record_end|wait_again|die)\('(\w+)'")
 
 
 def test_scripts_tell_the_recorder_of_every_change_there_is() -> None:
