@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-PYTHON ?= python3
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := libs/notification-contracts libs/service-kit libs/notification-ledger libs/asyncnotify \
@@ -12,14 +12,19 @@ PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
+_ := $(shell sh requirements/venv.sh check $(VENV) '$(PYTHON)')
+endif
+FILL = sh requirements/venv.sh fill $(VENV) '$(PYTHON)'
+count = $$(grep -c '^[a-zA-Z0-9].*==' $(1))
+
 $(VENV)/.run: requirements/run.txt $(PYPROJECTS)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	@$(FILL) $(call count,$<) --require-hashes -r $<
+	@$(FILL) $(words $(PACKAGES)) --no-deps --no-build-isolation $(PACKAGES:%=-e %)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(FILL) $(call count,requirements/dev.txt) --require-hashes -r requirements/dev.txt
 	@touch $@
 
 setup: $(VENV)/.dev ## Install everything for development into .venv

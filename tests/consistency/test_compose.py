@@ -1,0 +1,64 @@
+"""What `.env` says reaches the containers."""
+
+import re
+
+import pytest
+from gateway.settings import Settings as GatewaySettings
+from notification_dispatcher.settings import settings_class as dispatcher_settings
+from notification_publisher.settings import Settings as PublisherSettings
+from service_kit.settings import documented_settings
+from user_service.settings import UserServiceSettings
+
+SETTINGS = {
+    "gateway": GatewaySettings,
+    "notification-publisher": PublisherSettings,
+    "notification-dispatcher": dispatcher_settings(),
+    "user-service": UserServiceSettings,
+}
+# Where services listen and find each other inside the network of compose.
+FIXED = {
+    *("GATEWAY_HOST", "PUBLISHER_HOST", "DISPATCHER_HOST", "USER_SERVICE_HOST"),
+    *("GATEWAY_PORT", "PUBLISHER_PORT", "DISPATCHER_PORT", "USER_SERVICE_PORT"),
+    *("PUBLISHER_URL", "USER_SERVICE_URL"),
+}
+OUTSIDE = {"REDIS_PORT", "ASYNCNOTIFY_URL"}
+
+
+def variables(settings):
+    return [name for row in documented_settings(settings) for name in (row.name, *row.aliases)]
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_every_setting_reaches_its_container(compose, service):
+    environment = compose["services"][service]["environment"]
+    reached = {
+        name for name, value in environment.items() if value is None or f"${{{name}:-" in str(value)
+    }
+
+    assert set(variables(SETTINGS[service])) == set(environment)
+    assert set(environment) - reached <= FIXED
+
+
+def test_all_that_compose_takes_is_in_the_example_and_the_other_way_round(root):
+    example = set(re.findall(r"^#? ?([A-Z_]+)=", (root / ".env.example").read_text(), re.MULTILINE))
+    text = (root / "docker-compose.yml").read_text()
+    passed_on = set(re.findall(r"^ +([A-Z_]+):$", text, re.MULTILINE))
+    filled_in = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)[:}]", text))
+
+    assert passed_on | filled_in <= example
+    assert example - passed_on - filled_in <= FIXED | OUTSIDE
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("gateway", "notification-publisher"),
+        ("gateway", "user-service"),
+        ("notification-dispatcher", "notification-publisher"),
+        ("notification-dispatcher", "user-service"),
+        ("notification-dispatcher", "redis"),
+        ("notification-publisher", "redis"),
+    ],
+)
+def test_a_service_is_stopped_before_what_it_stands_on(compose, before, after):
+    assert after in compose["services"][before]["depends_on"]
