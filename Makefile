@@ -7,7 +7,7 @@ PACKAGES := libs/notification-contracts libs/service-kit libs/notification-ledge
             gateway notification-publisher notification-dispatcher user-service
 PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: help setup run test test-containers prove bench check fmt lint types arch lock clean
+.PHONY: help setup run test test-containers prove bench dist check fmt lint types arch lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: $(VENV)/.run ## Measure: what waiting notifications cost, what the whole 
 	$(BIN)/python benchmarks/waiting.py --count $(or $(COUNT),100000)
 	$(BIN)/python benchmarks/path.py --rounds 1
 
+dist: $(VENV)/.run ## Build a wheel of each package into dist/; they install together
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist $(PACKAGES:%=./%)
+
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -63,4 +66,4 @@ lock: $(VENV)/.dev ## Compile requirements/*.txt from requirements/*.in
 	    --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; done
 
 clean: ## Remove .venv, caches and the data of `make run`
-	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) .data dist .mypy_cache .ruff_cache .pytest_cache .coverage

@@ -1,16 +1,37 @@
 """The `asyncnotify` command."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from asyncnotify.commands import dead_letters, files, notifications, prove, up
 
 app = typer.Typer(
     name="asyncnotify",
-    help="Send notifications, follow them, and run the system that delivers them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"asyncnotify {version('asyncnotify')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Send notifications, follow them, and run the system that delivers them."""
+
+
 app.command()(up.up)
 app.command()(notifications.send)
 app.command()(notifications.status)
