@@ -26,7 +26,7 @@ def test_rabbitmq_is_given_a_redis_of_its_own_for_the_records():
         (Backing(), {Fault.BROKER_ALARM, Fault.KILL_LEDGER}),
         (OWN_RABBITMQ, set()),
         (THEIR_RABBITMQ, {Fault.KILL_BROKER, Fault.RESTART_BROKER, Fault.BROKER_ALARM}),
-        (IN_MEMORY, {Fault.KILL_PUBLISHER, Fault.KILL_LEDGER}),
+        (IN_MEMORY, {Fault.KILL_PUBLISHER, Fault.KILL_LEDGER, Fault.BROKER_CLOCK_JUMP}),
     ],
 )
 def test_all_faults_are_all_that_make_sense(backing, impossible):

@@ -1,5 +1,6 @@
 """The embedded Redis, as one of the supervisor's programs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from service_kit.embedded_redis import EmbeddedRedis, EmbeddedRedisError
@@ -10,7 +11,15 @@ class RedisProgram:
 
     name = "redis"
 
-    def __init__(self, data_dir: Path, port: int, *, maxmemory: str | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int,
+        *,
+        maxmemory: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environment` is added to this process's own."""
         # With `everysec` Redis holds writes back, for up to 2 s, while a sync takes long: what it
         # had acknowledged by then would not survive its being killed.
         self._server = EmbeddedRedis(
@@ -18,6 +27,7 @@ class RedisProgram:
             port=port,
             appendfsync="always",
             options={"maxmemory": maxmemory} if maxmemory else None,
+            environment=environment,
         )
 
     @property

@@ -30,6 +30,10 @@ def prove_it(
         typer.Option(help="On RabbitMQ: redis:// (default), with or without a host, or memory://."),
     ] = None,
     faults: Annotated[str, typer.Option(help="all, none, or a comma separated list.")] = "all",
+    lease: Annotated[
+        float,
+        typer.Option(min=2, max=600, help="Seconds for which a notification is a silent worker's."),
+    ] = 5,
     report: Annotated[Path, typer.Option(help="Folder for prove.md and prove.json.")] = Path(
         ".data/prove"
     ),
@@ -45,7 +49,13 @@ def prove_it(
     backing = _backing(broker_url, ledger_url)
     planned = plan(_faults(faults, backing), seconds, seed, backing.failpoints)
     session = run_session(
-        backing, planned, notifications=notifications, seconds=seconds, seed=seed, console=err
+        backing,
+        planned,
+        notifications=notifications,
+        seconds=seconds,
+        seed=seed,
+        lease=lease,
+        console=err,
     )
     outcome = _wait_for(session)
     markdown, document = write(outcome, report)

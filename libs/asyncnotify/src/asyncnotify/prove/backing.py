@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-from asyncnotify.prove.faults import RABBITMQ_FAILPOINTS, REDIS_FAILPOINTS, Fault
+from service_kit.testing.wall_clock import find_faketime
+
+from asyncnotify.prove.faults import CLOCK_FAULTS, RABBITMQ_FAILPOINTS, REDIS_FAILPOINTS, Fault
 
 _REDIS: Final = "redis"
 _RABBITMQ: Final = "amqp"
@@ -68,6 +70,11 @@ class Backing:
         return not urlsplit(self.ledger_url).hostname
 
     @property
+    def owns_redis(self) -> bool:
+        """Whether a Redis is started for the run, as broker or as ledger."""
+        return self.owns_ledger or (self.owns_broker and not self.is_on_rabbitmq)
+
+    @property
     def name(self) -> str:
         """What the report calls it."""
         if not self.is_on_rabbitmq:
@@ -88,6 +95,10 @@ class Backing:
         """
         return [fault for fault in Fault if not self._why_not(fault)]
 
+    def impossible(self) -> dict[Fault, str]:
+        """Say why the others are left out."""
+        return {fault: why for fault in Fault if (why := self._why_not(fault))}
+
     def select(self, faults: Sequence[Fault]) -> list[Fault]:
         """Return the faults that were asked for by name.
 
@@ -100,12 +111,30 @@ class Backing:
         return list(faults)
 
     def _why_not(self, fault: Fault) -> str:
-        if fault in _ON_OWN_BROKER and not self.owns_broker:
-            return "the broker is not this run's own; give amqp:// or redis:// without a host"
-        if fault is Fault.BROKER_ALARM and not (self.is_on_rabbitmq and self.owns_broker):
-            return "only a RabbitMQ of this run's own can be told to take nothing"
-        if fault is Fault.KILL_LEDGER and not self.owns_ledger:
-            return "there is no ledger of this run's own beside the broker"
-        if fault is Fault.KILL_PUBLISHER and self.is_tracked_in_memory:
-            return "the records are in the publisher's memory"
-        return ""
+        reasons = (
+            (
+                fault in _ON_OWN_BROKER and not self.owns_broker,
+                "the broker is not this run's own; give amqp:// or redis:// without a host",
+            ),
+            (
+                fault is Fault.BROKER_ALARM and not (self.is_on_rabbitmq and self.owns_broker),
+                "only a RabbitMQ of this run's own can be told to take nothing",
+            ),
+            (
+                fault is Fault.KILL_LEDGER and not self.owns_ledger,
+                "there is no ledger of this run's own beside the broker",
+            ),
+            (
+                fault is Fault.KILL_PUBLISHER and self.is_tracked_in_memory,
+                "the records are in the publisher's memory",
+            ),
+            (
+                fault is Fault.BROKER_CLOCK_JUMP and not self.owns_redis,
+                "there is no Redis of this run's own",
+            ),
+            (
+                fault in CLOCK_FAULTS and find_faketime() is None,
+                "libfaketime is not installed (Debian: apt-get install faketime)",
+            ),
+        )
+        return next((why for applies, why in reasons if applies), "")

@@ -15,6 +15,9 @@ class Fault(StrEnum):
     KILL_DISPATCHER = "kill-dispatcher"
     KILL_USER_SERVICE = "kill-user-service"
     TERMINATE_DISPATCHER = "terminate-dispatcher"
+    FREEZE_DISPATCHER = "freeze-dispatcher"
+    FREEZE_ALL_DISPATCHERS = "freeze-all-dispatchers"
+    SLOW_DISPATCHER = "slow-dispatcher"
     KILL_BROKER = "kill-broker"
     RESTART_BROKER = "restart-broker"
     BROKER_ALARM = "broker-alarm"
@@ -24,6 +27,11 @@ class Fault(StrEnum):
     DROP_REPLIES = "drop-replies"
     STALL_USER_SERVICE = "stall-user-service"
     FAILPOINT = "failpoint"
+    WRONG_CLOCK = "wrong-clock"
+    CLOCK_JUMP = "clock-jump"
+    BROKER_CLOCK_JUMP = "broker-clock-jump"
+    POISON = "poison"
+    HALF_SENT = "half-sent"
 
 
 MEANING: Final = {
@@ -32,6 +40,9 @@ MEANING: Final = {
     Fault.KILL_DISPATCHER: "kill -9 of a notification-dispatcher",
     Fault.KILL_USER_SERVICE: "kill -9 of the user-service",
     Fault.TERMINATE_DISPATCHER: "SIGTERM to a notification-dispatcher, as a deploy does",
+    Fault.FREEZE_DISPATCHER: "one more dispatcher, frozen beyond its leases, that wakes up late",
+    Fault.FREEZE_ALL_DISPATCHERS: "freeze all dispatchers for half a lease",
+    Fault.SLOW_DISPATCHER: "one more dispatcher that takes longer than a lease for each",
     Fault.KILL_BROKER: "kill -9 of the broker, then start it again",
     Fault.RESTART_BROKER: "stop the broker gracefully, then start it again",
     Fault.BROKER_ALARM: "have RabbitMQ take nothing for 3 s, as when its memory is full",
@@ -41,6 +52,11 @@ MEANING: Final = {
     Fault.DROP_REPLIES: "execute what is asked of broker and ledger, but swallow replies for 1 s",
     Fault.STALL_USER_SERVICE: "freeze the user-service for 6 s",
     Fault.FAILPOINT: "one more dispatcher that dies at a named line of the code",
+    Fault.WRONG_CLOCK: "one more dispatcher, whose clock is an hour off",
+    Fault.CLOCK_JUMP: "one more dispatcher, whose clock jumps by an hour while it works",
+    Fault.BROKER_CLOCK_JUMP: "the clock of the run's Redis jumps by an hour, and back after 5 s",
+    Fault.POISON: "a notification that ends every dispatcher that sends it",
+    Fault.HALF_SENT: "400 connections to the gateway that stop within a head or a body",
 }
 
 FAILPOINTS: Final = (
@@ -52,6 +68,10 @@ FAILPOINTS: Final = (
 )
 REDIS_FAILPOINTS: Final = (*FAILPOINTS, "worker.after_pop")
 RABBITMQ_FAILPOINTS: Final = (*FAILPOINTS, "queue.after_decide", "queue.after_put")
+
+CLOCK_FAULTS: Final = frozenset({Fault.WRONG_CLOCK, Fault.CLOCK_JUMP, Fault.BROKER_CLOCK_JUMP})
+AHEAD: Final = "an hour ahead"
+BEHIND: Final = "an hour behind"
 
 SECONDS_BETWEEN: Final = 3.0
 QUIET_START: Final = 0.05
@@ -81,15 +101,23 @@ def plan(
     kinds: list[Fault] = []
     while len(kinds) < count:
         kinds += chance.sample(list(faults), len(faults))
+    if Fault.POISON in kinds:  # it takes ten leases, and once is enough
+        kinds = [Fault.POISON, *(kind for kind in kinds if kind is not Fault.POISON)]
     step = seconds * (QUIET_END - QUIET_START) / count
     return [
         PlannedFault(
             at_seconds=round(seconds * QUIET_START + step * (number + chance.random() * 0.8), 2),
             fault=kind,
-            detail=chance.choice(failpoints) if kind is Fault.FAILPOINT else "",
+            detail=_detail(kind, chance, failpoints),
         )
         for number, kind in enumerate(kinds[:count])
     ]
+
+
+def _detail(fault: Fault, chance: random.Random, failpoints: Sequence[str]) -> str:
+    if fault is Fault.FAILPOINT:
+        return chance.choice(failpoints)
+    return chance.choice((AHEAD, BEHIND)) if fault in CLOCK_FAULTS else ""
 
 
 def parse_faults(text: str, possible: Sequence[Fault] = tuple(Fault)) -> list[Fault]:

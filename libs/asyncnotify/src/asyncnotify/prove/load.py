@@ -2,69 +2,54 @@
 
 import asyncio
 import itertools
-import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import aiohttp
 
-from asyncnotify.prove.reconcile import JsonObject, Promise
+from asyncnotify.prove.promises import JsonObject, Promise
+from asyncnotify.prove.requests import (
+    HELD_CHANNEL,
+    KINDS,
+    POISON,
+    USERS,
+    Kind,
+    Wish,
+    body_of,
+    due,
+    expiry,
+    wishes,
+)
 
 CLIENTS: Final = 16
+CONNECTIONS: Final = 48
 PATIENCE_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 0.2
 
-USERS: Final[dict[str, JsonObject]] = {
-    "prove-ok": {"email": "ok@sim.example", "sms": "+15005550001", "push": "sim-ok"},
-    "prove-flaky": {"email": "fail-2-then-ok@sim.example"},
-    "prove-throttled": {"email": "429-after-1s@sim.example"},
-    "prove-unsure": {"email": "timeout-after-accept@sim.example"},
-    "prove-refused": {"email": "fail-permanent@sim.example"},
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """One kind of request, how it must end, and how often it is sent relative to the others."""
-
-    user_id: str
-    expected: str = "sent"
-    weight: int = 1
-    channel: str | None = None
-    delay: timedelta | None = None
-    priority: str = "normal"
-
-
-KINDS: Final = (
-    Kind(user_id="prove-ok", weight=50),
-    Kind(user_id="prove-ok", weight=10, channel="sms"),
-    Kind(user_id="prove-ok", weight=10, channel="push", priority="high"),
-    Kind(user_id="prove-ok", weight=5, delay=timedelta(seconds=5), priority="low"),
-    Kind(user_id="prove-flaky", weight=10),
-    Kind(user_id="prove-throttled", weight=3),
-    Kind(user_id="prove-unsure", weight=3),
-    Kind(user_id="prove-refused", weight=3, expected="failed:provider_rejected"),
-    Kind(user_id="prove-refused", weight=3, channel="sms", expected="failed:no_address"),
-    Kind(user_id="prove-nobody", weight=3, expected="failed:unknown_user"),
-)
+Answer = tuple[int, JsonObject]
 
 
 @dataclass(slots=True)
 class Load:
     """Sends `count` notifications to a gateway within about `seconds`, over and over until it is
-    promised that each is accepted; always with the same idempotency key.
+    promised that each is accepted; always with the same idempotency key. Some are sent again under
+    their key by others, and some are withdrawn.
     """
 
     url: str
     count: int
     seconds: float
     seed: int
+    kinds: Sequence[Kind] = KINDS
     promises: list[Promise] = field(default_factory=list)
     refusals: Counter[str] = field(default_factory=Counter)
     unpromised: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    too_late: int = 0
+    repeated: int = 0
     on_promise: Callable[[float], None] = lambda _: None
 
     async def create_users(self) -> None:
@@ -76,57 +61,131 @@ class Load:
 
     async def run(self) -> None:
         """Send all; return when each is promised, or nobody has answered for long."""
-        requests = self._requests()
-        connector = aiohttp.TCPConnector(limit=CLIENTS)
-        timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
-        session = aiohttp.ClientSession(self.url, connector=connector, timeout=timeout)
-        async with session as http, asyncio.TaskGroup() as clients:
+        asked = enumerate(wishes(self.kinds, self.count, self.seed))
+        async with self._session() as http, asyncio.TaskGroup() as tasks:
             for _ in range(CLIENTS):
-                clients.create_task(self._client(http, requests))
+                tasks.create_task(self._client(http, asked, tasks))
 
-    def _requests(self) -> Iterator[tuple[int, Kind]]:
-        chance = random.Random(self.seed)  # noqa: S311 - a load, not cryptography
-        kinds = chance.choices(KINDS, weights=[kind.weight for kind in KINDS], k=self.count)
-        return enumerate(kinds)
+    async def send_poison(self) -> None:
+        """Send one that ends every dispatcher that begins to send it."""
+        wish = next(wishes([POISON], 1, self.seed))
+        async with self._session() as http, asyncio.TaskGroup() as tasks:
+            await self._ask(http, replace(wish, key=f"prove-{self.seed}-poison"), tasks)
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+        timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
+        return aiohttp.ClientSession(self.url, connector=connector, timeout=timeout)
 
     async def _client(
-        self, http: aiohttp.ClientSession, requests: Iterator[tuple[int, Kind]]
+        self,
+        http: aiohttp.ClientSession,
+        asked: Iterator[tuple[int, Wish]],
+        tasks: asyncio.TaskGroup,
     ) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        for number, kind in requests:
-            due = began + self.seconds * number / self.count
-            await asyncio.sleep(max(0.0, due - loop.time()))
-            await self._insist(http, f"prove-{self.seed}-{number}", kind)
+        for number, wish in asked:
+            at = began + self.seconds * number / self.count
+            await asyncio.sleep(max(0.0, at - loop.time()))
+            await self._ask(http, wish, tasks)
 
-    async def _insist(self, http: aiohttp.ClientSession, key: str, kind: Kind) -> None:
-        body = _body(key, kind)
+    async def _ask(self, http: aiohttp.ClientSession, wish: Wish, tasks: asyncio.TaskGroup) -> None:
+        now = time.time()
+        body, answers = body_of(wish, now), set[str]()
+        repeats = [
+            tasks.create_task(self._repeat(http, wish.key, body, after, answers))
+            for after in wish.repeats
+        ]
+        trace_id = await self._insist(http, wish.key, body)
+        if trace_id is None:
+            for repeat in repeats:
+                repeat.cancel()
+            return
+        answers.add(trace_id)
+        promise = Promise(
+            key=wish.key,
+            trace_id=trace_id,
+            expected=wish.kind.outcomes,
+            priority=wish.priority,
+            due_at=due(wish, now),
+            expires_at=expiry(wish, now),
+            is_held=wish.kind.channel == HELD_CHANNEL,
+            answers=answers,
+        )
+        self.promises.append(promise)
+        self.on_promise(time.time())
+        if wish.cancel is not None:
+            tasks.create_task(self._withdraw(http, promise, wish.cancel))
+
+    async def _insist(self, http: aiohttp.ClientSession, key: str, body: JsonObject) -> str | None:
         give_up_at = asyncio.get_running_loop().time() + self.seconds + PATIENCE_SECONDS * 4
         for tries in itertools.count():
             answer = await self._post(http, key, body)
-            if answer is not None:
-                promise = Promise(key=key, trace_id=answer["trace_id"], expected=kind.expected)
-                self.promises.append(promise)
-                self.on_promise(asyncio.get_running_loop().time())
-                return
+            if answer and answer[0] == 202:
+                return str(answer[1]["trace_id"])
+            if answer and answer[0] == 422:  # it has expired before anybody took it
+                self.too_late += 1
+                return None
             if asyncio.get_running_loop().time() > give_up_at:
                 self.unpromised.append(key)
+                return None
+            await asyncio.sleep(PAUSE_SECONDS * min(tries + 1, 5))
+        return None
+
+    async def _repeat(
+        self,
+        http: aiohttp.ClientSession,
+        key: str,
+        body: JsonObject,
+        after: float,
+        answers: set[str],
+    ) -> None:
+        await asyncio.sleep(after)
+        answer = await self._post(http, key, body)
+        if answer and answer[0] == 202:
+            answers.add(answer[1]["trace_id"])
+            self.repeated += 1
+        if answer and answer[0] == 409:
+            self.conflicts.append(key)
+
+    async def _withdraw(self, http: aiohttp.ClientSession, promise: Promise, after: float) -> None:
+        """Ask until somebody says whether it is cancelled."""
+        await asyncio.sleep(after)
+        give_up_at = asyncio.get_running_loop().time() + self.seconds + PATIENCE_SECONDS * 4
+        for tries in itertools.count():
+            answer = await self._call(http, "DELETE", f"/notifications/{promise.trace_id}")
+            if answer and answer[0] == 200:
+                promise.is_cancelled = True
+                return
+            # After a lost answer a refusal may mean that it is cancelled already.
+            if answer and answer[0] in {404, 409}:
+                promise.is_cancelled = None if tries else False
+                return
+            if asyncio.get_running_loop().time() > give_up_at:
                 return
             await asyncio.sleep(PAUSE_SECONDS * min(tries + 1, 5))
 
-    async def _post(
-        self, http: aiohttp.ClientSession, key: str, body: JsonObject
-    ) -> JsonObject | None:
-        headers = {"Idempotency-Key": key}
+    async def _post(self, http: aiohttp.ClientSession, key: str, body: JsonObject) -> Answer | None:
+        return await self._call(http, "POST", "/notifications", body, {"Idempotency-Key": key})
+
+    async def _call(
+        self,
+        http: aiohttp.ClientSession,
+        method: str,
+        path: str,
+        body: JsonObject | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer | None:
+        """Return status and document; None if nobody answered."""
         try:
-            async with http.post("/notifications", json=body, headers=headers) as answer:
-                if answer.status == 202:
-                    promised: JsonObject = await answer.json()
-                    return promised
-                self.refusals[str(answer.status)] += 1
-        except (aiohttp.ClientError, TimeoutError) as error:
+            async with http.request(method, path, json=body, headers=headers) as answer:
+                if answer.status >= 500 or answer.status == 429:
+                    self.refusals[str(answer.status)] += 1
+                return answer.status, await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             self.refusals[type(error).__name__] += 1
-        return None
+            return None
 
 
 async def fetch_records(url: str, trace_ids: Sequence[str]) -> dict[str, JsonObject]:
@@ -146,12 +205,3 @@ async def fetch_records(url: str, trace_ids: Sequence[str]) -> dict[str, JsonObj
         for _ in range(CLIENTS):
             clients.create_task(client(http))
     return records
-
-
-def _body(key: str, kind: Kind) -> JsonObject:
-    body: JsonObject = {"user_id": kind.user_id, "message": key, "priority": kind.priority}
-    if kind.channel:
-        body["channel"] = kind.channel
-    if kind.delay:
-        body["send_at"] = (datetime.now(UTC) + kind.delay).isoformat()
-    return body

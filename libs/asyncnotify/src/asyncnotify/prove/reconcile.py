@@ -3,22 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-JsonObject = dict[str, Any]
-
-ENDED = frozenset({"sent", "delivered", "failed", "cancelled", "expired"})
-# What in a timeline explains that a provider was called twice.
-UNCERTAIN_REASONS = frozenset({"lease_lost", "ambiguous"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
-    """A client's request that got a 202: its idempotency key, its trace id, how it should end."""
-
-    key: str
-    trace_id: str
-    expected: str
+from asyncnotify.prove.promises import ENDED, JsonObject, Promise
+from asyncnotify.prove.timelines import UNCERTAIN_REASONS, Step, breaches
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +15,7 @@ class Findings:
     accepted: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
     failed_by_reason: Counter[str] = field(default_factory=Counter)
+    in_doubt: int = 0
     lost: list[str] = field(default_factory=list)
     duplicates_explained: dict[str, str] = field(default_factory=dict)
     received_without_answer: int = 0
@@ -42,25 +30,31 @@ class Findings:
 def reconcile(
     promises: Sequence[Promise],
     records: Mapping[str, JsonObject],
+    steps: Mapping[str, Sequence[Step]],
     received: Iterable[JsonObject],
 ) -> Findings:
-    """Compare the three accounts.
+    """Compare the accounts.
 
     `records` are the ledger's notifications by trace id, as `GET /notifications/{trace_id}` answers
-    them; `received` the provider's own lines, each with `trace_id` and `message`, where a message
-    is the idempotency key of its request.
+    them, `steps` their timelines; `received` the provider's own lines, each with `trace_id` and
+    `message`, where a message is the idempotency key of its request.
     """
     findings = Findings(accepted=len(promises))
-    deliveries: defaultdict[str, int] = defaultdict(int)
+    deliveries: Counter[str] = Counter()
     trace_ids: defaultdict[str, set[str]] = defaultdict(set)
     for line in received:
         deliveries[line["trace_id"]] += 1
         trace_ids[line["message"]].add(line["trace_id"])
     for promise in promises:
-        trace_ids[promise.key].add(promise.trace_id)
-        record = records.get(promise.trace_id)
-        _check_record(findings, promise, record, deliveries[promise.trace_id])
-        _check_duplicates(findings, promise, record, deliveries[promise.trace_id])
+        trace_ids[promise.key] |= {promise.trace_id, *promise.answers}
+        record, copies = records.get(promise.trace_id), deliveries[promise.trace_id]
+        told = steps.get(promise.trace_id, ())
+        found = [*_wrong_end(promise, record, copies, told), *breaches(promise, told, copies)]
+        findings.broken += [f"{promise.trace_id} {breach}" for breach in found]
+        _count(findings, promise, record)
+        doubts = _doubts(told)
+        if copies > 1 and len(doubts) >= copies - 1:
+            findings.duplicates_explained[promise.trace_id] = ", ".join(doubts)
     for key, ids in trace_ids.items():
         if len(ids) > 1:
             findings.broken.append(f"key {key} made {len(ids)} notifications: {sorted(ids)}")
@@ -69,44 +63,41 @@ def reconcile(
     return findings
 
 
-def _check_record(
-    findings: Findings, promise: Promise, record: JsonObject | None, count: int
-) -> None:
+def _count(findings: Findings, promise: Promise, record: JsonObject | None) -> None:
     if record is None or record["status"] not in ENDED:
-        where = "unknown to the ledger" if record is None else f"still {record['status']}"
         findings.lost.append(promise.trace_id)
-        findings.broken.append(f"{promise.trace_id} is lost: {where}")
         return
+    findings.by_status[record["status"]] += 1
+    if record["status"] == "failed":
+        findings.failed_by_reason[record["reason"]] += 1
+    findings.in_doubt += record["reason"] == "ambiguous"
+
+
+def _wrong_end(
+    promise: Promise, record: JsonObject | None, copies: int, steps: Sequence[Step]
+) -> list[str]:
+    if record is None:
+        return ["is lost: unknown to the ledger"]
     status, reason = record["status"], record["reason"]
-    findings.by_status[status] += 1
-    if status == "failed":
-        findings.failed_by_reason[reason] += 1
-    outcome = f"{status}:{reason}" if status == "failed" else status
+    if status not in ENDED:
+        return [f"is lost: still {status}"]
+    found, outcome = [], f"{status}:{reason}" if reason else status
     # Where a worker died, or an answer was lost, nobody can know: then this is how it fails.
-    is_in_doubt = reason == "ambiguous" and promise.expected.startswith("failed:")
-    if outcome != promise.expected and not (is_in_doubt and _has_doubts(record)):
-        findings.broken.append(f"{promise.trace_id} is {outcome}, not {promise.expected}")
-    if status == "sent" and count == 0:
-        findings.broken.append(f"{promise.trace_id} says sent, but the provider never got it")
-    if status != "sent" and count and reason != "ambiguous":
-        findings.broken.append(f"{promise.trace_id} is {outcome}, but the provider got it")
+    fails = any(each.startswith("failed:") for each in promise.expected)
+    is_in_doubt = fails and outcome == "failed:ambiguous" and _doubts(steps[:-1])
+    if outcome not in promise.expected and not is_in_doubt:
+        found.append(f"is {outcome}, not {' or '.join(sorted(promise.expected))}")
+    if status == "sent" and copies == 0:
+        found.append("says sent, but the provider never got it")
+    if status != "sent" and copies and reason != "ambiguous":
+        found.append(f"is {outcome}, but the provider got it")
+    if reason == "ambiguous" and not any(step.status == "sending" for step in steps):
+        found.append(f"is {outcome}, but nobody had begun to send it")
+    if promise.is_cancelled is not None and promise.is_cancelled != (status == "cancelled"):
+        said = "was told to be cancelled" if promise.is_cancelled else "was past cancelling"
+        found.append(f"{said}, and is {outcome}")
+    return found
 
 
-def _has_doubts(record: JsonObject) -> bool:
-    timeline: list[JsonObject] = record["timeline"]
-    return any(entry["reason"] in UNCERTAIN_REASONS for entry in timeline[:-1])
-
-
-def _check_duplicates(
-    findings: Findings, promise: Promise, record: JsonObject | None, count: int
-) -> None:
-    if count < 2:
-        return
-    timeline = record["timeline"] if record else []
-    reasons = [entry["reason"] for entry in timeline if entry["reason"] in UNCERTAIN_REASONS]
-    if len(reasons) >= count - 1:
-        findings.duplicates_explained[promise.trace_id] = ", ".join(reasons)
-    else:
-        findings.broken.append(
-            f"{promise.trace_id} was sent {count} times, explained {len(reasons)} times"
-        )
+def _doubts(steps: Sequence[Step]) -> list[str]:
+    return [str(step.reason) for step in steps if step.reason in UNCERTAIN_REASONS]

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from asyncnotify.prove.faults import MEANING, PlannedFault
+from asyncnotify.prove.faults import MEANING, Fault, PlannedFault
 from asyncnotify.prove.reconcile import Findings
 
 SHOWN_BREACHES = 20
@@ -25,8 +25,12 @@ class Outcome:
     seconds: float
     drain_seconds: float
     broker: str
+    lease: float
     faults: Sequence[PlannedFault]
     findings: Findings
+    left_out: Mapping[Fault, str]
+    repeated: int
+    withdrawn: int
     refusals: Mapping[str, int]
     unpromised: Sequence[str]
     recoveries: Mapping[str, Sequence[float]]
@@ -46,6 +50,7 @@ class Outcome:
             "seconds": self.seconds,
             "drain_seconds": round(self.drain_seconds, 1),
             "broker": self.broker,
+            "lease_seconds": self.lease,
             "machine": {"system": platform.platform(), "python": platform.python_version()},
             "accepted": findings.accepted,
             "by_status": dict(findings.by_status),
@@ -54,12 +59,16 @@ class Outcome:
             "duplicates_explained": findings.duplicates_explained,
             "received_without_answer": findings.received_without_answer,
             "broken_promises": findings.broken,
+            "asked_again_under_their_key": self.repeated,
+            "withdrawn": self.withdrawn,
+            "in_doubt": findings.in_doubt,
             "refusals": dict(self.refusals),
             "never_promised": len(self.unpromised),
             "faults": [
                 {"at_seconds": each.at_seconds, "fault": each.fault, "detail": each.detail}
                 for each in self.faults
             ],
+            "left_out": dict(self.left_out),
             "recovery_seconds": {name: _spread(times) for name, times in self.recoveries.items()},
         }
 
@@ -72,7 +81,8 @@ class Outcome:
             "",
             f"{self.started_at:%Y-%m-%d %H:%M} UTC, seed {self.seed}, {self.seconds:.0f} s of "
             f"faults, then {self.drain_seconds:.0f} s until all had settled; broker "
-            f"{self.broker}; {platform.platform()}, Python {platform.python_version()}.",
+            f"{self.broker}, a lease of {self.lease:g} s; {platform.platform()}, "
+            f"Python {platform.python_version()}.",
             "",
             *_table(
                 ("what", "count"),
@@ -84,6 +94,9 @@ class Outcome:
                         "sent twice, explained by a crash or a lost answer",
                         len(findings.duplicates_explained),
                     ),
+                    ("of all, those in doubt: `ambiguous`", findings.in_doubt),
+                    ("asked for again under their key", self.repeated),
+                    ("tried to be withdrawn", self.withdrawn),
                     ("broken promises", len(findings.broken)),
                     ("asked for, but never promised", len(self.unpromised)),
                 ],
@@ -91,6 +104,7 @@ class Outcome:
             "",
             *_table(("fault", "times", "what was done"), self._fault_rows()),
             "",
+            *(f"Not tried: `{fault}`; {why}.\n" for fault, why in self.left_out.items()),
             *_table(("recovery", "median s", "longest s", "times"), self._recovery_rows()),
         ]
         if findings.broken:

@@ -1,139 +1,176 @@
 """One chaos run, from start to report."""
 
 import asyncio
-import itertools
-from collections import defaultdict
+import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import aiohttp
 
-from asyncnotify.prove.faults import PlannedFault
+from asyncnotify.prove.backing import Backing
+from asyncnotify.prove.faults import Fault, PlannedFault
 from asyncnotify.prove.load import Load, fetch_records
-from asyncnotify.prove.outbox import read_outbox
-from asyncnotify.prove.reconcile import ENDED, JsonObject, reconcile
+from asyncnotify.prove.outbox import OutboxWatch, read_outbox
+from asyncnotify.prove.promises import ENDED, JsonObject
+from asyncnotify.prove.pulse import Pulse
+from asyncnotify.prove.reconcile import reconcile
 from asyncnotify.prove.report import Outcome
 from asyncnotify.prove.stage import Stage
+from asyncnotify.prove.timelines import steps_of
+from asyncnotify.prove.timing import Setting, Timing
 
-# A lease of 60 s may be running when the last fault is over, and its notification still has all
-# its attempts before it.
-DRAIN_SECONDS: Final = 180.0
-WATCH_EVERY_SECONDS: Final = 0.05
+DRAIN_LEASES: Final = 12
+DRAIN_SECONDS: Final = 60.0
+SAY_EVERY_SECONDS: Final = 5.0
+
+Note = Callable[[str], None]
 
 
 @dataclass(slots=True)
 class Watch:
-    """When things were seen to work, on the loop's clock; and how far the run is."""
+    """When things were seen to work, in seconds since 1970; and how far the run is."""
 
     promises: list[float] = field(default_factory=list)
-    deliveries: list[float] = field(default_factory=list)
     faults_over: list[tuple[PlannedFault, float]] = field(default_factory=list)
     current: str = "starting"
 
-    def recoveries(self) -> dict[str, list[float]]:
+    def recoveries(self, deliveries: Sequence[float]) -> dict[str, list[float]]:
         """Return seconds from the end of each fault to the next sign of life, by sign."""
         return {
             "accepts again": _gaps(self.faults_over, self.promises),
-            "delivers again": _gaps(self.faults_over, self.deliveries),
+            "delivers again": _gaps(self.faults_over, deliveries),
         }
 
 
-async def prove(
-    stage: Stage,
-    load: Load,
-    faults: Sequence[PlannedFault],
-    *,
-    broker: str,
-    watch: Watch,
-    note: Callable[[str], None],
-) -> Outcome:
-    """Run the load while the faults happen; wait until all has settled; compare.
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One run: its system, its load, and what was seen of them."""
 
-    `broker` is what the report calls it; `note` is told of each fault as it happens.
-    """
-    started_at = datetime.now(UTC)
-    watching = asyncio.create_task(_watch_outbox(stage.outbox, watch))
-    try:
-        records, drain_seconds = await _send_and_settle(stage, load, faults, watch, note)
-    finally:
-        watching.cancel()
-    watch.current = "comparing"
-    received = read_outbox(stage.outbox)
-    return Outcome(
-        started_at=started_at,
-        seed=load.seed,
-        seconds=load.seconds,
-        drain_seconds=drain_seconds,
-        broker=broker,
-        faults=faults,
-        findings=reconcile(load.promises, records, received),
-        refusals=load.refusals,
-        unpromised=load.unpromised,
-        recoveries=watch.recoveries()
-        | {"from the last step to being taken up again, after a worker died": _reclaimed(records)},
-    )
+    stage: Stage
+    load: Load
+    faults: Sequence[PlannedFault]
+    backing: Backing
+    watch: Watch = field(default_factory=Watch)
+    note: Note = lambda _: None
+    pulse: Pulse = field(default_factory=Pulse)
 
-
-async def _send_and_settle(
-    stage: Stage,
-    load: Load,
-    faults: Sequence[PlannedFault],
-    watch: Watch,
-    note: Callable[[str], None],
-) -> tuple[dict[str, JsonObject], float]:
-    load.on_promise = watch.promises.append
-    await load.create_users()
-    watch.current = "sending, with faults"
-    async with asyncio.TaskGroup() as work:
-        work.create_task(load.run())
-        work.create_task(_cause(stage, faults, watch, note))
-    watch.current = "waiting until all has settled"
-    began = asyncio.get_running_loop().time()
-    records = await _drain(load)
-    return records, asyncio.get_running_loop().time() - began
-
-
-async def _cause(
-    stage: Stage, faults: Sequence[PlannedFault], watch: Watch, note: Callable[[str], None]
-) -> None:
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    for planned in faults:
-        await asyncio.sleep(max(0.0, began + planned.at_seconds - loop.time()))
-        note(f"{loop.time() - began:5.1f} s  {planned.fault} {planned.detail}".rstrip())
-        await stage.do(planned)
-        watch.faults_over.append((planned, loop.time()))
-
-
-async def _drain(load: Load) -> dict[str, JsonObject]:
-    records: dict[str, JsonObject] = {}
-    waiting = [promise.trace_id for promise in load.promises]
-    deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
-    while waiting and asyncio.get_running_loop().time() < deadline:
+    async def prove(self) -> Outcome:
+        """Run the load while the faults happen; wait until all has settled; compare."""
+        started_at = datetime.now(UTC)
+        outbox = OutboxWatch(self.stage.outbox)
+        watching = [
+            asyncio.create_task(outbox.follow()),
+            asyncio.create_task(self.pulse.take(self.stage.probes)),
+            asyncio.create_task(self._say_how_far()),
+        ]
         try:
-            records |= await fetch_records(load.url, waiting)
-        except* aiohttp.ClientError:
-            pass  # a service that was killed last may still be on its way back
-        waiting = [each for each in waiting if records.get(each, {}).get("status") not in ENDED]
-        await asyncio.sleep(1.0 if waiting else 0)
-    return records
+            await self._send()
+            began = time.monotonic()
+            records = await self._drain()
+            drain_seconds = time.monotonic() - began
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+        self.watch.current = "comparing"
+        return self._compare(started_at, records, outbox, drain_seconds)
+
+    def _compare(
+        self,
+        started_at: datetime,
+        records: dict[str, JsonObject],
+        outbox: OutboxWatch,
+        drain_seconds: float,
+    ) -> Outcome:
+        around = started_at.timestamp()
+        steps = {trace_id: steps_of(record, around) for trace_id, record in records.items()}
+        load = self.load
+        findings = reconcile(load.promises, records, steps, read_outbox(self.stage.outbox))
+        timing = Timing(
+            setting=Setting(
+                lease=self.stage.lease,
+                in_hand=2 * self.stage.in_hand,
+                keeps_front=not self.backing.is_on_rabbitmq,
+            ),
+            pulse=self.pulse,
+            diary=self.stage.diary,
+            steps=steps,
+            received=outbox.received,
+        )
+        findings.broken += [f"{who} {what}" for who, what in timing.breaches(load.promises)]
+        findings.broken += [f"key {key} was refused when it was repeated" for key in load.conflicts]
+        deliveries = [each.before for each in outbox.received]
+        return Outcome(
+            started_at=started_at,
+            seed=load.seed,
+            seconds=load.seconds,
+            drain_seconds=drain_seconds,
+            broker=self.backing.name,
+            left_out=self.backing.impossible(),
+            lease=self.stage.lease,
+            faults=self.faults,
+            findings=findings,
+            repeated=load.repeated,
+            withdrawn=sum(each.is_cancelled is not None for each in load.promises),
+            refusals=load.refusals,
+            unpromised=load.unpromised,
+            recoveries=self.watch.recoveries(deliveries) | timing.measured,
+        )
+
+    async def _send(self) -> None:
+        self.load.on_promise = self.watch.promises.append
+        await self.load.create_users()
+        self.watch.current = "sending, with faults"
+        async with asyncio.TaskGroup() as work:
+            work.create_task(self.load.run())
+            work.create_task(self._cause())
+        self.watch.current = "waiting for the last faults to be over"
+        await self.stage.settle()
+
+    async def _cause(self) -> None:
+        began = time.monotonic()
+        for planned in self.faults:
+            await asyncio.sleep(max(0.0, began + planned.at_seconds - time.monotonic()))
+            self.note(
+                f"{time.monotonic() - began:5.1f} s  {planned.fault} {planned.detail}".rstrip()
+            )
+            if planned.fault is Fault.POISON:
+                await self.load.send_poison()
+            else:
+                await self.stage.do(planned)
+            self.watch.faults_over.append((planned, time.time()))
+
+    async def _drain(self) -> dict[str, JsonObject]:
+        records: dict[str, JsonObject] = {}
+        waiting = [promise.trace_id for promise in self.load.promises]
+        patience = DRAIN_SECONDS + DRAIN_LEASES * self.stage.lease
+        deadline = time.monotonic() + patience
+        while waiting and time.monotonic() < deadline:
+            with suppress(aiohttp.ClientError, TimeoutError, ExceptionGroup):
+                # A service that was killed last may still be on its way back.
+                records |= await fetch_records(self.load.url, waiting)
+            waiting = [each for each in waiting if records.get(each, {}).get("status") not in ENDED]
+            self.watch.current = _waits_for(waiting, records, deadline - time.monotonic())
+            await asyncio.sleep(1.0 if waiting else 0)
+        return records
+
+    async def _say_how_far(self) -> None:
+        while True:
+            await asyncio.sleep(SAY_EVERY_SECONDS)
+            accepted = len(self.load.promises)
+            self.note(f"         {self.watch.current}; {accepted} of {self.load.count} accepted")
 
 
-async def _watch_outbox(path: Path, watch: Watch) -> None:
-    loop, seen = asyncio.get_running_loop(), 0
-    while True:
-        size = _size(path)
-        if size > seen:
-            watch.deliveries.append(loop.time())
-            seen = size
-        await asyncio.sleep(WATCH_EVERY_SECONDS)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _waits_for(waiting: Sequence[str], records: dict[str, JsonObject], left: float) -> str:
+    if not waiting:
+        return "all has settled"
+    states = Counter(records.get(each, {}).get("status", "unknown") for each in waiting)
+    which = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    return f"waiting for {len(waiting)} to end ({which}), {left:.0f} s at most"
 
 
 def _gaps(faults: Sequence[tuple[PlannedFault, float]], signs: Sequence[float]) -> list[float]:
@@ -143,19 +180,3 @@ def _gaps(faults: Sequence[tuple[PlannedFault, float]], signs: Sequence[float]) 
         if following is not None:
             gaps.append(following - over_at)
     return gaps
-
-
-def _reclaimed(records: dict[str, JsonObject]) -> list[float]:
-    """Return seconds from a notification's last entry before its worker died to its next chance."""
-    by_trace: defaultdict[str, list[float]] = defaultdict(list)
-    for trace_id, record in records.items():
-        entries = record["timeline"]
-        for before, entry in itertools.pairwise(entries):
-            if entry["reason"] == "lease_lost":
-                gap = _time(entry) - _time(before)
-                by_trace[trace_id].append(gap.total_seconds())
-    return [gap for gaps in by_trace.values() for gap in gaps]
-
-
-def _time(entry: JsonObject) -> datetime:
-    return datetime.fromisoformat(entry["at"])

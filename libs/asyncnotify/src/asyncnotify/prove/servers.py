@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import signal
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +17,7 @@ from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.topology import Topology
 from service_kit.testing.ports import free_port
 from service_kit.testing.tcp_proxy import TcpProxy
+from service_kit.testing.wall_clock import WallClock
 
 from asyncnotify.prove.backing import Backing
 from asyncnotify.rabbitmq_program import RabbitProgram
@@ -26,6 +28,7 @@ from asyncnotify.system import HOST
 STALL_SECONDS: Final = 3.0
 DROP_SECONDS: Final = 1.0
 ALARM_SECONDS: Final = 3.0
+JUMP_SECONDS: Final = 5.0
 _REACH_SECONDS: Final = 5
 _PORTS: Final = {"redis": 6379, "amqp": 5672}
 
@@ -33,15 +36,18 @@ _PORTS: Final = {"redis": 6379, "amqp": 5672}
 class Servers:
     """Broker and ledger. In those that are not the run's own it uses names of its own."""
 
-    def __init__(self, backing: Backing, folder: Path) -> None:
+    def __init__(self, backing: Backing, folder: Path, *, sets_clock: bool = False) -> None:
+        """`sets_clock` says that the clock of the run's Redis will be set; it is slower then."""
         self._backing = backing
         self._rabbitmq: RabbitProgram | None = None
         self._redis: RedisProgram | None = None
         self._redis_port = free_port()
         if backing.is_on_rabbitmq and backing.owns_broker:
             self._rabbitmq = RabbitProgram(folder / "rabbitmq", free_port())
-        if backing.owns_ledger or (backing.owns_broker and not self._rabbitmq):
-            self._redis = RedisProgram(folder / "redis", self._redis_port)
+        self._clock = WallClock(folder / "redis-clock") if sets_clock else None
+        if backing.owns_redis:
+            environment = self._clock.environment if self._clock else None
+            self._redis = RedisProgram(folder / "redis", self._redis_port, environment=environment)
         self._proxies: dict[str, TcpProxy] = {}
         self._namespace = "an" if backing.owns_broker else f"prove-{secrets.token_hex(4)}"
 
@@ -100,6 +106,13 @@ class Servers:
         """Have the broker take nothing for some seconds."""
         if self._rabbitmq:
             await self._rabbitmq.raise_alarm(ALARM_SECONDS)
+
+    async def jump_clock(self, offset: timedelta) -> None:
+        """Let the clock of the run's Redis jump, and some seconds later back."""
+        if self._clock:
+            self._clock.set(offset)
+            await asyncio.sleep(JUMP_SECONDS)
+            self._clock.set(timedelta(0))
 
     async def cut(self) -> None:
         """Reset all connections."""

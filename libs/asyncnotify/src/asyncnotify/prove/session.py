@@ -11,13 +11,29 @@ from rich.live import Live
 from rich.table import Table
 
 from asyncnotify.prove.backing import Backing
-from asyncnotify.prove.faults import PlannedFault
+from asyncnotify.prove.faults import Fault, PlannedFault
 from asyncnotify.prove.load import Load
 from asyncnotify.prove.report import Outcome
-from asyncnotify.prove.run import Watch, prove
+from asyncnotify.prove.requests import HELD_CHANNEL
+from asyncnotify.prove.run import Run, Watch
 from asyncnotify.prove.stage import Stage
 
 SHOWN_EVENTS: Final = 8
+LEASE_SECONDS: Final = 5.0
+
+
+def settings(lease: float = LEASE_SECONDS) -> dict[str, str]:
+    """Return the services' settings of a run, beside those that every stage has.
+
+    Leases are short, so that a run of a minute sees lost ones end; few notifications are in hand at
+    once, so that those that wait do so in the queues; one channel holds what is uncertain.
+    """
+    return {
+        "LEASE_SECONDS": str(lease),
+        "PROVIDER_TIMEOUT_SECONDS": str(min(10.0, lease * 0.8)),
+        "DISPATCHER_CONCURRENCY": "16",
+        f"{HELD_CHANNEL.upper()}_ON_AMBIGUOUS": "hold",
+    }
 
 
 async def run_session(
@@ -27,6 +43,7 @@ async def run_session(
     notifications: int,
     seconds: float,
     seed: int,
+    lease: float,
     console: Console,
 ) -> Outcome:
     """Start a system, prove it, stop it.
@@ -36,7 +53,15 @@ async def run_session(
         FileNotFoundError: it is to run on a RabbitMQ of its own, and none is installed.
     """
     with tempfile.TemporaryDirectory(prefix="asyncnotify-prove-") as folder:
-        stage, watch, events = Stage(Path(folder), seed=seed, backing=backing), Watch(), list[str]()
+        environment = settings(lease)
+        stage = Stage(
+            Path(folder),
+            seed=seed,
+            backing=backing,
+            environment=environment,
+            sets_clock=any(each.fault is Fault.BROKER_CLOCK_JUMP for each in faults),
+        )
+        watch, events = Watch(), list[str]()
 
         def note(line: str) -> None:
             events.append(line)
@@ -44,10 +69,19 @@ async def run_session(
                 console.print(line, highlight=False)
 
         try:
+            note("         starting a system")
             await stage.start()
             load = Load(stage.url, notifications, seconds, seed)
             with _progress(console, load, watch, events):
-                return await prove(stage, load, faults, broker=backing.name, watch=watch, note=note)
+                run = Run(
+                    stage=stage,
+                    load=load,
+                    faults=faults,
+                    backing=backing,
+                    watch=watch,
+                    note=note,
+                )
+                return await run.prove()
         finally:
             await stage.stop()
 

@@ -1,25 +1,37 @@
 """The system that a chaos run is about, and what can be done to it."""
 
 import asyncio
+import itertools
 import os
 import random
 import signal
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from notification_ledger.settings import Stores
 from service_kit.testing.ports import free_port
+from service_kit.testing.wall_clock import WallClock
 
 from asyncnotify.prove.backing import Backing
-from asyncnotify.prove.faults import Fault, PlannedFault
+from asyncnotify.prove.crew import DISPATCHER, Crew, WatchedProgram
+from asyncnotify.prove.diary import Diary
+from asyncnotify.prove.door import HalfSent
+from asyncnotify.prove.faults import BEHIND, Fault, PlannedFault
+from asyncnotify.prove.pulse import Probe
 from asyncnotify.prove.servers import Servers
-from asyncnotify.supervisor import ServiceProgram, Supervisor, send_signal
+from asyncnotify.supervisor import Supervisor, send_signal
 from asyncnotify.system import HOST, LocalSystem, Ports
 
 FREEZE_SECONDS: Final = 6.0
 FAILPOINT_PATIENCE_SECONDS: Final = 15.0
+DISPATCHERS: Final = 2
+HOUR: Final = timedelta(hours=1)
+GUESTS: Final = 2
+"""How many more dispatchers may be at work at a time, more or less."""
 
 # Shorter than the defaults, so that a run of a minute sees retries end; the mechanism is the same.
 ENVIRONMENT: Final = {
@@ -28,11 +40,14 @@ ENVIRONMENT: Final = {
 }
 
 
+Deed = Callable[[], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Another:
     """A process that was started beside the system's own, and where it listens."""
 
-    program: ServiceProgram
+    program: WatchedProgram
     url: str
 
 
@@ -44,11 +59,12 @@ class Stage:
         folder: Path,
         *,
         seed: int = 0,
-        dispatchers: int = 2,
+        dispatchers: int = DISPATCHERS,
         environment: Mapping[str, str] | None = None,
         backing: Backing | None = None,
+        sets_clock: bool = False,
     ) -> None:
-        """`environment` is added to that of all services.
+        """`environment` is added to that of all services; `sets_clock` as of `Servers`.
 
         Raises:
             FileNotFoundError: the backing needs a RabbitMQ, and none is installed.
@@ -60,15 +76,33 @@ class Stage:
         self._say: list[str] = []
         self._supervisor = Supervisor(self._say.append)
         self._ports = Ports(**dict.fromkeys(Ports.__dataclass_fields__, 0))
-        self._servers = Servers(backing or Backing(), folder)
-        self._programs: list[ServiceProgram] = []
-        self._extras: set[asyncio.Task[None]] = set()
+        self._servers = Servers(backing or Backing(), folder, sets_clock=sets_clock)
+        self._programs: list[WatchedProgram] = []
+        self.diary = Diary()
+        self.crew = Crew(self.diary, self._chance)
+        self._numbers = itertools.count()
+        self._attacks: set[asyncio.Task[None]] = set()
         self._log = os.open(folder / "services.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     @property
     def url(self) -> str:
         """Return where the gateway is."""
         return f"http://{HOST}:{self._ports.gateway}"
+
+    @property
+    def lease(self) -> float:
+        """Return for how many seconds a notification is a silent dispatcher's."""
+        return float(self._environment.get("LEASE_SECONDS", "60"))
+
+    @property
+    def in_hand(self) -> int:
+        """Return how many notifications of one queue all dispatchers may hold together."""
+        each = int(self._environment.get("DISPATCHER_CONCURRENCY", "64"))
+        return each * (self._dispatchers + GUESTS)
+
+    def probes(self) -> Sequence[Probe]:
+        """Return whom to ask whether the system is well."""
+        return [each.probe for each in self._programs]
 
     @property
     def stores(self) -> Stores:
@@ -101,9 +135,10 @@ class Stage:
         await self._servers.start(self._supervisor)
         self._environment["QUEUE_NAMESPACE"] = self._servers.namespace
         self._programs = [
-            ServiceProgram(service, self._environment, output=self._log)
+            WatchedProgram(service, self._environment, output=self._log, diary=self.diary)
             for service in self._system().services()
         ]
+        self.crew.own = [each for each in self._programs if each.name == DISPATCHER]
         await self._supervisor.start(self._programs)
 
     async def start_another(self, name: str, **environment: str) -> "Another":
@@ -116,30 +151,49 @@ class Stage:
             environment={**template.environment, variable: str(port), **environment},
             port=port,
         )
-        program = ServiceProgram(service, self._environment, output=self._log)
+        program = WatchedProgram(service, self._environment, output=self._log, diary=self.diary)
         await program.start()
         return Another(program, service.url)
 
     async def stop(self) -> None:
         """Stop everything."""
-        for extra in self._extras:
-            extra.cancel()
-        await asyncio.gather(*self._extras, return_exceptions=True)
+        await self.crew.send_home()
+        for attack in self._attacks:
+            attack.cancel()
+        await asyncio.gather(*self._attacks, return_exceptions=True)
         await self._supervisor.stop()
         await self._servers.stop()
         os.close(self._log)
 
     async def do(self, planned: PlannedFault) -> None:
         """Make one fault happen; return when it is over (recovery is another matter)."""
-        servers = self._servers
-        deeds: dict[Fault, Callable[[], Awaitable[None]]] = {
+        deeds = self._deeds_to_services() | self._deeds_to_servers()
+        offset = -HOUR if planned.detail == BEHIND else HOUR
+        deeds |= {
+            Fault.FAILPOINT: lambda: self._trip(planned.detail),
+            Fault.WRONG_CLOCK: lambda: self._invite_one_with_a_wrong_clock(offset),
+            Fault.CLOCK_JUMP: lambda: self._let_a_clock_jump(offset),
+            Fault.BROKER_CLOCK_JUMP: lambda: self._let_the_brokers_clock_jump(offset),
+        }
+        await deeds[planned.fault]()
+
+    def _deeds_to_services(self) -> dict[Fault, Deed]:
+        return {
             Fault.KILL_GATEWAY: lambda: self._signal("gateway", signal.SIGKILL),
             Fault.KILL_PUBLISHER: lambda: self._signal("notification-publisher", signal.SIGKILL),
-            Fault.KILL_DISPATCHER: lambda: self._signal("notification-dispatcher", signal.SIGKILL),
             Fault.KILL_USER_SERVICE: lambda: self._signal("user-service", signal.SIGKILL),
-            Fault.TERMINATE_DISPATCHER: lambda: self._signal(
-                "notification-dispatcher", signal.SIGTERM
-            ),
+            Fault.STALL_USER_SERVICE: self._freeze_user_service,
+            Fault.KILL_DISPATCHER: self.crew.kill_one,
+            Fault.TERMINATE_DISPATCHER: self.crew.terminate_one,
+            Fault.FREEZE_DISPATCHER: self._freeze_a_guest,
+            Fault.FREEZE_ALL_DISPATCHERS: lambda: self.crew.all_stand_still(self.lease / 2),
+            Fault.SLOW_DISPATCHER: self._invite_a_slow_one,
+            Fault.HALF_SENT: self._hold_the_door,
+        }
+
+    def _deeds_to_servers(self) -> dict[Fault, Deed]:
+        servers = self._servers
+        return {
             Fault.KILL_BROKER: lambda: servers.end_broker(signal.SIGKILL),
             Fault.RESTART_BROKER: lambda: servers.end_broker(signal.SIGTERM),
             Fault.KILL_LEDGER: lambda: servers.end_ledger(signal.SIGKILL),
@@ -147,10 +201,7 @@ class Stage:
             Fault.CUT_CONNECTIONS: servers.cut,
             Fault.STALL_CONNECTIONS: servers.stall,
             Fault.DROP_REPLIES: servers.drop_replies,
-            Fault.STALL_USER_SERVICE: self._freeze_user_service,
-            Fault.FAILPOINT: lambda: self._trip(planned.detail),
         }
-        await deeds[planned.fault]()
 
     def _system(self, dispatchers: int | None = None) -> LocalSystem:
         return LocalSystem(
@@ -174,18 +225,50 @@ class Stage:
 
     async def _trip(self, failpoint: str) -> None:
         """Let one more dispatcher join in, which dies at a named line."""
-        extra = (
-            await self.start_another("notification-dispatcher", AN_FAILPOINT=f"{failpoint}:exit")
-        ).program
-        watching = asyncio.create_task(self._end(extra))
-        self._extras.add(watching)
-        watching.add_done_callback(self._extras.discard)
+        guest = await self._invite(f"{failpoint}:exit")
+        self.crew.until_dead(guest, seconds=FAILPOINT_PATIENCE_SECONDS)
 
-    async def _end(self, extra: ServiceProgram) -> None:
+    async def _freeze_a_guest(self) -> None:
+        """One more joins in, takes its time between receiving and starting, and is frozen."""
+        guest = await self._invite("worker.after_receive:sleep=0.5")
+        self.crew.freeze_later(guest, after=1.5, seconds=self.lease + 3)
+
+    async def _invite_a_slow_one(self) -> None:
+        guest = await self._invite(f"worker.after_receive:sleep={self.lease * 1.4}")
+        self.crew.stay(guest, seconds=self.lease * 2)
+
+    async def _invite_one_with_a_wrong_clock(self, offset: timedelta) -> None:
+        clock = self._new_clock(offset)
+        guest = await self._invite("worker.after_receive:sleep=0.2", **clock.environment)
+        self.crew.stay(guest, seconds=self.lease * 2)
+
+    async def _let_a_clock_jump(self, offset: timedelta) -> None:
+        clock = self._new_clock(timedelta(0))
+        guest = await self._invite("worker.after_receive:sleep=0.5", **clock.environment)
+        self.crew.stay(guest, seconds=self.lease, then=lambda: clock.set(offset))
+
+    async def _let_the_brokers_clock_jump(self, offset: timedelta) -> None:
+        start = time.time()
         try:
-            async with asyncio.timeout(FAILPOINT_PATIENCE_SECONDS):
-                await extra.wait()
-        except TimeoutError:
-            pass
+            await self._servers.jump_clock(offset)
         finally:
-            await extra.stop()
+            self.diary.jumps.append((start, time.time()))
+
+    def _new_clock(self, offset: timedelta) -> WallClock:
+        return WallClock(self.folder / f"clock-{next(self._numbers)}", offset)
+
+    async def _invite(self, failpoint: str, **environment: str) -> WatchedProgram:
+        environment["AN_FAILPOINT"] = failpoint
+        return (await self.start_another(DISPATCHER, **environment)).program
+
+    async def _hold_the_door(self) -> None:
+        attack = HalfSent(self.url, self.diary)
+        await attack.begin()
+        task = asyncio.create_task(attack.hold())
+        self._attacks.add(task)
+        task.add_done_callback(self._attacks.discard)
+
+    async def settle(self) -> None:
+        """Wait until every fault that goes on by itself is over."""
+        await self.crew.until_alone()
+        await asyncio.gather(*self._attacks, return_exceptions=True)

@@ -7,12 +7,14 @@ what comes after.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from notification_contracts.states import Reason
+from service_kit.failpoints import EXIT_CODE
 from service_kit.logs import get_logger
 
 from notification_dispatcher.domain.outcomes import (
@@ -45,6 +47,8 @@ class FakeProvider:
     async def send(self, message: OutgoingMessage) -> ProviderOutcome:
         """Do what the address, or this provider's own script, asks for; else accept."""
         rehearsed = self._act_for(message)
+        if rehearsed.is_fatal:
+            os._exit(EXIT_CODE)
         if rehearsed.wait is None:
             await asyncio.Event().wait()
         elif rehearsed.wait:

@@ -9,6 +9,7 @@
 | `429-after-5s@`         | +15005550005 | `sim-429-after-5s`         | first says 429, wait 5 s |
 | `timeout-after-accept@` | +15005550006 | `sim-timeout-after-accept` | first loses its answer   |
 | `hang@`                 | +15005550007 | `sim-hang`                 | never answers            |
+| `crash@`                | +15005550008 | `sim-crash`                | ends the dispatcher      |
 
 The numbers in the names are free: `fail-3-then-ok@`, `slow-2s@`. A tag makes addresses distinct:
 `fail-2-then-ok+anna@sim.example`, `sim-ok+anna`. Any other address is one that works. Nothing is
@@ -41,6 +42,7 @@ PHONES = {
     "+15005550005": "429-after-5s",
     "+15005550006": "timeout-after-accept",
     "+15005550007": "hang",
+    "+15005550008": "crash",
 }
 # So that `slow-10s` is answered before a provider timeout of 10 s, not in a race with it.
 JUST_WITHIN = timedelta(milliseconds=200)
@@ -48,11 +50,15 @@ JUST_WITHIN = timedelta(milliseconds=200)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """What the fake does with one message. `wait` None means that it never answers."""
+    """What the fake does with one message. `wait` None means that it never answers.
+
+    `is_fatal` is for rehearsing poison: the process ends at once, as if it had been killed.
+    """
 
     outcome: ProviderOutcome
     is_accepted: bool = False
     wait: timedelta | None = timedelta(0)
+    is_fatal: bool = False
 
 
 ACCEPT = Act(outcome=Accepted(), is_accepted=True)
@@ -130,6 +136,10 @@ def _never_answer(_number: int, _attempt: int, _fault: Fault) -> Act:
     return Act(outcome=UncertainFailure(detail="simulated: no answer"), wait=None)
 
 
+def _crash(_number: int, _attempt: int, _fault: Fault) -> Act:
+    return Act(outcome=UncertainFailure(detail="simulated: a crash"), is_fatal=True)
+
+
 _PLAYS: tuple[tuple[re.Pattern[str], Callable[[int, int, Fault], Act]], ...] = (
     (re.compile(r"ok"), _accept),
     (re.compile(r"fail-permanent"), _fail_permanently),
@@ -138,4 +148,5 @@ _PLAYS: tuple[tuple[re.Pattern[str], Callable[[int, int, Fault], Act]], ...] = (
     (re.compile(r"429-after-(\d{1,9})s"), _throttle_once),
     (re.compile(r"timeout-after-accept"), _lose_the_answer),
     (re.compile(r"hang"), _never_answer),
+    (re.compile(r"crash"), _crash),
 )

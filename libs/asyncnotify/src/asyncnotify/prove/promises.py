@@ -1,0 +1,28 @@
+"""What a client was promised, and what it did about it afterwards."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+ENDED = frozenset({"sent", "delivered", "failed", "cancelled", "expired"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Promise:
+    """A client's request that got a 202. Times are seconds since 1970, on this machine's clock.
+
+    `expected` are the ends that keep the promise, as `sent` or `failed:unknown_user`. `answers` are
+    the trace ids of all answers under its idempotency key. `is_cancelled` is what the answer to
+    `DELETE` said; None if nobody asked, or nobody can tell.
+    """
+
+    key: str
+    trace_id: str
+    expected: frozenset[str]
+    priority: str = "normal"
+    due_at: float | None = None
+    expires_at: float | None = None
+    is_held: bool = False
+    is_cancelled: bool | None = None
+    answers: set[str] = field(default_factory=set)

@@ -1,0 +1,121 @@
+"""Short, dense runs, each of which brings out certain faults of the product."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from asyncnotify.prove.backing import Backing
+from asyncnotify.prove.faults import AHEAD, BEHIND, Fault, PlannedFault
+from asyncnotify.prove.load import Load
+from asyncnotify.prove.report import Outcome
+from asyncnotify.prove.requests import KINDS, Kind
+from asyncnotify.prove.run import Run
+from asyncnotify.prove.session import settings
+from asyncnotify.prove.stage import Stage
+
+SCHEDULED = Kind(user_id="prove-ok", weight=60, delay=(1, 6))
+SLOW = Kind(user_id="prove-slow", priority="normal", repeats=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortPlan:
+    count: int
+    seconds: float
+    lease: float = 3
+    kinds: Sequence[Kind] = KINDS
+    faults: Sequence[tuple[float, Fault] | tuple[float, Fault, str]] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    async def run(self, folder: Path, backing: Backing, **environment: str) -> Outcome:
+        stage = Stage(
+            folder,
+            backing=backing,
+            environment=settings(self.lease) | self.environment | environment,
+            sets_clock=any(each[1] is Fault.BROKER_CLOCK_JUMP for each in self.faults),
+        )
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(stage.stop)
+            await stage.start()
+            run = Run(
+                stage=stage,
+                load=Load(stage.url, self.count, self.seconds, seed=1, kinds=self.kinds),
+                faults=[PlannedFault(*each) for each in self.faults],
+                backing=backing,
+                note=print,
+            )
+            return await run.prove()
+
+
+PLANS = {
+    "calm": ShortPlan(
+        count=450, seconds=8, kinds=[replace(kind, repeats=1) for kind in (*KINDS, SCHEDULED)]
+    ),
+    "deaths": ShortPlan(
+        count=500,
+        seconds=12,
+        kinds=(*KINDS, Kind(user_id="prove-slow", weight=40)),
+        faults=[
+            (0.2, Fault.FREEZE_DISPATCHER),
+            (0.4, Fault.FREEZE_DISPATCHER),
+            (6, Fault.KILL_DISPATCHER),
+            (8, Fault.KILL_DISPATCHER),
+        ],
+    ),
+    "queue": ShortPlan(
+        count=100,
+        seconds=1,
+        kinds=[SLOW],
+        faults=[(3, Fault.KILL_DISPATCHER)],
+        environment={"DISPATCHER_CONCURRENCY": "2"},
+    ),
+    "expiries": ShortPlan(
+        count=600,
+        seconds=12,
+        kinds=(*KINDS, Kind(user_id="prove-ok", weight=80, life=(0.3, 3))),
+        faults=[
+            (0.5, Fault.SLOW_DISPATCHER),
+            (5, Fault.FREEZE_ALL_DISPATCHERS),
+            (9, Fault.FREEZE_ALL_DISPATCHERS),
+        ],
+    ),
+    "deploys": ShortPlan(
+        count=400,
+        seconds=10,
+        kinds=(*KINDS, Kind(user_id="prove-slow", weight=60)),
+        faults=[(at, Fault.TERMINATE_DISPATCHER) for at in (2, 5, 8)],
+    ),
+    "replies": ShortPlan(
+        count=800,
+        seconds=10,
+        lease=12,
+        faults=[(at, Fault.DROP_REPLIES) for at in (2, 5, 8)],
+    ),
+    "clocks": ShortPlan(
+        count=500,
+        seconds=14,
+        faults=[
+            (0.2, Fault.WRONG_CLOCK, AHEAD),
+            (0.4, Fault.WRONG_CLOCK, BEHIND),
+            (6, Fault.CLOCK_JUMP, AHEAD),
+            (6.2, Fault.CLOCK_JUMP, BEHIND),
+        ],
+    ),
+    "the broker's clock": ShortPlan(
+        count=500,
+        seconds=20,
+        faults=[(2, Fault.BROKER_CLOCK_JUMP, AHEAD), (12, Fault.BROKER_CLOCK_JUMP, BEHIND)],
+    ),
+    "company": ShortPlan(count=200, seconds=6, faults=[(1, Fault.POISON), (2, Fault.HALF_SENT)]),
+}
+
+
+@pytest.fixture(params=list(PLANS))
+def plan(request: pytest.FixtureRequest) -> ShortPlan:
+    return PLANS[request.param]
+
+
+@pytest.fixture
+def plans() -> Mapping[str, ShortPlan]:
+    return PLANS

@@ -1,0 +1,166 @@
+"""Faults built into the product on purpose, to see that the proof finds each of them."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import service_kit
+from asyncnotify.prove.backing import Backing
+
+pytestmark = [pytest.mark.mutants, pytest.mark.timeout(600)]
+
+LUA = "queue/redis_list/lua"
+SOMETIMES = "local _ = redis.call('INCR', P .. ':mutant') % {} ~= 0 and "
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What is changed in one file of the kit, in which plan it shows, and as what."""
+
+    file: str
+    changes: Sequence[tuple[str, str]]
+    plan: str
+    found_as: str
+
+
+FENCE = "kept[2] ~= token or (state ~= 'leased' and state ~= 'started')"
+LOST_LEASE = "unshift(lane, id, 'op', 'lease_lost')"
+
+MUTANTS = {
+    "no fence on settle": Mutant(
+        f"{LUA}/settle.lua", [(FENCE, "false")], "deaths", "a late verdict counted|and then was"
+    ),
+    "no fence on start": Mutant(
+        f"{LUA}/start.lua",
+        [(FENCE, "false")],
+        "deaths",
+        r"was sent \d+ times, but started|was started while",
+    ),
+    "an idempotency key forgotten once in 200": Mutant(
+        f"{LUA}/send.lua",
+        [("redis.call('HSET', dedupe,", SOMETIMES.format(200) + "redis.call('HSET', dedupe,")],
+        "calm",
+        "made 2 notifications",
+    ),
+    "expiry not checked at claim": Mutant(
+        f"{LUA}/claim.lua",
+        [("if kept[3] and tonumber(kept[3]) <= now then", "if false then")],
+        "expiries",
+        "after it had expired, and nobody had taken it up",
+    ),
+    "expiry not checked at start": Mutant(
+        f"{LUA}/start.lua",
+        [("if state == 'leased' and ex and ex <= now then", "if false then")],
+        "expiries",
+        "was started .* after it had expired",
+    ),
+    "a started one cancelled": Mutant(
+        f"{LUA}/cancel.lua",
+        [("leased = 'lease',", "leased = 'lease', started = 'lease',")],
+        "calm",
+        "was cancelled while it was being sent",
+    ),
+    "a promotion lost once in 20": Mutant(
+        f"{LUA}/tick.lua",
+        [
+            (
+                "    push(lane, id)\n    record('promoted'",
+                "    if redis.call('INCR', P .. ':mutant') % 20 == 0 then return end\n"
+                "    push(lane, id)\n    record('promoted'",
+            )
+        ],
+        "calm",
+        "was promoted .* after it was due|still scheduled",
+    ),
+    "a forward lost once in 300": Mutant(
+        f"{LUA}/settle.lua",
+        [("push(detail, id,", SOMETIMES.format(300) + "push(detail, id,")],
+        "calm",
+        "lost its lease .* though no worker had died|still validated",
+    ),
+    "a crash that burns an attempt": Mutant(
+        f"{LUA}/tick.lua",
+        [
+            (
+                LOST_LEASE,
+                "unshift(lane, id, 'op', 'lease_lost', 'at',"
+                " (redis.call('HGET', event(id), 'at') or 0) + 1)",
+            )
+        ],
+        "deaths",
+        "was at attempt 2 after 0 had failed",
+    ),
+    "leases not renewed": Mutant(
+        "queue/worker/hands.py",
+        [("await self._keeper.renew([held.delivery for held in hands.values()])", "[]")],
+        "expiries",
+        "lost its lease .* though no worker had died",
+    ),
+    "a lost lease put back at the tail": Mutant(
+        f"{LUA}/tick.lua",
+        [(LOST_LEASE, LOST_LEASE.replace("unshift", "push"))],
+        "queue",
+        "that waited went before it",
+    ),
+    "a lost lease put back after two minutes": Mutant(
+        f"{LUA}/tick.lua",
+        [
+            (
+                "local silent = due('lease')",
+                "local silent = redis.call('ZRANGEBYSCORE', key(lane, 'lease'), '-inf',"
+                " now - 120000, 'LIMIT', 0, LIMIT)",
+            )
+        ],
+        "deaths",
+        "is lost: still (queued|validated|sending)|after its lease was over",
+    ),
+    "SIGTERM drops what is in hand": Mutant(
+        "queue/worker/worker.py",
+        [("await self._hands.finish(self._grace_s)", "await self._hands.drop(1)")],
+        "deploys",
+        "lost its lease .* though no worker had died",
+    ),
+    "a claim not repeated after a lost reply": Mutant(
+        "queue/redis_list/receiver.py",
+        [
+            ("rows = await self._run(claim, is_again=True)", "raise"),
+            ("self._unanswered[lanes].append(claim)", "pass"),
+        ],
+        "replies",
+        "lost its lease .* though no worker had died",
+    ),
+}
+
+
+def build(mutant: Mutant, folder: Path) -> None:
+    """Copy the kit with the change; the copy comes first on the services' PYTHONPATH."""
+    kit = Path(service_kit.__file__).parent
+    copy = folder / kit.name
+    shutil.copytree(kit, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    text = (copy / mutant.file).read_text()
+    for good, bad in mutant.changes:
+        assert text.count(good) == 1, f"{mutant.file} has changed, so must this mutant: {good}"
+        text = text.replace(good, bad)
+    (copy / mutant.file).write_text(text)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+async def test_the_proof_finds_a_mutant(name, plans, tmp_path):
+    mutant = MUTANTS[name]
+    build(mutant, tmp_path / "mutant")
+
+    outcome = await plans[mutant.plan].run(tmp_path, Backing(), PYTHONPATH=str(tmp_path / "mutant"))
+
+    broken = outcome.findings.broken
+    assert not outcome.is_kept
+    assert any(re.search(mutant.found_as, each) for each in broken), broken[:20]
+
+
+@pytest.mark.parametrize("broker_url", ["redis://", "amqp://"])
+async def test_the_product_itself_passes(plan, broker_url, tmp_path):
+    outcome = await plan.run(tmp_path, Backing.parse(broker_url, None))
+
+    assert outcome.is_kept, outcome.findings.broken[:20]
