@@ -7,7 +7,7 @@ PACKAGES := libs/notification-contracts libs/service-kit libs/notification-ledge
             gateway notification-publisher notification-dispatcher user-service
 PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 
-.PHONY: help setup run test test-containers prove bench dist check fmt lint types arch lock clean
+.PHONY: help setup run test test-containers prove prove-mutants bench dist check fmt lint types arch lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-containers: $(VENV)/.dev ## Build the images and test the system in contain
 
 prove: $(VENV)/.run ## Prove that nothing is lost: notifications under kills, restarts and cut connections
 	$(BIN)/asyncnotify prove $(ARGS)
+
+prove-mutants: $(VENV)/.dev ## Build faults into the product, and have the proof find each of them
+	$(BIN)/python -m pytest -n 3 -m mutants tests/mutants $(ARGS)
 
 bench: $(VENV)/.run ## Measure: what waiting notifications cost, what the whole path costs (two minutes)
 	$(BIN)/python benchmarks/waiting.py --count $(or $(COUNT),100000)

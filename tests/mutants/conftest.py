@@ -44,6 +44,7 @@ class ShortPlan:
                 faults=[PlannedFault(*each) for each in self.faults],
                 backing=backing,
                 note=print,
+                say=print,
             )
             return await run.prove()
 

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from notification_dispatcher.domain.outcomes import (
 )
 from notification_dispatcher.infrastructure.providers import PROVIDERS, Limits, ProviderContext
 from notification_dispatcher.infrastructure.providers.fake import FakeProvider
+from service_kit.failpoints import EXIT_CODE
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 
@@ -101,6 +103,21 @@ async def test_one_that_hangs_hangs(outbox):
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await open_fake(outbox).send(message("hang@sim.example"))
+
+
+async def test_one_that_crashes_takes_its_process_with_it():
+    program = (
+        "import asyncio\n"
+        "from notification_dispatcher.domain.outcomes import OutgoingMessage\n"
+        "from notification_dispatcher.infrastructure.providers.fake import FakeProvider\n"
+        "message = OutgoingMessage(trace_id='t', channel='push', attempt=1, address='sim-crash',"
+        " message='m', subject=None)\n"
+        "asyncio.run(FakeProvider().send(message))\n"
+    )
+
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+
+    assert await process.wait() == EXIT_CODE
 
 
 async def test_neither_address_nor_text_gets_into_the_log(outbox, capsys):

@@ -21,6 +21,7 @@ SCRIPTS = (
     "429-after-5s",
     "timeout-after-accept",
     "hang",
+    "crash",
 )
 
 
@@ -115,3 +116,8 @@ def test_whose_fault_it_is_is_for_the_caller_to_say():
 
     assert isinstance(outcome, PermanentFailure)
     assert outcome.fault is Fault.PROVIDER
+
+
+def test_only_one_that_crashes_is_fatal():
+    assert play("crash").is_fatal
+    assert not any(play(script).is_fatal for script in SCRIPTS if script != "crash")

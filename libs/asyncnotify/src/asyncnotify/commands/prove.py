@@ -13,6 +13,11 @@ from asyncnotify.prove.faults import Fault, parse_faults, plan
 from asyncnotify.prove.report import Outcome, write
 from asyncnotify.supervisor import StartFailed
 
+Lease = Annotated[
+    float,
+    typer.Option(min=2, max=600, help="Seconds for which a notification is a silent worker's."),
+]
+
 
 def prove_it(
     notifications: Annotated[int, typer.Option("-n", "--notifications", min=1)] = 5000,
@@ -30,10 +35,7 @@ def prove_it(
         typer.Option(help="On RabbitMQ: redis:// (default), with or without a host, or memory://."),
     ] = None,
     faults: Annotated[str, typer.Option(help="all, none, or a comma separated list.")] = "all",
-    lease: Annotated[
-        float,
-        typer.Option(min=2, max=600, help="Seconds for which a notification is a silent worker's."),
-    ] = 5,
+    lease: Lease = 5,
     report: Annotated[Path, typer.Option(help="Folder for prove.md and prove.json.")] = Path(
         ".data/prove"
     ),
@@ -44,20 +46,18 @@ def prove_it(
     own, and removes them. Exits with 1 if any promise was broken.
     """
     # Imported here: the other commands need not wait for the libraries of the load.
-    from asyncnotify.prove.session import run_session  # noqa: PLC0415
+    from asyncnotify.prove.session import Wanted, run_session  # noqa: PLC0415
 
     backing = _backing(broker_url, ledger_url)
-    planned = plan(_faults(faults, backing), seconds, seed, backing.failpoints)
-    session = run_session(
-        backing,
-        planned,
+    wanted = Wanted(
+        backing=backing,
+        faults=plan(_faults(faults, backing), seconds, seed, backing.failpoints),
         notifications=notifications,
         seconds=seconds,
         seed=seed,
         lease=lease,
-        console=err,
     )
-    outcome = _wait_for(session)
+    outcome = _wait_for(run_session(wanted, err))
     markdown, document = write(outcome, report)
     typer.echo(outcome.as_markdown())
     typer.echo(f"written to {markdown} and {document}", err=True)

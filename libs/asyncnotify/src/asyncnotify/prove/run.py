@@ -20,7 +20,7 @@ from asyncnotify.prove.pulse import Pulse
 from asyncnotify.prove.reconcile import reconcile
 from asyncnotify.prove.report import Outcome
 from asyncnotify.prove.stage import Stage
-from asyncnotify.prove.timelines import steps_of
+from asyncnotify.prove.timelines import Step, steps_of
 from asyncnotify.prove.timing import Setting, Timing
 
 DRAIN_LEASES: Final = 12
@@ -48,7 +48,9 @@ class Watch:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One run: its system, its load, and what was seen of them."""
+    """One run: its system, its load, and what was seen of them. `note` is told of each fault as it
+    happens, `say` every few seconds of what it waits for.
+    """
 
     stage: Stage
     load: Load
@@ -56,6 +58,7 @@ class Run:
     backing: Backing
     watch: Watch = field(default_factory=Watch)
     note: Note = lambda _: None
+    say: Note = lambda _: None
     pulse: Pulse = field(default_factory=Pulse)
 
     async def prove(self) -> Outcome:
@@ -90,17 +93,7 @@ class Run:
         steps = {trace_id: steps_of(record, around) for trace_id, record in records.items()}
         load = self.load
         findings = reconcile(load.promises, records, steps, read_outbox(self.stage.outbox))
-        timing = Timing(
-            setting=Setting(
-                lease=self.stage.lease,
-                in_hand=2 * self.stage.in_hand,
-                keeps_front=not self.backing.is_on_rabbitmq,
-            ),
-            pulse=self.pulse,
-            diary=self.stage.diary,
-            steps=steps,
-            received=outbox.received,
-        )
+        timing = self._timing(steps, outbox)
         findings.broken += [f"{who} {what}" for who, what in timing.breaches(load.promises)]
         findings.broken += [f"key {key} was refused when it was repeated" for key in load.conflicts]
         deliveries = [each.before for each in outbox.received]
@@ -119,6 +112,20 @@ class Run:
             refusals=load.refusals,
             unpromised=load.unpromised,
             recoveries=self.watch.recoveries(deliveries) | timing.measured,
+        )
+
+    def _timing(self, steps: dict[str, list[Step]], outbox: OutboxWatch) -> Timing:
+        setting = Setting(
+            lease=self.stage.lease,
+            in_hand=2 * self.stage.in_hand,
+            keeps_front=not self.backing.is_on_rabbitmq,
+        )
+        return Timing(
+            setting=setting,
+            pulse=self.pulse,
+            diary=self.stage.diary,
+            steps=steps,
+            received=outbox.received,
         )
 
     async def _send(self) -> None:
@@ -162,7 +169,7 @@ class Run:
         while True:
             await asyncio.sleep(SAY_EVERY_SECONDS)
             accepted = len(self.load.promises)
-            self.note(f"         {self.watch.current}; {accepted} of {self.load.count} accepted")
+            self.say(f"         {self.watch.current}; {accepted} of {self.load.count} accepted")
 
 
 def _waits_for(waiting: Sequence[str], records: dict[str, JsonObject], left: float) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -36,16 +37,29 @@ def settings(lease: float = LEASE_SECONDS) -> dict[str, str]:
     }
 
 
-async def run_session(
-    backing: Backing,
-    faults: Sequence[PlannedFault],
-    *,
-    notifications: int,
-    seconds: float,
-    seed: int,
-    lease: float,
-    console: Console,
-) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to run: how many notifications, for how many seconds, with leases of how many."""
+
+    backing: Backing
+    faults: Sequence[PlannedFault]
+    notifications: int
+    seconds: float
+    seed: int
+    lease: float = LEASE_SECONDS
+
+    def stage(self, folder: Path) -> Stage:
+        """Return the system for it, not yet started."""
+        return Stage(
+            folder,
+            seed=self.seed,
+            backing=self.backing,
+            environment=settings(self.lease),
+            sets_clock=any(each.fault is Fault.BROKER_CLOCK_JUMP for each in self.faults),
+        )
+
+
+async def run_session(wanted: Wanted, console: Console) -> Outcome:
     """Start a system, prove it, stop it.
 
     Raises:
@@ -53,34 +67,23 @@ async def run_session(
         FileNotFoundError: it is to run on a RabbitMQ of its own, and none is installed.
     """
     with tempfile.TemporaryDirectory(prefix="asyncnotify-prove-") as folder:
-        environment = settings(lease)
-        stage = Stage(
-            Path(folder),
-            seed=seed,
-            backing=backing,
-            environment=environment,
-            sets_clock=any(each.fault is Fault.BROKER_CLOCK_JUMP for each in faults),
-        )
-        watch, events = Watch(), list[str]()
+        stage, watch, events = wanted.stage(Path(folder)), Watch(), list[str]()
+
+        def say(line: str) -> None:
+            if not console.is_terminal:  # where it is one, the picture says it
+                console.print(line, highlight=False)
 
         def note(line: str) -> None:
             events.append(line)
-            if not console.is_terminal:
-                console.print(line, highlight=False)
+            say(line)
 
         try:
-            note("         starting a system")
+            say("starting a system")
             await stage.start()
-            load = Load(stage.url, notifications, seconds, seed)
+            load = Load(stage.url, wanted.notifications, wanted.seconds, wanted.seed)
+            run = Run(stage=stage, load=load, faults=wanted.faults, backing=wanted.backing)
+            run.watch, run.note, run.say = watch, note, say
             with _progress(console, load, watch, events):
-                run = Run(
-                    stage=stage,
-                    load=load,
-                    faults=faults,
-                    backing=backing,
-                    watch=watch,
-                    note=note,
-                )
                 return await run.prove()
         finally:
             await stage.stop()
