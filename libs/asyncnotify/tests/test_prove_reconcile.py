@@ -139,9 +139,11 @@ def test_what_was_received_without_an_answer_is_counted_but_breaks_nothing():
     assert findings.received_without_answer == 1
 
 
-@pytest.mark.parametrize(("doubts", "is_kept"), [(["lease_lost"], True), ([], False)])
-def test_a_failure_may_be_ambiguous_where_a_worker_died(doubts, is_kept):
-    records = {"t-1": record("failed", "ambiguous", *doubts, "ambiguous")}
-    findings = reconcile([promise(expected="failed:provider_rejected")], records, [])
+@pytest.mark.parametrize(("doubt", "is_kept"), [("validated:lease_lost", True), (None, False)])
+def test_a_failure_may_be_ambiguous_where_a_worker_died(doubt, is_kept):
+    steps = [each for each in ("validated", "sending", doubt, "failed:ambiguous") if each]
+    asked = promise(expected=["failed:provider_rejected"])
+
+    findings = compare(asked, record("failed", "ambiguous"), told(*steps), [])
 
     assert findings.is_kept is is_kept

@@ -15,6 +15,8 @@ from asyncnotify.prove.timelines import Step
 TAKEN_BACK_SECONDS: Final = 2.0
 """How long after the end of its lease a notification may be left."""
 PROMOTED_SECONDS: Final = 2.0
+PICKED_UP_SECONDS: Final = 15.0
+"""The same where a promotion is told by the worker that takes it up, when it has a hand free."""
 STOPPED_SECONDS: Final = 25.0
 SLACK_SECONDS: Final = 2.0
 """What measuring costs: the pulse is half a second apart, a tick takes its time."""
@@ -33,11 +35,13 @@ STOPPED: Final = "from SIGTERM to the end of the process"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """What of the system's settings the promises depend on; seconds. `in_hand` is how many one
-    queue's workers can hold at once, `keeps_front` whether what comes back goes to the front.
+    queue's workers can hold at once, `keeps_front` whether what comes back goes to the front,
+    `promoted` how late a promotion may be told.
     """
 
     lease: float
     in_hand: int = 64
+    promoted: float = PROMOTED_SECONDS
     keeps_front: bool = True
 
 
@@ -100,12 +104,12 @@ class Timing:
             if promise.due_at and (before.status, step.status) == ("scheduled", "queued"):
                 late = self.pulse.well_seconds(promise.due_at, step.at)
                 self.measured[PROMOTED].append(late)
-                if late > PROMOTED_SECONDS + SLACK_SECONDS:
+                if late > self.setting.promoted + SLACK_SECONDS:
                     yield f"was promoted {late:.1f} s after it was due"
             is_delayed = before.status in {"scheduled", "retrying"}
             if promise.expires_at and is_delayed and step.status == "expired":
                 late = self.pulse.well_seconds(promise.expires_at, step.at)
-                if late > PROMOTED_SECONDS + SLACK_SECONDS:
+                if late > self.setting.promoted + SLACK_SECONDS:
                     yield f"was found expired {late:.1f} s after it had"
 
     def _after_expiry(self, promise: Promise, steps: Sequence[Step]) -> Iterator[str]:
