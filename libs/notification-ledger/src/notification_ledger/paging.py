@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from notification_ledger.cursors import Position, decode_cursor, encode_cursor
 from notification_ledger.record import NotificationRecord, RecordPage, RecordQuery
-from notification_ledger.rows import DELETED, Row, matches, record_of, to_ms
+from notification_ledger.rows import DELETED, Row, is_readable, matches, record_of, to_ms
 from notification_ledger.scripts import lua
 
 SCAN_LIMIT: Final = 2_000
@@ -16,6 +16,7 @@ SCAN_LIMIT: Final = 2_000
 
 _BATCH: Final = 200
 _NEWEST: Position = (10**15 - 1, "\x7f")
+_MANY: Final = 10**12
 
 
 class RecordReader:
@@ -30,7 +31,7 @@ class RecordReader:
     async def get(self, trace_id: str) -> NotificationRecord | None:
         """Return one record."""
         (row,) = await self._records(keys=[self._prefix], args=[trace_id])
-        return record_of(trace_id, row) if row[0] else None
+        return record_of(trace_id, row) if is_readable(row) else None
 
     async def find(self, query: RecordQuery) -> RecordPage:
         """Return a page; see `Ledger.find`."""
@@ -41,7 +42,7 @@ class RecordReader:
         while looked_at < SCAN_LIMIT:
             positions, is_last = await self._after(indexes, position)
             for position, row in await self._rows(positions):
-                if row[0] and matches(row, query):
+                if is_readable(row) and matches(row, query):
                     found.append(record_of(position[1], row))
                 if len(found) > query.limit:
                     return _page(found[:-1])
@@ -64,7 +65,9 @@ class RecordReader:
         async with self._redis.pipeline(transaction=False) as pipeline:
             for key in (by_user, *by_status):
                 pipeline.zcard(key)
-            of_user, *of_statuses = await pipeline.execute()
+            counts = await pipeline.execute(raise_on_error=False)
+        # A damaged index is asked only if all others are longer.
+        of_user, *of_statuses = (each if isinstance(each, int) else _MANY for each in counts)
         return [by_user] if of_user <= sum(of_statuses) else by_status
 
     async def _after(
@@ -95,7 +98,11 @@ class RecordReader:
 
 def _positions(reply: Sequence[str]) -> Sequence[Position]:
     pairs = zip(reply[::2], reply[1::2], strict=True)
-    return [(int(float(score)), trace_id) for trace_id, score in pairs]
+    return [(_bounded(float(score)), trace_id) for trace_id, score in pairs]
+
+
+def _bounded(score: float) -> int:
+    return int(min(max(score, 0), _NEWEST[0]))  # whatever somebody has put there by hand
 
 
 def _page(records: Sequence[NotificationRecord]) -> RecordPage:

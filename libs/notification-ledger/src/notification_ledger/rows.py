@@ -1,5 +1,6 @@
 """What the ledger keeps in Redis, as values: a message's `n:` fields and its timeline."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,6 +13,8 @@ from notification_ledger.record import NotificationRecord, RecordQuery, Timeline
 DELETED: Final = "deleted"
 """How the index and `n:s` call a dead letter that was deleted; its status is `failed`."""
 
+_KEPT: Final = frozenset({DELETED, *map(str, Status)})
+_NUMBER: Final = re.compile(r"\d{1,14}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = Sequence[str | None]
@@ -28,6 +31,13 @@ def to_ms(at: datetime) -> int:
 def from_ms(milliseconds: int) -> datetime:
     """Return the time that is so many milliseconds after 1970."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def is_readable(row: Row) -> bool:
+    """Tell whether a row is a record: known, and not made something else of by hand."""
+    kept, _, _, attempts, _, created, updated, due, _ = row
+    numbers = (attempts or "0", created or "", updated or "", due or "0")
+    return kept in _KEPT and all(_NUMBER.fullmatch(number) for number in numbers)
 
 
 def matches(row: Row, query: RecordQuery) -> bool:
@@ -62,7 +72,7 @@ def record_of(trace_id: str, row: Row) -> NotificationRecord:
         created_at=from_ms(int(created)),
         updated_at=from_ms(int(updated)),
         next_attempt_at=from_ms(int(due)) if due not in {"", "0"} else None,
-        timeline=tuple(_entry_of(line) for line in timeline.split("\n") if line),
+        timeline=tuple(entry for line in timeline.split("\n") if (entry := _entry_of(line))),
         is_dead_letter=kept == Status.FAILED,
     )
 
@@ -72,12 +82,15 @@ def status_of(kept: str) -> Status:
     return Status.FAILED if kept == DELETED else Status(kept)
 
 
-def _entry_of(line: str) -> TimelineEntry:
-    at, status, reason, channel, rest = line.split("\t", 4)
-    return TimelineEntry(
-        at=from_ms(int(at)),
-        status=Status(status),
-        reason=reason or None,
-        channel=channel or None,
-        **unpack(rest),
-    )
+def _entry_of(line: str) -> TimelineEntry | None:
+    try:
+        at, status, reason, channel, rest = line.split("\t", 4)
+        return TimelineEntry(
+            at=from_ms(int(at)),
+            status=Status(status),
+            reason=reason or None,
+            channel=channel or None,
+            **unpack(rest),
+        )
+    except (ValueError, OverflowError, AttributeError, TypeError):
+        return None  # edited by hand; the other lines still say what they say

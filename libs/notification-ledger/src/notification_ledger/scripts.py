@@ -4,7 +4,7 @@ from functools import cache
 from importlib.resources import files
 
 from service_kit.queue.recorder import LuaRecorder
-from service_kit.queue.redis_list.scripts import Script
+from service_kit.queue.redis_list.scripts import Script, lua_sources
 
 
 @cache
@@ -24,7 +24,8 @@ def writing_scripts() -> dict[str, Script]:
 
     What is new is refused when Redis is out of memory; what is under way must end even then.
     """
-    writing = f"local P = KEYS[1]\n{lua('record')}\n{lua('tell')}"
+    kit = lua_sources()
+    writing = "\n".join((kit["prelude"], kit["damage"], lua("record"), lua("tell")))
     telling, claiming = f"{writing}return tell(unpack(ARGV))\n", f"{writing}{lua('claims')}"
     refused_when_full = {"accept": telling, "reserve": claiming}
     never_refused = {"write": telling, "claim": claiming}

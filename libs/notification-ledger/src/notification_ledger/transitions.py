@@ -23,6 +23,7 @@ _ALWAYS: Final = {
     Change.EXHAUSTED: Status.FAILED,
     Change.POISONED: Status.FAILED,
     Change.AMBIGUOUS: Status.FAILED,
+    Change.DAMAGED: Status.FAILED,
     Change.EXPIRED: Status.EXPIRED,
     Change.CANCELLED: Status.CANCELLED,
     Change.DELETED: Status.FAILED,
@@ -37,6 +38,7 @@ _BY_LANE: Final = frozenset({Change.LEASE_LOST, Change.REPLAYED})
 _REASON: Final = {
     Change.EXHAUSTED: Reason.ATTEMPTS_EXHAUSTED,
     Change.POISONED: Reason.POISON,
+    Change.DAMAGED: Reason.UNDECODABLE,
     Change.AMBIGUOUS: Reason.AMBIGUOUS,
     Change.LEASE_LOST: Reason.LEASE_LOST,
 }
@@ -62,9 +64,11 @@ def read_note(change: Change, lane: str, note: bytes, *, is_uncertain: bool = Fa
 
 def _words(change: Change, lane: str, note: bytes) -> StatusNote:
     # The note of a start that came too late speaks of an attempt that never was.
-    said = None if change is Change.EXPIRED else StatusNote.decode(note)
+    said = None if change in {Change.EXPIRED, Change.DAMAGED} else StatusNote.decode(note)
     status = _status(change, lane, said)
     words = replace(said, status=status) if said else StatusNote(status=status)
+    if change is Change.DAMAGED:  # the note says what is damaged
+        words = replace(words, detail=note.decode("utf-8", "replace") or None)
     if change in _REASON:
         return replace(words, reason=_REASON[change], detail=words.detail or words.reason)
     if words.has_rest():

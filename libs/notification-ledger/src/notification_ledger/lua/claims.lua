@@ -4,8 +4,6 @@
 -- 4 change to be told, or '' 5 lane 6 at ms 7 due ms 8 note 9 '1' if it is uncertain, then the
 -- operation's own
 local RETENTION, operation, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc', 'sa'}
 local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true, uc = true,
   sa = true}
@@ -16,11 +14,11 @@ local GIVEN_UP = {dead = true, exhausted = true, poison = true, ambiguous = true
 local function claim_key(name) return P .. ':q:' .. name end
 
 local function load(name)
-  local kept = redis.call('HMGET', claim_key(name), unpack(FIELDS))
+  local kept = on_key('HMGET', claim_key(name), unpack(FIELDS)) -- damaged is as good as forgotten
   if not kept[1] then return nil end
   local c = {}
   for i, field in ipairs(FIELDS) do
-    c[field] = NUMBER[field] and tonumber(kept[i] or 0) or kept[i] or ''
+    c[field] = NUMBER[field] and (tonumber(kept[i] or 0) or 0) or kept[i] or ''
   end
   if c.un > now and c.sa > now then -- the clock was set back since: what is left begins anew
     c.un, c.sa = now + c.un - c.sa, now

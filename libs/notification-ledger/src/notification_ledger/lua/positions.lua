@@ -5,7 +5,8 @@
 -- Returns {id, score, id, score, ...} of each, highest first.
 local found = {}
 for i, index in ipairs(KEYS) do
-  found[i] = redis.call('ZREVRANGEBYSCORE', index, ARGV[1], '-inf', 'WITHSCORES',
+  local entries = redis.pcall('ZREVRANGEBYSCORE', index, ARGV[1], '-inf', 'WITHSCORES',
     'LIMIT', ARGV[i + 2], ARGV[2])
+  found[i] = entries.err and {} or entries -- one that is damaged hides none of the others
 end
 return found

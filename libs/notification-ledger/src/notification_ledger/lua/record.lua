@@ -1,5 +1,6 @@
 -- The ledger's part of the queue's scripts: `record` is called for every change of a message, `forget`
--- before its hash goes. `P` is the queue's key prefix; the keys are listed in the README.
+-- before its hash goes. `P` is the queue's key prefix; the keys are listed in the README. The kit's
+-- damage.lua comes before.
 -- `memory.py` and `transitions.py` say the same in Python.
 local record, forget
 do
@@ -17,7 +18,7 @@ do
     if change == 'enqueued' or change == 'adopted' or change == 'promoted' then return 'queued' end
     if change == 'scheduled' or change == 'expired' or change == 'cancelled' then return change end
     if change == 'dead' or change == 'exhausted' then return 'failed' end
-    if change == 'poisoned' or change == 'ambiguous' then return 'failed' end
+    if change == 'poisoned' or change == 'ambiguous' or change == 'damaged' then return 'failed' end
     if change == 'lease_lost' or change == 'replayed' then return waiting end
     -- How n:s and the index call a dead letter that was deleted; readers say 'failed'.
     if change == 'deleted' then return 'deleted' end
@@ -34,14 +35,15 @@ do
   local function reason_by(change)
     if change == 'exhausted' then return 'attempts_exhausted' end
     if change == 'poisoned' then return 'poison' end
+    if change == 'damaged' then return 'undecodable' end
     if change == 'ambiguous' or change == 'lease_lost' then return change end
   end
 
   local function append(id, entry, ends)
     local key = P .. ':t:' .. id
-    if not ends and redis.call('APPEND', key, entry) <= MAX_TIMELINE then return end
+    if not ends and on_key('APPEND', key, entry) <= MAX_TIMELINE then return end
     -- APPEND leaves up to half of the string unused; what ends is stored anew, at its exact size.
-    local text = redis.call('GET', key) or ''
+    local text = on_key('GET', key) or ''
     if ends then text = text .. entry end
     if #text > MAX_TIMELINE then
       text = (string.match(string.sub(text, 1, KEEP_HEAD), '^.*\n') or '')
@@ -64,12 +66,15 @@ do
   local function read(change, lane, note, uncertain)
     -- The note of a start that came too late speaks of an attempt that never was.
     if change == 'expired' then note = '' end
+    local damage = change == 'damaged' and note ~= '' and '{"detail":' .. cjson.encode(note) .. '}'
+    if change == 'damaged' then note = '' end
     local noted, reason, channel, attempts, user, rest =
       string.match(note, '^([^\t\n]+)\t([^\t\n]*)\t([^\t\n]*)\t(%d*)\t([^\t\n]*)\n(.*)$')
     if not noted then reason, channel, attempts, user, rest = '', '', '', '', '' end
     local waiting = string.sub(lane, 1, 9) == 'delivery.' and 'validated' or 'queued'
     local to = status_by(change, waiting) or noted or status_unless_noted(change, waiting)
     local always = reason_by(change)
+    if damage then rest = damage end
     if always then
       if reason ~= '' and string.sub(rest, 1, 10) ~= '{"detail":' then
         rest = '{"detail":"' .. reason .. '"' .. (rest == '' and '}' or ',' .. string.sub(rest, 2))
@@ -97,12 +102,12 @@ do
 
   local function index(id, created, was, to, was_user, user)
     if was ~= to then
-      if was then redis.call('ZREM', P .. ':x:' .. was, id) end
-      redis.call('ZADD', P .. ':x:' .. to, created, id)
+      if was then on_key('ZREM', P .. ':x:' .. was, id) end
+      on_key('ZADD', P .. ':x:' .. to, created, id)
     end
     if was_user ~= user then
-      if was_user ~= '' then redis.call('ZREM', P .. ':u:' .. was_user, id) end
-      redis.call('ZADD', P .. ':u:' .. user, created, id)
+      if was_user ~= '' then on_key('ZREM', P .. ':u:' .. was_user, id) end
+      on_key('ZADD', P .. ':u:' .. user, created, id)
     end
   end
 
@@ -113,8 +118,9 @@ do
 
   record = function(change, id, lane, now, due, note, uncertain)
     local hash = P .. ':e:' .. id
-    local kept = redis.call('HMGET', hash, 'n:s', 'n:r', 'n:c', 'n:a', 'n:u', 'n:ct')
-    local was, was_user, created = kept[1], kept[5] or '', kept[6] or now
+    local kept = on_key('HMGET', hash, 'n:s', 'n:r', 'n:c', 'n:a', 'n:u', 'n:ct')
+    local was, was_user = kept[1], kept[5] or ''
+    local created = tonumber(kept[6]) and kept[6] or now
     if was and (change == 'enqueued' or change == 'scheduled' or change == 'adopted') then return end
     if was and was ~= 'scheduled' and change == 'promoted' then
       redis.call('HSET', hash, 'n:nx', 0)
@@ -139,14 +145,14 @@ do
       redis.call('HSET', hash, 'n:c', channel, 'n:a', attempts, 'n:u', user, 'n:ct', created)
     end
     index(id, created, was, to, was_user, user)
-    redis.call('XADD', P .. ':changes', 'MAXLEN', '~', MAX_CHANGES, '*', 'c', id .. '\t' .. now
+    on_key('XADD', P .. ':changes', 'MAXLEN', '~', MAX_CHANGES, '*', 'c', id .. '\t' .. now
       .. '\t' .. shown .. '\t' .. reason .. '\t' .. channel .. '\t' .. user)
   end
 
   forget = function(id)
-    local kept = redis.call('HMGET', P .. ':e:' .. id, 'n:s', 'n:u')
-    if kept[1] then redis.call('ZREM', P .. ':x:' .. kept[1], id) end
-    if kept[2] and kept[2] ~= '' then redis.call('ZREM', P .. ':u:' .. kept[2], id) end
+    local kept = fields_of(P .. ':e:' .. id, 'n:s', 'n:u')
+    if kept[1] then on_key('ZREM', P .. ':x:' .. kept[1], id) end
+    if kept[2] and kept[2] ~= '' then on_key('ZREM', P .. ':u:' .. kept[2], id) end
     redis.call('DEL', P .. ':t:' .. id)
   end
 end

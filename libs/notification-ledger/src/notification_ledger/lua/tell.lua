@@ -1,8 +1,6 @@
 -- Follows record.lua where no queue's script is around it: keeps the hash, and forgets what ended.
 -- `at` is in ms, 0 for now, as is `due`. Returns 0 if there is nothing to report about.
 local function tell(change, id, lane, at, due, note, retention, uncertain)
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local hash, gone = P .. ':e:' .. id, P .. ':gone'
   if change == 'reported' and redis.call('EXISTS', hash) == 0 then return 0 end
   at = tonumber(at)
@@ -11,10 +9,10 @@ local function tell(change, id, lane, at, due, note, retention, uncertain)
   local status = redis.call('HGET', hash, 'n:s')
   if status == 'sent' or status == 'delivered' or status == 'cancelled' or status == 'expired'
     or status == 'deleted' then
-    redis.call('ZADD', gone, 'NX', now + tonumber(retention), id)
+    on_key('ZADD', gone, 'NX', now + tonumber(retention), id)
   end
   -- Each ended notification is added once, and two are taken away per call: no sweeper is needed.
-  for _, old in ipairs(redis.call('ZRANGEBYSCORE', gone, '-inf', now, 'LIMIT', 0, 2)) do
+  for _, old in ipairs(on_key('ZRANGEBYSCORE', gone, '-inf', now, 'LIMIT', 0, 2)) do
     forget(old)
     redis.call('DEL', P .. ':e:' .. old)
     redis.call('ZREM', gone, old)

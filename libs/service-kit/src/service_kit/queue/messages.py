@@ -24,6 +24,7 @@ class Change(StrEnum):
     PROMOTED = "promoted"  # a delayed message became due
     LEASE_LOST = "lease_lost"  # its worker went silent; it waits again
     POISONED = "poisoned"  # its workers went silent too often: dead
+    DAMAGED = "damaged"  # somebody made something else of its keys; the note says of what: dead
     AMBIGUOUS = (
         "ambiguous"  # its worker went silent after `start`, and it must not be repeated: dead
     )
@@ -40,6 +41,7 @@ UNDONE: Final = frozenset(
         Change.DEAD,
         Change.EXHAUSTED,
         Change.POISONED,
+        Change.DAMAGED,
         Change.AMBIGUOUS,
     }
 )

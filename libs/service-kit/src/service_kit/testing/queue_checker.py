@@ -62,6 +62,7 @@ LEADS_TO = {
     Change.DEAD: State.DEAD,
     Change.EXHAUSTED: State.DEAD,
     Change.POISONED: State.DEAD,
+    Change.DAMAGED: State.DEAD,
     Change.AMBIGUOUS: State.DEAD,
 }  # all others let it wait, until it is due if it isn't
 FOLLOWS = {

@@ -62,6 +62,7 @@ class RedisListQueue:
         monotonic: Monotonic = time.monotonic,
     ) -> None:
         self._clock = DistantClock(monotonic)
+        self._lanes: tuple[str, ...] = ()
         self._options = options or RedisListOptions()
         self._keys = Keys(self._options.namespace)
         connect = connector(url)
@@ -118,6 +119,7 @@ class RedisListQueue:
 
     async def tick(self, lanes: Sequence[str]) -> TickReport:
         """Promote what is due, take back expired leases, re-issue what was lost on its way."""
+        self._lanes = tuple(lanes)
         asked_at, expected = self._clock.monotonic(), self._clock.expected_ms()
         *ticked, _ = await asyncio.gather(
             *(self._tick(checked_lane(lane), expected) for lane in lanes), self._forget()
@@ -135,7 +137,9 @@ class RedisListQueue:
             cursor, found = await self._scan(cursor)
             if found:
                 ids = [self._keys.id_of(key) for key in found]
-                mended += cast(int, await self._runner.run("heal", *ids))
+                lanes = self._lanes
+                reply = await self._runner.run("heal", len(lanes), *lanes, *ids)
+                mended += cast(int, reply)
             if cursor == b"0":
                 return mended
             await asyncio.sleep(_SCAN_PAUSE_S)

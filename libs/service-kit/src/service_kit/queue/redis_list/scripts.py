@@ -1,4 +1,4 @@
-"""The Lua scripts, assembled: header, settings, prelude, recorder, shared states, body."""
+"""The Lua scripts, assembled: header, settings, prelude, damage, recorder, states, body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from service_kit.queue.redis_list.times import milliseconds
 # A send is refused as a whole when Redis is full; all others make room, or are needed to.
 _REFUSED_WHEN_FULL: Final = frozenset({"send", "ping"})
 _SILENT: Final = LuaRecorder("local function record() end\nlocal function forget() end\n")
-_PARTS: Final = frozenset({"prelude", "states"})
+_PARTS: Final = frozenset({"prelude", "damage", "states"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def assemble(
     sources: Mapping[str, str], options: RedisListOptions, recorder: LuaRecorder | None
 ) -> dict[str, Script]:
     """Make the scripts of a queue, by name."""
-    before = _settings(options) + sources["prelude"]
+    before = _settings(options) + sources["prelude"] + sources["damage"]
     before += (recorder or _SILENT).source + "\n" + sources["states"]
     scripts = {}
     for name in sources.keys() - _PARTS:

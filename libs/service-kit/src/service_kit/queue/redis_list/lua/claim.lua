@@ -6,7 +6,7 @@ local token, n, again = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local claimed = {}
 
 local function details(id)
-  return redis.call('HMGET', event(id), 'st', 'tok', 'ex', 'dl', 'at', 'mx', 'df')
+  return kept_of(id, 'st', 'tok', 'ex', 'dl', 'at', 'mx', 'df')
 end
 
 local function give(id, lane, kept)
@@ -17,6 +17,7 @@ local function give(id, lane, kept)
 end
 
 local function lease(id, lane)
+  if condemn(id, lane) then return end
   local kept = details(id)
   if kept[1] ~= 'queued' then return end -- an index that disagrees with its message is wrong
   if kept[3] and tonumber(kept[3]) <= now then
@@ -40,7 +41,7 @@ end
 
 local function made_id(lane, raw)
   local ms = string.format('%012x', now)
-  local hash = redis.sha1hex(token .. redis.call('INCR', key(lane, 'seq')) .. raw)
+  local hash = redis.sha1hex(token .. next_number(lane) .. raw)
   local variant = string.sub('89ab', now % 4 + 1, now % 4 + 1)
   return string.sub(ms, 1, 8) .. '-' .. string.sub(ms, 9, 12) .. '-7' .. string.sub(hash, 1, 3)
     .. '-' .. variant .. string.sub(hash, 4, 6) .. '-' .. string.sub(hash, 7, 18)
@@ -58,7 +59,7 @@ end
 -- True for a ticket that was issued once more than needed, or whose message was withdrawn.
 local function is_spent(lane, seq, id)
   if redis.call('EXISTS', event(id)) == 1 then return true end
-  local issued = tonumber(redis.call('GET', key(lane, 'seq')) or '0')
+  local issued = tonumber(redis.call('GET', key(lane, 'seq')) or 0) or 0
   return tonumber(seq) <= issued and string.match(id, UUID7) ~= nil
 end
 
@@ -78,7 +79,7 @@ if again then
   for _, lane in ipairs(lanes) do -- the newest leases have the latest deadlines
     for _, id in ipairs(redis.call('ZREVRANGE', key(lane, 'lease'), 0, 1999)) do
       local kept = details(id)
-      if kept[1] == 'leased' and kept[2] == token then
+      if kept[1] == 'leased' and kept[2] == token and not condemn(id, lane) then
         give(id, lane, kept)
         if claimed[#claimed][3] == popped then popped = '' end
       end

@@ -1,10 +1,15 @@
 -- Make the indexes agree with the messages: after a restore, a hand edit, a bug. Idempotent.
--- ARGV ids
+-- ARGV 1 how many lanes there are 2.. the lanes, then ids
 -- Returns how many were mended.
 local mended = 0
+local lanes, ids = {}, {}
+for i = 2, #ARGV do
+  local list = i < ARGV[1] + 2 and lanes or ids
+  list[#list + 1] = ARGV[i]
+end
 
 local function is_in(index, id)
-  return redis.call('ZSCORE', index, id)
+  return type(redis.pcall('ZSCORE', index, id)) == 'string'
 end
 
 -- The ways back, by state; each returns true if there was something to mend.
@@ -22,7 +27,7 @@ end
 mend.started = mend.leased
 
 function mend.delayed(id, lane)
-  local due = redis.call('HGET', event(id), 'du') or now
+  local due = kept_of(id, 'du')[1] or now
   return redis.call('ZADD', key(lane, 'delay'), 'NX', due, id) == 1
 end
 
@@ -35,8 +40,25 @@ function mend.done(id)
 end
 mend.cancelled, mend.expired, mend.deleted = mend.done, mend.done, mend.done
 
-for _, id in ipairs(ARGV) do
-  local kept = redis.call('HMGET', event(id), 'st', 'ln')
+-- Where a message is whose state can't be read: in the lane whose index has it, else in the first.
+-- One that has ended stays as it is until it is forgotten.
+local function lane_of(id)
+  if is_in(P .. ':gone', id) then return nil end
+  for _, lane in ipairs(lanes) do
+    for _, part in ipairs({'wait', 'lease', 'delay'}) do
+      if is_in(key(lane, part), id) then return lane end
+    end
+  end
+  return lanes[1]
+end
+
+for _, id in ipairs(ids) do
+  local kept = kept_of(id, 'st', 'ln')
+  local lane = kept[2] or lane_of(id)
+  if lane and condemn(id, lane) then
+    mended = mended + 1
+    kept = {}
+  end
   if kept[1] and kept[2] and mend[kept[1]] and mend[kept[1]](id, kept[2]) then
     mended = mended + 1
   end

@@ -2,11 +2,11 @@
 -- ARGV 1 id 2 name of this call 3 delay ms 4 note
 -- Returns 'DONE', 'UNKNOWN' or 'REFUSED'; 'DONE' again when the same call is repeated.
 local id, op, delay, note = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local kept = redis.call('HMGET', event(id), 'st', 'ln', 'ex', 'op')
+local kept = kept_of(id, 'st', 'ln', 'ex', 'op')
 local state, lane = kept[1], kept[2]
 if not state then return 'UNKNOWN' end
 if kept[4] == op then return 'DONE' end
-if state ~= 'dead' then return 'REFUSED' end
+if state ~= 'dead' or not lane then return 'REFUSED' end
 redis.call('ZREM', P .. ':dead', id)
 redis.call('HDEL', event(id), 'at', 'dl', 'df', 'er')
 local due = delay > 0 and now + delay or 0

@@ -6,14 +6,15 @@
 --      started had its effect (retry, dead_letter)
 -- Returns 'OK' or 'LOST'. The same verdict with the same token again is 'OK' and changes nothing.
 local id, token, verdict, note, detail = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local kept = redis.call('HMGET', event(id),
+local kept = kept_of(id,
   'st', 'tok', 'ln', 'ex', 'at', 'mx', 'dl', 'df', 'op')
 local state, lane, ex = kept[1], kept[3], tonumber(kept[4])
-if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') then
+if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') or not lane then
   return kept[2] == token and kept[9] == verdict and 'OK' or 'LOST'
 end
 redis.call('ZREM', key(lane, 'lease'), id)
 if verdict ~= 'forward' and ARGV[6] == '1' then redis.call('HSET', event(id), 'unc', 1) end
+if verdict ~= 'ack' and condemn(id, lane) then return 'OK' end
 
 -- Waits for its next turn, at the back, or at the front if it was handed back untried.
 local function wait_again(change, put, ...)
@@ -41,7 +42,7 @@ elseif verdict == 'forward' then
   record('forwarded', id, detail, now, 0, note)
 elseif verdict == 'retry' then
   local attempts = (kept[5] or 0) + 1
-  if attempts >= tonumber(kept[6]) then
+  if attempts >= tonumber(kept[6] or 1) then
     die('exhausted', 'attempts exhausted: ' .. attempts)
   else
     wait_again('retried', push, 'at', attempts, 'dl', 0)

@@ -2,11 +2,12 @@
 -- ARGV 1 id 2 token 3 note 4 'hold' or 'resend' if its worker goes silent ('' as its sender said)
 -- Returns 'OK', 'LOST' or 'EXPIRED'. Calling it again extends the lease.
 local id, token, note = ARGV[1], ARGV[2], ARGV[3]
-local kept = redis.call('HMGET', event(id), 'st', 'tok', 'ln', 'ex', 'op')
+local kept = kept_of(id, 'st', 'tok', 'ln', 'ex', 'op')
 local state, lane, ex = kept[1], kept[3], tonumber(kept[4])
-if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') then
+if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') or not lane then
   return kept[2] == token and kept[5] == 'expired' and 'EXPIRED' or 'LOST'
 end
+if condemn(id, lane) then return 'LOST' end
 -- Again while started: another try, such as at the next provider, and it may be too late for that.
 if ex and ex <= now then
   redis.call('ZREM', key(lane, 'lease'), id)

@@ -37,7 +37,21 @@ local function reissue(below)
   return #lost == 2 * LIMIT
 end
 
+-- What of the lane's own keys is damaged is made anew: lost tickets are issued again below, and the
+-- audit restores the indexes.
+local kinds = {ready = 'list', wait = 'zset', lease = 'zset', delay = 'zset', wm = 'hash'}
+for part, kind in pairs(kinds) do
+  local found = redis.call('TYPE', key(lane, part)).ok
+  if found ~= kind and found ~= 'none' then put_aside(key(lane, part)) end
+end
+local seq = redis.pcall('GET', key(lane, 'seq'))
+if seq and (seq.err or not tonumber(seq)) then next_number(lane) end
+
 local last = redis.call('HMGET', mark, 's', 't')
+if (last[1] and not tonumber(last[1])) or (last[2] and not tonumber(last[2])) then
+  redis.call('DEL', mark)
+  last = {}
+end
 local since_last = last[2] and now - tonumber(last[2])
 if not since_last or since_last >= GRACE_MS or since_last < 0 then -- below 0: the clock was set back
   local is_more = last[1] and reissue(last[1])
@@ -67,7 +81,11 @@ end
 -- Calls `move` for a message that is in one of the two states; else its index entry is astray.
 local function move_from(part, id, one, other, move)
   redis.call('ZREM', key(lane, part), id)
-  local kept = redis.call('HMGET', event(id), 'st', 'ln', 'ex', 'dl', 'am')
+  if condemn(id, lane) then
+    died = died + 1
+    return
+  end
+  local kept = kept_of(id, 'st', 'ln', 'ex', 'dl', 'am')
   if (kept[1] == one or kept[1] == other) and kept[2] == lane then move(id, kept) end
 end
 
