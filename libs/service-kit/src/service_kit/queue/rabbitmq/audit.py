@@ -9,7 +9,8 @@ from typing import Final
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from service_kit.queue.claims.store import Reserved, State
+from service_kit.queue.claims.calls import Reserved
+from service_kit.queue.claims.store import State
 from service_kit.queue.port import Change, QueueUnavailable
 from service_kit.queue.rabbitmq.burial import End
 from service_kit.queue.rabbitmq.dead_letters import DeadLetterDesk, Letter

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from service_kit.failpoints import afailpoint
-from service_kit.queue.claims.store import Begun, State
+from service_kit.queue.claims.calls import Begun
+from service_kit.queue.claims.store import State
 from service_kit.queue.port import Change, LeaseLost, MessageExpired, Note, OnAmbiguous
 from service_kit.queue.rabbitmq.burial import End, bury, poison
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms

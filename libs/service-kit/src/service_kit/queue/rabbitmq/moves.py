@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from service_kit.queue.claims.store import Claims
+from service_kit.queue.claims.calls import Claims
 from service_kit.queue.clock import steady_now
 from service_kit.queue.messages import UNDONE
 from service_kit.queue.port import Change, Note

@@ -8,7 +8,8 @@ from typing import Final
 from aio_pika.abc import AbstractConnection
 
 from service_kit.failpoints import afailpoint
-from service_kit.queue.claims.store import Reserved, State
+from service_kit.queue.claims.calls import Reserved
+from service_kit.queue.claims.store import State
 from service_kit.queue.port import Change, ControlOutcome, Note, QueueError, QueueUnavailable
 from service_kit.queue.rabbitmq.audit import audit
 from service_kit.queue.rabbitmq.dead_letters import DeadLetterDesk, Letter, LookedThroughElsewhere

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from service_kit.queue.claims.book import ClaimBook
+from service_kit.queue.claims.calls import Claims, Reserved, Terms
 from service_kit.queue.claims.recording import RecordingBook
-from service_kit.queue.claims.store import Claims, ClaimStore, Reserved, Terms
+from service_kit.queue.claims.store import ClaimStore
 from service_kit.queue.clock import steady_now, utc_now
 from service_kit.queue.port import (
     Change,

@@ -7,7 +7,8 @@ from typing import Final
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from service_kit.queue.claims.store import Begun, Reserved, State
+from service_kit.queue.claims.calls import Begun, Reserved
+from service_kit.queue.claims.store import State
 from service_kit.queue.port import Change
 from service_kit.queue.rabbitmq.audit import reserve_name, reserve_new_name
 from service_kit.queue.rabbitmq.burial import AMBIGUOUS, End, bury, not_understood, poison
