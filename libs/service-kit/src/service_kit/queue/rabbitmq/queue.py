@@ -169,10 +169,7 @@ class RabbitQueue:
         return report
 
     async def heal(self) -> int:
-        """Make claims and records agree with the dead letters; return how many were mended.
-
-        Of all others nobody knows more than their claims do.
-        """
+        """Make claims and records agree with the dead letters, of which the broker knows more."""
         return await self._operator.audit() if self._moves.options.audits else 0
 
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
