@@ -40,6 +40,11 @@ class Settings(ServiceSettings):
         le=10_000,
         description="Calls to one service at once; streams of events do not count.",
     )
+    max_streams: int = Field(
+        default=1000,
+        ge=1,
+        description="Event streams that may be open at once; at most half of MAX_CONNECTIONS.",
+    )
     max_body_bytes: int = Field(
         default=65_536, ge=1, description="The largest body that is let through, in bytes."
     )

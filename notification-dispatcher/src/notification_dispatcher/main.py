@@ -7,8 +7,11 @@ from typing import Final
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from service_kit.http.access import access_of
+from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient
+from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks
 from service_kit.logs import configure_logging
@@ -68,6 +71,7 @@ def build(
             BackgroundTasks(("broker", broker.watch), *workers.loops()),
         ],
         registry=registry,
+        admission=_admission(settings),
     )
 
 
@@ -85,9 +89,20 @@ def _assign(workers: Workers, settings: Settings, deliver: DeliverNotification) 
         workers.deliver(channel, deliver)
 
 
+def _admission(settings: Settings) -> Admission:
+    access = access_of(settings, service=SERVICE, listens_on=settings.dispatcher_host)
+    return Admission(access=access)
+
+
 def run() -> None:
     """Run the service until it is told to stop."""
     settings = load_settings(settings_class())
     configure_logging(SERVICE, format=settings.log_format, level=settings.log_level)
-    host, port = settings.dispatcher_host, settings.dispatcher_port
-    serve(partial(build, settings), host=host, port=port, service=SERVICE)
+    limits = grant(limits_of(settings), service=SERVICE, upstream=settings.descriptors)
+    serve(
+        partial(build, settings),
+        host=settings.dispatcher_host,
+        port=settings.dispatcher_port,
+        service=SERVICE,
+        limits=limits,
+    )

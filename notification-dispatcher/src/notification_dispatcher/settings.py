@@ -12,6 +12,7 @@ from notification_contracts.lanes import DELIVERY, VALIDATION
 from notification_ledger.queues import open_pauses, open_working
 from notification_ledger.settings import StoreSettings
 from pydantic import AfterValidator, Field, create_model, model_validator
+from service_kit.http.client import MAX_CONNECTIONS
 from service_kit.pauses.port import Pauses
 from service_kit.queue.port import Queue
 
@@ -215,6 +216,11 @@ class Settings(StoreSettings):
         if stages & {ALL, DELIVERY}:
             return list(CHANNELS)
         return [channel for channel in CHANNELS if f"{DELIVERY}.{channel}" in stages]
+
+    @property
+    def descriptors(self) -> int:
+        """How many connections to providers and to the user-service may be open at once."""
+        return MAX_CONNECTIONS + self.provider_concurrency * len(self.channels)
 
     @property
     def holding_channels(self) -> frozenset[ChannelName]:

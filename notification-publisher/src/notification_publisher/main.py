@@ -7,7 +7,10 @@ from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.factory import open_ledger
 from notification_ledger.port import LedgerStore
 from notification_ledger.queues import Accepting, open_accepting
+from service_kit.http.access import access_of
+from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
+from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks
 from service_kit.logs import configure_logging
@@ -33,6 +36,7 @@ def build(
     *,
     queue: Queue | None = None,
     ledger: LedgerStore | None = None,
+    max_streams: int | None = None,
 ) -> FastAPI:
     """Put the service together. A `queue` that is given tells the `ledger` of changes by itself."""
     stores = settings.stores
@@ -49,6 +53,7 @@ def build(
     broker = Broker(queue, *closing, allow_volatile=is_volatile_allowed, registry=registry)
     loops = [("broker", broker.watch), *accepting.loops]
     outbox = QueueOutbox(queue=queue, broker=broker, max_attempts=settings.max_attempts)
+    streams = max_streams or settings.max_streams
     records, acting = ledgers.LedgerRecords(ledger=ledger), QueueInterventions(control=queue)
     return build_app(
         service=SERVICE,
@@ -57,14 +62,22 @@ def build(
             sending_routes(PublishNotification(outbox=outbox, new_trace_id=new_trace_id)),
             tracking_routes(records, acting),
             dead_letter_routes(records, acting, per_second=settings.replay_per_second),
-            stream_routes(records, ledgers.LedgerFeed(ledger=ledger), limit=settings.max_streams),
+            stream_routes(records, ledgers.LedgerFeed(ledger=ledger), limit=streams),
         ],
         problems=PROBLEMS,
         checks={"queue": broker.check, "ledger": partial(ledgers.check, ledger, keeper)},
         resources=[broker, *([keeper] if keeper else []), BackgroundTasks(*loops)],
         registry=registry,
-        max_body_bytes=64 * 1024,
+        admission=_admission(settings),
         docs=True,
+    )
+
+
+def _admission(settings: Settings) -> Admission:
+    return Admission(
+        max_body_bytes=64 * 1024,
+        access=access_of(settings, service=SERVICE, listens_on=settings.publisher_host),
+        for_operators=("/dead-letters",),
     )
 
 
@@ -72,9 +85,11 @@ def run() -> None:
     """Run the service until it is told to stop."""
     settings = load_settings(Settings)
     configure_logging(SERVICE, format=settings.log_format, level=settings.log_level)
+    limits = grant(limits_of(settings, streams=settings.max_streams), service=SERVICE)
     serve(
-        partial(build, settings),
+        partial(build, settings, max_streams=limits.streams),
         host=settings.publisher_host,
         port=settings.publisher_port,
         service=SERVICE,
+        limits=limits,
     )

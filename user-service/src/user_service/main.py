@@ -5,7 +5,10 @@ from functools import partial
 from typing import Final, Protocol
 
 from fastapi import FastAPI
+from service_kit.http.access import access_of
+from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
+from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.logs import configure_logging
 from service_kit.settings import load_settings
@@ -57,7 +60,10 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
         problems=PROBLEMS,
         checks={"users": can_read},
         resources=[users] if isinstance(users, SqlUsers) else [],
-        max_body_bytes=MAX_BODY_BYTES,
+        admission=Admission(
+            max_body_bytes=MAX_BODY_BYTES,
+            access=access_of(settings, service=SERVICE, listens_on=settings.user_service_host),
+        ),
         docs=True,
     )
 
@@ -71,6 +77,7 @@ def run() -> None:
         host=settings.user_service_host,
         port=settings.user_service_port,
         service=SERVICE,
+        limits=grant(limits_of(settings), service=SERVICE),
     )
 
 

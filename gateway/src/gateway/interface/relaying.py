@@ -11,6 +11,7 @@ from service_kit.http.paths import decode_segment, path_segment
 from service_kit.http.problems import ProblemError
 from service_kit.http.requests import request_id_of
 from service_kit.http.routes import LeanRoute
+from service_kit.http.streams import StreamSlots
 from service_kit.logs import bind_contextvars
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,13 +27,15 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _PASSED: Final = {name.encode(): name for name in REQUEST_HEADERS}
 
 
-def relay_router(tag: str, operations: Sequence[Operation], relay: Relay) -> APIRouter:
-    """Make the routes of `operations`, each of them answered through `relay`."""
+def relay_router(
+    tag: str, operations: Sequence[Operation], relay: Relay, slots: StreamSlots
+) -> APIRouter:
+    """Make the routes of `operations`, each answered through `relay`; `slots` bounds streams."""
     router = APIRouter(tags=[tag], route_class=LeanRoute, default_response_class=Response)
     for operation in operations:
         router.add_api_route(
             operation.path,
-            _handler_of(operation, relay),
+            _handler_of(operation, relay, slots),
             methods=[operation.method],
             name=operation.name,
             operation_id=operation.name,
@@ -45,7 +48,7 @@ def relay_router(tag: str, operations: Sequence[Operation], relay: Relay) -> API
     return router
 
 
-def _handler_of(operation: Operation, relay: Relay) -> Handler:
+def _handler_of(operation: Operation, relay: Relay, slots: StreamSlots) -> Handler:
     path_of = _path_maker(operation.path)
 
     async def pass_on(request: Request) -> Response:
@@ -59,7 +62,7 @@ def _handler_of(operation: Operation, relay: Relay) -> Handler:
         return response_of(answer)
 
     async def follow(request: Request) -> Response:
-        return RelayedStream(relay, _call_of(request, path_of(request)))
+        return RelayedStream(relay, _call_of(request, path_of(request)), slots)
 
     if operation.is_stream:
         return follow

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from service_kit.http.streams import StreamSlots
 from service_kit.logs import get_logger
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -25,13 +26,18 @@ class RelayedStream(Response):
     Whoever ends it, what the client has got is complete; it comes back with `Last-Event-ID`.
     """
 
-    def __init__(self, relay: Relay, call: Call) -> None:
+    def __init__(self, relay: Relay, call: Call, slots: StreamSlots) -> None:
         super().__init__()
         self._relay = relay
         self._call = call
+        self._slots = slots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open the stream and pass it on, or pass on the answer that refuses it."""
+        with self._slots.slot():
+            await self._follow(scope, receive, send)
+
+    async def _follow(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._relay.listen(self._call) as answer:
             if isinstance(answer, AnswerStream):
                 await _pass_on(answer, receive, send)

@@ -5,6 +5,7 @@ Only modules called `settings` read the environment; everything else gets plain 
 
 import logging
 import os
+import re
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,31 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+_HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")
+
+
+def comma_separated(text: str) -> list[str]:
+    """List the items of a setting that holds several."""
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _hosts(text: str) -> str:
+    for host in comma_separated(text):
+        if not _HOST.fullmatch(host):
+            message = f"{host!r} is no host name: no scheme, no port; `.example.com` for all below"
+            raise ValueError(message)
+    return text
+
+
+def _origins(text: str) -> str:
+    for origin in comma_separated(text):
+        if not _ORIGIN.fullmatch(origin):
+            message = f"{origin!r} is no origin, such as https://example.com:8443"
+            raise ValueError(message)
+    return text
 
 
 def _known_level(name: str) -> str:
@@ -48,6 +74,46 @@ class ServiceSettings(BaseSettings):
     )
     log_level: Annotated[str, AfterValidator(_known_level)] = Field(
         default="INFO", description="The least severe level that is logged."
+    )
+    max_connections: int = Field(
+        default=2000,
+        ge=1,
+        le=1_000_000,
+        description="Connections that may be open at once; a few more are kept for health, metrics "
+        "and operators. Lowered, with a warning, if the limit of open files has no room for them.",
+    )
+    http_head_seconds: float = Field(
+        default=10,
+        gt=0,
+        le=3600,
+        description="How long a client may take to send a request's head.",
+    )
+    http_body_seconds: float = Field(
+        default=30, gt=0, le=3600, description="How long a client may take to send a body."
+    )
+    http_idle_seconds: float = Field(
+        default=75,
+        gt=0,
+        le=3600,
+        description="How long a connection without a request is kept; longer than clients and "
+        "balancers keep theirs.",
+    )
+    http_stalled_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=3600,
+        description="How long a client may leave unread what it is sent.",
+    )
+    allowed_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        default="",
+        description="Names that clients may call the service by (`Host`), besides loopback names, "
+        "its own and the address it listens on; comma separated, `.example.com` for all below, "
+        "`*` for any.",
+    )
+    allowed_origins: Annotated[str, AfterValidator(_origins)] = Field(
+        default="",
+        description="Origins whose pages may send requests that change something, such as "
+        "`https://example.com`; comma separated. The service's own pages always may.",
     )
 
 

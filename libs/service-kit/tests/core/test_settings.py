@@ -109,9 +109,11 @@ def test_settings_are_frozen():
 
 
 def test_rows_have_names_defaults_and_descriptions_in_the_order_of_the_fields():
+    inherited = documented_settings(ServiceSettings)
+
+    assert inherited[1] == SettingRow("LOG_LEVEL", "INFO", "The least severe level that is logged.")
     assert documented_settings(Settings) == [
-        SettingRow("LOG_FORMAT", "auto", Settings.model_fields["log_format"].description),
-        SettingRow("LOG_LEVEL", "INFO", "The least severe level that is logged."),
+        *inherited,
         SettingRow(
             "BROKER_URL", "redis://localhost:6379/0", "Where messages wait.", ("RABBITMQ_URL",)
         ),
@@ -135,3 +137,27 @@ def test_a_prefix_is_part_of_the_documented_name():
         colour: Literal["red"] = Field(default="red", description="Of the door.")
 
     assert documented_settings(Prefixed)[-1].name == "GATEWAY_COLOUR"
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("ALLOWED_HOSTS", "door.example.com, .example.com", "https://door.example.com"),
+        ("ALLOWED_HOSTS", "*", "door.example.com:8000"),
+        ("ALLOWED_HOSTS", "2001:db8::1", "*.example.com"),
+        ("ALLOWED_ORIGINS", "https://a.example, http://localhost:3000", "a.example"),
+        ("ALLOWED_ORIGINS", "", "https://a.example/"),
+        ("MAX_CONNECTIONS", "100", "0"),
+        ("HTTP_HEAD_SECONDS", "0.5", "0"),
+    ],
+)
+def test_what_would_open_or_close_the_door_by_mistake_is_refused(
+    monkeypatch, capsys, name, good, bad
+):
+    monkeypatch.setenv(name, good)
+    load_settings(ServiceSettings)
+    monkeypatch.setenv(name, bad)
+
+    with pytest.raises(SystemExit):
+        load_settings(ServiceSettings)
+    assert name in capsys.readouterr().err

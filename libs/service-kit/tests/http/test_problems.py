@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 import pytest
@@ -126,9 +127,9 @@ async def test_a_crash_is_an_opaque_500_logged_once_with_its_traceback(app, logg
 @pytest.mark.parametrize(
     ("name", "status", "code", "detail"),
     [
-        ("teapot", 418, "i_m_a_teapot", None),
+        ("teapot", 418, "i_m_a_teapot", "I'm a Teapot."),
         ("gone", 410, "gone", "moved out"),
-        ("odd", 499, "error", None),
+        ("odd", 499, "error", "Error."),
     ],
 )
 async def test_bare_http_errors_become_problems(app, name, status, code, detail):
@@ -136,7 +137,7 @@ async def test_bare_http_errors_become_problems(app, name, status, code, detail)
         answer = await client.get(f"/raise/{name}")
 
     document = answer.json()
-    assert (answer.status_code, document["code"], document.get("detail")) == (status, code, detail)
+    assert (answer.status_code, document["code"], document["detail"]) == (status, code, detail)
 
 
 async def test_headers_of_an_http_error_are_kept(app):
@@ -211,7 +212,14 @@ async def test_without_the_middleware_a_crash_is_opaque_too():
 
 
 def test_members_without_a_value_are_left_out():
-    assert b"detail" not in problem_response(NOT_FOUND).body
+    assert b"trace_id" not in problem_response(NOT_FOUND).body
+
+
+def test_no_document_lacks_a_detail():
+    bare = Problem(409, "taken", "It is taken")
+
+    assert json.loads(problem_response(bare).body)["detail"] == "It is taken."
+    assert json.loads(problem_response(bare, detail="by Ada").body)["detail"] == "by Ada"
 
 
 def test_more_members_can_be_added():

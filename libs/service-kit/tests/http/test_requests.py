@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
+from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
 from service_kit.http.bodies import read_body
 from service_kit.http.requests import RequestContext, log_request_as, request_id_of
@@ -55,7 +56,12 @@ def app() -> FastAPI:
         return StreamingResponse(chunks())
 
     return build_app(
-        service="kit", title="Kit", routers=[router], problems={}, checks={}, max_body_bytes=10
+        service="kit",
+        title="Kit",
+        routers=[router],
+        problems={},
+        checks={},
+        admission=Admission(max_body_bytes=10),
     )
 
 
@@ -201,7 +207,9 @@ async def test_the_limit_holds_for_any_application():
         while (await receive()).get("more_body"):
             pass
 
-    transport = httpx.ASGITransport(RequestContext(bare, service="kit", max_body_bytes=10))
+    transport = httpx.ASGITransport(
+        RequestContext(bare, service="kit", admission=Admission(max_body_bytes=10))
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
         answer = await client.post("/", content=chunks_of(11))
 

@@ -17,6 +17,7 @@ PROGRAM = """
 import asyncio, sys
 from fastapi import APIRouter, Response
 from service_kit.http.app import build_app
+from service_kit.http.limits import ServerLimits
 from service_kit.http.server import serve
 from service_kit.logs import configure_logging, get_logger
 
@@ -43,7 +44,8 @@ def build():
                      resources=[Door()])
 
 configure_logging("kit", format="json", level="INFO")
-serve(build, host="127.0.0.1", port=int(sys.argv[1]), service="kit")
+serve(build, host="127.0.0.1", port=int(sys.argv[1]), service="kit",
+      limits=ServerLimits())
 """
 
 

@@ -3,13 +3,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from service_kit.http import protocol
+from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
 from service_kit.http.bodies import read_body
+from service_kit.http.limits import ServerLimits
 from service_kit.testing.http import live_server
 
 
@@ -70,7 +73,12 @@ async def half() -> Response:
 @pytest.fixture
 def app() -> FastAPI:
     return build_app(
-        service="kit", title="Kit", routers=[router], problems={}, checks={}, max_body_bytes=1000
+        service="kit",
+        title="Kit",
+        routers=[router],
+        problems={},
+        checks={},
+        admission=Admission(max_body_bytes=1000),
     )
 
 
@@ -193,10 +201,9 @@ async def test_pipelined_requests_are_not_taken_for_a_long_head(dial, monkeypatc
     assert statuses == {200}
 
 
-async def test_a_connection_on_which_nothing_comes_is_closed(app, monkeypatch):
-    async with live_server(app) as url:
+async def test_a_connection_on_which_nothing_comes_is_closed(app):
+    async with live_server(app, limits=ServerLimits(head=timedelta(milliseconds=20))) as url:
         host, port = url.removeprefix("http://").split(":")
-        monkeypatch.setattr(protocol.ProblemProtocol, "first_request_seconds", 0.02)
         reader, writer = await asyncio.open_connection(host, int(port))
 
         async with asyncio.timeout(60):

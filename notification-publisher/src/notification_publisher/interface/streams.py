@@ -10,8 +10,10 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
 from notification_ledger.record import ChangesMissed, StatusChange
 from pydantic_core import to_json
-from service_kit.http.problems import Problem, ProblemError
+from service_kit.http.problems import ProblemError
+from service_kit.http.streams import StreamSlots
 from service_kit.logs import get_logger
+from starlette.types import Receive, Scope, Send
 
 from notification_publisher.application.ports import (
     NotificationRecords,
@@ -25,9 +27,6 @@ from notification_publisher.interface.vocabulary import TraceIdInPath, problems,
 log = get_logger(__name__)
 
 KEEP_ALIVE: Final = timedelta(seconds=15)
-TOO_MANY: Final = Problem(
-    503, "too_many_streams", "Too many event streams are open", timedelta(seconds=10)
-)
 _EVENT_STREAM: Final = "text/event-stream"
 _HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _RETRY_HINT: Final = b"retry: 3000\n\n"
@@ -54,21 +53,14 @@ class Streams:
     """
 
     def __init__(self, *, limit: int, keep_alive: timedelta) -> None:
-        self._limit = limit
+        self._slots = StreamSlots(limit)
         self._keep_alive_s = keep_alive.total_seconds()
-        self._open = 0
-
-    def admit(self) -> None:
-        """Raise a `ProblemError` if one more would be too many."""
-        if self._open >= self._limit:
-            raise ProblemError(TOO_MANY)
 
     def answer(self, changes: Changes) -> Response:
-        """Answer with `changes` as they happen."""
-        return StreamingResponse(self._frames(changes), media_type=_EVENT_STREAM, headers=_HEADERS)
+        """Answer with `changes` as they happen, or refuse if there are too many streams."""
+        return _SlottedResponse(self._slots, self._frames(changes))
 
     async def _frames(self, changes: Changes) -> AsyncGenerator[bytes, None]:
-        self._open += 1
         try:
             yield _RETRY_HINT
             async with aclosing(_with_pauses(changes, self._keep_alive_s)) as events:
@@ -77,8 +69,18 @@ class Streams:
         except PublisherError as error:
             # The client comes back by itself, with the id of the last event that it got.
             log.warning("stream.broken_off", error=str(error))
-        finally:
-            self._open -= 1
+
+
+class _SlottedResponse(StreamingResponse):
+    """A stream that holds a slot from before its first byte to after its last one."""
+
+    def __init__(self, slots: StreamSlots, frames: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(frames, media_type=_EVENT_STREAM, headers=_HEADERS)
+        self._slots = slots
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._slots.slot():
+            await super().__call__(scope, receive, send)
 
 
 def stream_routes(
@@ -105,7 +107,6 @@ def stream_routes(
 
         `204` tells whoever comes back after the end that there is nothing more.
         """
-        streams.admit()
         try:
             changes = await watch(trace_id, last_event_id)
         except UnknownCursor:
@@ -118,7 +119,6 @@ def stream_routes(
 
         An event `missed` stands where some are no longer kept.
         """
-        streams.admit()
         try:
             changes = await watch_all(last_event_id)
         except UnknownCursor:

@@ -9,8 +9,11 @@ from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
+from service_kit.http.access import Access
+from service_kit.http.admission import Admission
 from service_kit.http.health import Check, health_router
 from service_kit.http.paths import SegmentPaths
 from service_kit.http.problems import ProblemTable, install_problems
@@ -35,7 +38,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     problems: ProblemTable,
     checks: Mapping[str, Check],
     resources: Sequence[Resource] = (),
-    max_body_bytes: int | None = None,
+    admission: Admission | None = None,
     docs: bool = False,
     version: str = "0.1.0",
     registry: CollectorRegistry | None = None,
@@ -43,11 +46,12 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
 ) -> FastAPI:
     """Put a service together.
 
-    `resources` are started in order and stopped in reverse. `docs` serves `/docs` and
-    `/openapi.json`. `registry` is served as `/metrics`, and is `app.state.registry`. `stopping`,
-    which is `app.state.stopping`, is set as soon as the process is told to stop: answers without
-    an end must end then, since the server waits for them before it stops the resources. Event
-    streams are ended by the kit.
+    `resources` are started in order and stopped in reverse. `admission` says what is refused
+    before anything here runs; nothing, if there is none. `docs` serves `/docs` and `/openapi.json`.
+    `registry` is served as `/metrics`, and is `app.state.registry`.
+    `stopping`, which is `app.state.stopping`, is set as soon as the process is told to stop:
+    answers without an end must end then, since the server waits for them before it stops the
+    resources. Event streams are ended by the kit.
     """
     registry = registry or new_registry()
     stopping = stopping or Stopping()
@@ -56,10 +60,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
         version=version,
         routes=_routes_of(*routers, health_router(checks, registry)),
         lifespan=_lifespan(resources, stopping),
-        middleware=[
-            _context(service, max_body_bytes, registry, stopping),
-            Middleware(SegmentPaths),
-        ],
+        middleware=_middleware(service, admission or Admission(), registry, stopping),
         docs_url="/docs" if docs else None,
         openapi_url="/openapi.json" if docs else None,
         redoc_url=None,
@@ -73,16 +74,32 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     return app
 
 
-def _context(
-    service: str, max_body_bytes: int | None, registry: CollectorRegistry, stopping: Stopping
-) -> Middleware:
-    return Middleware(
+def _middleware(
+    service: str, admission: Admission, registry: CollectorRegistry, stopping: Stopping
+) -> list[Middleware]:
+    context = Middleware(
         RequestContext,
         service=service,
-        max_body_bytes=max_body_bytes,
+        admission=admission,
         registry=registry,
         stopping=stopping,
     )
+    return [context, *_cross_origin(admission.access), Middleware(SegmentPaths)]
+
+
+def _cross_origin(access: Access | None) -> list[Middleware]:
+    """Let the pages of other origins, if any may ask, read the answers."""
+    if access is None or not access.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=sorted(access.origins),
+            allow_methods=("GET", "POST", "PUT", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=("Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID"),
+        )
+    ]
 
 
 def _routes_of(*routers: APIRouter) -> list[BaseRoute]:

@@ -23,6 +23,7 @@ from yarl import URL
 from service_kit.http.headers import IDEMPOTENCY_KEY
 
 MAX_RESPONSE_BYTES = 1024 * 1024
+MAX_CONNECTIONS = 100
 STREAM_IDLE_TIMEOUT = timedelta(seconds=60)
 
 # Below what servers keep idle connections for, so that we rarely write to one that is closing.
@@ -126,7 +127,7 @@ class UpstreamClient:
         *,
         timeout: timedelta = timedelta(seconds=10),
         connect_timeout: timedelta = timedelta(seconds=2),
-        max_connections: int = 100,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._connect = min(connect_timeout, timeout).total_seconds()

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from secrets import token_hex
-from sys import maxsize
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -11,8 +10,6 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service_kit.http.problems import BODY_TOO_LARGE, Problem, problem_response
 from service_kit.lifecycle import Stopping
-
-INVALID_LENGTH = Problem(400, "invalid_content_length", "Content-Length is not a number")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _DISCONNECT: Message = {"type": "http.disconnect"}
@@ -38,7 +35,6 @@ class Exchange:
 
     __slots__ = (
         "_body_read",
-        "_declared",
         "_endless",
         "_expects_continue",
         "_finished",
@@ -47,7 +43,11 @@ class Exchange:
         "_received",
         "_send",
         "_stopping",
+        "declared",
+        "fetch_site",
+        "host",
         "is_head",
+        "origin",
         "request_id",
         "scope",
         "status",
@@ -63,14 +63,24 @@ class Exchange:
         self._stopping = stopping
         self._received = 0
         self._body_read = self._finished = self._endless = False
-        self._declared: bytes | None = None
+        self.declared: bytes | None = None
+        self.host: bytes | None = None
+        self.origin: bytes | None = None
+        self.fetch_site: bytes | None = None
         self._expects_continue = False
         given = b""
         for name, value in scope["headers"]:
             if name == b"x-request-id":
                 given = value
             elif name == b"content-length":
-                self._declared = value
+                self.declared = value
+            elif name == b"host":
+                # Two of them are no browser's; the one that isn't ours must not hide.
+                self.host = value if self.host in (None, value) else b""
+            elif name == b"origin":
+                self.origin = value
+            elif name == b"sec-fetch-site":
+                self.fetch_site = value
             elif name == b"expect":
                 self._expects_continue = True
         self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else token_hex(16)
@@ -78,18 +88,6 @@ class Exchange:
         self.is_head = scope["method"] == "HEAD"
         # A copy, because the server looks at its own for whether to send a body.
         self.scope = {**scope, "method": "GET"} if self.is_head else scope
-
-    def refusal(self) -> tuple[Problem, str | None] | None:
-        """Say why this request can be refused by its headers alone."""
-        if self._declared is None:
-            return None
-        if not self._declared.isdigit():
-            return INVALID_LENGTH, None
-        # Python refuses to parse numbers of thousands of digits.
-        declared = int(self._declared) if len(self._declared) < 20 else maxsize
-        if self._limit is not None and declared > self._limit:
-            return BODY_TOO_LARGE, BodyTooLarge(self._limit).detail
-        return None
 
     async def receive(self) -> Message:
         """Pass on what the client sends, up to the limit, or that the stream is to end."""

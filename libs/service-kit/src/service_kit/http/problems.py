@@ -29,24 +29,44 @@ _METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A kind of error: its HTTP status, a stable code, a title, and when to try again."""
+    """A kind of error: its HTTP status, a stable code, a title, and when to try again.
+
+    `detail` is what is to be said where nothing more is known of the single case; without it, the
+    title is said again: no document lacks a detail.
+    """
 
     status: int
     code: str
     title: str
     retry_after: timedelta | None = None
+    detail: str | None = None
 
 
 ProblemTable = Mapping[type[Exception], Problem]
 """Which problem an exception class, or any subclass of it, is answered with."""
 
 INVALID_JSON = Problem(400, "invalid_json", "The body is not valid JSON")
-INVALID_REQUEST = Problem(422, "invalid_request", "The request is invalid")
+INVALID_REQUEST = Problem(
+    422, "invalid_request", "The request is invalid", detail="`errors` names what is wrong."
+)
 BODY_TOO_LARGE = Problem(413, "body_too_large", "The body is too large")
-NOT_FOUND = Problem(404, "not_found", "Not found")
-METHOD_NOT_ALLOWED = Problem(405, "method_not_allowed", "This method is not allowed here")
+NOT_FOUND = Problem(404, "not_found", "Not found", detail="There is nothing under this path.")
+METHOD_NOT_ALLOWED = Problem(
+    405,
+    "method_not_allowed",
+    "This method is not allowed here",
+    detail="The header `Allow` names those that are.",
+)
 UNAVAILABLE = Problem(503, "unavailable", "Try again later", timedelta(seconds=5))
-INTERNAL_ERROR = Problem(500, "internal_error", "Something went wrong on our side")
+TOO_MANY_CONNECTIONS = Problem(
+    503, "too_many_connections", "Too many connections are open", timedelta(seconds=1)
+)
+INTERNAL_ERROR = Problem(
+    500,
+    "internal_error",
+    "Something went wrong on our side",
+    detail="The log has it under this `request_id`.",
+)
 
 _BY_STATUS = {
     problem.status: problem
@@ -81,6 +101,21 @@ class ProblemError(Exception):
         self.headers = tuple(headers)
 
 
+def problem_document(problem: Problem, *, detail: str | None = None, **members: object) -> bytes:
+    """Render the document; members that are None or empty are left out."""
+    document = {
+        "type": f"{TYPE_PREFIX}{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": detail or problem.detail or f"{problem.title}.",
+        **members,
+    }
+    # ASCII only: a lone surrogate in a detail must not break the answer that complains about it.
+    shown = {name: value for name, value in document.items() if value not in (None, [])}
+    return json.dumps(shown).encode()
+
+
 def problem_response(
     problem: Problem,
     *,
@@ -92,20 +127,9 @@ def problem_response(
     extra: Mapping[str, object] | None = None,
 ) -> Response:
     """Build the answer. `extra` adds members to the document; None and empty ones are left out."""
-    members = {
-        "type": f"{TYPE_PREFIX}{problem.code}",
-        "title": problem.title,
-        "status": problem.status,
-        "code": problem.code,
-        "detail": detail,
-        "trace_id": trace_id,
-        "request_id": request_id,
-        "errors": list(errors),
-        **(extra or {}),
-    }
-    document = {name: value for name, value in members.items() if value not in (None, [])}
-    # ASCII only: a lone surrogate in a detail must not break the answer that complains about it.
-    response = Response(json.dumps(document), problem.status, media_type=MEDIA_TYPE)
+    members = {"trace_id": trace_id, "request_id": request_id, "errors": list(errors)}
+    body = problem_document(problem, detail=detail, **members, **(extra or {}))
+    response = Response(body, problem.status, media_type=MEDIA_TYPE)
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(ceil(problem.retry_after.total_seconds()))
     for name, value in headers:

@@ -1,62 +1,193 @@
-"""The wire, below the application: what can't be parsed is answered with a problem as well."""
+"""The wire, below the application: what can't be parsed is answered with a problem as well.
+
+Nobody holds a connection by doing nothing: a client has its time for a head, for a body, between
+requests, and for reading what it is sent; see `service_kit.http.connections`.
+"""
 
 import asyncio
-import json
+from secrets import token_hex
+from typing import ClassVar, Final
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
-from service_kit.http.problems import MEDIA_TYPE, TYPE_PREFIX
+from service_kit.http.connections import Connections, Place
+from service_kit.http.limits import ServerLimits
+from service_kit.http.problems import MEDIA_TYPE, TOO_MANY_CONNECTIONS, Problem, problem_document
 
 # uvicorn with httptools has no bound of its own: one endless header would fill the memory.
 MAX_HEAD_BYTES = 64 * 1024
+ON_RESERVE: Final = "on_reserve"
+"""In `scope["state"]` of a request whose connection is beyond the limit."""
+
+_BAD_REQUEST = Problem(400, "bad_request", "Invalid HTTP request received")
+_HEAD_TOO_LARGE = Problem(431, "head_too_large", "The request's line and headers are too large")
+_TOO_SLOW = Problem(408, "request_timeout", "The request did not arrive in time")
+# Time for a request that is sent at once: on the reserve, and when the process stops.
+_SHORT_SECONDS: Final = 2.0
 
 
 class ProblemProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with problem documents, a bound on heads, and none idle for ever."""
+    """uvicorn's HTTP protocol with problem documents, a bound on heads, and limits of time.
 
-    first_request_seconds = 30.0
+    A server's is made by `protocol_of`.
+    """
+
+    limits: ClassVar[ServerLimits]
+    open_connections: ClassVar[Connections]
+
+    deadline = 0.0
+    waiting_since = 0.0
+    _place = Place.ORDINARY
     _in_head = True
+    _has_begun = False
     _head_bytes = 0
     _requests = 0
+    _is_stalled = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Close it after `first_request_seconds` if nothing ever comes."""
+        """Take the connection, if there is room, and wait for a head."""
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.first_request_seconds, self.timeout_keep_alive_handler
-        )
+        self._place = self.open_connections.admit(self)
+        if self._place is Place.NONE:
+            self._refuse(TOO_MANY_CONNECTIONS)
+        else:
+            self._wait_for_client()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave the place to others."""
+        self.open_connections.leave(self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse; give up on a head that has no end."""
-        requests = self._requests
+        if self.transport.is_closing():
+            return
+        before = (self._requests, self._in_head, self._has_begun)
         super().data_received(data)
-        if self._in_head and requests == self._requests:
+        if self._in_head and self._requests == before[0]:
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self._refuse(431, "head_too_large", "The request's line and headers are too large")
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(_HEAD_TOO_LARGE)
+        if (self._requests, self._in_head, self._has_begun) != before:
+            self._wait_for_client()
+
+    def on_message_begin(self) -> None:
+        """Note that the client has begun a request."""
+        self._has_begun = True
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Note that the head is over."""
         self._in_head = False
+        if self._place is Place.RESERVE:
+            self.scope["state"][ON_RESERVE] = True
         super().on_headers_complete()
+        if self._place is Place.RESERVE:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
-        """Note that another head may follow."""
+        """Note that it is our turn, and that another head may follow."""
         self._in_head = True
+        self._has_begun = False
         self._head_bytes = 0
         self._requests += 1
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or for the rest of this one."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._hang_up()
+        else:
+            self._wait_for_client()
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read."""
+        super().pause_writing()
+        self._is_stalled = True
+        self._wait_for_client()
+
+    def resume_writing(self) -> None:
+        """Note that it reads again."""
+        super().resume_writing()
+        self._is_stalled = False
+        self._wait_for_client()
+
+    def shutdown(self) -> None:
+        """Finish what is running; a body that is not here yet is not waited for much longer."""
+        super().shutdown()
+        if not self._in_head:
+            self.open_connections.wait(self, _SHORT_SECONDS)
+
+    def overdue(self) -> None:
+        """Hang up on a client that has used up its time, and say so if it was about to ask."""
+        if self._is_stalled:
+            self.transport.abort()
+        elif self._has_begun:
+            self._refuse(_TOO_SLOW)
+        else:
+            self._hang_up()
+
+    def give_way(self) -> None:
+        """Hang up at once, in favour of somebody else."""
+        self.transport.abort()
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP, and hang up."""
-        self._refuse(400, "bad_request", msg)
+        self._refuse(_BAD_REQUEST)
 
-    def _refuse(self, status: int, code: str, title: str) -> None:
-        document = {"type": TYPE_PREFIX + code, "title": title, "status": status, "code": code}
-        body = json.dumps(document).encode()
-        head = (
-            f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(STATUS_LINE[status] + head.encode() + body)
+    def _wait_for_client(self) -> None:
+        """Grant the client its time, if it is for the client to do something next."""
+        time = self._time_for_client()
+        if time is None or self.transport.is_closing():
+            self.open_connections.wait_no_more(self)
+        else:
+            self.open_connections.wait(self, time)
+
+    def _time_for_client(self) -> float | None:
+        if self._is_stalled:
+            return self.limits.stalled.total_seconds()
+        if self.pipeline:
+            return None
+        if not self._in_head:
+            return self.limits.body.total_seconds()
+        if self._is_answering():
+            return None
+        if self._place is Place.RESERVE:
+            return _SHORT_SECONDS
+        is_idle = self._requests > 0 and not self._has_begun
+        return (self.limits.idle if is_idle else self.limits.head).total_seconds()
+
+    def _is_answering(self) -> bool:
+        # There is none before the first request, whatever its annotation says.
+        cycle: RequestResponseCycle | None = getattr(self, "cycle", None)
+        return cycle is not None and not cycle.response_complete
+
+    def _refuse(self, problem: Problem) -> None:
+        if self.transport.is_closing():
+            return
+        if not self._is_answering() or not self.cycle.response_started:
+            # Not in the middle of an answer.
+            body = problem_document(problem, request_id=token_hex(16))
+            head = [f"content-type: {MEDIA_TYPE}", f"content-length: {len(body)}"]
+            if problem.retry_after is not None:
+                head.append(f"retry-after: {problem.retry_after.total_seconds():.0f}")
+            lines = "\r\n".join([*head, "connection: close", "", ""])
+            self.transport.write(STATUS_LINE[problem.status] + lines.encode() + body)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         self.transport.close()
+        if self.transport.get_write_buffer_size():
+            # Closing waits until all is written, which may never be.
+            self.loop.call_later(self.limits.stalled.total_seconds(), self.transport.abort)
+
+
+def protocol_of(limits: ServerLimits) -> type[ProblemProtocol]:
+    """Make the protocol of one server, whose connections share `limits`."""
+    members = {"limits": limits, "open_connections": Connections(limits)}
+    return type("LimitedProtocol", (ProblemProtocol,), members)

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from service_kit.http.admission import Admission
 from service_kit.http.exchange import BodyTooLarge, Exchange
 from service_kit.http.problems import BODY_TOO_LARGE, INTERNAL_ERROR
 from service_kit.lifecycle import Stopping
@@ -48,8 +49,9 @@ class RequestContext:
     """ASGI middleware that gives each request an id, a bound on its body, a log line and metrics.
 
     A well-formed `X-Request-ID` is taken over, any other is replaced; it is in
-    `scope["state"]["request_id"]`, in the log context and in the answer's header. A body above
-    `max_body_bytes` is answered with 413, whatever `Content-Length` claims. A crash is logged once,
+    `scope["state"]["request_id"]`, in the log context and in the answer's header. What `admission`
+    refuses reaches nothing; a body above its limit is answered with 413, whatever `Content-Length`
+    claims. A crash is logged once,
     with its traceback, and answered with an opaque 500. HEAD is answered wherever GET is. Event
     streams end when `stopping` is set.
     """
@@ -59,12 +61,12 @@ class RequestContext:
         app: ASGIApp,
         *,
         service: str,
-        max_body_bytes: int | None = None,
+        admission: Admission | None = None,
         registry: CollectorRegistry | None = None,
         stopping: Stopping | None = None,
     ) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
+        self._admission = admission or Admission()
         self._metrics = HttpMetrics(registry or CollectorRegistry(), service)
         self._stopping = stopping or Stopping()
 
@@ -74,7 +76,8 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        exchange = Exchange(scope, receive, send, self._max_body_bytes, self._stopping)
+        limit = self._admission.max_body_bytes
+        exchange = Exchange(scope, receive, send, limit, self._stopping)
         # A trace id that a handler binds stays for the access line, and is unbound with it.
         tokens = bind_contextvars(request_id=exchange.request_id, trace_id=...)
         try:
@@ -84,7 +87,7 @@ class RequestContext:
             reset_contextvars(**tokens)
 
     async def _serve(self, exchange: Exchange) -> None:
-        refusal = exchange.refusal()
+        refusal = self._admission.refusal(exchange)
         if refusal is not None:
             await exchange.refuse(*refusal)
             return

@@ -6,47 +6,54 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from math import ceil
 from os import strerror
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
-from service_kit.http.protocol import ProblemProtocol
+from service_kit.http.limits import ServerLimits
+from service_kit.http.protocol import protocol_of
 from service_kit.lifecycle import Stopping
 from service_kit.logs import get_logger
 
 log = get_logger(__name__)
 
 GRACE_SECONDS = 20
-# Longer than clients keep idle connections, so that it is them who close.
-KEEP_ALIVE_SECONDS = 75
-_BACKLOG = 2048
 
 
-def serve(build: Callable[[], FastAPI], *, host: str, port: int, service: str) -> None:
+def serve(
+    build: Callable[[], FastAPI],
+    *,
+    host: str,
+    port: int,
+    service: str,
+    limits: ServerLimits,
+) -> None:
     """Build the application and serve it until SIGTERM or SIGINT; then finish what is running.
 
-    Logs `service.ready` with the url once it listens. Call `configure_logging` first.
+    Logs `service.ready` with the url once it listens. `limits` is what clients are granted; see
+    `service_kit.http.limits.grant`. Call `configure_logging` first.
 
     Raises:
         SystemExit: with code 0 after a signal, 1 if the port is taken or a resource doesn't start.
     """
     for stop_signal in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop_signal, _exit_at_once)
-    listener = _listen(host, port, service)
+    listener = _listen(host, port, service, limits.accept_queue)
     app = build()
     config = uvicorn.Config(
         app,
-        http=ProblemProtocol,
+        http=protocol_of(limits),
         log_config=None,
         access_log=False,
         lifespan="on",
         ws="none",
-        backlog=_BACKLOG,
+        backlog=limits.accept_queue,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=ceil(limits.idle.total_seconds()),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = _Server(config, app.state.stopping)
@@ -92,10 +99,10 @@ def _exit_at_once(_: int, __: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _listen(host: str, port: int, service: str) -> socket.socket:
+def _listen(host: str, port: int, service: str, queue: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=queue)
     except OSError as error:
         why = strerror(error.errno or 0)
         sys.stderr.write(f"{service}: can't listen on {host}:{port}: {why}\n")

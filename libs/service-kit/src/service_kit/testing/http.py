@@ -4,14 +4,18 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from math import ceil
+from typing import Final
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from service_kit.http.protocol import ProblemProtocol
+from service_kit.http.limits import ServerLimits
+from service_kit.http.protocol import protocol_of
+
+DEFAULT_LIMITS: Final = ServerLimits()
 
 
 @asynccontextmanager
@@ -22,23 +26,21 @@ async def asgi_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield client
 
 
 @asynccontextmanager
-async def live_server(
-    app: ASGIApp, *, keep_alive: timedelta = timedelta(seconds=75)
-) -> AsyncIterator[str]:
+async def live_server(app: ASGIApp, *, limits: ServerLimits = DEFAULT_LIMITS) -> AsyncIterator[str]:
     """Serve `app` in this event loop, on a free port of 127.0.0.1; give its base url."""
     config = uvicorn.Config(
         app,
-        http=ProblemProtocol,
+        http=protocol_of(limits),
         log_config=None,
         access_log=False,
         ws="none",
         proxy_headers=False,
-        timeout_keep_alive=int(keep_alive.total_seconds()),
+        timeout_keep_alive=ceil(limits.idle.total_seconds()),
         timeout_graceful_shutdown=1,
     )
     server = _LoopServer(config)
