@@ -4,7 +4,7 @@ import signal
 import sys
 
 import pytest
-from asyncnotify.supervisor import StartFailed, Supervisor
+from asyncnotify.supervisor import NotStartable, StartFailed, Supervisor
 
 
 class Script:
@@ -101,3 +101,20 @@ async def test_those_started_last_stop_first(said):
     await supervisor.stop()
 
     assert stopped == ["gateway", "worker", "redis"]
+
+
+class Hopeless(Script):
+    async def start(self):
+        self.starts += 1
+        raise NotStartable("install something newer")
+
+
+async def test_what_can_never_start_is_tried_once_and_says_why(said):
+    program = Hopeless("redis", SLEEP)
+    supervisor = Supervisor(said.append)
+
+    with pytest.raises(StartFailed, match="redis: install something newer"):
+        await supervisor.start([program])
+    await supervisor.stop()
+
+    assert (program.starts, said) == (1, [])

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import resource
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -84,6 +85,45 @@ async def test_an_outbox_that_cannot_be_written_is_a_transient_failure(tmp_path)
     outcome = await open_fake(tmp_path).send(message())
 
     assert isinstance(outcome, TransientFailure)
+
+
+@pytest.fixture
+def room_for():
+    """Let no file of this process grow beyond a size, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("more", [0, 1, 40])
+async def test_a_line_that_does_not_fit_is_not_begun_and_the_send_is_tried_again(
+    outbox, room_for, more
+):
+    fake = open_fake(outbox)
+    await fake.send(message())
+    whole = outbox.read_bytes()
+    room_for(len(whole) + more)
+
+    refused = await fake.send(message())
+    room_for(10_000_000)
+    kept = outbox.read_bytes()
+    accepted = await fake.send(message())
+
+    assert isinstance(refused, TransientFailure)
+    assert kept == whole
+    assert accepted == Accepted()
+    assert len([json.loads(line) for line in outbox.read_bytes().splitlines()]) == 2
+
+
+async def test_what_a_writer_that_died_left_is_taken_back(outbox):
+    fake = open_fake(outbox)
+    await fake.send(message())
+    with outbox.open("ab") as file:
+        file.write(b'{"trace_id": "' + b"x" * 10_000)
+
+    await fake.send(message())
+
+    assert len([json.loads(line) for line in outbox.read_bytes().splitlines()]) == 2
 
 
 async def test_without_an_outbox_it_accepts_all_the_same():

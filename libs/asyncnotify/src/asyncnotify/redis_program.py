@@ -1,13 +1,25 @@
 """The embedded Redis, as one of the supervisor's programs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from service_kit.embedded_redis import EmbeddedRedis, EmbeddedRedisError
+from service_kit.embedded_redis import (
+    BeyondRepair,
+    DataTooNew,
+    EmbeddedRedis,
+    EmbeddedRedisError,
+    NoRedisServer,
+)
+
+from asyncnotify.supervisor import NotStartable
 
 
 class RedisProgram:
-    """A redis-server of our own that keeps its data in `data_dir`."""
+    """A redis-server of our own that keeps its data in `data_dir`.
+
+    `server` is the program to use, `maxmemory` as in redis.conf; `environment` is added to this
+    process's own; what the user should know of a start goes to `say`.
+    """
 
     name = "redis"
 
@@ -16,10 +28,12 @@ class RedisProgram:
         data_dir: Path,
         port: int,
         *,
+        server: Path | None = None,
         maxmemory: str | None = None,
         environment: Mapping[str, str] | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> None:
-        """`environment` is added to this process's own."""
+        self._say = say
         # With `everysec` Redis holds writes back, for up to 2 s, while a sync takes long: what it
         # had acknowledged by then would not survive its being killed.
         self._server = EmbeddedRedis(
@@ -28,6 +42,7 @@ class RedisProgram:
             appendfsync="always",
             options={"maxmemory": maxmemory} if maxmemory else None,
             environment=environment,
+            binary=server,
         )
 
     @property
@@ -39,8 +54,14 @@ class RedisProgram:
         """Start it and wait until it has loaded its data. Raises OSError, with what to do."""
         try:
             await self._server.start()
+        except (DataTooNew, NoRedisServer) as error:
+            raise NotStartable(f"{error} (REDIS_SERVER=/path/to/redis-server)") from error
+        except BeyondRepair as error:
+            raise NotStartable(str(error)) from error
         except EmbeddedRedisError as error:
             raise OSError(str(error)) from error
+        if self._say and self._server.repaired:
+            self._say(f"redis: {self._server.repaired}")
 
     async def wait(self) -> int:
         """Wait until it has ended; return its exit code."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dotenv import dotenv_values
-from pydantic import Field
+from pydantic import Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -33,6 +33,11 @@ class UpSettings(BaseSettings):
         default=8003, ge=1, le=65535, description="The first dispatcher's; others count upwards."
     )
     redis_port: int = Field(default=6390, ge=1, le=65535, description="The embedded Redis.")
+    redis_server: FilePath | None = Field(
+        default=None,
+        description="The redis-server program of the embedded Redis. Default: the one that wrote "
+        "the data; else the one on the PATH, or that of the wheel.",
+    )
     redis_maxmemory: str | None = Field(
         default=None,
         pattern=r"^[1-9][0-9]*([kmg]b?)?$",

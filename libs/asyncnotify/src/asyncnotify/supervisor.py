@@ -28,6 +28,10 @@ class StartFailed(Exception):
     """Raised when a process dies again and again before it was ever ready."""
 
 
+class NotStartable(OSError):
+    """Raised by a program that does not start however often it is tried; says what to do."""
+
+
 class Program(Protocol):
     """Something that runs as a process of its own and can be started again after it died."""
 
@@ -166,7 +170,11 @@ class Supervisor:
         program, pause, early_deaths = kept.program, FIRST_PAUSE_SECONDS, 0
         while not kept.stopping.is_set():
             began = asyncio.get_running_loop().time()
-            code = await self._run_once(kept)
+            try:
+                code = await self._run_once(kept)
+            except NotStartable as error:
+                self._fail(f"{program.name}: {error}")
+                return
             if kept.stopping.is_set():
                 return
             lived = asyncio.get_running_loop().time() - began
@@ -185,6 +193,8 @@ class Supervisor:
         try:
             await kept.program.start()
         except OSError as error:
+            if isinstance(error, NotStartable) and not kept.ready.is_set():
+                raise
             self._say(f"{kept.program.name}: {error}")
             return 1
         watcher = asyncio.create_task(self._announce(kept))
@@ -208,9 +218,10 @@ class Supervisor:
         kept.ready.set()
 
     def _give_up(self, program: Program, code: int) -> None:
-        self._failure = StartFailed(
-            f"{program.name} does not start ({_how(code)}); its last lines above say why"
-        )
+        self._fail(f"{program.name} does not start ({_how(code)}); its last lines above say why")
+
+    def _fail(self, why: str) -> None:
+        self._failure = StartFailed(why)
         self._failed.set()
 
 

@@ -1,11 +1,13 @@
 """`asyncnotify prove`: the proof that nothing is lost, on this machine."""
 
 import asyncio
+import os
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from service_kit.private_files import MASK, make_private
 
 from asyncnotify.commands.console import err
 from asyncnotify.prove.backing import Backing
@@ -57,7 +59,9 @@ def prove_it(
         seed=seed,
         lease=lease,
     )
+    os.umask(MASK)
     outcome = _wait_for(run_session(wanted, err))
+    make_private(report / "prove.md", report / "prove.json")
     markdown, document = write(outcome, report)
     typer.echo(outcome.as_markdown())
     typer.echo(f"written to {markdown} and {document}", err=True)

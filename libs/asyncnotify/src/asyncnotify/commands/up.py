@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from service_kit.settings import load_settings
 
+from asyncnotify.private_data import keep_private
 from asyncnotify.redis_program import RedisProgram
 from asyncnotify.settings import UpSettings, read_dotenv
 from asyncnotify.supervisor import ServiceProgram, StartFailed, Supervisor
@@ -52,7 +53,11 @@ def up(
 
 def _embedded_redis(settings: UpSettings, system: LocalSystem) -> RedisProgram:
     return RedisProgram(
-        system.data_dir / "redis", settings.redis_port, maxmemory=settings.redis_maxmemory
+        system.data_dir / "redis",
+        settings.redis_port,
+        server=settings.redis_server,
+        maxmemory=settings.redis_maxmemory,
+        say=_say,
     )
 
 
@@ -70,7 +75,7 @@ async def _run(system: LocalSystem, environment: dict[str, str], redis: RedisPro
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    system.data_dir.mkdir(parents=True, exist_ok=True)
+    keep_private(system.data_dir)
     supervisor = Supervisor(_say)
     starting = asyncio.create_task(_start(supervisor, system, environment, redis))
     asked_to_stop = asyncio.create_task(stopping.wait())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from service_kit.embedded_redis.errors import DataDirInUse
+from service_kit.private_files import make_private
 
 ORPHAN_STOPS_WITHIN_S: Final = 30.0
 _POLL_S: Final = 0.02
@@ -37,12 +38,13 @@ class DataDir:
         Raises:
             DataDirInUse: another process owns it, or an orphaned server on it does not end.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._owner_lock is None:
             self._owner_lock = _try_lock(self.path / "owner.lock")
         if self._owner_lock is None:
             raise DataDirInUse(f"{self.path} is in use by another process that runs a redis-server")
         try:
+            make_private(self.path)
             return await self._server_lock()
         except BaseException:
             self.release()
@@ -58,11 +60,12 @@ class DataDir:
         lock = _try_lock(self.path / "server.lock")
         if lock is not None:
             return lock
-        pid = self._orphan_pid()
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+        pid = None
         for _ in range(int(ORPHAN_STOPS_WITHIN_S / _POLL_S)):
+            # One that has only just been started may not have written it yet.
+            if pid is None and (pid := self._orphan_pid()) is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
             await asyncio.sleep(_POLL_S)
             lock = _try_lock(self.path / "server.lock")
             if lock is not None:

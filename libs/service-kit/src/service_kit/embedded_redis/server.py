@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import ctypes
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -19,10 +18,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from service_kit.embedded_redis.authorship import ServerProgram, last_writer, remember_writer
 from service_kit.embedded_redis.data_dir import DataDir
-from service_kit.embedded_redis.errors import RedisDidNotStart
+from service_kit.embedded_redis.errors import DamagedLog, DataTooNew, RedisDidNotStart
+from service_kit.embedded_redis.last_words import ServerLog
 from service_kit.embedded_redis.memory import memory_bytes
-from service_kit.embedded_redis.program import find_redis_server
+from service_kit.embedded_redis.program import usable_servers
+from service_kit.embedded_redis.repair import cut_damaged_tail
+from service_kit.private_files import MASK
 
 HOST: Final = "127.0.0.1"
 
@@ -31,8 +34,6 @@ _LIBC: Final = ctypes.CDLL(None)
 _ANSWERS_WITHIN_S: Final = 10.0
 _STOPS_WITHIN_S: Final = 30.0
 _POLL_S: Final = 0.02
-_LOG_TAIL_LINES: Final = 3
-_LOG_PREFIX: Final = re.compile(r"^\d+:\S+ .*?[.#*-] (?=\S)")
 
 
 class EmbeddedRedis:
@@ -45,6 +46,10 @@ class EmbeddedRedis:
     It takes nothing new when its data reaches `maxmemory`, by default half of the memory that there
     is: long before the machine is out of it. The other half is for what goes on even then, and for
     the pages that a rewrite of the append-only file copies.
+
+    A server that is newer than others may write what those can't read: the one that wrote the data
+    is preferred, and an older one never started on it. `binary` names the one to use. What a power
+    cut left at the end of the append-only file is cut off, kept, and told by `repaired`.
 
     `port` 0 takes a free one and keeps it over restarts. `options` are further settings of
     redis.conf, which win; `environment` is added to this process's own. After `stop` or `kill`,
@@ -72,6 +77,8 @@ class EmbeddedRedis:
         self._binary = binary
         self._load_timeout = load_timeout
         self._process: asyncio.subprocess.Process | None = None
+        self.repaired = ""
+        """What the last start cut off a damaged append-only file, in one line."""
 
     @property
     def port(self) -> int:
@@ -102,18 +109,16 @@ class EmbeddedRedis:
 
         Raises:
             NoRedisServer: there is no usable program.
+            DataTooNew: all programs are older than the one that wrote the data.
             DataDirInUse: another process runs a server on this data directory.
             RedisDidNotStart: it ended, for example for a taken port, or did not answer in time.
         """
         if self.pid is not None:
             return
-        binary = self._binary or (await asyncio.to_thread(find_redis_server)).path
         server_lock = await self._data_dir.claim()
         try:
             self._port = self._port or _free_port()
-            log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
-            self._process = await self._spawn(binary, server_lock)
-            await self._until_ready(log_start)
+            await self._start_who_can_read_it(server_lock)
         except BaseException:
             await self.kill()
             raise
@@ -154,9 +159,38 @@ class EmbeddedRedis:
             await self._process.wait()
         self._data_dir.release()
 
+    async def _start_who_can_read_it(self, server_lock: int) -> None:
+        folder = self._data_dir.path
+        programs = usable_servers(self._binary, last_writer(folder))
+        too_old: list[ServerProgram] = []
+        while program := await asyncio.to_thread(next, programs, None):
+            try:
+                await self._start_or_repair(program, server_lock)
+            except DataTooNew:  # another one may be newer
+                too_old.append(program)
+                continue
+            remember_writer(folder, program)
+            return
+        raise DataTooNew("a newer redis-server", too_old)
+
+    async def _start_or_repair(self, program: ServerProgram, server_lock: int) -> None:
+        self.repaired = ""
+        try:
+            await self._start_program(program, server_lock)
+        except DamagedLog:
+            folder = self._data_dir.path
+            self.repaired = await asyncio.to_thread(cut_damaged_tail, program.path, folder)
+            await self._start_program(program, server_lock)
+
+    async def _start_program(self, program: ServerProgram, server_lock: int) -> None:
+        log = ServerLog(self.log_path)
+        self._process = await self._spawn(program.path, server_lock)
+        await self._until_ready(program, log)
+
     async def _spawn(self, binary: Path, server_lock: int) -> asyncio.subprocess.Process:
         # A leftover pid file would name another process by now.
         self._data_dir.pid_file.unlink(missing_ok=True)
+        self.log_path.touch(mode=0o600)
         with self.log_path.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 binary,
@@ -166,6 +200,7 @@ class EmbeddedRedis:
                 stdout=log,
                 stderr=log,
                 pass_fds=(server_lock,),
+                umask=MASK,
                 # Ctrl-C in a terminal goes to the whole process group; the server must outlive
                 # those who still write their last words into it.
                 start_new_session=True,
@@ -189,7 +224,7 @@ class EmbeddedRedis:
         } | self._options
         return [part for name, value in configuration.items() for part in (f"--{name}", value)]
 
-    async def _until_ready(self, log_start: int) -> None:
+    async def _until_ready(self, program: ServerProgram, log: ServerLog) -> None:
         clock = asyncio.get_running_loop().time
         started, seen_loading = clock(), False
         connection = Redis.from_url(
@@ -198,7 +233,7 @@ class EmbeddedRedis:
         async with connection:
             while True:
                 if self.pid is None:
-                    raise RedisDidNotStart(f"redis-server ended: {self._log_tail(log_start)}")
+                    raise log.why_it_ended(program)
                 state = await self._state(connection)
                 if state == "ready":
                     return
@@ -206,7 +241,7 @@ class EmbeddedRedis:
                 patience = self._load_timeout.total_seconds() if seen_loading else _ANSWERS_WITHIN_S
                 if clock() - started > patience:
                     raise RedisDidNotStart(
-                        f"redis-server is {state} after {patience:g} s: {self._log_tail(log_start)}"
+                        f"redis-server is {state} after {patience:g} s: {log.tail}"
                     )
                 await asyncio.sleep(_POLL_S)
 
@@ -219,13 +254,6 @@ class EmbeddedRedis:
             # Somebody else's server has the port; ours is about to end for that reason.
             return "silent"
         return "loading" if info["loading"] else "ready"
-
-    def _log_tail(self, log_start: int) -> str:
-        with self.log_path.open("rb") as log:
-            log.seek(log_start)
-            lines = log.read().decode(errors="replace").splitlines()
-        said = [_LOG_PREFIX.sub("", line.strip()) for line in lines if line.strip()]
-        return " / ".join(said[-_LOG_TAIL_LINES:]) or "it said nothing"
 
 
 def _end_with_owner() -> None:

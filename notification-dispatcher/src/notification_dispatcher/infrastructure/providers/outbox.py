@@ -1,13 +1,17 @@
 """The file in which fake providers leave what they accepted."""
 
+import fcntl
 import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from notification_dispatcher.domain.outcomes import OutgoingMessage
+
+_LOOK_BACK_BYTES: Final = 4096
 
 # One encoder for all lines: `json.dumps` with arguments builds a new one each time.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -32,15 +36,14 @@ class Outbox:
         line = self._line(message)
         descriptor = self._open()
         try:
-            # One write, so that lines of many processes never mix.
-            written = os.write(descriptor, line)
+            # One at a time: a line that did not fit is taken back before another one follows it.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _append_whole(descriptor, line)
         finally:
             os.close(descriptor)
-        if written != len(line):
-            raise OSError(f"{written} of {len(line)} bytes fitted into {self.path}")
 
     def _open(self) -> int:
-        flags, mode = os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
+        flags, mode = os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600
         try:
             return os.open(self.path, flags, mode)
         except FileNotFoundError:
@@ -57,3 +60,30 @@ class Outbox:
             "at": self.now().isoformat(timespec="milliseconds"),
         }
         return _encode(fields).encode() + b"\n"
+
+
+def _append_whole(descriptor: int, line: bytes) -> None:
+    end = _end_of_lines(descriptor, os.fstat(descriptor).st_size)
+    written = 0
+    try:
+        written = os.write(descriptor, line)
+    finally:
+        if written != len(line):
+            os.ftruncate(descriptor, end)
+    if written != len(line):
+        raise OSError(f"{written} of {len(line)} bytes fitted")
+
+
+def _end_of_lines(descriptor: int, size: int) -> int:
+    """Return where the last whole line ends; take back what a writer that died left after it."""
+    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
+        return size
+    end = size
+    while end > 0:
+        start = max(end - _LOOK_BACK_BYTES, 0)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        end = start + found + 1 if found >= 0 else start
+        if found >= 0:
+            break
+    os.ftruncate(descriptor, end)
+    return end

@@ -1,0 +1,28 @@
+"""What the commands keep is nobody's business but their user's."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from service_kit.private_files import MASK, make_private
+
+_OURS: Final = frozenset(
+    {
+        "redis",
+        "prove",
+        "outbox.jsonl",
+        *(f"users.db{suffix}" for suffix in ("", "-journal", "-shm", "-wal")),
+    }
+)
+
+
+def keep_private(folder: Path) -> None:
+    """Make the data folder, and all that this process and its children make, its user's alone.
+
+    So is what was there before. A folder that holds other things, too, is itself left as it is.
+    """
+    os.umask(MASK)
+    folder.mkdir(parents=True, exist_ok=True)
+    make_private(*(folder / name for name in _OURS))
+    if {path.name for path in folder.iterdir()} <= _OURS:
+        folder.chmod(0o700)
