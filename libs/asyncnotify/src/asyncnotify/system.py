@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 HOST = "127.0.0.1"
 
@@ -81,7 +82,10 @@ class LocalSystem:
         )
 
     def _shared_environment(self) -> dict[str, str]:
-        users = self.users_database_url or f"sqlite+aiosqlite:///{self.data_dir / 'users.db'}"
+        users = (
+            self.users_database_url
+            or f"sqlite+aiosqlite:///{quote(str(self.data_dir / 'users.db'))}"
+        )
         return {
             "BROKER_URL": self.broker_url,
             "LEDGER_URL": self.ledger_url,

@@ -34,8 +34,8 @@ _CHATTY: Final = dict.fromkeys(
     ),
     logging.WARNING,
 ) | {
-    # Warns, with a traceback, of each connection that breaks; whoever used it says so in a line.
-    "aiormq": logging.ERROR,
+    # Tells of each connection that breaks or cannot be made; whoever wanted it says so in a line.
+    "aiormq": logging.CRITICAL,
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 from service_kit.testing.ports import free_port
 
 PROGRAM = """
-import asyncio, sys
+import asyncio, os, sys
 from fastapi import APIRouter, Response
 from service_kit.http.app import build_app
 from service_kit.http.limits import ServerLimits
@@ -44,7 +44,7 @@ def build():
                      resources=[Door()])
 
 configure_logging("kit", format="json", level="INFO")
-serve(build, host="127.0.0.1", port=int(sys.argv[1]), service="kit",
+serve(build, host=os.environ.get("HOST", "127.0.0.1"), port=int(sys.argv[1]), service="kit",
       limits=ServerLimits())
 """
 
@@ -87,14 +87,14 @@ async def run(tmp_path: Path) -> AsyncIterator[Callable[..., Process]]:
     program.write_text(PROGRAM)
     processes: list[asyncio.subprocess.Process] = []
 
-    async def start(*arguments: object) -> Process:
+    async def start(*arguments: object, host: str = "127.0.0.1") -> Process:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             program,
             *map(str, arguments),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=dict(os.environ),
+            env=os.environ | {"HOST": host},
         )
         processes.append(process)
         return Process(process)
@@ -112,6 +112,17 @@ async def test_it_says_where_it_listens_and_answers_there(run):
 
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"{url}/health/live")).json() == {"status": "ok"}
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_all_addresses_are_those_of_both_families(run):
+    process = await run(0, host="::")
+    url = httpx.URL((await process.until("service.ready"))["url"])
+
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for host in ("127.0.0.1", "::1"):
+            answer = await client.get(url.copy_with(host=host, path="/health/live"))
+            assert answer.json() == {"status": "ok"}
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])

@@ -102,7 +102,11 @@ def _exit_at_once(_: int, __: FrameType | None) -> None:
 def _listen(host: str, port: int, service: str, queue: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=queue)
+        # All addresses are those of both families; by itself Python takes `::` for IPv6 alone.
+        both = host == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(
+            (host, port), family=family, backlog=queue, dualstack_ipv6=both
+        )
     except OSError as error:
         why = strerror(error.errno or 0)
         sys.stderr.write(f"{service}: can't listen on {host}:{port}: {why}\n")

@@ -13,6 +13,8 @@ from service_kit.queue.rabbitmq.link import with_heartbeat
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.queue import RabbitQueue
 from service_kit.queue.rabbitmq.topology import Topology
+from service_kit.testing.logs import captured_logs
+from service_kit.testing.ports import free_port
 from service_kit.testing.rabbitmq_node import RabbitNode
 from service_kit.testing.rabbitmq_server import require_rabbitmq
 
@@ -112,6 +114,19 @@ async def test_queue_of_another_kind_under_our_name_is_refused(rabbitmq_url: str
 
         await queue.close()
         await topology.remove(await connection.channel(), [LANE])
+
+
+async def test_while_nobody_listens_one_line_says_so() -> None:
+    queue = RabbitQueue(f"amqp://127.0.0.1:{free_port()}/")
+    with captured_logs(level="INFO") as lines:
+        for _ in range(10):
+            with pytest.raises(QueueUnavailable):
+                await queue.ping()
+            await asyncio.sleep(0.1)
+        await queue.close()
+        events = [line["event"] for line in lines()]
+
+    assert events == ["queue.unavailable"]
 
 
 async def test_declaring_again_does_nothing_and_loses_nothing(rabbitmq_url: str) -> None:
