@@ -104,9 +104,7 @@ def _listen(host: str, port: int, service: str, queue: int) -> socket.socket:
     try:
         # All addresses are those of both families; by itself Python takes `::` for IPv6 alone.
         both = host == "::" and socket.has_dualstack_ipv6()
-        return socket.create_server(
-            (host, port), family=family, backlog=queue, dualstack_ipv6=both
-        )
+        return socket.create_server((host, port), family=family, backlog=queue, dualstack_ipv6=both)
     except OSError as error:
         why = strerror(error.errno or 0)
         sys.stderr.write(f"{service}: can't listen on {host}:{port}: {why}\n")
