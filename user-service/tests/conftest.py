@@ -13,6 +13,7 @@ import httpx
 import pytest
 from service_kit.testing.http import asgi_client
 from service_kit.testing.ports import free_port
+from sqlalchemy import make_url
 from user_service.infrastructure.memory import InMemoryUsers
 from user_service.main import build
 from user_service.settings import UserServiceSettings
@@ -80,8 +81,36 @@ class PostgresServer:
         self._run("createdb", *self._address, "-U", "postgres", name)
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{name}"
 
-    def _is_up(self) -> bool:
-        program = [self._programs / "pg_isready", "-q", *self._address]
+    @contextmanager
+    def pooled(self, program: str) -> Iterator[str]:
+        """Run PgBouncer with two sessions for all before a new database; yield its URL there."""
+        database, port = make_url(self.new_database()).database, free_port()
+        folder = self._directory / f"pgbouncer-{port}"
+        folder.mkdir()
+        (folder / "users.txt").write_text('"postgres" ""\n')
+        (folder / "pgbouncer.ini").write_text(
+            f"[databases]\n* = host=127.0.0.1 port={self.port}\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+            f"auth_type = trust\nauth_file = {folder}/users.txt\n"
+            "pool_mode = transaction\ndefault_pool_size = 2\n"
+        )
+        if self._user:
+            folder.chmod(0o755)
+        command = [program, "-q", str(folder / "pgbouncer.ini")]
+        process = subprocess.Popen(
+            command, user=self._user, stdin=subprocess.DEVNULL, cwd=folder, stderr=subprocess.DEVNULL
+        )
+        try:
+            while not self._is_up(port):
+                assert process.poll() is None, "PgBouncer does not start"
+                time.sleep(0.02)
+            yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/{database}"
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+    def _is_up(self, port: int | None = None) -> bool:
+        program = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", f"{port or self.port}"]
         return subprocess.run(program, check=False).returncode == 0
 
     @property
@@ -145,6 +174,19 @@ def postgres_down(
             postgres_server.start()
 
     return down
+
+
+@pytest.fixture
+def pooled_postgres_url(
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Yield the URL of a new database behind PgBouncer, which shares sessions by transaction."""
+    program = shutil.which("pgbouncer")
+    if program is None:
+        absent = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        absent("there is no PgBouncer on this machine")
+    with postgres_server.pooled(program) as url:
+        yield url
 
 
 @pytest.fixture

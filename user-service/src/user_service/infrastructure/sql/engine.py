@@ -17,6 +17,14 @@ _POOL_TIMEOUT: Final = timedelta(seconds=3)
 _CONNECT_TIMEOUT: Final = timedelta(seconds=2)
 _COMMAND_TIMEOUT: Final = timedelta(seconds=3)
 
+# A pooler such as PgBouncer hands each transaction to another session of the server, where a
+# statement that was prepared before is unknown. One without a name lives only as long as its query.
+_NO_NAMED_STATEMENTS: Final = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": str,
+}
+
 _BEGIN: Final = "sqlite_begin"
 
 
@@ -66,6 +74,7 @@ def _postgresql(url: URL) -> AsyncEngine:
         connect_args={
             "timeout": _CONNECT_TIMEOUT.total_seconds(),
             "command_timeout": _COMMAND_TIMEOUT.total_seconds(),
+            **_NO_NAMED_STATEMENTS,
         },
     )
 
