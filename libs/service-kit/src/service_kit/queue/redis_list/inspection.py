@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from service_kit.queue.port import Durability, QueueUnavailable
 from service_kit.queue.redis_list.batcher import Batcher
@@ -14,7 +14,10 @@ from service_kit.queue.redis_list.errors import unavailable
 UNKNOWN = "unknown"
 """Neither CONFIG nor INFO says how often the append-only file is flushed: a managed Redis."""
 
-
+_NOTHING_TOLD: Final = (
+    "this account may not use INFO, so nothing tells what a restart of Redis would lose: "
+    "allow it with ACL SETUSER ... +info"
+)
 _UNFINISHED: Final = "the append-only file is not complete yet: a restart of Redis loses messages"
 
 
@@ -31,7 +34,12 @@ class Inspector:
         Raises:
             QueueUnavailable: Redis can't be reached.
         """
-        info = _info(await _ask(self._batcher, "INFO"))
+        try:
+            info = _info(await _ask(self._batcher, "INFO"))
+        except QueueUnavailable as error:
+            if not isinstance(error.__cause__, NoPermissionError):
+                raise
+            return Durability(profile=UNKNOWN, faults=[_NOTHING_TOLD])
         if _role(info):
             # It answers for ever, although its name may lead to the new primary by now.
             self._batcher.leave()
