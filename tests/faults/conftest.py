@@ -13,6 +13,8 @@ from asyncnotify.prove.outbox import read_outbox
 from asyncnotify.prove.stage import Another, Stage
 from service_kit.testing.rabbitmq_node import RabbitNode
 from service_kit.testing.rabbitmq_server import rabbitmq_node  # noqa: F401 - a fixture
+from service_kit.testing.wall_clock import WallClock
+from service_kit.testing.wall_clock_fixture import require_faketime
 
 LEASE_SECONDS = 3
 ENDED = {"sent", "failed", "cancelled", "expired"}
@@ -35,6 +37,7 @@ class System:
         self.stage = stage
         self.http = http
         self.promised: list[str] = []
+        self.clocks: dict[str, WallClock] = {}
         self._dispatchers: list[Another] = []
 
     async def create_users(self) -> None:
@@ -83,6 +86,8 @@ class System:
         return [each["trace_id"] for each in read_outbox(self.stage.outbox)]
 
     async def dispatcher(self, **environment: str) -> Another:
+        if clock := self.clocks.get("dispatchers"):
+            environment = {**clock.environment, **environment}
         started = await self.stage.start_another("notification-dispatcher", **environment)
         self._dispatchers.append(started)
         return started
@@ -119,11 +124,17 @@ def backing(request: pytest.FixtureRequest) -> Backing:
 
 
 @asynccontextmanager
-async def running(folder: Path, backing: Backing, **environment: str) -> AsyncIterator[System]:
+async def running(
+    folder: Path, backing: Backing, *, sets_clock: bool = False, **environment: str
+) -> AsyncIterator[System]:
     settings = {"LEASE_SECONDS": str(LEASE_SECONDS), "PROVIDER_TIMEOUT_SECONDS": "2.5"}
     dispatchers = int(environment.pop("dispatchers", "1"))
     stage = Stage(
-        folder, dispatchers=dispatchers, environment=settings | environment, backing=backing
+        folder,
+        dispatchers=dispatchers,
+        environment=settings | environment,
+        backing=backing,
+        sets_clock=sets_clock,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(stage.stop)
@@ -166,6 +177,23 @@ async def idle_system(shared_idle_system: System) -> AsyncIterator[System]:
     yield shared_idle_system
     await shared_idle_system.conserved()
     await shared_idle_system.stop_dispatchers()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_clocked_system(
+    backing: Backing, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[System]:
+    """A system without a dispatcher whose clocks can be set: the Redis's, dispatchers', others'."""
+    require_faketime()
+    folder = tmp_path_factory.mktemp("system")
+    dispatchers, others = WallClock(folder / "dispatchers"), WallClock(folder / "others")
+    async with running(
+        folder, backing, sets_clock=True, dispatchers="0", **others.environment
+    ) as started:
+        started.clocks = {"dispatchers": dispatchers, "others": others}
+        if started.stage.clock:
+            started.clocks["redis"] = started.stage.clock
+        yield started
 
 
 @pytest.fixture

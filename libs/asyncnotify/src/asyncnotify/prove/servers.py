@@ -44,9 +44,9 @@ class Servers:
         self._redis_port = free_port()
         if backing.is_on_rabbitmq and backing.owns_broker:
             self._rabbitmq = RabbitProgram(folder / "rabbitmq", free_port())
-        self._clock = WallClock(folder / "redis-clock") if sets_clock else None
+        self.clock = WallClock(folder / "redis-clock") if sets_clock else None
         if backing.owns_redis:
-            environment = self._clock.environment if self._clock else None
+            environment = self.clock.environment if self.clock else None
             self._redis = RedisProgram(folder / "redis", self._redis_port, environment=environment)
         self._proxies: dict[str, TcpProxy] = {}
         self._namespace = "an" if backing.owns_broker else f"prove-{secrets.token_hex(4)}"
@@ -109,10 +109,10 @@ class Servers:
 
     async def jump_clock(self, offset: timedelta) -> None:
         """Let the clock of the run's Redis jump, and some seconds later back."""
-        if self._clock:
-            self._clock.set(offset)
+        if self.clock:
+            self.clock.set(offset)
             await asyncio.sleep(JUMP_SECONDS)
-            self._clock.set(timedelta(0))
+            self.clock.set(timedelta(0))
 
     async def cut(self) -> None:
         """Reset all connections."""

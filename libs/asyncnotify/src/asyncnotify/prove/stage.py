@@ -90,6 +90,11 @@ class Stage:
         return f"http://{HOST}:{self._ports.gateway}"
 
     @property
+    def clock(self) -> WallClock | None:
+        """Return the clock of the run's own Redis, if it can be set."""
+        return self._servers.clock
+
+    @property
     def lease(self) -> float:
         """Return for how many seconds a notification is a silent dispatcher's."""
         return float(self._environment.get("LEASE_SECONDS", "60"))
