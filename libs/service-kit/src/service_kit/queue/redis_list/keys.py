@@ -32,6 +32,7 @@ Fields of `P:e:<id>`; an absent counter is 0:
     dl   deliveries without an outcome  am   "hold": not to be repeated after `start`
     tok  token of the lease             ex   expires, ms
     du   when a delayed one is due, ms  ws   waiting since, ms
+    rs   resting since, ms               rd   for how long it rests, ms
     er   why it died                    op   the last verdict or control, which may be repeated
     unc  1: an earlier start may have had its effect, nobody knows
     n:…  the recorder's
@@ -77,6 +78,10 @@ class Keys:
     def ready(self, lane: str) -> str:
         """Name the list of a lane."""
         return f"{self.prefix}:{lane}:ready"
+
+    def delayed(self, lane: str) -> str:
+        """Name the sorted set of a lane's delayed messages."""
+        return f"{self.prefix}:{lane}:delay"
 
     def lane_of(self, ready_key: bytes) -> str:
         """Return the lane in the key of a lane's list."""

@@ -63,6 +63,7 @@ class RedisListQueue:
     ) -> None:
         self._clock = DistantClock(monotonic)
         self._lanes: tuple[str, ...] = ()
+        self._set_back: dict[str, int] = {}
         self._options = options or RedisListOptions()
         self._keys = Keys(self._options.namespace)
         connect = connector(url)
@@ -128,6 +129,9 @@ class RedisListQueue:
         # Not before all lanes have been told of a jump.
         for _, now_ms in reports[:1]:
             self._clock.saw(now_ms, asked_at=asked_at)
+            if expected is not None and now_ms < expected - milliseconds(self._options.lease) // 2:
+                self._set_back.update(dict.fromkeys(lanes, 0))
+        await self._let_rest_anew()
         return _sum([report for report, _ in reports])
 
     async def heal(self) -> int:
@@ -203,6 +207,24 @@ class RedisListQueue:
             if max(*full, moved.reissued) < limit:
                 break
         return total, shown
+
+    async def _let_rest_anew(self) -> None:
+        """Mend what rests for a while, and would rest longer since the clock was set back.
+
+        Some rounds of it, from where the last left off: promoting goes first.
+        """
+        step = self._options.tick_limit
+        for _ in range(_TICK_ROUNDS):
+            if not self._set_back:
+                return
+            lane, first = next(iter(self._set_back.items()))
+            window = (self._keys.delayed(lane), first, first + step - 1)
+            ids = cast("list[bytes]", await self._runner.command("ZRANGE", *window))
+            if ids:
+                await self._runner.run("heal", 0, *ids)  # of no lane at all
+                self._set_back[lane] = first + step
+            else:
+                del self._set_back[lane]
 
     async def _forget(self) -> None:
         for _ in range(_TICK_ROUNDS):

@@ -27,8 +27,14 @@ end
 mend.started = mend.leased
 
 function mend.delayed(id, lane)
-  local due = kept_of(id, 'du')[1] or now
-  return redis.call('ZADD', key(lane, 'delay'), 'NX', due, id) == 1
+  local kept = kept_of(id, 'du', 'rs', 'rd', 'ex')
+  local since = tonumber(kept[2])
+  if not since or since <= now then
+    return redis.call('ZADD', key(lane, 'delay'), 'NX', kept[1] or now, id) == 1
+  end
+  -- It rests for a while, since a time that is still to come: the clock was set back.
+  park(lane, id, now + kept[3], tonumber(kept[4]), 'rs', now)
+  return true
 end
 
 function mend.dead(id)

@@ -11,7 +11,7 @@ redis.call('ZREM', P .. ':dead', id)
 redis.call('HDEL', event(id), 'at', 'dl', 'df', 'er')
 local due = delay > 0 and now + delay or 0
 if due > 0 then
-  park(lane, id, due, tonumber(kept[3]), 'op', op)
+  park(lane, id, due, tonumber(kept[3]), 'rs', now, 'rd', delay, 'op', op)
 else
   push(lane, id, 'op', op)
 end

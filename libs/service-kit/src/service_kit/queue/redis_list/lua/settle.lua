@@ -21,7 +21,7 @@ local function wait_again(change, put, ...)
   local delay = tonumber(detail)
   local due = delay > 0 and now + delay or 0
   if due > 0 then
-    park(lane, id, due, ex, 'op', verdict, ...)
+    park(lane, id, due, ex, 'rs', now, 'rd', delay, 'op', verdict, ...)
   else
     put(lane, id, 'op', verdict, ...)
   end
