@@ -13,6 +13,7 @@ from notification_ledger.port import LedgerUnavailable
 from notification_ledger.record import ChangesMissed, RecordQuery, StatusChange
 from notification_ledger.redis import RedisLedger
 from notification_ledger.testing.world import recorded
+from notification_ledger.writer import RedisWriter
 from redis.asyncio import Redis
 from service_kit.embedded_redis import EmbeddedRedis
 from service_kit.queue.port import Change
@@ -160,3 +161,16 @@ async def test_a_rare_match_is_looked_for_in_bounded_steps(
 
     assert pages[0].items == ()
     assert [record.trace_id for page in pages for record in page.items] == [trace_id]
+
+
+async def test_a_redis_that_would_lose_records_and_claims_is_named(redis_url: str) -> None:
+    writer = RedisWriter(redis_url)
+    before = await writer.faults()
+    async with Redis.from_url(redis_url) as redis:
+        await redis.config_set("appendonly", "no")
+
+    [fault] = await writer.faults()
+
+    await writer.close()
+    assert before == []
+    assert fault.startswith("LEDGER_URL: appendonly is no")

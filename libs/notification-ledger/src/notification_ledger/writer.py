@@ -19,6 +19,7 @@ from service_kit.queue.port import Change
 from service_kit.queue.recorder import Recorded
 from service_kit.queue.redis_list.batcher import Batcher
 from service_kit.queue.redis_list.connections import connector
+from service_kit.queue.redis_list.inspection import Inspector
 from service_kit.queue.redis_list.runner import ScriptRunner
 
 from notification_ledger.notes import StatusNote
@@ -42,6 +43,7 @@ class RedisWriter:
         self, url: str, *, namespace: str = "an", retention: timedelta = timedelta(days=30)
     ) -> None:
         self._batcher = Batcher(connector(url), timeout=_TIMEOUT)
+        self._inspector = Inspector(self._batcher)
         self._scripts = ScriptRunner(self._batcher, writing_scripts(), f"{{{namespace}:0}}")
         self._clock = DistantClock()
         self._retention_ms = retention // timedelta(milliseconds=1)
@@ -86,6 +88,10 @@ class RedisWriter:
         """Write down a provider's receipt; False if the notification is unknown."""
         told = ("reported", trace_id, "", 0, 0, note.encode())
         return bool(await self._scripts.run("write", *told, self._retention_ms))
+
+    async def faults(self) -> Sequence[str]:
+        """See `ClaimStore.faults`."""
+        return [f"LEDGER_URL: {fault}" for fault in (await self._inspector.durability()).faults]
 
     async def close(self) -> None:
         """Close the connection."""

@@ -1,13 +1,15 @@
 """Which RabbitMQ is fit, how it is reached, and what is declared there."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import aio_pika
 import pytest
 import trustme
+from service_kit.queue.claims.book import ClaimBook
+from service_kit.queue.claims.recording import RecordingBook
 from service_kit.queue.port import Enqueued, Message, QueueUnavailable, UnsafeBroker
 from service_kit.queue.rabbitmq.link import with_heartbeat
 from service_kit.queue.rabbitmq.options import RabbitOptions
@@ -163,3 +165,20 @@ def test_frozen_process_is_given_up_before_its_leases_are_over(lease_s, heartbea
     options = RabbitOptions(lease=timedelta(seconds=lease_s))
 
     assert options.heartbeat == timedelta(seconds=heartbeat_s)
+
+
+class ForgetfulBook(RecordingBook):
+    """Claims that were to be durable, and are not."""
+
+    async def faults(self) -> Sequence[str]:
+        return ["appendonly is no"]
+
+
+async def test_who_would_lose_the_claims_is_found_out(rabbitmq_node: RabbitNode) -> None:
+    claims = ForgetfulBook(ClaimBook())
+    queue = RabbitQueue(rabbitmq_node.url, claims=claims, options=PATIENT)
+
+    durability = await queue.durability()
+    await queue.close()
+
+    assert list(durability.faults) == ["appendonly is no"]

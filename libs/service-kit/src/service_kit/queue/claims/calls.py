@@ -64,6 +64,7 @@ class Claims:
         self._store = store
         self.record = store.record
         self.close = store.close
+        self.faults = store.faults
         self.now = store.now
 
     async def learn_time(self) -> None:

@@ -1,6 +1,6 @@
 """A `ClaimStore` in this process's memory, which tells a recorder that is a callable."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -61,6 +61,10 @@ class RecordingBook:
             raise
         except Exception as error:
             raise QueueUnavailable(f"the change could not be recorded: {error}") from error
+
+    async def faults(self) -> Sequence[str]:
+        """Say none: a memory promises nothing."""
+        return ()
 
     async def close(self) -> None:
         """Do nothing."""

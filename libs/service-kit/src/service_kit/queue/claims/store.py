@@ -72,6 +72,10 @@ class ClaimStore(Protocol):
         """
         ...
 
+    async def faults(self) -> Sequence[str]:
+        """Say why what should be durable would be lost. Raises `QueueUnavailable`."""
+        ...
+
     async def close(self) -> None:
         """Close connections."""
         ...

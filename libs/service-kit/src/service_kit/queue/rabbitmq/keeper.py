@@ -131,6 +131,10 @@ class KeeperClient:
         """See `ClaimStore.record`."""
         await self.run("record", tell=recorded)
 
+    async def faults(self) -> Sequence[str]:
+        """See `ClaimStore.faults`: a memory promises nothing."""
+        return ()
+
     async def close(self) -> None:
         """Close the connection."""
         if self._asking is not None:

@@ -196,18 +196,17 @@ class RabbitQueue:
         return await self._operator.delete(message_id, note)
 
     async def durability(self) -> Durability:
-        """Say that messages are in quorum queues, and whether this RabbitMQ is fit for them.
+        """Say whether this RabbitMQ is fit for quorum queues, and who keeps the claims is durable.
 
         Raises:
             UnsafeBroker: it has queues under our names that are none.
         """
-        version = await self._publisher.server_version()
+        version, lost = await self._publisher.server_version(), await self._claims.faults()
+        found: Sequence[str] = ()
         if version != self._fit_version:
-            options = self._moves.options
-            if faults := await faults_of(self._url, version, options):
-                return Durability(profile="quorum", faults=faults)
-            self._fit_version = version
-        return Durability(profile="quorum")
+            found = await faults_of(self._url, version, self._moves.options)
+            self._fit_version = "" if found else version
+        return Durability(profile="quorum", faults=(*found, *lost))
 
     async def time(self) -> datetime:
         """Return the time of whoever keeps the claims."""
