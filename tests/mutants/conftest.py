@@ -10,7 +10,7 @@ from asyncnotify.prove.backing import Backing
 from asyncnotify.prove.faults import AHEAD, BEHIND, Fault, PlannedFault
 from asyncnotify.prove.load import Load
 from asyncnotify.prove.report import Outcome
-from asyncnotify.prove.requests import KINDS, Kind
+from asyncnotify.prove.requests import KINDS, UNTIMED_KINDS, Kind
 from asyncnotify.prove.run import Run
 from asyncnotify.prove.session import settings
 from asyncnotify.prove.stage import Stage
@@ -106,6 +106,7 @@ PLANS = {
     "the broker's clock": ShortPlan(
         count=500,
         seconds=20,
+        kinds=UNTIMED_KINDS,
         faults=[(2, Fault.BROKER_CLOCK_JUMP, AHEAD), (12, Fault.BROKER_CLOCK_JUMP, BEHIND)],
     ),
     "company": ShortPlan(count=200, seconds=6, faults=[(1, Fault.POISON), (2, Fault.HALF_SENT)]),

@@ -30,7 +30,9 @@ def test_rabbitmq_is_given_a_redis_of_its_own_for_the_records():
     ],
 )
 def test_all_faults_are_all_that_make_sense(backing, impossible):
-    assert set(parse_faults("all", backing.possible())) == set(Fault) - impossible
+    assert set(parse_faults("all", backing.possible())) == set(Fault) - impossible - {
+        Fault.BROKER_CLOCK_JUMP
+    }
     for fault in impossible:
         with pytest.raises(ValueError, match=f"^{fault}: "):
             backing.select([fault])

@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 
 from service_kit.testing.wall_clock import find_faketime
 
-from asyncnotify.prove.faults import CLOCK_FAULTS, RABBITMQ_FAILPOINTS, REDIS_FAILPOINTS, Fault
+from asyncnotify.prove.faults import (
+    BY_NAME_ONLY,
+    CLOCK_FAULTS,
+    RABBITMQ_FAILPOINTS,
+    REDIS_FAILPOINTS,
+    Fault,
+)
 
 _REDIS: Final = "redis"
 _RABBITMQ: Final = "amqp"
@@ -88,16 +94,17 @@ class Backing:
         return RABBITMQ_FAILPOINTS if self.is_on_rabbitmq else REDIS_FAILPOINTS
 
     def possible(self) -> list[Fault]:
-        """List the faults that can be done, and survived.
+        """List the faults that can be done, and survived, whatever is sent.
 
         A broker that is not the run's own is not killed. Nor is a publisher that keeps the records
         in its memory: what it knew ends with it, as is documented.
         """
-        return [fault for fault in Fault if not self._why_not(fault)]
+        return [fault for fault in Fault if fault not in BY_NAME_ONLY and not self._why_not(fault)]
 
     def impossible(self) -> dict[Fault, str]:
         """Say why the others are left out."""
-        return {fault: why for fault in Fault if (why := self._why_not(fault))}
+        whys = {fault: self._why_not(fault) or BY_NAME_ONLY.get(fault, "") for fault in Fault}
+        return {fault: why for fault, why in whys.items() if why}
 
     def select(self, faults: Sequence[Fault]) -> list[Fault]:
         """Return the faults that were asked for by name.

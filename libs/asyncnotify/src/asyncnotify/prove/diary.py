@@ -33,8 +33,8 @@ class Diary:
         """List the moments between in which a worker fell silent with what it had in hand."""
         frozen = [start for start, end in self.frozen if start <= until and end >= since]
         deaths = [at for at in self.deaths if since <= at <= until]
-        # A broker whose clock jumps ahead takes all leases for over.
-        jumped = [start for start, end in self.jumps if start <= until and end >= since]
+        # When its clock has been set, the broker lets all leases run anew.
+        jumped = [at for span in self.jumps for at in span if since <= at <= until]
         return sorted(deaths + frozen + jumped)
 
     def was_frozen(self, since: float, until: float) -> bool:

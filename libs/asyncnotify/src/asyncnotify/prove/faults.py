@@ -70,6 +70,9 @@ REDIS_FAILPOINTS: Final = (*FAILPOINTS, "worker.after_pop")
 RABBITMQ_FAILPOINTS: Final = (*FAILPOINTS, "queue.after_decide", "queue.after_put")
 
 CLOCK_FAULTS: Final = frozenset({Fault.WRONG_CLOCK, Fault.CLOCK_JUMP, Fault.BROKER_CLOCK_JUMP})
+BY_NAME_ONLY: Final = {
+    Fault.BROKER_CLOCK_JUMP: "only by name, for what is scheduled or expires goes by that clock"
+}
 AHEAD: Final = "an hour ahead"
 BEHIND: Final = "an hour behind"
 

@@ -81,6 +81,9 @@ KINDS: Final = (
     Kind(user_id="prove-nobody", weight=2, expected="failed:unknown_user"),
 )
 
+UNTIMED_KINDS: Final = tuple(kind for kind in KINDS if not kind.delay and not kind.life)
+"""Those that hold whatever time of day it is for the broker."""
+
 POISON: Final = Kind(user_id="prove-poison", expected="failed:poison", repeats=0)
 
 

@@ -21,7 +21,7 @@ from asyncnotify.prove.reconcile import reconcile
 from asyncnotify.prove.report import Outcome
 from asyncnotify.prove.stage import Stage
 from asyncnotify.prove.timelines import Step, steps_of
-from asyncnotify.prove.timing import PICKED_UP_SECONDS, PROMOTED_SECONDS, Setting, Timing
+from asyncnotify.prove.timing import IN_TIME_SECONDS, PICKED_UP_SECONDS, Setting, Timing
 
 DRAIN_LEASES: Final = 12
 DRAIN_SECONDS: Final = 60.0
@@ -118,7 +118,7 @@ class Run:
         setting = Setting(
             lease=self.stage.lease,
             in_hand=2 * self.stage.in_hand,
-            promoted=PICKED_UP_SECONDS if self.backing.is_on_rabbitmq else PROMOTED_SECONDS,
+            in_time=PICKED_UP_SECONDS if self.backing.is_on_rabbitmq else IN_TIME_SECONDS,
             keeps_front=not self.backing.is_on_rabbitmq,
         )
         return Timing(

@@ -15,7 +15,7 @@ from asyncnotify.prove.backing import Backing
 from asyncnotify.prove.faults import Fault, PlannedFault
 from asyncnotify.prove.load import Load
 from asyncnotify.prove.report import Outcome
-from asyncnotify.prove.requests import HELD_CHANNEL
+from asyncnotify.prove.requests import HELD_CHANNEL, KINDS, UNTIMED_KINDS
 from asyncnotify.prove.run import Run, Watch
 from asyncnotify.prove.stage import Stage
 
@@ -27,12 +27,16 @@ def settings(lease: float = LEASE_SECONDS) -> dict[str, str]:
     """Return the services' settings of a run, beside those that every stage has.
 
     Leases are short, so that a run of a minute sees lost ones end; few notifications are in hand at
-    once, so that those that wait do so in the queues; one channel holds what is uncertain.
+    once, so that those that wait do so in the queues; half-sent requests can take all connections;
+    one channel holds what is uncertain.
     """
     return {
         "LEASE_SECONDS": str(lease),
         "PROVIDER_TIMEOUT_SECONDS": str(min(10.0, lease * 0.8)),
         "DISPATCHER_CONCURRENCY": "16",
+        "HTTP_HEAD_SECONDS": "3",
+        "HTTP_BODY_SECONDS": "5",
+        "MAX_CONNECTIONS": "300",
         f"{HELD_CHANNEL.upper()}_ON_AMBIGUOUS": "hold",
     }
 
@@ -55,8 +59,18 @@ class Wanted:
             seed=self.seed,
             backing=self.backing,
             environment=settings(self.lease),
-            sets_clock=any(each.fault is Fault.BROKER_CLOCK_JUMP for each in self.faults),
+            sets_clock=self.sets_clock,
         )
+
+    def load(self, url: str) -> Load:
+        """Return its clients, who send to a gateway."""
+        kinds = UNTIMED_KINDS if self.sets_clock else KINDS
+        return Load(url, self.notifications, self.seconds, self.seed, kinds=kinds)
+
+    @property
+    def sets_clock(self) -> bool:
+        """Whether the broker's clock will jump."""
+        return any(each.fault is Fault.BROKER_CLOCK_JUMP for each in self.faults)
 
 
 async def run_session(wanted: Wanted, console: Console) -> Outcome:
@@ -80,7 +94,7 @@ async def run_session(wanted: Wanted, console: Console) -> Outcome:
         try:
             say("starting a system")
             await stage.start()
-            load = Load(stage.url, wanted.notifications, wanted.seconds, wanted.seed)
+            load = wanted.load(stage.url)
             run = Run(stage=stage, load=load, faults=wanted.faults, backing=wanted.backing)
             run.watch, run.note, run.say = watch, note, say
             with _progress(console, load, watch, events):

@@ -12,11 +12,10 @@ from asyncnotify.prove.promises import ENDED, Promise
 from asyncnotify.prove.pulse import Pulse
 from asyncnotify.prove.timelines import Step
 
-TAKEN_BACK_SECONDS: Final = 2.0
-"""How long after the end of its lease a notification may be left."""
-PROMOTED_SECONDS: Final = 2.0
+IN_TIME_SECONDS: Final = 2.0
+"""How long what is due, or whose lease is over, may be left."""
 PICKED_UP_SECONDS: Final = 15.0
-"""The same where a promotion is told by the worker that takes it up, when it has a hand free."""
+"""The same where a worker tells of it that has taken it up: one may have it, and no hand free."""
 STOPPED_SECONDS: Final = 25.0
 SLACK_SECONDS: Final = 2.0
 """What measuring costs: the pulse is half a second apart, a tick takes its time."""
@@ -25,7 +24,8 @@ LATE_SECONDS: Final = 3.0
 """How long a send may be under way that began before its notification expired."""
 
 SHUT_OUT_SECONDS: Final = 5.0
-HELD_SECONDS: Final = 60.0
+HELD_SECONDS: Final = 10.0
+"""How long half a request may be put up with: the time limit of a run, twice."""
 
 TAKEN_BACK: Final = "from a worker's silence to being taken up again, less the lease"
 PROMOTED: Final = "from being due to waiting for its turn"
@@ -36,12 +36,12 @@ STOPPED: Final = "from SIGTERM to the end of the process"
 class Setting:
     """What of the system's settings the promises depend on; seconds. `in_hand` is how many one
     queue's workers can hold at once, `keeps_front` whether what comes back goes to the front,
-    `promoted` how late a promotion may be told.
+    `in_time` how late what is due, or whose lease is over, may be told to be so.
     """
 
     lease: float
     in_hand: int = 64
-    promoted: float = PROMOTED_SECONDS
+    in_time: float = IN_TIME_SECONDS
     keeps_front: bool = True
 
 
@@ -89,7 +89,7 @@ class Timing:
             # Whose it was is not known; the latest that fell silent is the mildest reading.
             late = self.pulse.well_seconds(max(silences) + self.setting.lease, step.at)
             self.measured[TAKEN_BACK].append(late)
-            if late > TAKEN_BACK_SECONDS + SLACK_SECONDS:
+            if late > self.setting.in_time + SLACK_SECONDS:
                 yield f"was taken up again {late:.1f} s after its lease was over"
 
     def _silences(self, since: float, until: float) -> list[float]:
@@ -104,12 +104,12 @@ class Timing:
             if promise.due_at and (before.status, step.status) == ("scheduled", "queued"):
                 late = self.pulse.well_seconds(promise.due_at, step.at)
                 self.measured[PROMOTED].append(late)
-                if late > self.setting.promoted + SLACK_SECONDS:
+                if late > self.setting.in_time + SLACK_SECONDS:
                     yield f"was promoted {late:.1f} s after it was due"
             is_delayed = before.status in {"scheduled", "retrying"}
             if promise.expires_at and is_delayed and step.status == "expired":
                 late = self.pulse.well_seconds(promise.expires_at, step.at)
-                if late > self.setting.promoted + SLACK_SECONDS:
+                if late > self.setting.in_time + SLACK_SECONDS:
                     yield f"was found expired {late:.1f} s after it had"
 
     def _after_expiry(self, promise: Promise, steps: Sequence[Step]) -> Iterator[str]:
