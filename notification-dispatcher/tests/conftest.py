@@ -3,7 +3,11 @@ from datetime import UTC, datetime
 import pytest
 from notification_contracts.events import NotificationRequested
 from notification_dispatcher.infrastructure.memory import InMemoryContactDirectory
-from service_kit.testing.redis_server import redis_server, redis_url  # noqa: F401 - fixtures
+from service_kit.testing.redis_server import (  # noqa: F401 - fixtures
+    private_redis,
+    redis_server,
+    redis_url,
+)
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 

@@ -2,8 +2,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE
-from notification_dispatcher.settings import parse_schedule, settings_class
+from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE, parse_schedule
+from notification_dispatcher.settings import settings_class
 from pydantic import ValidationError
 from service_kit.settings import documented_settings, load_settings
 
@@ -116,6 +116,39 @@ def test_a_lease_shorter_than_a_providers_time_out_is_refused(monkeypatch, capsy
         load_settings(settings_class())
 
     assert "LEASE_SECONDS: must be more than PROVIDER_TIMEOUT_SECONDS" in capsys.readouterr().err
+
+
+def test_the_time_out_in_a_providers_url_counts_like_the_setting(monkeypatch, capsys):
+    monkeypatch.setenv("SMS_PROVIDERS", "fake://one,fake://two?timeout_seconds=40")
+    monkeypatch.setenv("LEASE_SECONDS", "39")
+
+    with pytest.raises(SystemExit):
+        load_settings(settings_class())
+
+    assert "LEASE_SECONDS: must be more than" in capsys.readouterr().err
+
+
+def test_a_provider_that_may_take_longer_than_any_stop_is_refused(monkeypatch, capsys):
+    monkeypatch.setenv("SMS_PROVIDERS", "fake://?timeout_seconds=46")
+
+    with pytest.raises(SystemExit):
+        load_settings(settings_class())
+
+    assert "timeout_seconds in a provider's URL: must be at most 45" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "slowest"),
+    [
+        ({}, 10),
+        ({"PROVIDER_TIMEOUT_SECONDS": 30}, 30),
+        ({"EMAIL_PROVIDERS": "fake://?timeout_seconds=1,fake://?timeout_seconds=20"}, 20),
+    ],
+)
+def test_a_stop_leaves_the_slowest_provider_its_time(settings, slowest):
+    grace = settings_class()(**settings).working.grace
+
+    assert timedelta(seconds=slowest) < grace <= timedelta(seconds=slowest + 8)
 
 
 def test_settings_that_may_hold_keys_stay_out_of_tracebacks():

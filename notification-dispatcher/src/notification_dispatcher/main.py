@@ -1,7 +1,8 @@
 """Puts the dispatcher together, and runs it."""
 
 import random
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -13,7 +14,7 @@ from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
-from service_kit.lifecycle import BackgroundTasks
+from service_kit.lifecycle import BackgroundTasks, NamedLoop, Stopping
 from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
 from service_kit.queue.broker import Broker
@@ -56,22 +57,18 @@ def build(
         holds=settings.holding_channels,
         random=random.random,
     )
-    workers = Workers(queue, registry, settings.working)
-    _assign(workers, settings, deliver)
+    workers, stopping = _workers(queue, registry, settings, deliver), Stopping()
+    loops = [("broker", broker.watch), *workers.loops()]
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-dispatcher",
         routers=[],
         problems={},
         checks=checks(broker, workers, partial(senders.states, now), http),
-        resources=[
-            broker,
-            http,
-            senders,
-            BackgroundTasks(("broker", broker.watch), *workers.loops()),
-        ],
+        resources=[broker, http, senders, _running(loops, settings, stopping)],
         registry=registry,
         admission=_admission(settings),
+        stopping=stopping,
     )
 
 
@@ -82,11 +79,21 @@ def _protected(
     return Senders(registry, settings.breaker, pauses=pauses, bounded=bounded).build(providers)
 
 
-def _assign(workers: Workers, settings: Settings, deliver: DeliverNotification) -> None:
+def _running(loops: Sequence[NamedLoop], settings: Settings, stopping: Stopping) -> BackgroundTasks:
+    # A little longer than the workers take, so that none is cut off.
+    grace = settings.working.grace + timedelta(seconds=2)
+    return BackgroundTasks(*loops, grace=grace, stopping=stopping)
+
+
+def _workers(
+    queue: Queue, registry: CollectorRegistry, settings: Settings, deliver: DeliverNotification
+) -> Workers:
+    workers = Workers(queue, registry, settings.working)
     if settings.validates:
         workers.validate(ValidateNotification(find_contact=deliver.find_contact))
     for channel in settings.channels:
         workers.deliver(channel, deliver)
+    return workers
 
 
 def _admission(settings: Settings) -> Admission:
@@ -105,4 +112,5 @@ def run() -> None:
         port=settings.dispatcher_port,
         service=SERVICE,
         limits=limits,
+        stop_within=settings.working.grace + timedelta(seconds=7),  # 25 s by default
     )

@@ -1,6 +1,5 @@
 """What the dispatcher can be told, by environment variables."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from service_kit.http.client import MAX_CONNECTIONS
 from service_kit.pauses.port import Pauses
 from service_kit.queue.port import Queue
 
-from notification_dispatcher.domain.retries import RetryPolicy
+from notification_dispatcher.domain.retries import RetryPolicy, parse_schedule
 from notification_dispatcher.infrastructure.contacts import ContactLimits
 from notification_dispatcher.infrastructure.providers import (
     PROVIDERS,
@@ -25,30 +24,11 @@ from notification_dispatcher.infrastructure.providers import (
     ProviderContext,
     Providers,
 )
-from notification_dispatcher.interface.workers import Working
+from notification_dispatcher.infrastructure.providers.registry import parse
+from notification_dispatcher.interface.workers import Working, grace_after
 
 ALL: Final = "all"
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
-_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def parse_schedule(text: str) -> tuple[timedelta, ...]:
-    """Read durations such as `5s,30s,2m,6h`; a bare number is seconds.
-
-    Raises:
-        ValueError: it is no such list, or names a delay of zero.
-    """
-    delays = tuple(_duration(item.strip()) for item in text.split(","))
-    if any(delay <= timedelta(0) for delay in delays):
-        raise ValueError("each delay must be above zero")
-    return delays
-
-
-def _duration(text: str) -> timedelta:
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError("must be durations such as 5s,30s,2m,6h")
-    return timedelta(**{_UNITS[match.group(2)]: float(match.group(1))})
+LONGEST_PROVIDER_TIMEOUT: Final = timedelta(seconds=45)
 
 
 def _http_url(text: str) -> str:
@@ -109,7 +89,10 @@ class Settings(StoreSettings):
         description="Wait before attempt 2, 3, and so on; then it is given up.",
     )
     provider_timeout_seconds: float = Field(
-        default=10, gt=0, le=45, description="How long a provider may take to answer."
+        default=10,
+        gt=0,
+        le=LONGEST_PROVIDER_TIMEOUT.total_seconds(),
+        description="How long a provider may take to answer. A stop takes up to 15 s longer.",
     )
     lease_seconds: float = Field(
         default=60,
@@ -158,8 +141,11 @@ class Settings(StoreSettings):
 
     @model_validator(mode="after")
     def _lease_outlasts_a_provider(self) -> Self:
-        if self.lease_seconds <= self.provider_timeout_seconds:
-            raise ValueError("LEASE_SECONDS: must be more than PROVIDER_TIMEOUT_SECONDS")
+        if self.slowest_provider > LONGEST_PROVIDER_TIMEOUT:
+            raise ValueError("timeout_seconds in a provider's URL: must be at most 45")
+        if self.lease <= self.slowest_provider:
+            limit = "PROVIDER_TIMEOUT_SECONDS or any provider's timeout_seconds"
+            raise ValueError(f"LEASE_SECONDS: must be more than {limit}")
         return self
 
     @property
@@ -168,11 +154,18 @@ class Settings(StoreSettings):
         return timedelta(seconds=self.lease_seconds)
 
     @property
+    def slowest_provider(self) -> timedelta:
+        """The longest that any provider of any channel may take to answer."""
+        urls = [url for channel in CHANNELS for url in _items(self._of(channel, "providers"))]
+        return max(parse(url, self._limits)[1].timeout for url in urls)
+
+    @property
     def working(self) -> Working:
         """How this process works on what it finds in the queues."""
         return Working(
             concurrency=self.dispatcher_concurrency,
             lease=self.lease,
+            grace=grace_after(self.slowest_provider),
             version_patience=timedelta(seconds=self.unknown_version_seconds),
         )
 
@@ -240,17 +233,20 @@ class Settings(StoreSettings):
     def open_providers(self, now: Callable[[], datetime]) -> Providers:
         """Make the providers of each channel, in order."""
         context = ProviderContext(now=now, fake_outbox=self.fake_outbox)
-        limits = Limits(
-            timeout=timedelta(seconds=self.provider_timeout_seconds),
-            concurrency=self.provider_concurrency,
-        )
         return {
             channel: [
-                PROVIDERS.open(url, context, limits)
+                PROVIDERS.open(url, context, self._limits)
                 for url in _items(self._of(channel, "providers"))
             ]
             for channel in CHANNELS
         }
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(
+            timeout=timedelta(seconds=self.provider_timeout_seconds),
+            concurrency=self.provider_concurrency,
+        )
 
     def _of(self, channel: ChannelName, what: str) -> str:
         value: str = getattr(self, _field_name(channel, what))

@@ -194,3 +194,13 @@ async def on_redis(redis_url, send_on_redis, user_service, outbox):
                 yield send_on_redis, http
 
     return run
+
+
+@pytest.fixture
+async def send_on_private_redis(private_redis):
+    """Send as the publisher does, on a Redis that the test may freeze."""
+    queue = open_queue(private_redis.url, recorder=lua_recorder())
+    ledger = RedisLedger(private_redis.url)
+    yield Sent(queue, ledger)
+    await queue.close()
+    await ledger.close()

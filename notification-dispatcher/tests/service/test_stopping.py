@@ -76,3 +76,42 @@ async def test_a_stop_finishes_what_was_begun_and_hands_back_the_rest_at_once(
     statuses = sorted([(await send.ledger.get(each)).status for each in sent])
     assert statuses.count("sent") == 3
     assert len(left) == 7
+
+
+async def test_a_stop_waits_for_the_slowest_provider(process, send_on_redis, user_service, outbox):
+    send = send_on_redis
+    user_service.users["slow"] = {"push": "sim-slow-18s"}
+    async with process(PROVIDER_TIMEOUT_SECONDS="30") as dispatcher:
+        sent = [await send("slow") for _ in range(3)]
+        for trace_id in sent:
+            await send.until(trace_id, "sending", seconds=60)
+        dispatcher.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(100):
+            assert await dispatcher.wait() == 0
+
+    assert {(await send.ledger.get(each)).status for each in sent} == {"sent"}
+    assert len(outbox.lines()) == 3
+
+
+async def test_a_stop_without_a_broker_ends_and_loses_nothing(
+    process, private_redis, send_on_private_redis, user_service
+):
+    send = send_on_private_redis
+    user_service.users["slow"] = {"push": "sim-slow-1s"}
+    brief = {
+        "BROKER_URL": private_redis.url,
+        "PROVIDER_TIMEOUT_SECONDS": "2",
+        "LEASE_SECONDS": "5",
+    }
+    async with process(**brief) as dispatcher:
+        sent = [await send("slow") for _ in range(3)]
+        for trace_id in sent:
+            await send.until(trace_id, "sending", seconds=60)
+        os.kill(private_redis.pid, signal.SIGSTOP)
+        dispatcher.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(100):
+            assert await dispatcher.wait() == 0
+        os.kill(private_redis.pid, signal.SIGCONT)
+    async with process(**brief):
+        for trace_id in sent:
+            await send.until(trace_id, "sent", seconds=60)

@@ -19,7 +19,8 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 STABLE_AFTER_SECONDS = 30.0
 STARTS_BEFORE_GIVING_UP = 3
-STOP_DEADLINE = timedelta(seconds=30)
+# Longer than the slowest service takes, which ends by itself: a dispatcher with slow providers.
+STOP_DEADLINE = timedelta(seconds=70)
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 

@@ -41,12 +41,19 @@ class BackgroundTasks:
 
     `BackgroundTasks(("worker", worker.run), ("ticker", ticker.run))`. A crash is logged once, with
     its traceback, and the loop is run again after 0.1 s, doubling up to 5 s. It is a `Resource`.
+    Given the process's `stopping`, the loops stop as soon as that is set, and not only when the
+    server has let go of its last connection.
     """
 
-    def __init__(self, *loops: NamedLoop, grace: timedelta = STOP_GRACE) -> None:
+    def __init__(
+        self,
+        *loops: NamedLoop,
+        grace: timedelta = STOP_GRACE,
+        stopping: Stopping | None = None,
+    ) -> None:
         self._loops = loops
         self._grace = grace
-        self._stopping = Stopping()
+        self._stopping = stopping or Stopping()
         self._tasks: list[asyncio.Task[None]] = []
         self._down: dict[str, str] = {}
 

@@ -169,3 +169,20 @@ async def test_health_is_fine_while_all_loops_run():
 
 async def test_stopping_what_never_started_is_fine():
     await BackgroundTasks().stop()
+
+
+async def test_loops_stop_with_the_process_while_the_server_still_waits_for_its_connections():
+    has_begun, has_stopped, stopping = asyncio.Event(), asyncio.Event(), Stopping()
+
+    async def loop(told: Stopping) -> None:
+        has_begun.set()
+        await told.wait()
+        has_stopped.set()
+
+    tasks = BackgroundTasks(("loop", loop), stopping=stopping)
+    await tasks.start()
+    async with asyncio.timeout(60):
+        await has_begun.wait()
+        stopping.set()
+        await has_stopped.wait()
+    await tasks.stop()

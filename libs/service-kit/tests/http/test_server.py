@@ -15,6 +15,7 @@ from service_kit.testing.ports import free_port
 
 PROGRAM = """
 import asyncio, os, sys
+from datetime import timedelta
 from fastapi import APIRouter, Response
 from service_kit.http.app import build_app
 from service_kit.http.limits import ServerLimits
@@ -36,6 +37,8 @@ class Door:
             raise RuntimeError("the door is stuck")
         log.info("door.opened")
     async def stop(self):
+        if "hangs" in sys.argv:
+            await asyncio.sleep(86_400)
         await asyncio.sleep(0.3)
         log.info("door.closed")
 
@@ -44,8 +47,9 @@ def build():
                      resources=[Door()])
 
 configure_logging("kit", format="json", level="INFO")
+within = timedelta(seconds=1 if "hangs" in sys.argv else 60)
 serve(build, host=os.environ.get("HOST", "127.0.0.1"), port=int(sys.argv[1]), service="kit",
-      limits=ServerLimits())
+      limits=ServerLimits(), stop_within=within)
 """
 
 
@@ -170,3 +174,12 @@ async def test_a_resource_that_does_not_start_ends_the_process(run):
     assert process.lines[0]["event"] == "service.start_failed"
     assert process.lines[0]["error"] == "the door is stuck"
     assert "service.ready" not in process.events
+
+
+async def test_a_stop_that_hangs_is_cut_short(run):
+    process = await run(0, "hangs")
+    await process.until("service.ready")
+    process.tell(signal.SIGTERM)
+
+    assert await process.ended() == 1
+    assert process.events[-1] == "service.stop_cut_short"

@@ -1,5 +1,6 @@
 """When to try again, and when to stop."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,6 +17,9 @@ DEFAULT_SCHEDULE = (
     timedelta(hours=2),
     timedelta(hours=6),
 )
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +92,22 @@ def growing(deferrals: int, chance: float, *, first: timedelta, cap: timedelta) 
     """Double the delay with each deferral, up to `cap`, and spread it."""
     doublings = min(deferrals, 30)  # beyond any cap, and short of timedelta's overflow
     return jittered(min(first * 2**doublings, cap), chance)
+
+
+def parse_schedule(text: str) -> tuple[timedelta, ...]:
+    """Read durations such as `5s,30s,2m,6h`; a bare number is seconds.
+
+    Raises:
+        ValueError: it is no such list, or names a delay of zero.
+    """
+    delays = tuple(_duration(item.strip()) for item in text.split(","))
+    if any(delay <= timedelta(0) for delay in delays):
+        raise ValueError("each delay must be above zero")
+    return delays
+
+
+def _duration(text: str) -> timedelta:
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("must be durations such as 5s,30s,2m,6h")
+    return timedelta(**{_UNITS[match.group(2)]: float(match.group(1))})

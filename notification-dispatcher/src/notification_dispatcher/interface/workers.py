@@ -25,20 +25,27 @@ from notification_dispatcher.application.validate_notification import ValidateNo
 from notification_dispatcher.interface.reports import StageMetrics
 from notification_dispatcher.interface.stages import Decide, Stage, delivery_on, validation
 
-# Shorter than what a process gives its loops to stop, so that none is cut off.
-GRACE = timedelta(seconds=18)
+# What may come before and after a send that a stop has to wait for: a look-up, waiting for room at
+# the provider, settling; and handing back what was not begun.
+AROUND_A_SEND = timedelta(seconds=8)
+
+
+def grace_after(slowest_provider: timedelta) -> timedelta:
+    """Return how long a worker that is to stop may need: no send that has begun is cut off."""
+    return slowest_provider + AROUND_A_SEND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Working:
     """How workers work.
 
-    `concurrency` is how many notifications each has in hand at once, `lease` the queue's,
-    `version_patience` how long an event of an unknown version waits.
+    `concurrency` is how many notifications each has in hand at once, `lease` the queue's, `grace`
+    how long they may take to stop, `version_patience` how long one of an unknown version waits.
     """
 
     concurrency: int
     lease: timedelta
+    grace: timedelta
     version_patience: timedelta
 
 
@@ -97,6 +104,6 @@ class Workers:
             name=name,
             concurrency=self._working.concurrency,
             lease=self._working.lease,
-            grace=GRACE,
+            grace=self._working.grace,
             metrics=self._queue_metrics,
         )

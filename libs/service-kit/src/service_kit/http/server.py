@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from math import ceil
 from os import strerror
 from types import FrameType
@@ -13,6 +14,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from service_kit.deadline import StopDeadline
 from service_kit.http.limits import ServerLimits
 from service_kit.http.protocol import protocol_of
 from service_kit.lifecycle import Stopping
@@ -21,6 +23,7 @@ from service_kit.logs import get_logger
 log = get_logger(__name__)
 
 GRACE_SECONDS = 20
+STOP_WITHIN = timedelta(seconds=25)
 
 
 def serve(
@@ -30,11 +33,13 @@ def serve(
     port: int,
     service: str,
     limits: ServerLimits,
+    stop_within: timedelta = STOP_WITHIN,
 ) -> None:
     """Build the application and serve it until SIGTERM or SIGINT; then finish what is running.
 
     Logs `service.ready` with the url once it listens. `limits` is what clients are granted; see
-    `service_kit.http.limits.grant`. Call `configure_logging` first.
+    `service_kit.http.limits.grant`. A stop that has not come to its end after `stop_within` is cut
+    short, whatever it hangs on. Call `configure_logging` first.
 
     Raises:
         SystemExit: with code 0 after a signal, 1 if the port is taken or a resource doesn't start.
@@ -56,7 +61,7 @@ def serve(
         timeout_keep_alive=ceil(limits.idle.total_seconds()),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = _Server(config, app.state.stopping)
+    server = _Server(config, app.state.stopping, StopDeadline(stop_within))
     try:
         server.run(sockets=[listener])
     except SystemExit:  # uvicorn's way to say that a resource didn't start; it has logged why
@@ -66,9 +71,10 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, stopping: Stopping) -> None:
+    def __init__(self, config: uvicorn.Config, stopping: Stopping, deadline: StopDeadline) -> None:
         super().__init__(config)
         self._stopping = stopping
+        self._deadline = deadline
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -86,6 +92,7 @@ class _Server(uvicorn.Server):
 
         The signal isn't kept either: uvicorn would raise it again and die of it, not exit with 0.
         """
+        self._deadline.begin()
         self.should_exit = True
 
 

@@ -31,6 +31,10 @@ RELEASE_AFTER_FAILURE: Final = timedelta(seconds=5)
 """How long a message rests after its handler failed in a way that it didn't foresee."""
 
 
+LONGEST_END_S: Final = 1.5
+"""How long those that are dropped may take to end, and those that are handed back to arrive."""
+
+
 class NoVerdict(Exception):
     """Raised when a handler ended without an error and without having settled its message."""
 
@@ -102,10 +106,11 @@ class Hands:
     async def finish(self, within_s: float) -> None:
         """Wait until all hands are free; at the end hand back what isn't started, drop the rest.
 
-        Two tenths of the time are kept for that end.
+        Two tenths of the time, and no more than three seconds, are kept for that end.
         """
+        last_s = min(within_s * 0.1, LONGEST_END_S)
         if self._full:
-            await asyncio.wait(self._full, timeout=within_s * 0.8)
+            await asyncio.wait(self._full, timeout=within_s - 2 * last_s)
         if not self._full:
             return
         unstarted = [held for held in self._full.values() if held.may_be_given_back]
@@ -115,9 +120,9 @@ class Hands:
             handed_back=len(unstarted),
             left_to_lease=len(self._full) - len(unstarted),
         )
-        await self.drop(within_s * 0.1)
+        await self.drop(last_s)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within_s * 0.1):
+            async with asyncio.timeout(last_s):
                 releases = (held.delivery.release() for held in unstarted)
                 await asyncio.gather(*releases, return_exceptions=True)
 

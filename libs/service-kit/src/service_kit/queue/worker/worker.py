@@ -13,7 +13,7 @@ from service_kit.logs import get_logger
 from service_kit.queue.metrics import QueueMetrics
 from service_kit.queue.patience import Outage, end_tasks, is_being_cancelled
 from service_kit.queue.port import Delivery, LeaseKeeper, MessageQueue, QueueUnavailable
-from service_kit.queue.worker.hands import Handle, Hands
+from service_kit.queue.worker.hands import LONGEST_END_S, Handle, Hands
 
 log = get_logger(__name__)
 
@@ -93,8 +93,8 @@ class Worker:
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; then finish what is in hand, within the grace.
 
-        Nothing is received after that. Of what is still in hand when eight tenths of the grace
-        are over, unstarted messages are handed back, and started ones are left to their leases.
+        Nothing is received after that. Of what is still in hand shortly before the grace is over,
+        unstarted messages are handed back, and started ones are left to their leases.
         """
         self._polled_at = time.monotonic()
         receiver = asyncio.create_task(self._receive_for_ever())
@@ -108,7 +108,7 @@ class Worker:
             receiver.cancel()
             await self._hands.finish(self._grace_s)
         finally:
-            last_moments_s = self._grace_s * 0.1
+            last_moments_s = min(self._grace_s * 0.1, LONGEST_END_S)
             await end_tasks(receiver, renewer, stop, within_s=last_moments_s)
             await self._hands.drop(last_moments_s)
 
