@@ -140,3 +140,20 @@ async def test_a_restart_of_postgresql_is_survived(
 
     assert await store.get(SEED_USERS[0].id) == SEED_USERS[0]
     await store.stop()
+
+
+@pytest.mark.postgres
+async def test_a_primary_that_takes_no_more_writes_is_left_for_who_is_behind_the_name(
+    postgres_url: str,
+) -> None:
+    store = SqlUsers(postgres_url, seeds=SEED_USERS)
+    await store.start()
+    async with store._database.writing.begin() as kept:
+        await kept.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+
+    with pytest.raises(UsersUnavailable, match="read-only transaction"):
+        await store.put(ADA, at=datetime.now(UTC))
+
+    assert await store.put(ADA, at=datetime.now(UTC))
+    assert await store.get(ADA.id) == ADA
+    await store.stop()

@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -25,6 +25,8 @@ _NO_NAMED_STATEMENTS: Final = {
     "prepared_statement_cache_size": 0,
     "prepared_statement_name_func": str,
 }
+
+_READ_ONLY: Final = "25006"  # read_only_sql_transaction
 
 _BEGIN: Final = "sqlite_begin"
 
@@ -65,7 +67,7 @@ class Database:
 
 
 def _postgresql(url: URL) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         hide_parameters=True,  # addresses stay out of errors, and so out of logs
         pool_size=10,
@@ -78,6 +80,14 @@ def _postgresql(url: URL) -> AsyncEngine:
             **_NO_NAMED_STATEMENTS,
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _leave_who_takes_no_writes)
+    return engine
+
+
+def _leave_who_takes_no_writes(context: ExceptionContext) -> None:
+    # A primary that became a replica keeps its connections, and its name may lead to another.
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
 
 
 def _sqlite(url: URL, lock_wait: timedelta) -> AsyncEngine:
