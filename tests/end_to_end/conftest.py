@@ -147,6 +147,12 @@ def fresh_system(broker: dict[str, str], tmp_path: Path) -> Iterator[Callable[..
 
 
 @pytest.fixture
+def unstarted_system(broker: dict[str, str], tmp_path: Path) -> System:
+    """Give a system that the test starts in its own way, and stops."""
+    return new_system(tmp_path / "system", broker)
+
+
+@pytest.fixture
 def http(system: System) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as client:
         yield client

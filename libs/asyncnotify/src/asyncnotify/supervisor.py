@@ -90,7 +90,7 @@ class ServiceProgram:
             stdout=self._output,
             stderr=self._output,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=_before_it_runs,
         )
 
     async def wait(self) -> int:
@@ -224,6 +224,12 @@ class Supervisor:
     def _fail(self, why: str) -> None:
         self._failure = StartFailed(why)
         self._failed.set()
+
+
+def _before_it_runs() -> None:
+    # Until it has a handler for it, the signal by which it is asked what it does would end it.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    die_with_parent()
 
 
 def die_with_parent() -> None:

@@ -3,7 +3,11 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from os import strerror
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +17,9 @@ from service_kit.settings import load_settings
 from asyncnotify.private_data import keep_private
 from asyncnotify.redis_program import RedisProgram
 from asyncnotify.settings import UpSettings, read_dotenv
-from asyncnotify.supervisor import ServiceProgram, StartFailed, Supervisor
+from asyncnotify.supervisor import ServiceProgram, StartFailed, Supervisor, send_signal
 from asyncnotify.system import HOST, LocalSystem, Ports
+from asyncnotify.terminal import say, spared_by_make
 
 
 def up(
@@ -31,7 +36,7 @@ def up(
     settings = load_settings(UpSettings)
     broker = broker_url or settings.broker_url or settings.rabbitmq_url
     if broker and broker.startswith("memory:"):
-        _say("memory:// lives in one process, and these are several; use redis:// or amqp://")
+        say("memory:// lives in one process, and these are several; use redis:// or amqp://")
         raise typer.Exit(2)
     redis = f"redis://{HOST}:{settings.redis_port}/0"
     # RabbitMQ keeps no records. In a memory they would not outlive a stop and a start.
@@ -48,7 +53,9 @@ def up(
     embedded = None
     if redis in {system.broker_url, system.ledger_url}:
         embedded = _embedded_redis(settings, system)
-    raise typer.Exit(asyncio.run(_run(system, environment, embedded)))
+    with spared_by_make(environment):
+        code = asyncio.run(_run(system, environment, embedded))
+    raise typer.Exit(code)
 
 
 def _embedded_redis(settings: UpSettings, system: LocalSystem) -> RedisProgram:
@@ -72,39 +79,68 @@ def _ports(settings: UpSettings, gateway: int | None) -> Ports:
 
 
 async def _run(system: LocalSystem, environment: dict[str, str], redis: RedisProgram | None) -> int:
-    stopping = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     keep_private(system.data_dir)
-    supervisor = Supervisor(_say)
-    starting = asyncio.create_task(_start(supervisor, system, environment, redis))
+    services = [ServiceProgram(each, environment) for each in system.services()]
+    stopping = _listen_for_signals(services)
+    supervisor = Supervisor(say)
+    starting = asyncio.create_task(_start(supervisor, redis, services))
     asked_to_stop = asyncio.create_task(stopping.wait())
+    failure = None
     try:
         await asyncio.wait([starting, asked_to_stop], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            _say(f"ready: http://localhost:{system.ports.gateway}")
+            say(f"ready: http://localhost:{system.ports.gateway}")
         await asked_to_stop
     except StartFailed as error:
-        _say(str(error))
-        return 1
+        failure = error
     finally:
         starting.cancel()
         await supervisor.stop()
-    _say("stopped")
-    return 0
+    if failure is None:
+        say("stopped")
+        return 0
+    say(str(failure))
+    for hint in _taken_ports(system, embedded=redis is not None):
+        say(hint)
+    return 1
+
+
+def _listen_for_signals(services: Sequence[ServiceProgram]) -> asyncio.Event:
+    """Return an event that is set when the system is to stop; USR1 makes all say what they do."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            loop.add_signal_handler(number, stopping.set)
+
+    def show_tasks() -> None:
+        with suppress(OSError):
+            for task in asyncio.all_tasks(loop):
+                task.print_stack(limit=8, file=sys.stderr)
+        for service in services:
+            send_signal(service, signal.SIGUSR1)
+
+    loop.add_signal_handler(signal.SIGUSR1, show_tasks)
+    return stopping
 
 
 async def _start(
-    supervisor: Supervisor,
-    system: LocalSystem,
-    environment: dict[str, str],
-    redis: RedisProgram | None,
+    supervisor: Supervisor, redis: RedisProgram | None, services: Sequence[ServiceProgram]
 ) -> None:
     if redis:
         await supervisor.start([redis])
-    await supervisor.start([ServiceProgram(each, environment) for each in system.services()])
+    await supervisor.start(services)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)  # noqa: T201 - the command's own output
+def _taken_ports(system: LocalSystem, *, embedded: bool) -> Iterator[str]:
+    """Say which ports somebody else has, and which setting moves ours."""
+    settings = {f"{each.prefix}_PORT": each.port for each in reversed(system.services())}
+    if embedded:
+        settings["REDIS_PORT"] = system.ports.redis
+    for setting, port in settings.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError as error:
+                yield f"port {port}: {strerror(error.errno or 0)}; {setting} chooses another one"

@@ -1,0 +1,125 @@
+"""`asyncnotify up` and `make run`, as people and their shells treat them."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def broker():
+    return {}
+
+
+def command(system):
+    up = ("-m", "asyncnotify.main", "up", "--data-dir", str(system.data_dir))
+    return [sys.executable, *up]
+
+
+def is_ready(system):
+    try:
+        return httpx.get(f"{system.url}/health/ready", trust_env=False, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def test_what_dies_is_started_again_although_nobody_reads_the_output_any_more(
+    unstarted_system, until
+):
+    system = unstarted_system
+    with subprocess.Popen(
+        command(system), env=os.environ | system.settings, stdout=subprocess.PIPE, text=True
+    ) as running:
+        said = ""
+        while "ready: http" not in said:
+            line = running.stdout.readline()
+            assert line, said
+            said += line
+        running.stdout.close()
+        os.kill(int(re.search(r"^gateway is ready \(pid (\d+)\)", said, re.MULTILINE)[1]), 9)
+
+        until(lambda: not is_ready(system), seconds=60)
+        until(lambda: is_ready(system), seconds=60)
+        running.send_signal(signal.SIGTERM)
+
+    assert running.returncode == 0
+
+
+def test_usr1_makes_it_and_its_services_say_what_they_wait_for(fresh_system, until):
+    system = fresh_system()
+    before = dict(system.pids)
+
+    system.process.send_signal(signal.SIGUSR1)
+
+    programs = {"up.py", "server.py"}  # the supervisor's own tasks, and those of the services
+    until(
+        lambda: programs <= {name for name in programs for line in system.output if name in line},
+        seconds=60,
+    )
+    assert is_ready(system)
+    assert system.pids == before
+    assert system.stop() == 0
+
+
+def test_a_closed_terminal_stops_it_gracefully(fresh_system):
+    system = fresh_system()
+
+    assert system.stop(signal.SIGHUP) == 0
+
+
+def test_a_port_that_is_taken_is_said_with_the_setting_that_moves_it(unstarted_system):
+    system = unstarted_system
+    with socket.create_server(("127.0.0.1", int(system.settings["PUBLISHER_PORT"]))) as taken:
+        done = subprocess.run(
+            command(system),
+            env=os.environ | system.settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        port = taken.getsockname()[1]
+
+    assert done.returncode == 1
+    hints = [line for line in done.stdout.splitlines() if "chooses another one" in line]
+    assert hints == [f"port {port}: Address already in use; PUBLISHER_PORT chooses another one"]
+
+
+def test_ctrl_c_in_a_terminal_ends_make_with_success(unstarted_system, tmp_path):
+    system = unstarted_system
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"run:\n\t@exec {' '.join(command(system))}\n")
+    ours, theirs = os.openpty()
+    making = subprocess.Popen(
+        ["setsid", "--ctty", "make", "-f", makefile, "run"],
+        env=os.environ | system.settings,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        said = read_until(ours, rb"ready: http")
+        os.write(ours, b"\x03")
+        said += read_until(ours, rb"stopped\r\n")
+
+        assert making.wait(60) == 0, said
+    finally:
+        making.kill()
+        os.close(ours)
+
+
+def read_until(terminal, pattern):
+    said = b""
+    deadline = time.monotonic() + 120
+    while not re.search(pattern, said):
+        assert time.monotonic() < deadline, said
+        said += os.read(terminal, 4096)
+    return said
