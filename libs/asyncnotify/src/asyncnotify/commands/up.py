@@ -64,7 +64,7 @@ def _embedded_redis(settings: UpSettings, system: LocalSystem) -> RedisProgram:
         settings.redis_port,
         server=settings.redis_server,
         maxmemory=settings.redis_maxmemory,
-        say=_say,
+        say=say,
     )
 
 
