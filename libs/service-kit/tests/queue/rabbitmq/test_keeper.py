@@ -13,6 +13,7 @@ from service_kit.queue.rabbitmq.keeper import Keeper, KeeperClient, KeptElsewher
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.queue import RabbitQueue
 from service_kit.queue.recorder import Recorded
+from service_kit.testing.clock import FrozenClock
 from service_kit.testing.rabbitmq_node import RabbitNode
 from service_kit.testing.rabbitmq_rig import delete_queues
 
@@ -164,3 +165,34 @@ async def test_operation_that_fails_fails_alone(two: Two) -> None:
 
     assert list(outcomes[0]) == ["unknown"]  # type: ignore[arg-type]
     assert isinstance(outcomes[1], QueueUnavailable)
+
+
+async def test_the_keepers_clock_counts_for_all(rabbitmq_url: str) -> None:
+    told: list[Recorded] = []
+    options = RabbitOptions(
+        namespace=f"k{secrets.token_hex(4)}",
+        lease=timedelta(minutes=1),
+        call_timeout=timedelta(seconds=30),
+    )
+    clock = FrozenClock()
+    book = RecordingBook(ClaimBook(), told.append, now=clock)
+    keeper, client = Keeper(rabbitmq_url, book, options), KeeperClient(rabbitmq_url, options)
+    await keeper.start()
+    accepting = RabbitQueue(rabbitmq_url, claims=book, options=options)
+    working = RabbitQueue(rabbitmq_url, claims=client, options=options)
+    late = Message(id="late", lane=LANE, body=b"", expires_at=clock() + SOON)
+    in_time = Message(id="m", lane=LANE, body=b"", expires_at=clock() + timedelta(hours=2))
+    await accepting.send(late)
+    await accepting.send(in_time)
+    clock.jump(timedelta(hours=1))
+
+    [delivery] = await working.receive([LANE], limit=9, wait=timedelta(seconds=30))
+    await delivery.start()
+    await delivery.ack()
+
+    assert delivery.id == "m"
+    assert [each.change for each in told if each.message_id == "late"][-1] is Change.EXPIRED
+    assert round((await working.time() - clock()) / timedelta(hours=1)) == 0
+    await asyncio.gather(working.close(), accepting.close())
+    await keeper.stop()
+    await delete_queues(rabbitmq_url, options)
