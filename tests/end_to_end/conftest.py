@@ -79,7 +79,13 @@ class System:
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to one service; the supervisor starts it again."""
-        os.kill(self.pids[name], number)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return os.kill(self.pids[name], number)
+            except ProcessLookupError:  # it is being started again
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
 
     def wait_for_line(self, pattern: str, seconds: float) -> str:
         deadline = time.monotonic() + seconds
@@ -122,7 +128,8 @@ def new_system(data_dir: Path, settings: dict[str, str]) -> System:
 
 @pytest.fixture(scope="module")
 def system(broker: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    running = new_system(tmp_path_factory.mktemp("system"), broker)
+    settings = broker | {"UNKNOWN_VERSION_SECONDS": "0"}
+    running = new_system(tmp_path_factory.mktemp("system"), settings)
     running.start()
     yield running
     assert running.process is not None

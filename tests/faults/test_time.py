@@ -101,7 +101,7 @@ async def insist(queue: Queue, message: Message) -> None:
             return
 
 
-async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_system):
+async def test_an_urgent_one_overtakes_ten_thousand_and_they_still_move(idle_system):
     queue = open_working(idle_system.stage.stores, lease=timedelta(seconds=60), concurrency=1)
     event = NotificationRequested(user_id="ok", message="no hurry", priority=Priority.LOW)
     note = StatusNote(status=Status.QUEUED, user_id="ok").encode()
@@ -116,7 +116,7 @@ async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_s
             )
             await insist(queue, message)
 
-    await asyncio.gather(*(enqueue(200) for _ in range(250)))
+    await asyncio.gather(*(enqueue(200) for _ in range(50)))
     await queue.close()
     at_first = sum(idle_system.received().values())
     await idle_system.dispatcher()
@@ -130,8 +130,8 @@ async def test_an_urgent_one_overtakes_fifty_thousand_and_they_still_move(idle_s
     while len(idle_system.arrivals()) < arrived + 500:
         await asyncio.sleep(0.05)
 
-    assert ahead < at_first + 40_000
-    assert arrived < ahead + 5_000
+    assert ahead < at_first + 8_000
+    assert arrived < ahead + 2_000
 
 
 async def test_expired_after_an_uncertain_attempt_says_that_it_may_have_been_sent(idle_system):
