@@ -18,7 +18,7 @@ from service_kit.lifecycle import NamedLoop
 from service_kit.queue.metrics import QueueMetrics
 from service_kit.queue.port import OnAmbiguous, Queue
 from service_kit.queue.upkeep import Auditor, Ticker
-from service_kit.queue.worker import Worker
+from service_kit.queue.worker import Solitude, Worker
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.validate_notification import ValidateNotification
@@ -58,6 +58,7 @@ class Workers:
         self._working = working
         self._stage_metrics = StageMetrics(registry)
         self._queue_metrics = QueueMetrics(registry)
+        self._solitude = Solitude()
 
     def validate(self, validate: ValidateNotification) -> None:
         """Work on validation."""
@@ -106,4 +107,5 @@ class Workers:
             lease=self._working.lease,
             grace=self._working.grace,
             metrics=self._queue_metrics,
+            solitude=self._solitude,
         )

@@ -55,6 +55,9 @@ class OnAmbiguous(StrEnum):
     HOLD = "hold"
 
 
+SUSPECT_AFTER: Final = 2
+"""After so many deliveries without an outcome a message may be what kills its workers."""
+
 Note = bytes
 """Opaque to the queue; handed to the recorder together with the change that it comments on.
 

@@ -115,6 +115,18 @@ class Delivery(Protocol):
         """After this time it must not be started."""
         ...
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether earlier workers fell silent with it, so that it is to be handled alone.
+
+        `receive` gives out such a message by itself. Whoever dies of it takes no others along.
+        """
+        ...
+
+    async def give_back(self) -> None:
+        """Undo the receiving of a message that nobody has looked at: it counts for nothing."""
+        ...
+
     async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return: expiry and cancellation win before it, this worker after it.
 
@@ -185,6 +197,7 @@ class MessageQueue(Protocol):
         """Lease up to `limit` messages, those of earlier lanes first; wait if there are none.
 
         Returns an empty sequence after `wait`. Messages of later lanes are not starved for ever.
+        One that `is_suspect` comes alone.
 
         Raises:
             QueueUnavailable: nothing is lost; messages that were on their way come again.

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service_kit.queue.memory.store import Entry, State, Store
-from service_kit.queue.port import Change, LeaseLost, MessageExpired, Note, OnAmbiguous
+from service_kit.queue.messages import SUSPECT_AFTER
+from service_kit.queue.port import (
+    Change,
+    LeaseLost,
+    MessageExpired,
+    Note,
+    OnAmbiguous,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +40,7 @@ class MemoryDelivery:
         self.attempt: int = entry.attempt
         self.max_attempts: int = entry.max_attempts
         self.deferrals: int = entry.deferrals
+        self.is_suspect = entry.deliveries > SUSPECT_AFTER
         self.expires_at: datetime | None = entry.expires_at
 
     def extend(self) -> bool:
@@ -41,6 +49,13 @@ class MemoryDelivery:
             return False
         self._entry.until = self._store.steady() + self._options.lease
         return True
+
+    async def give_back(self) -> None:
+        """Undo the receiving of a message that nobody has looked at."""
+        async with self._store.step():
+            if not self._is_held():
+                raise LeaseLost(self.id)
+            self._store.hand_back(self._entry)
 
     async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return; see `Delivery.start`."""

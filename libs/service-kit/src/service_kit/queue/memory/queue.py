@@ -225,10 +225,15 @@ class InMemoryQueue:
                 if entry.is_expired(self._store.now()):
                     await self._store.end(entry, Change.EXPIRED)
                     continue
+                if taken and entry.is_suspect:
+                    return taken
+                is_alone = entry.is_suspect
                 self._tokens += 1
                 until = self._store.steady() + self._options.lease
                 self._store.lease(entry, token=self._tokens, until=until)
                 taken.append(entry)
+                if is_alone:
+                    return taken
         return taken
 
     async def _tick(self, lane: str) -> list[Change]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from service_kit.queue.messages import UNDONE
+from service_kit.queue.messages import SUSPECT_AFTER, UNDONE
 from service_kit.queue.port import Change, Message, Note, OnAmbiguous, QueueUnavailable
 from service_kit.queue.recorder import Recorded, Recorder
 
@@ -70,6 +70,11 @@ class Entry:
             if end is not None and end <= clock
         ]
         return min(ends, default=None)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Tell whether it is to be received alone."""
+        return self.deliveries >= SUSPECT_AFTER
 
     def is_expired(self, now: datetime) -> bool:
         """Tell whether it is too late to start."""
@@ -134,6 +139,13 @@ class Store:
         entry.token, entry.settled = token, None
         entry.deliveries += 1
         self._move(entry, State.LEASED, until=until)
+
+    def hand_back(self, entry: Entry) -> None:
+        """Undo a lease of a message that nobody has looked at: nothing has happened to it."""
+        entry.deliveries -= 1
+        self._move(entry, State.WAITING)
+        self.place(entry.lane, State.WAITING).move_to_end(entry.id, last=False)
+        self._announce()
 
     async def start(self, entry: Entry, note: Note) -> None:
         """Mark that the outside world may see an effect from here on."""

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from service_kit.failpoints import afailpoint
 from service_kit.queue.claims.calls import Begun
 from service_kit.queue.claims.store import State
-from service_kit.queue.port import Change, LeaseLost, MessageExpired, Note, OnAmbiguous
+from service_kit.queue.messages import SUSPECT_AFTER
+from service_kit.queue.port import (
+    Change,
+    LeaseLost,
+    MessageExpired,
+    Note,
+    OnAmbiguous,
+)
 from service_kit.queue.rabbitmq.burial import End, bury, poison
 from service_kit.queue.rabbitmq.envelope import Envelope, from_ms
 from service_kit.queue.rabbitmq.intake import Arrived
@@ -40,6 +47,7 @@ class RabbitDelivery:
         "expires_at",
         "held_until",
         "id",
+        "is_suspect",
         "lane",
         "max_attempts",
         "token",
@@ -56,6 +64,7 @@ class RabbitDelivery:
         self.expires_at: datetime | None = from_ms(envelope.expires)
         self.token = begun.token
         self.deliveries = begun.number
+        self.is_suspect = begun.number > SUSPECT_AFTER
         self.held_until = moves.lease_ends
         self._arrived = arrived
         self._moves = moves
@@ -79,6 +88,14 @@ class RabbitDelivery:
     @property
     def _envelope(self) -> Envelope:
         return self._arrived.envelope
+
+    async def give_back(self) -> None:
+        """Undo the receiving of a message that nobody has looked at."""
+        self._let_go(self)
+        try:
+            await self._moves.claims.hand_back(self.id, self.token)
+        finally:  # else it is tried again, and found to be held, until its lease is over
+            put_in_front(self._arrived)
 
     async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return; see `Delivery.start`."""

@@ -34,7 +34,7 @@ from service_kit.queue.port import (
 from service_kit.queue.rabbitmq.delivery import RabbitDelivery
 from service_kit.queue.rabbitmq.envelope import Envelope, to_ms
 from service_kit.queue.rabbitmq.fitness import faults_of
-from service_kit.queue.rabbitmq.intake import Arrived, Intake
+from service_kit.queue.rabbitmq.intake import Intake
 from service_kit.queue.rabbitmq.moves import Moves
 from service_kit.queue.rabbitmq.operator import Operator
 from service_kit.queue.rabbitmq.options import RabbitOptions
@@ -120,6 +120,10 @@ class RabbitQueue:
             handing_back = asyncio.create_task(self._hand_back(taking))
             self._handing_back.add(handing_back)
             handing_back.add_done_callback(self._handing_back.discard)
+            if self._intake.line is not None:
+                self._intake.line.announce()
+            # So that whoever called it off knows when nothing of it is in hand any more.
+            await asyncio.shield(handing_back)
             raise
 
     async def close(self) -> None:
@@ -247,7 +251,8 @@ class RabbitQueue:
             await self._intake.settle(line, lanes)
         while True:
             news = line.news
-            found = await self._begin(line.take(order, limit))
+            found = await self._taking.begin_all(line.take(order, limit))
+            self._held.update((delivery.token, delivery) for delivery in found)
             left = deadline - loop.time()
             if found or self._is_closed or asyncio.current_task() not in self._receiving:
                 return found
@@ -259,20 +264,6 @@ class RabbitQueue:
                         await news.wait()
             if not line.is_live:
                 raise QueueUnavailable("the connection to RabbitMQ broke")
-
-    async def _begin(self, arrivals: Sequence[Arrived]) -> list[RabbitDelivery]:
-        outcomes = await asyncio.gather(
-            *(self._taking.begin(each) for each in arrivals), return_exceptions=True
-        )
-        found = [outcome for outcome in outcomes if isinstance(outcome, RabbitDelivery)]
-        self._held.update((delivery.token, delivery) for delivery in found)
-        failed = [error for error in outcomes if isinstance(error, BaseException)]
-        for arrived, outcome in reversed(list(zip(arrivals, outcomes, strict=True))):
-            if isinstance(outcome, BaseException) and arrived.line.is_live:
-                arrived.line.buffers[arrived.envelope.lane].appendleft(arrived)
-        if failed and not found:
-            raise failed[0]
-        return found
 
     async def _hand_back(self, taking: asyncio.Task[list[RabbitDelivery]]) -> None:
         try:

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from typing import Final
 
 from aio_pika.abc import AbstractIncomingMessage
 
 from service_kit.queue.claims.calls import Begun, Reserved
 from service_kit.queue.claims.store import State
-from service_kit.queue.port import Change
+from service_kit.queue.port import Change, QueueError
 from service_kit.queue.rabbitmq.audit import reserve_name, reserve_new_name
 from service_kit.queue.rabbitmq.burial import AMBIGUOUS, End, bury, not_understood, poison
 from service_kit.queue.rabbitmq.delivery import LetGo, RabbitDelivery, put_in_front
@@ -77,6 +79,21 @@ class Taking:
                 put_in_front(arrived)
         return None
 
+    async def begin_all(self, arrivals: Sequence[Arrived]) -> list[RabbitDelivery]:
+        """Take up what can be; of what is suspect only one, and that alone."""
+        outcomes = await asyncio.gather(*map(self.begin, arrivals), return_exceptions=True)
+        found = [outcome for outcome in outcomes if isinstance(outcome, RabbitDelivery)]
+        failed = [error for error in outcomes if isinstance(error, BaseException)]
+        for arrived, outcome in reversed(list(zip(arrivals, outcomes, strict=True))):
+            if isinstance(outcome, BaseException) and arrived.line.is_live:
+                arrived.line.buffers[arrived.envelope.lane].appendleft(arrived)
+        if failed and not found:
+            raise failed[0]
+        company = list(takewhile(lambda each: not each.is_suspect, found)) or found[:1]
+        with suppress(QueueError):  # leases run out
+            await self.hand_back(found[len(company) :])
+        return company
+
     async def lose(self, delivery: RabbitDelivery) -> bool:
         """Take a message back whose worker, in this process, went silent; tell if it was held."""
         arrived, claims = delivery.arrived, self._moves.claims
@@ -93,9 +110,7 @@ class Taking:
     async def hand_back(self, deliveries: Sequence[RabbitDelivery]) -> None:
         """Undo a receive that nobody waited for to its end."""
         for delivery in reversed(deliveries):
-            self._let_go(delivery)
-            await self._moves.claims.hand_back(delivery.id, delivery.token)
-            put_in_front(delivery.arrived)
+            await delivery.give_back()
 
     async def _take_up(self, arrived: Arrived, begun: Begun) -> RabbitDelivery | None:
         envelope, moves = arrived.envelope, self._moves

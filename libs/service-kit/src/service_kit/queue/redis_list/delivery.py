@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, cast
 
+from service_kit.queue.messages import SUSPECT_AFTER
 from service_kit.queue.port import LeaseLost, MessageExpired, Note, OnAmbiguous
 from service_kit.queue.redis_list.connections import Argument
 from service_kit.queue.redis_list.keys import checked_lane
@@ -24,6 +25,7 @@ class RedisDelivery:
         "body",
         "deferrals",
         "id",
+        "is_suspect",
         "lane",
         "max_attempts",
         "token",
@@ -31,12 +33,13 @@ class RedisDelivery:
 
     def __init__(self, row: Sequence[bytes], token: str, runner: ScriptRunner) -> None:
         """`row` is what `lua/claim.lua` returns for one message."""
-        identity, lane, self.body, attempts, max_attempts, deferrals, expires = row
+        identity, lane, self.body, attempts, max_attempts, deferrals, expires, deliveries = row
         self.id = identity.decode()
         self.lane = lane.decode()
         self.attempt = int(attempts) + 1
         self.max_attempts = int(max_attempts)
         self.deferrals = int(deferrals)
+        self.is_suspect = int(deliveries) > SUSPECT_AFTER
         self.token = token
         self._expires_ms = int(expires) if expires else None
         self._runner = runner

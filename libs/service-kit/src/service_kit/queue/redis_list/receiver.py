@@ -73,6 +73,8 @@ class Receiver:
             giving_back = asyncio.create_task(self._give_back(taking))
             self._giving_back.add(giving_back)
             giving_back.add_done_callback(self._giving_back.discard)
+            # So that whoever called it off knows when nothing of it is in hand any more.
+            await asyncio.shield(giving_back)
             raise
 
     async def close(self) -> None:

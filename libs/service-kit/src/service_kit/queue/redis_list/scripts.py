@@ -6,6 +6,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final, Self
 
+from service_kit.queue.messages import SUSPECT_AFTER
 from service_kit.queue.recorder import LuaRecorder
 from service_kit.queue.redis_list.options import RedisListOptions
 from service_kit.queue.redis_list.times import milliseconds
@@ -60,6 +61,7 @@ def _settings(options: RedisListOptions) -> str:
         "GRACE_MS": milliseconds(options.ticket_grace),
         "MAX_WAITING": options.max_waiting,
         "MAX_DELIVERIES": options.max_deliveries,
+        "SUSPECT_AFTER": SUSPECT_AFTER,
         "RAW_ATTEMPTS": options.raw_max_attempts,
         "LIMIT": options.tick_limit,
     }

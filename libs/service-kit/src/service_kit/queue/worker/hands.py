@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -22,6 +23,7 @@ from service_kit.queue.port import (
     QueueUnavailable,
 )
 from service_kit.queue.worker.held import HeldDelivery
+from service_kit.queue.worker.solitude import Solitude
 
 log = get_logger(__name__)
 
@@ -51,6 +53,7 @@ class Hands:
         concurrency: int,
         lease: timedelta,
         metrics: QueueMetrics,
+        solitude: Solitude,
     ) -> None:
         self.concurrency = concurrency
         self.handled = 0
@@ -59,6 +62,7 @@ class Hands:
         self._worker = worker
         self._lease_s = lease.total_seconds()
         self._metrics = metrics
+        self._solitude = solitude
         self._full: dict[asyncio.Task[None], HeldDelivery] = {}
         self._freed = asyncio.Event()
 
@@ -80,11 +84,17 @@ class Hands:
     def take_up(self, deliveries: Sequence[Delivery]) -> None:
         """Begin to work on messages that were just received."""
         lease_ends = time.monotonic() + self._lease_s
+        is_unwelcome = self._solitude.is_claimed  # another worker's message is to be alone
         for delivery in deliveries:
             held = HeldDelivery(delivery, lease_ends=lease_ends)
-            task = asyncio.create_task(self._work(held))
+            if held.is_suspect and not is_unwelcome:
+                self._solitude.claim()
+            work = self._return(held) if is_unwelcome else self._work(held)
+            task = asyncio.create_task(work)
             self._full[task] = held
-            task.add_done_callback(self._put_down)
+            self._solitude.take_up()
+            end = partial(self._put_down, is_alone=held.is_suspect and not is_unwelcome)
+            task.add_done_callback(end)
 
     async def renew_for_ever(self) -> None:
         """Keep the leases of all messages in hand, in one batch every third of a lease."""
@@ -152,10 +162,17 @@ class Hands:
             held.is_claim_over = True
             log.warning("worker.claim_lost_while_started", worker=self._worker, message_id=held.id)
 
-    def _put_down(self, task: asyncio.Task[None]) -> None:
+    def _put_down(self, task: asyncio.Task[None], *, is_alone: bool) -> None:
         del self._full[task]
+        self._solitude.put_down()
+        if is_alone:
+            self._solitude.end()
         self.handled += 1
         self._freed.set()
+
+    async def _return(self, held: HeldDelivery) -> None:
+        with contextlib.suppress(QueueError):  # its lease runs out instead
+            await held.give_back()
 
     async def _work(self, held: HeldDelivery) -> None:
         try:
@@ -189,6 +206,8 @@ class Hands:
 
     async def _outcome(self, held: HeldDelivery) -> str:
         try:
+            if held.is_suspect:
+                await self._solitude.until_alone()
             await afailpoint("worker.after_receive")
             await self._handle(held)
         except asyncio.CancelledError as error:

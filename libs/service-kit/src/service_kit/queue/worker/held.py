@@ -29,6 +29,7 @@ class HeldDelivery:
         "is_claim_over",
         "is_settling",
         "is_started",
+        "is_suspect",
         "lane",
         "lease_ends",
         "max_attempts",
@@ -48,7 +49,12 @@ class HeldDelivery:
         self.attempt: int = delivery.attempt
         self.max_attempts: int = delivery.max_attempts
         self.deferrals: int = delivery.deferrals
+        self.is_suspect: bool = delivery.is_suspect
         self.expires_at: datetime | None = delivery.expires_at
+
+    async def give_back(self) -> None:
+        """Undo the receiving of a message that nobody has looked at."""
+        await self.delivery.give_back()
 
     async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return; see `Delivery.start`."""

@@ -14,6 +14,7 @@ from service_kit.queue.metrics import QueueMetrics
 from service_kit.queue.patience import Outage, end_tasks, is_being_cancelled
 from service_kit.queue.port import Delivery, LeaseKeeper, MessageQueue, QueueUnavailable
 from service_kit.queue.worker.hands import LONGEST_END_S, Handle, Hands
+from service_kit.queue.worker.solitude import Solitude
 
 log = get_logger(__name__)
 
@@ -49,6 +50,9 @@ class Worker:
     returns without a verdict, a message that isn't started is released for 5 s; a started one is
     left to its lease, and the queue does what its sender wanted for a worker that went silent.
 
+    A message with which workers fell silent before is handled while nothing else is in the hands of
+    the workers that share a `solitude`, as all of one process should.
+
     When a claim ends early, as by a cancellation, the task is cancelled unless it has started.
     `lease` must be the queue's. A worker may run once at a time.
     """
@@ -64,6 +68,7 @@ class Worker:
         lease: timedelta = timedelta(seconds=60),
         grace: timedelta = timedelta(seconds=20),
         metrics: QueueMetrics | None = None,
+        solitude: Solitude | None = None,
     ) -> None:
         self._queue = queue
         self._lanes = lanes
@@ -72,8 +77,15 @@ class Worker:
         self._outage = Outage(f"{name}: receive")
         self._polled_at = time.monotonic()
         metrics = metrics or QueueMetrics(CollectorRegistry())
+        self._solitude = solitude or Solitude()
         self._hands = Hands(
-            queue, handle, worker=name, concurrency=concurrency, lease=lease, metrics=metrics
+            queue,
+            handle,
+            worker=name,
+            concurrency=concurrency,
+            lease=lease,
+            metrics=metrics,
+            solitude=self._solitude,
         )
         metrics.watch(
             name,
@@ -117,6 +129,7 @@ class Worker:
 
     async def _receive_for_ever(self) -> None:
         while True:
+            await self._solitude.until_open()
             if self._hands.free > 0:
                 self._hands.take_up(await self._poll())
             else:
@@ -125,7 +138,8 @@ class Worker:
     async def _poll(self) -> Sequence[Delivery]:
         limit = min(self._hands.free, BATCH)
         try:
-            received = await self._queue.receive(self._lanes, limit=limit, wait=POLL)
+            receiving = self._queue.receive(self._lanes, limit=limit, wait=POLL)
+            received = await self._solitude.poll(receiving)
         except QueueUnavailable as error:
             await asyncio.sleep(self._outage.failed(error))
             return ()
@@ -136,8 +150,10 @@ class Worker:
             log.error("worker.receive_failed", worker=self._name, exc_info=True)
             await asyncio.sleep(self._outage.failed(error))
             return ()
-        self._outage.over()
         self._polled_at = time.monotonic()
+        if received is None:
+            return ()
+        self._outage.over()
         return received
 
 

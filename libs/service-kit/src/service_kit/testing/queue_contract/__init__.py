@@ -11,6 +11,7 @@ which a foreign producer can put bytes. An adapter without a subclass is none.
 
 from service_kit.testing.queue_contract.adopting import AdoptingContract
 from service_kit.testing.queue_contract.clocks import ClockContract
+from service_kit.testing.queue_contract.company import CompanyContract
 from service_kit.testing.queue_contract.control import ControlContract
 from service_kit.testing.queue_contract.expiry import ExpiryContract
 from service_kit.testing.queue_contract.leases import LeaseContract
@@ -37,6 +38,7 @@ class QueueContract(
     ReceivingContract,
     VerdictContract,
     LeaseContract,
+    CompanyContract,
     ExpiryContract,
     UncertaintyContract,
     ControlContract,

@@ -1,18 +1,19 @@
 -- Lease up to n messages: the one whose ticket was popped, then those at the head of the lists.
 -- ARGV 1 claim id, the token of all its leases 2 n 3 '1' if this claim was called before and its
 --      answer was lost 4 lane of the ticket 5 the popped element ('' none) 6.. lanes, most urgent first
--- Returns {id, lane, body, attempts, max attempts, deferrals, expires ('' never)} for each.
+-- Returns {id, lane, body, attempts, max attempts, deferrals, expires ('' never), deliveries without
+-- an outcome, this one included} for each. A message that is suspect comes alone.
 local token, n, again = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
-local claimed = {}
+local claimed, alone = {}, false
 
 local function details(id)
   return kept_of(id, 'st', 'tok', 'ex', 'dl', 'at', 'mx', 'df')
 end
 
-local function give(id, lane, kept)
+local function give(id, lane, kept, deliveries)
   claimed[#claimed + 1] = {
     id, lane, redis.call('GET', payload(id)) or '',
-    kept[5] or '0', kept[6] or '1', kept[7] or '0', kept[3] or '',
+    kept[5] or '0', kept[6] or '1', kept[7] or '0', kept[3] or '', deliveries,
   }
 end
 
@@ -24,9 +25,11 @@ local function lease(id, lane)
     expire(id, lane)
     return
   end
-  redis.call('HSET', event(id), 'st', 'leased', 'tok', token, 'dl', (kept[4] or 0) + 1)
+  local deliveries = (kept[4] or 0) + 1
+  alone = deliveries > SUSPECT_AFTER
+  redis.call('HSET', event(id), 'st', 'leased', 'tok', token, 'dl', deliveries)
   redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
-  give(id, lane, kept)
+  give(id, lane, kept, deliveries)
 end
 
 local UUID7 = '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-7%x%x%x%-[89abAB]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$'
@@ -80,7 +83,7 @@ if again then
     for _, id in ipairs(redis.call('ZREVRANGE', key(lane, 'lease'), 0, 1999)) do
       local kept = details(id)
       if kept[1] == 'leased' and kept[2] == token and not condemn(id, lane) then
-        give(id, lane, kept)
+        give(id, lane, kept, tonumber(kept[4] or 1))
         if claimed[#claimed][3] == popped then popped = '' end
       end
     end
@@ -89,13 +92,26 @@ end
 if popped ~= '' then take(ARGV[4], popped) end
 if again and #claimed > 0 then return claimed end
 
+-- True for a suspect that would come into company, and for all that would join one.
+local function must_wait(element)
+  if alone or #claimed == 0 then return alone end
+  local id = string.match(element, '^%-?%d+|(.+)$')
+  return id and (tonumber(kept_of(id, 'dl')[1] or 0) or 0) >= SUSPECT_AFTER
+end
+
 local tries = n * 4 -- bounds the time spent on spent tickets
 for _, lane in ipairs(lanes) do
-  while #claimed < n and tries > 0 do
+  while #claimed < n and tries > 0 and not alone do
     local elements = redis.call('LPOP', key(lane, 'ready'), n - #claimed)
     if not elements then break end
     tries = tries - #elements
-    for _, element in ipairs(elements) do take(lane, element) end
+    for i, element in ipairs(elements) do
+      if must_wait(element) then
+        for back = #elements, i, -1 do redis.call('LPUSH', key(lane, 'ready'), elements[back]) end
+        return claimed
+      end
+      take(lane, element)
+    end
   end
 end
 return claimed
