@@ -77,7 +77,6 @@ async def test_redis_that_is_down_is_no_verdict(private_redis: EmbeddedRedis) ->
         ({"maxmemory_policy": "allkeys-lru", "maxmemory": "0"}, EVERY_SECOND, "once a maxmemory"),
         ({"maxmemory_policy": "volatile-ttl", "maxmemory": "9"}, EVERY_SECOND, "idempotency keys"),
         ({"aof_last_write_status": "err"}, EVERY_SECOND, "disk"),
-        ({"role": "slave"}, EVERY_SECOND, "replica"),
     ],
 )
 def test_each_fault_is_named(

@@ -113,7 +113,8 @@ async def test_read_only_redis_is_unavailable(queue: RedisListQueue, redis: Redi
     try:
         with pytest.raises(QueueUnavailable, match="replica"):
             await send(queue, "m")
-        assert "this is a replica: it refuses writes" in (await queue.durability()).faults
+        with pytest.raises(QueueUnavailable, match="replica"):
+            await queue.durability()
     finally:
         await redis.replicaof("NO", "ONE")
 

@@ -32,7 +32,7 @@ class Inspector:
         """Ask Redis for its settings; where CONFIG is forbidden, INFO has to do.
 
         Raises:
-            QueueUnavailable: Redis can't be reached.
+            QueueUnavailable: Redis can't be reached, or the name leads to a replica.
         """
         try:
             info = _info(await _ask(self._batcher, "INFO"))
@@ -40,10 +40,14 @@ class Inspector:
             if not isinstance(error.__cause__, NoPermissionError):
                 raise
             return Durability(profile=UNKNOWN, faults=[_NOTHING_TOLD])
-        if _role(info):
+        if _is_a_replica(info):
             # It answers for ever, although its name may lead to the new primary by now.
             self._batcher.leave()
             info = _info(await _ask(self._batcher, "INFO"))
+        if _is_a_replica(info):
+            raise QueueUnavailable(
+                "Redis is a read-only replica: its name has to lead to a primary"
+            )
         try:
             settings = _pairs(await _ask(self._batcher, "CONFIG", "GET", "append*"))
         except QueueUnavailable as error:
@@ -70,7 +74,6 @@ def judge(info: Mapping[str, str], settings: Mapping[str, str]) -> Durability:
         _flushing(flushed),
         _eviction(info),
         _writing(info),
-        _role(info),
     )
     return Durability(profile=flushed, faults=[fault for fault in checks if fault])
 
@@ -115,10 +118,8 @@ def _writing(info: Mapping[str, str]) -> str | None:
     return "the last write to the append-only file failed: is the disk full?"
 
 
-def _role(info: Mapping[str, str]) -> str | None:
-    if info.get("role", "master") == "master":
-        return None
-    return "this is a replica: it refuses writes"
+def _is_a_replica(info: Mapping[str, str]) -> bool:
+    return info.get("role", "master") != "master"
 
 
 async def _ask(batcher: Batcher, *command: str) -> Reply:
