@@ -19,7 +19,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
  && rm -rf /app/bin
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin asyncnotify \
+RUN useradd --no-create-home --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin asyncnotify \
  && install -d -o asyncnotify -g asyncnotify /data
 COPY --from=dependencies /venv /venv
 COPY --from=package /app /app

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 import pytest
 from asyncnotify.settings import ClientSettings, UpSettings
 from gateway.settings import Settings as GatewaySettings
+from notification_contracts.states import Status
 from notification_dispatcher.settings import settings_class as dispatcher_settings
 from notification_publisher.settings import Settings as PublisherSettings
 from packaging.requirements import Requirement
@@ -45,6 +46,14 @@ def test_the_example_names_no_setting_that_nobody_reads(root):
     named = re.findall(r"^#? ?([A-Z][A-Z_]+)=", (root / ".env.example").read_text(), re.MULTILINE)
 
     assert set(named) <= known
+
+
+def test_every_status_is_in_the_picture_and_in_the_table(root):
+    picture = re.findall(r'<text class="t c"[^>]*>(\w+)<', (root / "img/states.svg").read_text())
+    table = re.findall(r"^\| (\w+) \|", (root / "docs/architecture.md").read_text(), re.MULTILINE)
+
+    assert set(picture) == set(Status)
+    assert set(Status) <= set(table)
 
 
 def test_no_document_has_a_chapter_twice(root, tracked):
