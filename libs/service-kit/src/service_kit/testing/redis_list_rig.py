@@ -85,7 +85,10 @@ async def redis_list_rig(
     scripts' sources.
     """
     options = RedisListOptions(
-        lease=6 * moment, max_deliveries=MAX_DELIVERIES, max_waiting=MAX_WAITING
+        lease=6 * moment,
+        max_deliveries=MAX_DELIVERIES,
+        max_waiting=MAX_WAITING,
+        tick_limit=MAX_WAITING // 3,  # so that one round is not enough for a full lane
     )
     redis = Redis.from_url(url)
     clock = RedisClock(redis)

@@ -3,7 +3,14 @@
 import asyncio
 
 from service_kit.queue.port import Change, LaneDepth, TickReport
-from service_kit.testing.queue_contract.rig import LANE, LANES, MAX_DELIVERIES, QueueRig, message
+from service_kit.testing.queue_contract.rig import (
+    LANE,
+    LANES,
+    MAX_DELIVERIES,
+    MAX_WAITING,
+    QueueRig,
+    message,
+)
 
 
 class UpkeepContract:
@@ -67,13 +74,13 @@ class UpkeepContract:
     async def test_many_due_at_once_are_all_promoted_by_one_tick(self, rig: QueueRig) -> None:
         due_at = rig.now() + 3 * rig.moment
         await asyncio.gather(
-            *(rig.queue.send(message(f"m{number}", due_at=due_at)) for number in range(1200))
+            *(rig.queue.send(message(f"m{number}", due_at=due_at)) for number in range(MAX_WAITING))
         )
         await rig.advance(4 * rig.moment)
 
         if rig.promotes_by_itself:
-            assert len(set(await rig.left())) == 1200
-        assert (await rig.queue.tick([LANE])).promoted == 1200
+            assert len(set(await rig.left())) == MAX_WAITING
+        assert (await rig.queue.tick([LANE])).promoted == MAX_WAITING
 
     async def test_there_is_nothing_to_heal_in_a_healthy_queue(self, rig: QueueRig) -> None:
         await rig.send("waiting", "leased", "done", "dead", "cancelled")
