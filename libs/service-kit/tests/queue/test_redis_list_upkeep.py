@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
 from service_kit.failpoints import FailpointTripped, armed
-from service_kit.queue.port import Change, Dedupe, Enqueued, TickReport
+from service_kit.queue.port import Change, Dedupe, Enqueued, Message, TickReport
+from service_kit.queue.redis_list.queue import RedisListQueue
 from service_kit.testing.queue_contract.rig import (
     AT_ONCE,
     LANE,
@@ -193,3 +194,17 @@ async def test_nothing_is_left_behind(rig: QueueRig, redis: Redis) -> None:
     for key in {key.decode() for key in await redis.keys()} - own:
         is_small = re.fullmatch(r"\{an:0\}:[a-z.]+:(seq|wm)", key)
         assert is_small or await redis.pttl(key) > 0, key
+
+
+async def test_what_is_due_soon_and_may_expire_is_promoted_without_a_tick(redis_url: str) -> None:
+    queue = RedisListQueue(redis_url)
+    due_at = datetime.now(UTC) + timedelta(milliseconds=300)
+    expires_at = due_at + timedelta(minutes=5)
+    await queue.send(
+        Message(id="m", lane="stage.work", body=b"", due_at=due_at, expires_at=expires_at)
+    )
+
+    (delivery,) = await queue.receive(["stage.work"], limit=1, wait=timedelta(seconds=60))
+    await delivery.start()
+    await delivery.ack()
+    await queue.close()

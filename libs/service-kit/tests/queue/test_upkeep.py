@@ -164,3 +164,14 @@ async def test_ticker_keeps_its_period(stopping: asyncio.Event) -> None:
     await running
 
     assert took > 0.75 * 5 * 0.02  # a period is jittered
+
+
+async def test_ticker_comes_when_something_is_due_and_not_a_second_later() -> None:
+    clock = FrozenClock()
+    queue = InMemoryQueue(now=clock, steady=clock.steady)
+    ticker = Ticker(queue, LANES, every=timedelta(seconds=1))
+    idle = await ticker._round()
+    due_at = clock() + timedelta(milliseconds=300)
+    await queue.send(Message(id="1", lane="work", body=b"", due_at=due_at))
+
+    assert (idle, await ticker._round()) == (1, 0.3)

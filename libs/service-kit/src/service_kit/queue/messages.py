@@ -121,13 +121,17 @@ SendOutcome = Enqueued | Duplicate | Conflict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickReport:
-    """What one round of upkeep moved, in messages."""
+    """What one round of upkeep moved, in messages, and when the next delayed one is due.
+
+    `next_due` is None where none waits for a time, or where the broker promotes by itself.
+    """
 
     promoted: int = 0
     leases_expired: int = 0
     died: int = 0
     reissued: int = 0
     expired: int = 0
+    next_due: timedelta | None = field(default=None, compare=False)
 
     @property
     def moved(self) -> int:

@@ -76,6 +76,11 @@ class Entry:
         """Tell whether it is to be received alone."""
         return self.deliveries >= SUSPECT_AFTER
 
+    def ends_in(self, *, now: datetime, steady: datetime) -> timedelta:
+        """Return how soon its state is over, by whichever clock that is first."""
+        clocks = ((self.until, steady), (self.look_at, now))
+        return min(end - clock for end, clock in clocks if end is not None)
+
     def is_expired(self, now: datetime) -> bool:
         """Tell whether it is too late to start."""
         return self.expires_at is not None and self.expires_at <= now

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, cast
 
@@ -32,6 +33,7 @@ from service_kit.queue.redis_list.delivery import RedisDelivery
 from service_kit.queue.redis_list.inspection import Inspector
 from service_kit.queue.redis_list.keys import Keys, checked_lane
 from service_kit.queue.redis_list.options import RedisListOptions
+from service_kit.queue.redis_list.promptly import Promptly
 from service_kit.queue.redis_list.receiver import Receiver
 from service_kit.queue.redis_list.runner import ScriptRunner
 from service_kit.queue.redis_list.scripts import assemble, lua_sources
@@ -71,6 +73,7 @@ class RedisListQueue:
         self._batcher = Batcher(connect, timeout=self._options.call_timeout)
         self._inspector = Inspector(self._batcher)
         self._runner = ScriptRunner(self._batcher, scripts, self._keys.prefix)
+        self._promptly = Promptly(lambda lane: self._tick(lane, None))
         self._receiver = Receiver(self._runner, BlockingPops(connect), self._batcher, self._keys)
 
     async def send(self, message: Message) -> SendOutcome:
@@ -79,6 +82,7 @@ class RedisListQueue:
         code, *details = cast("list[bytes]", call.result())
         match code:
             case b"ENQUEUED":
+                self._promptly.scheduled(message)
                 return Enqueued(message.id)
             case b"DUPLICATE":
                 first, answer = (detail.decode() for detail in details)
@@ -198,11 +202,12 @@ class RedisListQueue:
         for _ in range(_TICK_ROUNDS):
             seen = "" if expected is None else expected
             reply = cast("list[int]", await self._runner.run("tick", lane, seen))
-            *counts, now_ms = reply
+            *counts, now_ms, due_ms = reply
             # From the second round on it is no news.
             expected, shown = None, shown or now_ms
-            moved = TickReport(**dict(zip(_TICK_COUNTS, counts, strict=True)))
-            total = _sum([total, moved])
+            due = None if due_ms < 0 else due_ms * _MILLISECOND
+            moved = TickReport(**dict(zip(_TICK_COUNTS, counts, strict=True)), next_due=due)
+            total = replace(_sum([total, moved]), next_due=due)
             full = (moved.promoted + moved.expired, moved.leases_expired + moved.died)
             if max(*full, moved.reissued) < limit:
                 break
@@ -244,7 +249,8 @@ _TICK_COUNTS: Final = ("promoted", "leases_expired", "died", "reissued", "expire
 
 def _sum(reports: Sequence[TickReport]) -> TickReport:
     counts = {name: sum(getattr(report, name) for report in reports) for name in _TICK_COUNTS}
-    return TickReport(**counts)
+    due = [report.next_due for report in reports if report.next_due is not None]
+    return TickReport(**counts, next_due=min(due, default=None))
 
 
 def _depth(reply: object) -> LaneDepth:

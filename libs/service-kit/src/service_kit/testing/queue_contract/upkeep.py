@@ -1,6 +1,7 @@
 """Upkeep: any number of processes may do it at once."""
 
 import asyncio
+from datetime import timedelta
 
 from service_kit.queue.port import Change, LaneDepth, TickReport
 from service_kit.testing.queue_contract.rig import (
@@ -63,6 +64,16 @@ class UpkeepContract:
 
         assert await rig.queue.tick([LANE]) == TickReport(died=1, expired=1)
         assert await rig.queue.tick([LANE]) == TickReport()
+
+    async def test_tick_says_when_the_next_one_is_due(self, rig: QueueRig) -> None:
+        before = await rig.queue.tick(LANES)
+        await rig.queue.send(message("m", due_at=rig.now() + rig.lease))
+        report = await rig.queue.tick(LANES)
+
+        assert before.next_due is None
+        if rig.counts_delayed:  # else the broker promotes by itself
+            assert report.next_due is not None
+            assert timedelta(0) < report.next_due <= rig.lease
 
     async def test_tick_looks_after_the_given_lanes_only(self, rig: QueueRig) -> None:
         await rig.queue.send(message("m", due_at=rig.now() + rig.moment))

@@ -123,4 +123,6 @@ for _, id in ipairs(due('delay')) do move_from('delay', id, 'delayed', 'delayed'
 local silent = due('lease')
 for i = #silent, 1, -1 do move_from('lease', silent[i], 'leased', 'started', take_back) end
 
-return {promoted, leases_expired, died, reissued, expired, now}
+local next_due = redis.call('ZRANGE', key(lane, 'delay'), 0, 0, 'WITHSCORES')[2]
+local due_in = next_due and math.max(next_due - now, 0) or -1
+return {promoted, leases_expired, died, reissued, expired, now, due_in}
