@@ -22,7 +22,8 @@ from service_kit.queue.rabbitmq.intake import Arrived
 from service_kit.queue.rabbitmq.moves import Moves
 from service_kit.queue.recorder import Recorded
 
-LetGo = Callable[["RabbitDelivery"], None]
+LetGo = Callable[["RabbitDelivery"], bool]
+"""Ends this process's hold; false if it had ended before, and the copy is somebody else's."""
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -33,6 +34,7 @@ class RabbitDelivery:
     __slots__ = (
         "_arrived",
         "_began",
+        "_decided",
         "_expired",
         "_let_go",
         "_moves",
@@ -72,6 +74,7 @@ class RabbitDelivery:
         self._one_at_a_time = asyncio.Lock()
         self._started = False
         self._expired = False
+        self._decided = ""
         self._settled = ""
         self._poison = 0
 
@@ -112,7 +115,7 @@ class RabbitDelivery:
             tell = None if self._started else moves.told(Change.STARTED, self._as_it_is, note)
             start = moves.claims.start
             if not await start(self.id, self.token, self.hop, hold=hold, tell=tell):
-                self._let_go(self)
+                self._lose()
                 raise LeaseLost(self.id)
             self.held_until = moves.lease_ends
             self._started = True
@@ -210,25 +213,37 @@ class RabbitDelivery:
                 tell,
                 is_uncertain=self._envelope.uncertain,
             )
-            self._let_go(self)
             if code == "lost" or self._settled not in {"", verdict}:
+                self._lose()
                 raise LeaseLost(self.id)
             if self._settled:
                 return
+            # Until it is carried out the copy stays ours, for nobody else has it.
+            self._decided, self.held_until = verdict, self._moves.lease_ends
             await afailpoint("queue.after_decide")
             self._poison = deliveries or self._poison
             await carry_out(self._poison)
             self._settled = verdict
+            self._let_go(self)
 
     async def _finish(self, verdict: str, tell: Recorded) -> None:
         is_ours = await self._moves.claims.finish(self.id, self.token, self.hop, verdict, tell)
-        self._let_go(self)
         if not is_ours or self._settled not in {"", verdict}:
+            self._lose()
             raise LeaseLost(self.id)
+        self._let_go(self)
         await afailpoint("queue.after_decide")
         if not self._settled:
             await self._arrived.done()
         self._settled = verdict
+
+    def _lose(self) -> None:
+        """Let it be looked at anew, for its claim knows what became of it; unless a verdict was
+        decided and is not carried out, for then whoever decided may still do so.
+        """
+        is_undone = self._decided != self._settled
+        if not is_undone and self._let_go(self) and not self._settled:
+            put_in_front(self._arrived)
 
     async def _expire(self) -> None:
         await self._finish("expire", self._moves.told(Change.EXPIRED, self._as_it_is))

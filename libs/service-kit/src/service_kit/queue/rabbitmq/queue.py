@@ -236,8 +236,8 @@ class RabbitQueue:
             hold=message.on_ambiguous is OnAmbiguous.HOLD,
         )
 
-    def _let_go(self, delivery: RabbitDelivery) -> None:
-        self._held.pop(delivery.token, None)
+    def _let_go(self, delivery: RabbitDelivery) -> bool:
+        return self._held.pop(delivery.token, None) is not None
 
     async def _receive(
         self, lanes: Sequence[str], limit: int, wait: timedelta

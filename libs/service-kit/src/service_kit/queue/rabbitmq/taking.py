@@ -105,6 +105,10 @@ class Taking:
             await self._moves.record(Change.LEASE_LOST, arrived.envelope)
             put_in_front(arrived)
             return True
+        else:
+            # It was cancelled, or a verdict was not carried out: its claim says which, and when
+            # whoever looks at it next may do so.
+            put_in_front(arrived)
         return False
 
     async def hand_back(self, deliveries: Sequence[RabbitDelivery]) -> None:

@@ -1,0 +1,59 @@
+"""What this process still has in its hands when a verdict, or a worker's claim, came to nothing."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from service_kit.failpoints import FailpointTripped, armed
+from service_kit.queue.port import ControlOutcome, LeaseLost
+from service_kit.testing.queue_contract.rig import QueueRig, verdict
+from service_kit.testing.rabbitmq_rig import rabbitmq_rig
+
+pytestmark = pytest.mark.rabbitmq
+
+
+@pytest.fixture
+async def rig(rabbitmq_url: str) -> AsyncIterator[QueueRig]:
+    async with rabbitmq_rig(rabbitmq_url) as rig:
+        yield rig
+
+
+@pytest.mark.parametrize("name", ["forward", "retry", "defer"])
+async def test_a_verdict_that_was_not_carried_out_is_not_left_with_who_gave_it(
+    rig: QueueRig, name: str
+) -> None:
+    await rig.send("m")
+    delivery = await rig.take()
+    with armed("queue.after_decide:raise"), pytest.raises(FailpointTripped):
+        await verdict(name, delivery)
+    with pytest.raises(LeaseLost):  # what a worker does whose handler failed
+        await delivery.release()
+
+    await rig.lose_lease(delivery)
+
+    assert await rig.left() == ["m"]
+
+
+async def test_giving_up_that_was_not_carried_out_is_carried_out_later(rig: QueueRig) -> None:
+    await rig.send("m")
+    delivery = await rig.take()
+    with armed("queue.after_decide:raise"), pytest.raises(FailpointTripped):
+        await delivery.dead_letter("no use")
+
+    await rig.lose_lease(delivery)
+
+    assert await rig.left() == []
+    assert await rig.queue.replay("m") is ControlOutcome.DONE
+    assert await rig.left() == ["m"]
+
+
+async def test_what_was_cancelled_in_a_workers_hands_does_not_stay_in_them(
+    rig: QueueRig,
+) -> None:
+    await rig.send("m")
+    delivery = await rig.take()
+    await rig.queue.cancel("m")
+    with pytest.raises(LeaseLost):
+        await delivery.start()
+
+    assert await rig.left() == []
+    assert delivery.arrived.incoming.processed
