@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from operator import itemgetter
 
 from service_kit.queue.clock import steady_now, utc_now
@@ -126,7 +125,7 @@ class InMemoryQueue:
                 leases_expired=changes.count(Change.LEASE_LOST),
                 died=changes.count(Change.POISONED) + changes.count(Change.AMBIGUOUS),
                 expired=changes.count(Change.EXPIRED),
-                next_due=self._next_due(lanes),
+                next_due=self._store.next_due(lanes),
             )
 
     async def heal(self) -> int:
@@ -253,11 +252,6 @@ class InMemoryQueue:
         over = [(entry.ends_at(now=now, steady=steady), entry) for entry in entries]
         due = [(ended, entry) for ended, entry in over if ended]
         return [entry for _, entry in sorted(due, key=itemgetter(0))]
-
-    def _next_due(self, lanes: Sequence[str]) -> timedelta | None:
-        now, steady = self._store.now(), self._store.steady()
-        delayed = chain(*(self._store.place(lane, State.DELAYED).values() for lane in lanes))
-        return min((entry.ends_in(now=now, steady=steady) for entry in delayed), default=None)
 
     async def _promote(self, entry: Entry) -> Change:
         if entry.is_expired(self._store.now()):

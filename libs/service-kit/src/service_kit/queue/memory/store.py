@@ -8,11 +8,12 @@ WAITING ──────► LEASED ──► ENDED (done, expired, cancelled)
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from itertools import chain
 
 from service_kit.queue.messages import SUSPECT_AFTER, UNDONE
 from service_kit.queue.port import Change, Message, Note, OnAmbiguous, QueueUnavailable
@@ -111,6 +112,12 @@ class Store:
     def place(self, lane: str, state: State) -> Place:
         """Return the messages of a lane in a state: the waiting ones in turn, others by `since`."""
         return self._places[lane, state]
+
+    def next_due(self, lanes: Sequence[str]) -> timedelta | None:
+        """Return how soon a delayed message is to be looked at; None if there is none."""
+        now, steady = self.now(), self.steady()
+        delayed = chain(*(self.place(lane, State.DELAYED).values() for lane in lanes))
+        return min((entry.ends_in(now=now, steady=steady) for entry in delayed), default=None)
 
     @asynccontextmanager
     async def step(self) -> AsyncIterator[None]:
