@@ -173,7 +173,7 @@ class RabbitQueue:
         return report
 
     async def heal(self) -> int:
-        """Make claims and records agree with the dead letters, of which the broker knows more."""
+        """Make claims and records agree with the dead letters; return how many were mended."""
         return await self._operator.audit() if self._moves.options.audits else 0
 
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
