@@ -1,4 +1,5 @@
 import json
+import re
 
 import jsonschema_rs
 import pytest
@@ -129,3 +130,26 @@ def test_a_registered_channel_is_in_the_document(monkeypatch):
 
     assert "pigeon" in schemas["Channel"]["enum"]
     assert "pigeon" in schemas["ContactInfo"]["properties"]
+
+
+def test_it_says_where_it_is_served_who_answers_for_it_and_that_nobody_is_asked_for_a_key(document):
+    assert document["servers"] == [
+        {"url": "/", "description": "Wherever this document comes from."}
+    ]
+    assert document["info"]["contact"]
+    assert document["security"] == []
+
+
+def test_operation_ids_are_names_that_a_generated_client_may_have(operations):
+    for operation in operations.values():
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)+", operation["operationId"])
+        assert "_health_" not in operation["operationId"]
+
+
+def test_examples_of_a_422_name_bad_fields_and_all_have_a_detail(operations):
+    for operation in operations.values():
+        for status, response in operation["responses"].items():
+            example = response.get("content", {}).get("application/problem+json", {}).get("example")
+            if example:
+                assert example["detail"]
+                assert ("errors" in example) == (status == "422")

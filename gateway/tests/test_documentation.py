@@ -50,3 +50,9 @@ async def test_the_document_is_served(client):
 
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.json()["info"]["title"] == "AsyncNotify"
+
+
+async def test_the_page_is_found_with_a_slash_at_its_end_too(client):
+    answer = await client.get("/docs/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (307, "../docs")

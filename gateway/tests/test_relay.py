@@ -3,6 +3,7 @@ from gateway.application.ports import Answer, Call, UpstreamBroken, UpstreamDown
 from gateway.application.relay import Relay
 from gateway.infrastructure.memory import MemoryUpstream
 
+PROBLEM = {"content-type": "application/problem+json"}
 CALL = Call(method="GET", path="/users/a")
 
 
@@ -62,3 +63,21 @@ async def test_errors_of_the_service_are_not_hidden():
 
     with pytest.raises(UpstreamDown):
         await Relay(upstream=upstream)(CALL)
+
+
+@pytest.mark.parametrize(("is_repeat", "status"), [(True, 204), (False, 404)])
+async def test_a_deletion_whose_first_answer_was_lost_is_done_though_nothing_is_found(
+    is_repeat, status
+):
+    found = Answer(status=404, headers=PROBLEM, body=b"{}", is_repeat=is_repeat)
+    relay = Relay(upstream=MemoryUpstream(lambda _: found))
+
+    answer = await relay(Call(method="DELETE", path="/users/a"))
+
+    assert answer.status == status
+
+
+async def test_what_is_not_found_twice_is_not_found():
+    found = Answer(status=404, headers=PROBLEM, body=b"{}", is_repeat=True)
+
+    assert (await Relay(upstream=MemoryUpstream(lambda _: found))(CALL)).status == 404

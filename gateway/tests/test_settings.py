@@ -13,7 +13,7 @@ def test_defaults_fit_make_run(monkeypatch):
     assert settings.publisher_url == "http://localhost:8001"
     assert settings.user_service_url == "http://localhost:8002"
     assert settings.upstream_timeout.total_seconds() == 10
-    assert settings.max_body_bytes == 65_536
+    assert settings.max_body_bytes == 131_072
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ async def test_a_limit_out_of_range_is_refused(client: httpx.AsyncClient, limit:
     assert answer.json()["errors"][0]["pointer"].endswith("/limit")
 
 
-@pytest.mark.parametrize("cursor", ["%", "gA", "AAAA", "x" * 1023, "x" * 1025, "ä", "a"])
+@pytest.mark.parametrize("cursor", ["%", "gA", "AAAA", "YWRh", "x" * 1023, "x" * 1025, "ä", "a"])
 async def test_a_cursor_that_was_never_given_out_is_refused(
     client: httpx.AsyncClient, cursor: str
 ) -> None:
@@ -166,3 +166,10 @@ async def test_bodies_are_those_of_the_public_contract(client: httpx.AsyncClient
     contact_info_model().model_validate_json(contact.content)
     user_model().model_validate_json(user.content)
     user_page_model().model_validate_json(page.content)
+
+
+async def test_an_unknown_parameter_does_not_list_everyone(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/users?userid=x")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/query/userid"

@@ -3,8 +3,11 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from notification_contracts.channels import CHANNELS
+from notification_contracts.http.fields import ADDRESS_MAX_CHARS
 from user_service.domain import UserId
 from user_service.infrastructure.memory import InMemoryUsers
+from user_service.interface.writes import CONTACT_MAX_BYTES
 
 Errors = Callable[[httpx.Response], list[tuple[str, str]]]
 
@@ -189,3 +192,19 @@ async def test_removing_nobody_is_not_found(client: httpx.AsyncClient, user_id: 
     answer = await client.delete(f"/users/{user_id}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")
+
+
+@pytest.mark.parametrize(("user_id", "segment"), [("ada", "ada"), ("a/b ü", "a%2Fb%20%C3%BC")])
+async def test_a_new_user_is_said_to_be_found_where_it_is(
+    client: httpx.AsyncClient, user_id: str, segment: str
+) -> None:
+    new = await client.put(f"/users/{segment}", json={"email": "a@example.com"})
+    again = await client.put(f"/users/{segment}", json={"email": "a@example.com"})
+
+    assert (new.status_code, new.headers["Location"]) == (201, f"/users/{segment}")
+    assert (await client.get(new.headers["Location"])).json()["user_id"] == user_id
+    assert (again.status_code, "Location" in again.headers) == (200, False)
+
+
+async def test_the_largest_contact_that_the_fields_allow_fits() -> None:
+    assert 12 * ADDRESS_MAX_CHARS * len(CHANNELS) + 4096 < CONTACT_MAX_BYTES

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
+from notification_contracts.http.fields import MAX_REQUEST_BYTES
 from pydantic import AfterValidator, Field
 from service_kit.settings import ServiceSettings
 
@@ -46,7 +47,10 @@ class Settings(ServiceSettings):
         description="Event streams that may be open at once; at most half of MAX_CONNECTIONS.",
     )
     max_body_bytes: int = Field(
-        default=65_536, ge=1, description="The largest body that is let through, in bytes."
+        default=MAX_REQUEST_BYTES,
+        ge=MAX_REQUEST_BYTES,
+        description="The largest body that is let through, in bytes; a message of 10,000 "
+        "characters must fit, however they are escaped.",
     )
 
     @property

@@ -80,7 +80,6 @@ def test_a_replay_is_read() -> None:
         ("limit", True),
         ("dry_run", "yes"),
         ("dry_run", 1),
-        ("dry_run", None),
         ("all", "yes"),
         ("all", 1),
         ("dryrun", True),

@@ -3,6 +3,7 @@
 from functools import partial
 
 from fastapi import FastAPI
+from notification_contracts.http.fields import MAX_REQUEST_BYTES
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.factory import open_ledger
 from notification_ledger.port import LedgerStore
@@ -75,7 +76,7 @@ def build(
 
 def _admission(settings: Settings) -> Admission:
     return Admission(
-        max_body_bytes=64 * 1024,
+        max_body_bytes=MAX_REQUEST_BYTES,
         access=access_of(settings, service=SERVICE, listens_on=settings.publisher_host),
         for_operators=("/dead-letters",),
     )

@@ -1,6 +1,7 @@
 """What a client may get wrong, each with its answer."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -8,7 +9,7 @@ from notification_contracts.lanes import validation_lanes
 from service_kit.queue.memory import InMemoryQueue
 
 ASKED = {"user_id": "user_test", "message": "hello"}
-LIMIT_BYTES = 65_536
+LIMIT_BYTES = 131_072
 
 
 @pytest.mark.parametrize(
@@ -197,3 +198,77 @@ async def test_each_bad_wish_of_a_replay_is_named(
 
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+async def test_the_largest_request_that_the_fields_allow_is_accepted(
+    client: httpx.AsyncClient,
+) -> None:
+    largest = {"user_id": "🙂" * 128, "message": "🙂" * 10_000, "subject": "🙂" * 255}
+    soon = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    times = {"send_at": soon, "channel": "email", "priority": "normal"}
+
+    answer = await client.post("/notifications", content=json.dumps(largest | times, indent=8))
+
+    assert answer.status_code == 202
+
+
+async def test_null_is_as_good_as_nothing_for_all_that_may_be_left_out(
+    client: httpx.AsyncClient,
+) -> None:
+    names = ("channel", "subject", "priority", "send_at", "expires_at")
+
+    sent = await client.post("/notifications", json=ASKED | dict.fromkeys(names))
+    flags = {"reason": "poison", "dry_run": None, "all": None}
+    replayed = await client.post("/dead-letters/replay", json=flags)
+
+    assert sent.status_code == 202
+    assert (replayed.status_code, replayed.json()["dry_run"]) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/notifications"),
+        ("POST", "/notifications"),
+        ("GET", "/notifications/t"),
+        ("DELETE", "/notifications/t"),
+        ("GET", "/dead-letters"),
+        ("DELETE", "/dead-letters/t"),
+        ("POST", "/dead-letters/replay"),
+        ("GET", "/events"),
+        ("GET", "/health/live"),
+    ],
+)
+async def test_an_unknown_parameter_is_refused_and_named(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    answer = await client.request(method, f"{path}?userid=x")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    [error] = answer.json()["errors"]
+    assert (error["pointer"], error["code"]) == ("/query/userid", "unknown_parameter")
+
+
+async def test_all_faults_of_a_query_are_named_at_once(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/notifications?limit=0&userid=x&status=sent&status=failed")
+
+    found = {(error["pointer"], error["code"]) for error in answer.json()["errors"]}
+    assert found == {
+        ("/query/limit", "out_of_range"),
+        ("/query/userid", "unknown_parameter"),
+        ("/query/status", "repeated"),
+    }
+
+
+async def test_the_cursor_of_another_list_is_refused(client: httpx.AsyncClient) -> None:
+    for _ in range(2):
+        await client.post("/notifications", json=ASKED)
+    page = (await client.get("/notifications?limit=1")).json()
+
+    same, other = [
+        await client.get(path, params={"cursor": page["next_cursor"]})
+        for path in ("/notifications", "/dead-letters")
+    ]
+
+    assert (same.status_code, other.status_code) == (200, 422)
+    assert other.json()["errors"][0]["code"] == "invalid_cursor"

@@ -50,11 +50,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A service's whole answer. Names of headers are in lower case."""
+    """A service's whole answer. Names of headers are in lower case.
+
+    `is_repeat` says that the call was made twice, since the first answer was lost.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

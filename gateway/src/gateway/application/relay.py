@@ -41,7 +41,11 @@ class Relay:
         Raises:
             UpstreamError: there is none that a client can use.
         """
-        return _presentable(await self.upstream.ask(call))
+        answer = await self.upstream.ask(call)
+        if call.method == "DELETE" and answer.is_repeat and answer.status == 404:
+            # It is gone, as was asked for: most likely the answer that was lost said so.
+            return Answer(status=204, headers={}, body=b"")
+        return _presentable(answer)
 
     @asynccontextmanager
     async def listen(self, call: Call) -> AsyncIterator[Answer | AnswerStream]:

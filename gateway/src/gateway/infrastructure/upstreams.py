@@ -51,7 +51,12 @@ class HttpUpstream:
             )
         except HttpError as error:
             raise self._fault(error) from error
-        return Answer(status=response.status, headers=_plain(response.headers), body=response.body)
+        return Answer(
+            status=response.status,
+            headers=_plain(response.headers),
+            body=response.body,
+            is_repeat=response.is_repeat,
+        )
 
     @asynccontextmanager
     async def listen(self, call: Call) -> AsyncIterator[AnswerStream]:

@@ -21,9 +21,7 @@ _WISH: Final = Body(
 _NO_SUCH: Final = problem(
     HTTPStatus.NOT_FOUND, "dead_letter_not_found", "No dead letter has this trace id"
 )
-_NOT_ANY_MORE: Final = problem(
-    HTTPStatus.CONFLICT, "not_a_dead_letter", "It is not, or no longer, a dead letter"
-)
+_NOT_ANY_MORE: Final = problem(HTTPStatus.CONFLICT, "not_a_dead_letter", "It is no dead letter")
 
 DEAD_LETTER_OPERATIONS: Final = (
     Operation(
@@ -99,7 +97,10 @@ DEAD_LETTER_OPERATIONS: Final = (
         path="/dead-letters/{trace_id}",
         name="delete_dead_letter",
         summary="Delete a dead letter",
-        description="Forgets its message for good; what happened to it stays on record.",
+        description=(
+            "Forgets its message for good; what happened to it stays on record. Doing so twice is"
+            " fine."
+        ),
         parameters=(v.TRACE_ID,),
         replies=(
             Reply(status=204, description="Deleted."),

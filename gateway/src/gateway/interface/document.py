@@ -18,10 +18,15 @@ Tell people things, by e-mail, SMS or push, and know what became of it.
 call, log line and stream, until it has ended: sent, delivered, failed with a reason, cancelled or
 expired. What has failed is a **dead letter**, kept until someone replays or deletes it.
 
-Bodies are JSON, whatever the request's `Content-Type`, and at most 64 KiB. Errors are
+Bodies are JSON, whatever the request's `Content-Type`, and at most 128 KiB. Errors are
 `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable
 `code`; `503` comes with `Retry-After`. A request's `X-Request-ID` is taken over, or made, and
 returned.
+
+There are no accounts and no keys: whoever reaches the gateway may use it. What it refuses at the
+door, whatever the call: `421` for a name in `Host` that is none of its own, `403` for a page from
+elsewhere that would change something, `503` with too many connections or streams. A query
+parameter that a call does not know is `422`.
 """
 
 TAGS: Final = (
@@ -41,9 +46,13 @@ def document_of(app: FastAPI) -> JsonObject:
         description=DESCRIPTION,
         routes=app.routes,
         tags=list(TAGS),
+        servers=[{"url": "/", "description": "Wherever this document comes from."}],
+        contact={"name": "Whoever runs this gateway"},
         license_info={"name": "MIT", "identifier": "MIT"},
     )
     document["components"]["schemas"] |= _schemas()
+    # Nobody is asked who they are; to say so is better than to leave it open.
+    document["security"] = []
     unready = document["paths"]["/health/ready"]["get"]["responses"]["503"]
     unready["content"] = {PROBLEM_JSON: {"schema": reference("Problem")}}
     return document

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from gateway.interface.operations import JsonObject
 
@@ -37,8 +37,11 @@ def documentation_routes() -> APIRouter:
         return JSONResponse(document)
 
     @router.get("/docs", operation_id="get_docs", summary="Swagger UI", response_class=HTMLResponse)
-    def docs() -> Response:
+    def docs(request: Request) -> Response:
         """Shows this document, and lets you try every call."""
+        if request.scope["raw_path"].endswith(b"/"):
+            # The page finds its files beside itself.
+            return RedirectResponse("../docs")
         page = (_PAGES / "swagger.html").read_text()
         return HTMLResponse(page, headers={"Content-Security-Policy": _CONTENT_SECURITY})
 

@@ -90,6 +90,9 @@ class Reply:
         return document
 
 
+_BAD_FIELD: Final = {"pointer": "/user_id", "code": "missing", "message": "Field required"}
+
+
 def problem(
     status: HTTPStatus, code: str, title: str, *, detail: str = "", **headers: str
 ) -> Reply:
@@ -99,8 +102,11 @@ def problem(
         "title": title,
         "status": status.value,
         "code": code,
+        "detail": f"{title}.",
         "request_id": "5d2f0c1ea9d94f0c8f4e2b7d9a3c6e10",
     }
+    if status is HTTPStatus.UNPROCESSABLE_ENTITY:
+        example |= {"detail": "`errors` names what is wrong.", "errors": [_BAD_FIELD]}
     return Reply(
         status=status.value,
         description=f"`{code}`: {title}. {detail}".rstrip(),

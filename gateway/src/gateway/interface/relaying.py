@@ -10,7 +10,7 @@ from service_kit.http.bodies import read_body
 from service_kit.http.paths import decode_segment, path_segment
 from service_kit.http.problems import ProblemError
 from service_kit.http.requests import request_id_of
-from service_kit.http.routes import LeanRoute
+from service_kit.http.routes import RelayRoute
 from service_kit.http.streams import StreamSlots
 from service_kit.logs import bind_contextvars
 from starlette.requests import Request
@@ -31,7 +31,7 @@ def relay_router(
     tag: str, operations: Sequence[Operation], relay: Relay, slots: StreamSlots
 ) -> APIRouter:
     """Make the routes of `operations`, each answered through `relay`; `slots` bounds streams."""
-    router = APIRouter(tags=[tag], route_class=LeanRoute, default_response_class=Response)
+    router = APIRouter(tags=[tag], route_class=RelayRoute, default_response_class=Response)
     for operation in operations:
         router.add_api_route(
             operation.path,
@@ -57,8 +57,9 @@ def _handler_of(operation: Operation, relay: Relay, slots: StreamSlots) -> Handl
     async def pass_on_with_body(request: Request) -> Response:
         body = await read_body(request)
         answer = await relay(_call_of(request, path_of(request), body))
-        if location := answer.headers.get("location"):
-            _bind_trace_id(location.rpartition("/")[2])
+        place, _, name = answer.headers.get("location", "").rpartition("/")
+        if place == "/notifications":
+            _bind_trace_id(name)
         return response_of(answer)
 
     async def follow(request: Request) -> Response:

@@ -58,7 +58,12 @@ USER_OPERATIONS: Final = (
         body=_CONTACT,
         replies=(
             Reply(status=200, description="Replaced.", schema=reference("User")),
-            Reply(status=201, description="Stored: the user is new.", schema=reference("User")),
+            Reply(
+                status=201,
+                description="Stored: the user is new.",
+                schema=reference("User"),
+                headers={"Location": "Where the user is found."},
+            ),
             *v.BODY_REFUSALS,
             v.INVALID,
             v.UNAVAILABLE,

@@ -1,8 +1,8 @@
 """Events between services: versioned, additive only. Unknown fields are ignored."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from notification_contracts.states import Priority
 from notification_contracts.timestamps import Timestamp
@@ -17,6 +17,21 @@ NO_NUL = r"^[^\x00]*$"
 UserId = Annotated[
     str, Field(min_length=1, max_length=USER_ID_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS)
 ]
+
+
+def _or_normal(priority: object) -> object:
+    return Priority.NORMAL if priority is None else priority
+
+
+def _nullable(schema: dict[str, Any]) -> None:
+    reference = {"$ref": schema.pop("$ref")}
+    schema["anyOf"] = [reference, {"type": "null"}]
+
+
+PriorityOrNull = Annotated[
+    Priority, BeforeValidator(_or_normal), Field(json_schema_extra=_nullable)
+]
+"""A priority; null is as good as not given, as with all that may be left out."""
 
 
 class NotificationRequested(BaseModel):
@@ -37,7 +52,7 @@ class NotificationRequested(BaseModel):
     subject: str | None = Field(
         default=None, max_length=SUBJECT_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS
     )
-    priority: Priority = Priority.NORMAL
+    priority: PriorityOrNull = Priority.NORMAL
     send_at: Timestamp | None = None
     expires_at: Timestamp | None = None
     requested_at: Timestamp | None = None

@@ -1,9 +1,12 @@
 """Cursors and change ids: opaque to callers, checked when they come back."""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import fields
+
+from service_kit.cursors import ForeignCursor, seal, unseal
 
 from notification_ledger.port import InvalidCursor
+from notification_ledger.record import RecordQuery
 
 Position = tuple[int, str]
 """Where a record stands in a list: created, milliseconds since 1970, and its id."""
@@ -11,30 +14,36 @@ Position = tuple[int, str]
 ChangeId = tuple[int, int]
 """A change's id, as changes are ordered by it."""
 
+_NOT_A_FILTER = frozenset({"limit", "cursor"})
 _POSITION = re.compile(r"(\d{1,15}):([\x21-\x7e]{1,128})", re.ASCII)
 _CHANGE_ID = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _MAX_PART = 2**64 - 1
 
 
-def encode_cursor(position: Position) -> str:
-    """Return the cursor of the page that follows the record at `position`."""
-    return urlsafe_b64encode(f"{position[0]}:{position[1]}".encode()).decode().rstrip("=")
+def encode_cursor(query: RecordQuery, position: Position) -> str:
+    """Return the cursor of the page of `query` that follows the record at `position`."""
+    return seal(_listing(query), f"{position[0]}:{position[1]}")
 
 
-def decode_cursor(cursor: str) -> Position:
-    """Return the position that `encode_cursor` was given.
+def decode_cursor(query: RecordQuery, cursor: str) -> Position:
+    """Return the position that `encode_cursor` was given, for the same filters.
 
     Raises:
-        InvalidCursor: it was not made by `encode_cursor`.
+        InvalidCursor: it was not made by `encode_cursor`, or for another list.
     """
     try:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except ValueError as error:
-        raise InvalidCursor("the cursor is none of ours") from error
-    found = _POSITION.fullmatch(text)
-    if not found or encode_cursor((int(found[1]), found[2])) != cursor:
+        found = _POSITION.fullmatch(unseal(_listing(query), cursor))
+    except ForeignCursor as error:
+        raise InvalidCursor(str(error)) from error
+    if not found:
         raise InvalidCursor("the cursor is none of ours")
     return int(found[1]), found[2]
+
+
+def _listing(query: RecordQuery) -> str:
+    """Name the list: everything that says what is in it."""
+    names = (field.name for field in fields(query) if field.name not in _NOT_A_FILTER)
+    return repr([(name, str(getattr(query, name))) for name in names])
 
 
 def parse_change_id(text: str) -> ChangeId:

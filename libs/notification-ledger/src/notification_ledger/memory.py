@@ -94,7 +94,7 @@ class MemoryLedger:
 
     async def find(self, query: RecordQuery) -> RecordPage:
         """See `Ledger.find`."""
-        before = decode_cursor(query.cursor) if query.cursor else None
+        before = decode_cursor(query, query.cursor) if query.cursor else None
         matching = (
             record
             for record in self._records.values()
@@ -104,7 +104,7 @@ class MemoryLedger:
         items = tuple(found[: query.limit])
         is_last = len(found) <= query.limit
         return RecordPage(
-            items=items, next_cursor=None if is_last else encode_cursor(_position(items[-1]))
+            items=items, next_cursor=None if is_last else encode_cursor(query, _position(items[-1]))
         )
 
     async def changes(

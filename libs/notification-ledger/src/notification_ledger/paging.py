@@ -35,7 +35,7 @@ class RecordReader:
 
     async def find(self, query: RecordQuery) -> RecordPage:
         """Return a page; see `Ledger.find`."""
-        position = decode_cursor(query.cursor) if query.cursor else _newest(query)
+        position = decode_cursor(query, query.cursor) if query.cursor else _newest(query)
         indexes = await self._indexes(query)
         found: list[NotificationRecord] = []
         looked_at = 0
@@ -45,11 +45,11 @@ class RecordReader:
                 if is_readable(row) and matches(row, query):
                     found.append(record_of(position[1], row))
                 if len(found) > query.limit:
-                    return _page(found[:-1])
+                    return _page(query, found[:-1])
             if is_last:
                 return RecordPage(items=tuple(found), next_cursor=None)
             looked_at += len(positions)
-        return RecordPage(items=tuple(found), next_cursor=encode_cursor(position))
+        return RecordPage(items=tuple(found), next_cursor=encode_cursor(query, position))
 
     async def _indexes(self, query: RecordQuery) -> Sequence[str]:
         """Choose the keys that hold the fewest candidates."""
@@ -105,9 +105,9 @@ def _bounded(score: float) -> int:
     return int(min(max(score, 0), _NEWEST[0]))  # whatever somebody has put there by hand
 
 
-def _page(records: Sequence[NotificationRecord]) -> RecordPage:
+def _page(query: RecordQuery, records: Sequence[NotificationRecord]) -> RecordPage:
     last = records[-1]
-    cursor = encode_cursor((to_ms(last.created_at), last.trace_id))
+    cursor = encode_cursor(query, (to_ms(last.created_at), last.trace_id))
     return RecordPage(items=tuple(records), next_cursor=cursor)
 
 

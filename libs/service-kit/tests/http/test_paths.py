@@ -102,3 +102,23 @@ def test_a_parameter_decodes_to_what_the_middleware_kept_inside(value):
     kept = value.replace("%", "%25").replace("/", "%2F")
 
     assert decode_segment(kept) == value
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/users/", "all users"),
+        ("/users/ada/", "user ada"),
+        ("/users/a%2F/", "user a/"),
+        ("/users/a%2F", "user a/"),
+        ("/users/ada/contact-info/", "contact of ada"),
+    ],
+)
+async def test_a_slash_at_the_end_is_no_other_path(app, path, answer):
+    async with asgi_client(app) as client:
+        assert (await client.get(path)).text == answer
+
+
+async def test_two_slashes_at_the_end_are(app):
+    async with asgi_client(app) as client:
+        assert (await client.get("/users//")).status_code == 404

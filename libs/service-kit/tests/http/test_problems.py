@@ -160,9 +160,11 @@ async def test_an_unknown_route_is_not_found(app):
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
-async def test_a_trailing_slash_is_not_redirected(app):
+async def test_a_trailing_slash_is_answered_not_redirected(app):
     async with asgi_client(app) as client:
-        assert (await client.get("/items/")).status_code == 404
+        with_slash, without = await client.get("/items/"), await client.get("/items")
+
+    assert (with_slash.status_code, with_slash.content) == (without.status_code, without.content)
 
 
 async def test_a_wrong_method_is_told_all_that_are_allowed(app):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from notification_contracts.states import Reason
+from notification_contracts.states import Reason, Status
 from notification_contracts.trace_ids import TraceId, parse_trace_id
 from notification_ledger.record import MAX_PAGE, NotificationRecord, RecordPage, RecordQuery
 
@@ -23,6 +23,17 @@ IN_FLIGHT = 100
 def is_ambiguous(record: NotificationRecord) -> bool:
     """Tell whether a provider may have taken it, so that a replay may be a second message."""
     return record.reason == Reason.AMBIGUOUS
+
+
+def was_deleted(record: NotificationRecord) -> bool:
+    """Tell whether it was a dead letter until somebody deleted it."""
+    return record.status is Status.FAILED and not record.is_dead_letter
+
+
+def _why_none(record: NotificationRecord) -> str:
+    if was_deleted(record):
+        return "It was deleted, and its message with it."
+    return f"Its status is {record.status}; a dead letter is one that has failed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +80,16 @@ class ReplayDeadLetter:
         if record is None:
             raise UnknownDeadLetter(known)
         if not is_done:
-            raise NotADeadLetter(known, f"it is {record.status}")
+            raise NotADeadLetter(known, _why_none(record))
         return record, before is not None and is_ambiguous(before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteDeadLetter:
-    """Forget a dead letter's message for good. What happened to it stays on record."""
+    """Forget a dead letter's message for good. What happened to it stays on record.
+
+    Deleting twice is deleting once: whoever lost the first answer gets the same one again.
+    """
 
     records: NotificationRecords
     interventions: Interventions
@@ -89,7 +103,8 @@ class DeleteDeadLetter:
         record = await self.records.get(known)
         if record is None:
             raise UnknownDeadLetter(known)
-        raise NotADeadLetter(known, f"it is {record.status}")
+        if not was_deleted(record):
+            raise NotADeadLetter(known, _why_none(record))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

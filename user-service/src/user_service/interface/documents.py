@@ -1,7 +1,5 @@
 """Users and their JSON. Answers are made as bytes: a model in between would be read by nobody."""
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +7,7 @@ from notification_contracts.channels import CHANNELS
 from notification_contracts.events import UserId as WellFormedUserId
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import to_json
+from service_kit.cursors import seal, unseal
 from service_kit.http.paths import decode_segment
 
 from user_service.application.find_users import UserPage
@@ -17,6 +16,7 @@ from user_service.domain import User, UserId
 
 JSON = "application/json"
 
+_LISTING = "users"
 _USER_ID: TypeAdapter[str] = TypeAdapter(WellFormedUserId)
 
 
@@ -84,14 +84,13 @@ def read_cursor(cursor: str) -> UserId:
         InvalidCursor: it is not one that `user_page_json` has made.
     """
     try:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        return check_user_id(text)
-    except (binascii.Error, ValueError) as error:
+        return check_user_id(unseal(_LISTING, cursor))
+    except ValueError as error:
         raise InvalidCursor from error
 
 
 def _cursor(user_id: UserId) -> str:
-    return urlsafe_b64encode(user_id.encode()).decode().rstrip("=")
+    return seal(_LISTING, user_id)
 
 
 def _contact(user: User) -> dict[str, str | None]:

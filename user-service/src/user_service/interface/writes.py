@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import from_json
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.fields import FieldError, field_errors
-from service_kit.http.paths import decode_segment
+from service_kit.http.paths import decode_segment, path_segment
 from service_kit.http.problems import BODY_TOO_LARGE, INVALID_REQUEST, ProblemError
 
 from user_service.application.remove_user import RemoveUser
@@ -47,7 +47,8 @@ def writing_routes(*, store: StoreUser, remove: RemoveUser) -> APIRouter:
             stored = await store(UserId(wanted_id), addresses, preferred)
         except InvalidContact as error:
             raise ProblemError(INVALID_REQUEST, errors=_all_errors((), error.faults)) from None
-        return Response(user_json(stored.user), 201 if stored.is_new else 200, media_type=JSON)
+        status, headers = (200, {}) if not stored.is_new else (201, _place_of(wanted_id))
+        return Response(user_json(stored.user), status, headers, JSON)
 
     @router.delete("/users/{user_id}", status_code=204, responses={404: {"model": ProblemView}})
     async def delete_user(user_id: str) -> Response:
@@ -56,6 +57,10 @@ def writing_routes(*, store: StoreUser, remove: RemoveUser) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+def _place_of(user_id: str) -> dict[str, str]:
+    return {"Location": f"/users/{path_segment(user_id)}"}
 
 
 def _read(model: type[BaseModel], body: bytes) -> tuple[Mapping[str, object], Sequence[FieldError]]:

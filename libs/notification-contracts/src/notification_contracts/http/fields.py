@@ -6,8 +6,19 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from notification_contracts.channels import CHANNELS
+from notification_contracts.events import MESSAGE_MAX_CHARS, SUBJECT_MAX_CHARS, USER_ID_MAX_CHARS
 
 ADDRESS_MAX_CHARS: Final = 512
+
+# JSON may write a character beyond the basic plane as two escapes of six bytes: "\ud83d\ude00".
+_BYTES_PER_CHAR: Final = 12
+# Names of fields, times, punctuation and indentation.
+_REST_BYTES: Final = 4096
+_LARGEST_REQUEST_BYTES: Final = _REST_BYTES + _BYTES_PER_CHAR * (
+    MESSAGE_MAX_CHARS + SUBJECT_MAX_CHARS + USER_ID_MAX_CHARS
+)
+MAX_REQUEST_BYTES: Final = 1 << (_LARGEST_REQUEST_BYTES - 1).bit_length()
+"""How large a body may be: no request that the limits of its fields allow is larger."""
 
 
 def _known_channel(name: str) -> str:

@@ -9,6 +9,7 @@ from notification_contracts.events import (
     NO_CONTROL_CHARACTERS,
     NO_NUL,
     SUBJECT_MAX_CHARS,
+    PriorityOrNull,
     UserId,
 )
 from notification_contracts.http.fields import KnownChannel
@@ -35,7 +36,7 @@ class NotificationRequest(BaseModel):
     subject: str | None = Field(
         default=None, max_length=SUBJECT_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS
     )
-    priority: Priority = Priority.NORMAL
+    priority: PriorityOrNull = Priority.NORMAL
     send_at: Timestamp | None = Field(default=None, description="Not before this time.")
     expires_at: Timestamp | None = Field(default=None, description="Never after this time.")
 

@@ -1,8 +1,16 @@
 """The operator's side: dead letters and health."""
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from notification_contracts.events import NO_CONTROL_CHARACTERS
@@ -10,6 +18,18 @@ from notification_contracts.http.notifications import NotificationPage
 from notification_contracts.timestamps import Timestamp
 
 _CODE_MAX_CHARS = 64
+
+
+def _nullable(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [{"type": schema.pop("type")}, {"type": "null"}]
+
+
+FlagOrNull = Annotated[
+    StrictBool,
+    BeforeValidator(lambda flag: False if flag is None else flag),
+    Field(json_schema_extra=_nullable),
+]
+"""A flag; null is as good as not given."""
 
 
 class DeadLetterPage(NotificationPage):
@@ -46,8 +66,8 @@ class ReplayRequest(BaseModel):
     limit: StrictInt | None = Field(
         default=None, ge=1, le=1_000_000, description="No more than so many, the newest first."
     )
-    dry_run: StrictBool = Field(default=False, description="Count them, and do nothing.")
-    all: StrictBool = Field(
+    dry_run: FlagOrNull = Field(default=False, description="Count them, and do nothing.")
+    all: FlagOrNull = Field(
         default=False, description="Without a filter, mean it: all dead letters there are."
     )
 

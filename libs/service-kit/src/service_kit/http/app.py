@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
@@ -17,7 +18,9 @@ from service_kit.http.admission import Admission
 from service_kit.http.health import Check, health_router
 from service_kit.http.paths import SegmentPaths
 from service_kit.http.problems import ProblemTable, install_problems
+from service_kit.http.queries import StrictQuery
 from service_kit.http.requests import RequestContext
+from service_kit.http.routes import RelayRoute
 from service_kit.lifecycle import Resource, Stopping
 from service_kit.logs import get_logger
 from service_kit.metrics import new_registry
@@ -104,7 +107,12 @@ def _cross_origin(access: Access | None) -> list[Middleware]:
 
 def _routes_of(*routers: APIRouter) -> list[BaseRoute]:
     """Take the routers' routes directly: an included router is matched three times a request."""
-    return [route for router in routers for route in router.routes]
+    routes = [route for router in routers for route in router.routes]
+    for route in routes:
+        is_checked = isinstance(getattr(route, "app", None), StrictQuery)
+        if isinstance(route, APIRoute) and not isinstance(route, RelayRoute) and not is_checked:
+            route.app = StrictQuery(route.app, route)
+    return routes
 
 
 def _lifespan(

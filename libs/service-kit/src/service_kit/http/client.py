@@ -38,8 +38,8 @@ _HUNG_UP = (
     aiohttp.ClientConnectionResetError,
     aiohttp.ClientOSError,
 )
-# Those that aiohttp itself repeats, once, when a kept connection turns out to be closed.
-_REPEATED_BY_AIOHTTP = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+# RFC 9110, 9.2.2: those that may be repeated, once, when a kept connection turns out to be closed.
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
 class UpstreamError(Exception):
@@ -63,11 +63,16 @@ class UpstreamTimeout(UpstreamError):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamResponse:
-    """A whole answer. The header names of a real one may be looked up in any case."""
+    """A whole answer. The header names of a real one may be looked up in any case.
+
+    `is_repeat` says that the request was sent twice, since the first answer was lost: the first may
+    have been carried out.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +185,9 @@ class UpstreamClient:
                     allow_redirects=False,
                 ) as response:
                     content = await _read(response, max_response_bytes)
-                    return UpstreamResponse(response.status, response.headers, content)
+                    return UpstreamResponse(
+                        response.status, response.headers, content, is_repeat=sent_before
+                    )
             except _HUNG_UP as error:
                 if not repeats or isinstance(error, aiohttp.ClientConnectorError):
                     raise _translated(error, sent_before) from error
@@ -225,7 +232,7 @@ class UpstreamClient:
 
 
 def _open_session(max_connections: int) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=max_connections,
             keepalive_timeout=_KEEP_IDLE_SECONDS,
@@ -235,12 +242,13 @@ def _open_session(max_connections: int) -> aiohttp.ClientSession:
         auto_decompress=False,
         skip_auto_headers=_NOT_ADDED,
     )
+    # It would repeat by itself, and not say so; there is no public way to tell it.
+    session._retry_connection = False  # noqa: SLF001
+    return session
 
 
 def _may_be_repeated(method: str, headers: Mapping[str, str]) -> bool:
-    return method not in _REPEATED_BY_AIOHTTP and any(
-        name.lower() == IDEMPOTENCY_KEY for name in headers
-    )
+    return method in _IDEMPOTENT or any(name.lower() == IDEMPOTENCY_KEY for name in headers)
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -42,12 +42,17 @@ def health_router(checks: Mapping[str, Check], registry: CollectorRegistry) -> A
     """Build `/health/live`, `/health/ready` and `/metrics`."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/health/live", response_model=Liveness)
+    @router.get("/health/live", response_model=Liveness, operation_id="get_liveness")
     async def live() -> Response:
         """Answer as long as the process is alive."""
         return JSONResponse({"status": "ok"})
 
-    @router.get("/health/ready", response_model=Readiness, responses=_NOT_READY_DOCUMENTED)
+    @router.get(
+        "/health/ready",
+        response_model=Readiness,
+        responses=_NOT_READY_DOCUMENTED,
+        operation_id="get_readiness",
+    )
     async def ready(request: Request) -> Response:
         """Exercise what the service needs to do its work, each within two seconds."""
         results = await _run_all(checks)
@@ -61,7 +66,12 @@ def health_router(checks: Mapping[str, Check], registry: CollectorRegistry) -> A
             extra={"checks": results},
         )
 
-    @router.get("/metrics", responses=_METRICS_DOCUMENTED, response_class=Response)
+    @router.get(
+        "/metrics",
+        responses=_METRICS_DOCUMENTED,
+        response_class=Response,
+        operation_id="get_metrics",
+    )
     async def metrics(request: Request) -> Response:
         """Give all metrics in the Prometheus text format."""
         body, content_type = exposition(registry, request.headers.get("accept", ""))

@@ -32,7 +32,9 @@ class SegmentPaths:
 
     Servers decode the whole path before routing, so that `/users/a%2Fb` looks like `/users/a/b`.
     Here each segment is decoded by itself, then its "%" and "/" are encoded again; a route that
-    matches gets the value back with `decode_segment`. Paths without "%" are left alone.
+    matches gets the value back with `decode_segment`. Paths without "%" are left alone, but for a
+    slash at the end: `/users/` is `/users`. (A redirect would be followed by few, and not with a
+    body.)
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,6 +50,8 @@ class SegmentPaths:
                 request_id = scope.get("state", {}).get("request_id")
                 await problem_response(INVALID_PATH, request_id=request_id)(scope, receive, send)
                 return
+        if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"][-1] == "/":
+            scope["path"] = scope["path"][:-1]
         await self._app(scope, receive, send)
 
 

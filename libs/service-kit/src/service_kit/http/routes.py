@@ -32,6 +32,10 @@ class LeanRoute(APIRoute):
         return handle
 
 
+class RelayRoute(LeanRoute):
+    """A lean route whose query is judged elsewhere: by whom it is passed on to."""
+
+
 def _answering(endpoint: LeanHandler) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         response = await endpoint(Request(scope, receive, send))

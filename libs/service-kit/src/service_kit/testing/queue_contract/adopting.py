@@ -13,6 +13,7 @@ KNOWN = "019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"
 RAW = (
     b'{"user_id": "u", "message": "hello"}',
     b"not json",
+    b"",
     b"{broken",
     b'{"n": 9007199254740993}',
     b'{"s": "\\ud800"}',

@@ -1,6 +1,6 @@
 -- Lease up to n messages: the one whose ticket was popped, then those at the head of the lists.
 -- ARGV 1 claim id, the token of all its leases 2 n 3 '1' if this claim was called before and its
---      answer was lost 4 lane of the ticket 5 the popped element ('' none) 6.. lanes, most urgent first
+--      answer was lost 4 lane of the popped element ('' none) 5 the element 6.. lanes, most urgent first
 -- Returns {id, lane, body, attempts, max attempts, deferrals, expires ('' never), deliveries without
 -- an outcome, this one included} for each. A message that is suspect comes alone.
 local token, n, again = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
@@ -75,7 +75,8 @@ local function take(lane, element)
   end
 end
 
-local lanes, popped = {}, ARGV[5]
+-- An element may be empty, too: somebody has pushed nothing by hand.
+local lanes, popped, is_popped = {}, ARGV[5], ARGV[4] ~= ''
 for i = 6, #ARGV do lanes[#lanes + 1] = ARGV[i] end
 
 if again then
@@ -84,12 +85,12 @@ if again then
       local kept = details(id)
       if kept[1] == 'leased' and kept[2] == token and not condemn(id, lane) then
         give(id, lane, kept, tonumber(kept[4] or 1))
-        if claimed[#claimed][3] == popped then popped = '' end
+        if claimed[#claimed][3] == popped then is_popped = false end
       end
     end
   end
 end
-if popped ~= '' then take(ARGV[4], popped) end
+if is_popped then take(ARGV[4], popped) end
 if again and #claimed > 0 then return claimed end
 
 -- True for a suspect that would come into company, and for all that would join one.
