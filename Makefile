@@ -44,7 +44,7 @@ prove: $(VENV)/.run ## Prove that nothing is lost: notifications under kills, re
 	$(BIN)/asyncnotify prove $(ARGS)
 
 prove-mutants: $(VENV)/.dev ## Build faults into the product, and have the proof find each of them
-	$(BIN)/python -m pytest -n 3 -m mutants tests/mutants $(ARGS)
+	$(BIN)/python -m pytest -n 4 -m mutants tests/mutants $(ARGS)
 
 bench: $(VENV)/.run ## Measure: what waiting notifications cost, what the whole path costs (two minutes)
 	$(BIN)/python benchmarks/waiting.py --count $(or $(COUNT),100000)

@@ -54,7 +54,7 @@ PLANS = {
         count=450, seconds=8, kinds=[replace(kind, repeats=1) for kind in (*KINDS, SCHEDULED)]
     ),
     "deaths": ShortPlan(
-        count=500,
+        count=400,
         seconds=12,
         kinds=(*KINDS, Kind(user_id="prove-slow", weight=40)),
         faults=[
@@ -72,7 +72,7 @@ PLANS = {
         environment={"DISPATCHER_CONCURRENCY": "2"},
     ),
     "expiries": ShortPlan(
-        count=600,
+        count=450,
         seconds=12,
         kinds=(*KINDS, Kind(user_id="prove-ok", weight=80, life=(0.3, 3))),
         faults=[
@@ -82,19 +82,19 @@ PLANS = {
         ],
     ),
     "deploys": ShortPlan(
-        count=400,
+        count=300,
         seconds=10,
         kinds=(*KINDS, Kind(user_id="prove-slow", weight=60)),
         faults=[(at, Fault.TERMINATE_DISPATCHER) for at in (2, 5, 8)],
     ),
     "replies": ShortPlan(
-        count=800,
+        count=600,
         seconds=10,
         lease=12,
         faults=[(at, Fault.DROP_REPLIES) for at in (2, 5, 8)],
     ),
     "clocks": ShortPlan(
-        count=500,
+        count=400,
         seconds=14,
         faults=[
             (0.2, Fault.WRONG_CLOCK, AHEAD),
@@ -104,7 +104,7 @@ PLANS = {
         ],
     ),
     "the broker's clock": ShortPlan(
-        count=500,
+        count=400,
         seconds=20,
         kinds=UNTIMED_KINDS,
         faults=[(2, Fault.BROKER_CLOCK_JUMP, AHEAD), (12, Fault.BROKER_CLOCK_JUMP, BEHIND)],

@@ -41,7 +41,7 @@ MEANING: Final = {
     Fault.KILL_USER_SERVICE: "kill -9 of the user-service",
     Fault.TERMINATE_DISPATCHER: "SIGTERM to a notification-dispatcher, as a deploy does",
     Fault.FREEZE_DISPATCHER: "one more dispatcher, frozen beyond its leases, that wakes up late",
-    Fault.FREEZE_ALL_DISPATCHERS: "freeze all dispatchers for half a lease",
+    Fault.FREEZE_ALL_DISPATCHERS: "freeze all dispatchers for 4 s",
     Fault.SLOW_DISPATCHER: "one more dispatcher that takes longer than a lease for each",
     Fault.KILL_BROKER: "kill -9 of the broker, then start it again",
     Fault.RESTART_BROKER: "stop the broker gracefully, then start it again",

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,6 +59,7 @@ class Run:
     watch: Watch = field(default_factory=Watch)
     note: Note = lambda _: None
     say: Note = lambda _: None
+    say_every: float = SAY_EVERY_SECONDS
     pulse: Pulse = field(default_factory=Pulse)
 
     async def prove(self) -> Outcome:
@@ -68,7 +69,7 @@ class Run:
         watching = [
             asyncio.create_task(outbox.follow()),
             asyncio.create_task(self.pulse.take(self.stage.probes)),
-            asyncio.create_task(self._say_how_far()),
+            asyncio.create_task(self.say_how_far()),
         ]
         try:
             await self._send()
@@ -162,18 +163,20 @@ class Run:
                 # A service that was killed last may still be on its way back.
                 records |= await fetch_records(self.load.url, waiting)
             waiting = [each for each in waiting if records.get(each, {}).get("status") not in ENDED]
-            self.watch.current = _waits_for(waiting, records, deadline - time.monotonic())
+            self.watch.current = waits_for(waiting, records, deadline - time.monotonic())
             await asyncio.sleep(1.0 if waiting else 0)
         return records
 
-    async def _say_how_far(self) -> None:
+    async def say_how_far(self) -> None:
+        """Say again and again what the run is at, or waits for, until cancelled."""
         while True:
-            await asyncio.sleep(SAY_EVERY_SECONDS)
+            await asyncio.sleep(self.say_every)
             accepted = len(self.load.promises)
             self.say(f"         {self.watch.current}; {accepted} of {self.load.count} accepted")
 
 
-def _waits_for(waiting: Sequence[str], records: dict[str, JsonObject], left: float) -> str:
+def waits_for(waiting: Sequence[str], records: Mapping[str, JsonObject], left: float) -> str:
+    """Say which notifications have not ended, and for how many seconds they are waited for."""
     if not waiting:
         return "all has settled"
     states = Counter(records.get(each, {}).get("status", "unknown") for each in waiting)

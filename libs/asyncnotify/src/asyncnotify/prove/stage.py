@@ -27,6 +27,7 @@ from asyncnotify.supervisor import Supervisor, send_signal
 from asyncnotify.system import HOST, LocalSystem, Ports
 
 FREEZE_SECONDS: Final = 6.0
+STANDSTILL_SECONDS: Final = 4.0
 FAILPOINT_PATIENCE_SECONDS: Final = 15.0
 DISPATCHERS: Final = 2
 HOUR: Final = timedelta(hours=1)
@@ -191,7 +192,7 @@ class Stage:
             Fault.KILL_DISPATCHER: self.crew.kill_one,
             Fault.TERMINATE_DISPATCHER: self.crew.terminate_one,
             Fault.FREEZE_DISPATCHER: self._freeze_a_guest,
-            Fault.FREEZE_ALL_DISPATCHERS: lambda: self.crew.all_stand_still(self.lease / 2),
+            Fault.FREEZE_ALL_DISPATCHERS: lambda: self.crew.all_stand_still(STANDSTILL_SECONDS),
             Fault.SLOW_DISPATCHER: self._invite_a_slow_one,
             Fault.HALF_SENT: self._hold_the_door,
         }
