@@ -35,7 +35,7 @@ run: $(VENV)/.run ## Run the whole system on an embedded Redis; gateway on http:
 # A selection by ARGS may leave one of the two without a test: pytest then exits with 5.
 test: $(VENV)/.dev ## Run all tests: each package's, then those of the whole system; ARGS="-k name"
 	$(BIN)/python -m pytest -n 3 --dist loadfile $(if $(COVERAGE),--cov --cov-report=term) $(PACKAGES) $(ARGS) || [ $$? -eq 5 ]
-	$(BIN)/python -m pytest -n 3 --dist loadgroup tests $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -n 3 --dist loadfile tests $(ARGS) || [ $$? -eq 5 ]
 
 test-containers: $(VENV)/.dev ## Build the images and test the system in containers
 	$(BIN)/python -m pytest -m compose $(ARGS)
