@@ -12,6 +12,7 @@ from schemathesis.openapi import from_dict
 PUBLIC = """
 POST /notifications
 GET /notifications
+POST /notifications/forget
 GET /notifications/{trace_id}
 DELETE /notifications/{trace_id}
 GET /notifications/{trace_id}/events

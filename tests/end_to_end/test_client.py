@@ -41,3 +41,15 @@ async def test_watch_goes_on_until_the_end_when_the_gateway_is_restarted(system,
     assert changes[0]["id"]
     assert "reconnecting: " in complaints
     assert watching.returncode == 0
+
+
+def test_what_ended_long_ago_is_forgotten_by_the_command(system):
+    counted = command(system, "forget", "--before", "2001-01-01T00:00:00Z", "--dry-run")
+    said, _ = counted.communicate(timeout=60)
+    forgotten = command(
+        system, "forget", "--before", "2001-01-01T00:00:00Z", stdin=subprocess.DEVNULL
+    )
+    answer, _ = forgotten.communicate(timeout=60)
+
+    assert (said, counted.returncode) == ("0 would be forgotten\n", 0)
+    assert (answer, forgotten.returncode) == ("0 are forgotten\n", 0)

@@ -77,7 +77,7 @@ def build(
         admission=Admission(
             max_body_bytes=settings.max_body_bytes,
             access=access_of(settings, service=SERVICE, listens_on=settings.gateway_host),
-            for_operators=("/dead-letters",),
+            for_operators=("/dead-letters", "/notifications/forget"),
         ),
     )
     app.openapi = partial(_document, app)  # type: ignore[method-assign]  # FastAPI's documented way

@@ -106,10 +106,58 @@ async def test_records_written_without_a_queues_script_are_kept_for_the_retentio
     await ledger.record(recorded("one", Change.ENQUEUED, USER))
     await ledger.record(recorded("one", Change.DONE))
 
-    forget_at = float(await redis.zscore("{an:0}:gone", "one") or 0)
-    kept_for = datetime.fromtimestamp(forget_at / 1000, UTC) - datetime.now(UTC)
-    assert timedelta(days=29, hours=23) < kept_for <= timedelta(days=30)
+    ended_at = float(await redis.zscore("{an:0}:ended", "one") or 0)
+    assert abs(datetime.now(UTC) - datetime.fromtimestamp(ended_at / 1000, UTC)) < timedelta(
+        hours=1
+    )
     assert await ledger.get("one") is not None
+
+
+async def test_shorter_retention_counts_for_what_has_ended_already(
+    ledger: RedisLedger, redis_url: str
+) -> None:
+    await ledger.record(recorded("one", Change.ENQUEUED, USER))
+    await ledger.record(recorded("one", Change.DONE))
+    shorter = RedisLedger(redis_url, retention=timedelta(0))
+
+    await shorter.record(recorded("two", Change.ENQUEUED, USER))
+
+    assert await ledger.get("one") is None
+    assert await ledger.get("two") is not None
+    await shorter.close()
+
+
+async def test_shorter_retention_of_a_queue_counts_for_what_has_ended_already(
+    queue: RedisListQueue, redis_url: str, ledger: RedisLedger
+) -> None:
+    longer = RedisListQueue(redis_url, recorder=lua_recorder())
+    await longer.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
+    (delivery,) = await longer.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
+    await delivery.ack()
+    await longer.tick([VALIDATION])
+    assert await ledger.get("one") is not None
+
+    await queue.tick([VALIDATION])
+
+    assert await ledger.get("one") is None
+    await longer.close()
+
+
+async def test_what_an_earlier_release_noted_as_ended_is_forgotten_after_an_audit(
+    queue: RedisListQueue, redis: Redis, ledger: RedisLedger
+) -> None:
+    await queue.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
+    (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
+    await delivery.ack()
+    await redis.rename("{an:0}:ended", "{an:0}:gone")
+    await queue.tick([VALIDATION])
+    assert await ledger.get("one") is not None
+
+    await queue.heal()
+    await queue.tick([VALIDATION])
+
+    assert await ledger.get("one") is None
+    assert not await redis.exists("{an:0}:gone")
 
 
 async def test_dead_letters_are_kept_for_ever(redis_url: str) -> None:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from notification_contracts.http.fields import MAX_REQUEST_BYTES
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.factory import open_ledger
@@ -20,10 +20,13 @@ from service_kit.queue.broker import Broker
 from service_kit.queue.port import Queue
 from service_kit.settings import load_settings
 
+from notification_publisher.application.history import MakeRoom
 from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.infrastructure import ledger as ledgers
+from notification_publisher.infrastructure.housekeeping import Housekeeping
 from notification_publisher.infrastructure.queue import QueueInterventions, QueueOutbox
 from notification_publisher.interface.dead_letters import dead_letter_routes
+from notification_publisher.interface.history import history_routes
 from notification_publisher.interface.notifications import sending_routes, tracking_routes
 from notification_publisher.interface.streams import stream_routes
 from notification_publisher.interface.vocabulary import PROBLEMS
@@ -52,21 +55,21 @@ def build(
     queue, keeper, registry = accepting.queue, accepting.keeper, new_registry()
     is_volatile_allowed, closing = settings.allow_volatile, (queue.close, ledger.close)
     broker = Broker(queue, *closing, allow_volatile=is_volatile_allowed, registry=registry)
-    loops = [("broker", broker.watch), *accepting.loops]
     outbox = QueueOutbox(queue=queue, broker=broker, max_attempts=settings.max_attempts)
-    streams = max_streams or settings.max_streams
-    records, acting = ledgers.LedgerRecords(ledger=ledger), QueueInterventions(control=queue)
+    history = ledgers.LedgerHistory(ledger=ledger, clock=queue)
+    housekeeping = Housekeeping(MakeRoom(history=history), registry)
+    loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *accepting.loops]
+    check_ledger = partial(ledgers.check, ledger, keeper, housekeeping.details)
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-publisher",
         routers=[
             sending_routes(PublishNotification(outbox=outbox, new_trace_id=new_trace_id)),
-            tracking_routes(records, acting),
-            dead_letter_routes(records, acting, per_second=settings.replay_per_second),
-            stream_routes(records, ledgers.LedgerFeed(ledger=ledger), limit=streams),
+            history_routes(history),
+            *_record_routes(settings, ledger, queue, max_streams or settings.max_streams),
         ],
         problems=PROBLEMS,
-        checks={"queue": broker.check, "ledger": partial(ledgers.check, ledger, keeper)},
+        checks={"queue": broker.check, "ledger": check_ledger},
         resources=[broker, *([keeper] if keeper else []), BackgroundTasks(*loops)],
         registry=registry,
         admission=_admission(settings),
@@ -74,11 +77,22 @@ def build(
     )
 
 
+def _record_routes(
+    settings: Settings, ledger: LedgerStore, queue: Queue, max_streams: int
+) -> list[APIRouter]:
+    records, acting = ledgers.LedgerRecords(ledger=ledger), QueueInterventions(control=queue)
+    return [
+        tracking_routes(records, acting),
+        dead_letter_routes(records, acting, per_second=settings.replay_per_second),
+        stream_routes(records, ledgers.LedgerFeed(ledger=ledger), limit=max_streams),
+    ]
+
+
 def _admission(settings: Settings) -> Admission:
     return Admission(
         max_body_bytes=MAX_REQUEST_BYTES,
         access=access_of(settings, service=SERVICE, listens_on=settings.publisher_host),
-        for_operators=("/dead-letters",),
+        for_operators=("/dead-letters", "/notifications/forget"),
     )
 
 

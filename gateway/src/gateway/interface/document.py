@@ -72,6 +72,7 @@ def _schemas() -> JsonObject:
     asked: tuple[type[BaseModel], ...] = (
         http.NotificationRequest,
         http.ReplayRequest,
+        http.ForgetRequest,
         create_model("Contact", __base__=http.contact_info_model(), user_id=(str | None, None)),
     )
     answered: tuple[type[BaseModel], ...] = (
@@ -81,6 +82,7 @@ def _schemas() -> JsonObject:
         http.NotificationPage,
         http.DeadLetterPage,
         http.ReplayAnswer,
+        http.ForgetAnswer,
         http.StatusChangeView,
         http.contact_info_model(),
         http.user_page_model(),

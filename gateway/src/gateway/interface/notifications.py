@@ -101,6 +101,27 @@ def _examples(at: datetime) -> dict[str, JsonObject]:
 
 _OTHER_OPERATIONS: Final = (
     Operation(
+        method="POST",
+        path="/notifications/forget",
+        name="forget_notifications",
+        summary="Forget what ended long ago",
+        description=(
+            "Forgets notifications that ended before a time, up to 10,000 a call; `more` says"
+            " to call again. Dead letters stay. They are forgotten by themselves after"
+            " `RETENTION_DAYS`, and earlier while memory is short."
+        ),
+        body=Body(
+            schema="ForgetRequest",
+            examples={"count them first": {"before": "2026-01-31T09:00:00Z", "dry_run": True}},
+        ),
+        replies=(
+            Reply(status=200, description="How many.", schema=reference("ForgetAnswer")),
+            *v.BODY_REFUSALS,
+            v.INVALID,
+            v.UNAVAILABLE,
+        ),
+    ),
+    Operation(
         method="GET",
         path="/notifications",
         name="list_notifications",

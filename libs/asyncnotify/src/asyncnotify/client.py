@@ -21,6 +21,7 @@ _ACCEPTED = ("trace_id", "status", "status_url")
 _NOTIFICATION = ("trace_id", "status", "timeline")
 _PAGE = ("items", "next_cursor")
 _REPLAYED = ("matched", "replayed", "trace_ids")
+_FORGOTTEN = ("forgotten", "more")
 _USER = ("user_id",)
 _NO_FILTERS: Mapping[str, object] = {}
 
@@ -122,6 +123,16 @@ class AsyncNotify:
     async def delete_dead_letter(self, trace_id: str) -> None:
         """Forget one dead letter."""
         await self._call("DELETE", f"/dead-letters/{_segment('trace_id', trace_id)}", ())
+
+    async def forget(self, before: datetime | str, *, dry_run: bool = False) -> JsonObject:
+        """Forget notifications that ended before a time: `{"forgotten", "more", "dry_run"}`.
+
+        One call forgets at most 10,000; while `more` is true, call again.
+        """
+        wish = _given({"before": before, "dry_run": dry_run})
+        return await self._call(
+            "POST", "/notifications/forget", _FORGOTTEN, may_repeat=True, body=wish
+        )
 
     async def put_user(self, user_id: str, contact: Mapping[str, object]) -> JsonObject:
         """Store a user's addresses and preferred channel, in place of what was there."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from asyncnotify.commands import dead_letters, files, notifications, prove, up
+from asyncnotify.commands import dead_letters, files, history, notifications, prove, up
 
 app = typer.Typer(
     name="asyncnotify",
@@ -37,6 +37,7 @@ app.command()(notifications.send)
 app.command()(notifications.status)
 app.command()(notifications.watch)
 app.command()(notifications.cancel)
+app.command()(history.forget)
 app.command("import-users")(files.import_users)
 app.command("send-many")(files.send_many)
 app.command("prove")(prove.prove_it)

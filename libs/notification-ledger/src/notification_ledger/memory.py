@@ -88,6 +88,19 @@ class MemoryLedger:
         self._write(trace_id, self._now(), words, status=status, reason=reason)
         return True
 
+    async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
+        """See `LedgerWriter.forget`."""
+        over = [each for each in self._ended if self._records[each].updated_at < before]
+        if dry_run:
+            return len(over)
+        for trace_id in over[:limit]:
+            self._forget(trace_id)
+        return min(len(over), limit)
+
+    async def fullness(self) -> float | None:
+        """Return None: when there are too many records, those that ended first go by themselves."""
+        return None
+
     async def get(self, trace_id: str) -> NotificationRecord | None:
         """See `Ledger.get`."""
         return self._records.get(trace_id)

@@ -8,6 +8,7 @@ Errors:
 """
 
 from collections.abc import AsyncGenerator
+from datetime import datetime
 from typing import Protocol
 
 from service_kit.queue.recorder import Recorded
@@ -105,9 +106,27 @@ class LedgerWriter(Protocol):
         """
         ...
 
+    async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
+        """Forget notifications that ended before a time, at most `limit`, what ended first first.
+
+        Dead letters have not ended: they stay until they are replayed or deleted. Returns how many
+        were forgotten; with `dry_run` nothing is, and it is how many there are.
+
+        Raises:
+            LedgerUnavailable: some may be forgotten; doing it again is safe.
+        """
+        ...
+
 
 class LedgerStore(Ledger, LedgerWriter, Protocol):
     """What an adapter is. Ask for the narrowest part that does."""
+
+    async def fullness(self) -> float | None:
+        """Return which share of the store's memory is used, 0 to 1; None if it has no limit.
+
+        Raises `LedgerUnavailable`.
+        """
+        ...
 
     async def ping(self) -> None:
         """Ask the store for an answer. Raises `LedgerUnavailable`."""

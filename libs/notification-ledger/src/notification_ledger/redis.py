@@ -8,14 +8,15 @@ Keys, under the queue's prefix `P`, as `record.lua` writes them:
     P:t:<id>       STRING  the timeline, a line per entry: ms, status, reason, channel, rest as JSON
     P:x:<status>   ZSET    id by created ms; a deleted dead letter is in P:x:deleted
     P:u:<user_id>  ZSET    id by created ms
+    P:ended        ZSET    id by when it ended, ms; kept by the queue, or beside it by `tell.lua`
     P:changes      STREAM  status changes, the latest 100,000
 """
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 from service_kit.queue.port import QueueUnavailable
 from service_kit.queue.recorder import Recorded
 from service_kit.queue.redis_list.errors import unavailable
@@ -91,6 +92,21 @@ class RedisLedger:
         """See `LedgerWriter.report`."""
         with _translated():
             return await self._writer.report(trace_id, note)
+
+    async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
+        """See `LedgerWriter.forget`."""
+        with _translated():
+            return await self._writer.forget(before, limit=limit, dry_run=dry_run)
+
+    async def fullness(self) -> float | None:
+        """See `LedgerStore.fullness`; None where Redis has no `maxmemory`, or INFO is forbidden."""
+        with _translated():
+            try:
+                memory = await self._redis.info("memory")
+            except NoPermissionError:
+                return None
+        limit = int(memory.get("maxmemory", 0))
+        return int(memory["used_memory"]) / limit if limit else None
 
     async def ping(self) -> None:
         """Ask Redis for an answer. Raises `LedgerUnavailable`."""

@@ -25,10 +25,11 @@ def writing_scripts() -> dict[str, Script]:
     What is new is refused when Redis is out of memory; what is under way must end even then.
     """
     kit = lua_sources()
-    writing = "\n".join((kit["prelude"], kit["damage"], lua("record"), lua("tell")))
+    recording = "\n".join((kit["prelude"], kit["damage"], lua("record")))
+    writing, forgetting = f"{recording}\n{lua('tell')}", f"{recording}\n{lua('forget')}"
     telling, claiming = f"{writing}return tell(unpack(ARGV))\n", f"{writing}{lua('claims')}"
     refused_when_full = {"accept": telling, "reserve": claiming}
-    never_refused = {"write": telling, "claim": claiming}
+    never_refused = {"write": telling, "claim": claiming, "forget": forgetting}
     return {
         name: Script.of(name, f"{header}\n{source}")
         for header, sources in (

@@ -93,6 +93,11 @@ class RedisWriter:
         """See `ClaimStore.faults`."""
         return [f"LEDGER_URL: {fault}" for fault in (await self._inspector.durability()).faults]
 
+    async def forget(self, before: datetime, *, limit: int, dry_run: bool) -> int:
+        """See `LedgerWriter.forget`."""
+        reply = await self._scripts.run("forget", to_ms(before), limit, int(dry_run))
+        return cast(int, reply)
+
     async def close(self) -> None:
         """Close the connection."""
         await self._batcher.close()

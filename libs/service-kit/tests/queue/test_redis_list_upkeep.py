@@ -135,7 +135,7 @@ async def test_heal_restores_every_index(rig: QueueRig, redis: Redis) -> None:
     await (await rig.take()).start()
     await (await rig.take()).retry(2 * rig.moment)
     before = await rig.queue.depths([LANE])
-    for part in (f"{LANE}:wait", f"{LANE}:lease", f"{LANE}:delay", "dead", "gone"):
+    for part in (f"{LANE}:wait", f"{LANE}:lease", f"{LANE}:delay", "dead", "ended"):
         await redis.delete(f"{PREFIX}:{part}")
 
     assert await rig.queue.heal() == 6

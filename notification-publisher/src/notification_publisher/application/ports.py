@@ -186,6 +186,25 @@ class StatusFeed(Protocol):
         ...
 
 
+class History(Protocol):
+    """What has ended, and what it takes to remember it. All methods raise `RecordsUnavailable`."""
+
+    async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
+        """Forget what ended before a time, at most `limit`, what ended first first; how many.
+
+        With `dry_run` nothing is forgotten, and it is how many there are.
+        """
+        ...
+
+    async def fullness(self) -> float | None:
+        """Return which share of its memory the store uses, 0 to 1; None if it has no limit."""
+        ...
+
+    async def time(self) -> datetime:
+        """Return the time by which ends are noted: not this process's."""
+        ...
+
+
 class Interventions(Protocol):
     """What may be done to a notification from outside: each one atomic, against any worker.
 

@@ -1,8 +1,9 @@
 """The ports to the record of notifications, over the ledger."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from notification_contracts.trace_ids import TraceId
@@ -16,6 +17,7 @@ from notification_ledger.record import (
     RecordQuery,
     StatusChange,
 )
+from service_kit.queue.port import BrokerClock, QueueUnavailable
 
 from notification_publisher.application.ports import RecordsUnavailable, UnknownCursor
 
@@ -28,14 +30,16 @@ class Keeping(Protocol):
         ...
 
 
-async def check(ledger: LedgerStore, keeper: Keeping | None) -> Mapping[str, str]:
-    """Exercise the ledger, and say where it is kept; for readiness."""
+async def check(
+    ledger: LedgerStore, keeper: Keeping | None, room: Callable[[], Mapping[str, str]]
+) -> Mapping[str, str]:
+    """Exercise the ledger, and say where it is kept and how full that is; for readiness."""
     await ledger.ping()
     if keeper is not None:
         await keeper.check()
     if isinstance(ledger, MemoryLedger):
         return {"kept": "in this process's memory, until it ends"}
-    return {"kept": "in Redis"}
+    return {"kept": "in Redis", **room()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,31 @@ class LedgerRecords:
         """See `NotificationRecords.find`."""
         with _translated():
             return await self.ledger.find(query)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerHistory:
+    """The `History` of the ledger. `clock` is the queue's."""
+
+    ledger: LedgerStore
+    clock: BrokerClock
+
+    async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
+        """See `History.forget`."""
+        with _translated():
+            return await self.ledger.forget(before, limit=limit, dry_run=dry_run)
+
+    async def fullness(self) -> float | None:
+        """See `History.fullness`."""
+        with _translated():
+            return await self.ledger.fullness()
+
+    async def time(self) -> datetime:
+        """See `History.time`."""
+        try:
+            return await self.clock.time()
+        except QueueUnavailable as error:
+            raise RecordsUnavailable(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from notification_contracts.http.notifications import (
 )
 from notification_contracts.http.operations import (
     DeadLetterPage,
+    ForgetAnswer,
+    ForgetRequest,
     HealthView,
     ReplayAnswer,
     ReplayRequest,
@@ -27,6 +29,8 @@ __all__ = [
     "ADDRESS_MAX_CHARS",
     "DeadLetterPage",
     "FieldError",
+    "ForgetAnswer",
+    "ForgetRequest",
     "HealthView",
     "KnownChannel",
     "NotificationAccepted",

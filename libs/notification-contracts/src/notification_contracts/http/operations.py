@@ -95,6 +95,26 @@ class ReplayAnswer(BaseModel):
     warning: str | None
 
 
+class ForgetRequest(BaseModel):
+    """Which ended notifications to forget before their time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    before: Timestamp = Field(
+        description="Those that ended before this time. Dead letters have not ended: they stay.",
+        examples=["2026-01-31T09:00:00Z"],
+    )
+    dry_run: StrictBool = Field(default=False, description="Count them, and do nothing.")
+
+
+class ForgetAnswer(BaseModel):
+    """How many were forgotten, or would be; `more` says that there are more: ask again."""
+
+    forgotten: int
+    more: bool
+    dry_run: bool
+
+
 class HealthView(BaseModel):
     """Whether a service can work, and what each thing that it needs says."""
 

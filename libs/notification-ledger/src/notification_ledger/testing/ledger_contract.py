@@ -8,11 +8,17 @@ class TestMyLedger(LedgerContract):
 from notification_ledger.testing.doubt_contract import DoubtContract
 from notification_ledger.testing.finding_contract import FindingContract
 from notification_ledger.testing.following_contract import FollowingContract
+from notification_ledger.testing.forgetting_contract import ForgettingContract
 from notification_ledger.testing.recording_contract import RecordingContract
 from notification_ledger.testing.writing_contract import WritingContract
 
 
 class LedgerContract(
-    RecordingContract, DoubtContract, FindingContract, FollowingContract, WritingContract
+    RecordingContract,
+    DoubtContract,
+    FindingContract,
+    FollowingContract,
+    ForgettingContract,
+    WritingContract,
 ):
     """One suite for all adapters, driven through a queue that keeps the ledger."""

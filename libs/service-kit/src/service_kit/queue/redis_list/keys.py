@@ -14,7 +14,7 @@ hash tag: on a cluster all keys are on one node, so that one script may touch an
     P:<lane>:seq     STRING  the last ticket number                            never
     P:<lane>:wm      HASH    what the last search for lost tickets saw         never
     P:dead           ZSET    id -> died ms            dead letters, all lanes  replayed or deleted
-    P:gone           ZSET    id -> when to forget ms  ended messages           forgotten
+    P:ended          ZSET    id -> ended at ms        ended messages           forgotten
     P:damaged:<ms>:… any     what was in the place of another key              never
     P:ping           STRING  when a health check last wrote                    a minute later
     P:p:<name>       STRING  ms for which a name is paused (`service_kit.pauses`) the pause is over

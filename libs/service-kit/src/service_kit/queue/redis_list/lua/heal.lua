@@ -42,14 +42,14 @@ function mend.dead(id)
 end
 
 function mend.done(id)
-  return redis.call('ZADD', P .. ':gone', 'NX', now + RETENTION_MS, id) == 1
+  return on_key('ZADD', P .. ':ended', 'NX', kept_of(id, 'n:ut')[1] or now, id) == 1
 end
 mend.cancelled, mend.expired, mend.deleted = mend.done, mend.done, mend.done
 
 -- Where a message is whose state can't be read: in the lane whose index has it, else in the first.
 -- One that has ended stays as it is until it is forgotten.
 local function lane_of(id)
-  if is_in(P .. ':gone', id) then return nil end
+  if is_in(P .. ':ended', id) then return nil end
   for _, lane in ipairs(lanes) do
     for _, part in ipairs({'wait', 'lease', 'delay'}) do
       if is_in(key(lane, part), id) then return lane end
@@ -57,6 +57,9 @@ local function lane_of(id)
   end
   return lanes[1]
 end
+
+-- Earlier releases noted there when to forget each; the retention counts when it is looked at.
+redis.call('UNLINK', P .. ':gone')
 
 for _, id in ipairs(ids) do
   local kept = kept_of(id, 'st', 'ln')

@@ -43,8 +43,9 @@ end
 -- ended: its bytes go now, its hash when the retention is over
 local function finish(id, state, op)
   redis.call('DEL', payload(id))
+  redis.call('HDEL', event(id), 'mx', 'ex', 'at', 'dl', 'df', 'ws', 'du', 'am', 'er')
   redis.call('HSET', event(id), 'st', state, 'op', op)
-  redis.call('ZADD', P .. ':gone', now + RETENTION_MS, id)
+  on_key('ZADD', P .. ':ended', now, id)
 end
 
 -- Tells the recorder of an end: where an earlier start may have had its effect, it says so.

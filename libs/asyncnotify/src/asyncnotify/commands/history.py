@@ -1,0 +1,35 @@
+"""The operator's side: what has ended."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from asyncnotify.client import AsyncNotify
+from asyncnotify.commands.console import ask
+
+
+def forget(
+    before: Annotated[str, typer.Option(help="Those that ended before this time, RFC 3339.")],
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Count them, and do nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Forget notifications that ended before a time. Dead letters stay."""
+    is_sure = yes or not sys.stdin.isatty()
+    if dry_run or not is_sure:
+        count = ask(lambda client: client.forget(before, dry_run=True))["forgotten"]
+        if dry_run:
+            typer.echo(f"{count} would be forgotten")
+            return
+        typer.confirm(f"{count} notifications ended before {before}; forget them?", abort=True)
+
+    async def talk(client: AsyncNotify) -> int:
+        answer = await client.forget(before)
+        count = int(answer["forgotten"])
+        while answer["more"]:
+            answer = await client.forget(before)
+            count += int(answer["forgotten"])
+        return count
+
+    typer.echo(f"{ask(talk)} are forgotten")

@@ -1,0 +1,85 @@
+"""What has ended gives way to what waits when Redis is nearly full."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Protocol
+
+import httpx
+import redis
+from notification_contracts.states import Status
+from notification_contracts.trace_ids import new_trace_id
+from notification_ledger.notes import StatusNote
+from notification_ledger.redis import RedisLedger
+from service_kit.queue.port import Change
+from service_kit.queue.recorder import Recorded
+from service_kit.testing.redis_server import RedisServer
+
+ASKED = {"user_id": "user_test", "message": "hello"}
+NOTE = StatusNote(status=Status.SENT, user_id="u", detail="x" * 1000).encode()
+
+
+class Publish(Protocol):
+    def __call__(
+        self, broker_url: str, **settings: object
+    ) -> AbstractAsyncContextManager[httpx.AsyncClient]: ...
+
+
+async def end(ledger: RedisLedger, count: int, change: Change = Change.DONE) -> list[str]:
+    trace_ids = [new_trace_id() for _ in range(count)]
+
+    async def tell(trace_id: str) -> None:
+        for each in (Change.ENQUEUED, change):
+            note = NOTE if each is change else b""
+            told = {"message_id": trace_id, "lane": "delivery.sms.normal", "note": note}
+            await ledger.record(Recorded(change=each, at=datetime.now(UTC), due_at=None, **told))
+
+    await asyncio.gather(*(tell(trace_id) for trace_id in trace_ids))
+    return trace_ids
+
+
+async def test_redis_that_is_full_of_what_has_ended_goes_on_accepting(
+    publisher: Publish, redis_url: str, redis_server: RedisServer
+) -> None:
+    ledger = RedisLedger(redis_url)
+    (dead,) = await end(ledger, 1, Change.POISONED)
+    ended = await end(ledger, 500)
+    with redis.Redis.from_url(redis_server.url) as admin:
+        admin.config_set("maxmemory", admin.info("memory")["used_memory"] - 1)
+
+        async with publisher(redis_url) as client, asyncio.timeout(60):
+            refused = await client.post("/notifications", json=ASKED)
+            while (await client.post("/notifications", json=ASKED)).status_code != 202:
+                await asyncio.sleep(0.05)
+            checks = (await client.get("/health/ready")).json()["checks"]
+            metrics = (await client.get("/metrics")).text
+
+    kept = [each for each in ended if await ledger.get(each)]
+    assert refused.status_code == 503
+    assert len(kept) < len(ended)
+    assert kept == ended[-len(kept) :] if kept else True
+    assert await ledger.get(dead) is not None
+    assert "of maxmemory" in checks["ledger"]["memory"]
+    assert "ledger_forgotten_early_total 0.0" not in metrics
+    await ledger.close()
+
+
+async def test_what_ended_long_ago_is_forgotten_when_asked(
+    publisher: Publish, redis_url: str
+) -> None:
+    ledger = RedisLedger(redis_url)
+    ended = await end(ledger, 3)
+    async with publisher(redis_url) as client:
+        wish = {"before": "2999-01-01T00:00:00Z", "dry_run": True}
+        counted = await client.post("/notifications/forget", json=wish)
+        early = await client.post("/notifications/forget", json={"before": "2001-01-01T00:00:00Z"})
+        done = await client.post("/notifications/forget", json={"before": wish["before"]})
+        missing = await client.post("/notifications/forget", json={})
+        shown = await client.get(f"/notifications/{ended[0]}")
+
+    assert counted.json() == {"forgotten": 3, "more": False, "dry_run": True}
+    assert early.json()["forgotten"] == 0
+    assert done.json() == {"forgotten": 3, "more": False, "dry_run": False}
+    assert (missing.status_code, missing.json()["errors"][0]["pointer"]) == (422, "/before")
+    assert shown.status_code == 404
+    await ledger.close()
