@@ -83,9 +83,10 @@ PLANS = {
     ),
     "deploys": ShortPlan(
         count=300,
-        seconds=10,
-        kinds=(*KINDS, Kind(user_id="prove-slow", weight=60)),
-        faults=[(at, Fault.TERMINATE_DISPATCHER) for at in (2, 5, 8)],
+        seconds=12,
+        lease=8,
+        kinds=(*KINDS, Kind(user_id="prove-slow", weight=200)),
+        faults=[(at, Fault.TERMINATE_DISPATCHER) for at in (2, 5, 8, 11)],
     ),
     "replies": ShortPlan(
         count=600,

@@ -81,9 +81,17 @@ class Crew:
         send_signal(self._any(), signal.SIGKILL)
 
     async def terminate_one(self) -> None:
-        """Tell one of the system's own to stop; it is started again."""
-        if program := self._any():
-            program.terminate()
+        """Tell one of the system's own that is at work to stop; it is started again."""
+        first = self._any()
+        ordered = sorted(self.own, key=lambda each: each is not first)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_READY_WITHIN_SECONDS):
+                while True:
+                    for program in ordered:
+                        if program.probe.holds_leases and await program.is_ready():
+                            program.terminate()
+                            return
+                    await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     def _any(self) -> WatchedProgram | None:
         running = [each for each in self.own if each.pid]
