@@ -21,6 +21,7 @@ def outcome(findings):
         refusals={},
         unpromised=[],
         recoveries={},
+        evidence={},
     )
 
 

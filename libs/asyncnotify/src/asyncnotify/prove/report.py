@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asyncnotify.prove.faults import MEANING, Fault, PlannedFault
+from asyncnotify.prove.promises import JsonObject
 from asyncnotify.prove.reconcile import Findings
 
 SHOWN_BREACHES = 20
@@ -18,7 +19,8 @@ SHOWN_BREACHES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Everything that a run found out. `recoveries` are seconds, by what recovered."""
+    """Everything that a run found out. `recoveries` are seconds, by what recovered,
+    `evidence` the records of those that promises were broken to."""
 
     started_at: datetime
     seed: int
@@ -34,6 +36,7 @@ class Outcome:
     refusals: Mapping[str, int]
     unpromised: Sequence[str]
     recoveries: Mapping[str, Sequence[float]]
+    evidence: Mapping[str, JsonObject]
 
     @property
     def is_kept(self) -> bool:
@@ -62,6 +65,7 @@ class Outcome:
             "asked_again_under_their_key": self.repeated,
             "withdrawn": self.withdrawn,
             "in_doubt": findings.in_doubt,
+            "records_of_broken_promises": dict(self.evidence),
             "refusals": dict(self.refusals),
             "never_promised": len(self.unpromised),
             "faults": [

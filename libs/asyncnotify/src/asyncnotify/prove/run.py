@@ -18,7 +18,7 @@ from asyncnotify.prove.outbox import OutboxWatch, read_outbox
 from asyncnotify.prove.promises import ENDED, JsonObject
 from asyncnotify.prove.pulse import Pulse
 from asyncnotify.prove.reconcile import reconcile
-from asyncnotify.prove.report import Outcome
+from asyncnotify.prove.report import SHOWN_BREACHES, Outcome
 from asyncnotify.prove.stage import Stage
 from asyncnotify.prove.timelines import Step, steps_of
 from asyncnotify.prove.timing import IN_TIME_SECONDS, PICKED_UP_SECONDS, Setting, Timing
@@ -110,6 +110,7 @@ class Run:
             findings=findings,
             repeated=load.repeated,
             withdrawn=sum(each.is_cancelled is not None for each in load.promises),
+            evidence=_evidence(findings.broken, records),
             refusals=load.refusals,
             unpromised=load.unpromised,
             recoveries=self.watch.recoveries(deliveries) | timing.measured,
@@ -182,6 +183,11 @@ def waits_for(waiting: Sequence[str], records: Mapping[str, JsonObject], left: f
     states = Counter(records.get(each, {}).get("status", "unknown") for each in waiting)
     which = ", ".join(f"{count} {state}" for state, count in states.most_common())
     return f"waiting for {len(waiting)} to end ({which}), {left:.0f} s at most"
+
+
+def _evidence(broken: Sequence[str], records: dict[str, JsonObject]) -> dict[str, JsonObject]:
+    named = (breach.split(" ", 1)[0] for breach in broken[:SHOWN_BREACHES])
+    return {trace_id: records[trace_id] for trace_id in named if trace_id in records}
 
 
 def _gaps(faults: Sequence[tuple[PlannedFault, float]], signs: Sequence[float]) -> list[float]:

@@ -119,7 +119,8 @@ class Timing:
             return
         for start, end in self.diary.standstills:
             for before, step in itertools.pairwise(steps):
-                was_free = start + 1 < before.at and expires_at < end - 0.5
+                # Told while none ran, so not by one that had taken it up before.
+                was_free = start + 1 < before.at < expires_at < end - 0.5
                 if was_free and step.at > end - 0.5 and step.status not in ENDED:
                     yield (
                         f"was {step.status} {step.at - expires_at:.1f} s after it had expired, "
