@@ -31,9 +31,9 @@ async def no_such_state(redis: Redis) -> None:
     await redis.hset(STATE, "st", "gone fishing")
 
 
-def no_number(field: str) -> Damage:
+def no_number(field: str, value: str = "many") -> Damage:
     async def damage(redis: Redis) -> None:
-        await redis.hset(STATE, field, "many")
+        await redis.hset(STATE, field, value)
 
     return damage
 
@@ -44,6 +44,9 @@ DAMAGES: dict[str, Damage] = {
     "no lane": no_lane,
     "no such state": no_such_state,
     **{f"{field} is no number": no_number(field) for field in ("ex", "dl", "at", "mx", "df")},
+    # Lua takes each of these for a number; whoever is given it then may not.
+    **{f"at is {value}": no_number("at", value) for value in ("1.5", "1e3", "0x10", "9" * 20)},
+    **{f"ex is {value}": no_number("ex", value) for value in ("nan", "inf", "1e300")},
 }
 damaged = pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 
@@ -179,6 +182,18 @@ async def test_an_ended_one_is_forgotten_all_the_same(rig: QueueRig, redis: Redi
     await rig.pass_time(timedelta(days=31))
 
     assert not await redis.exists(STATE)
+
+
+async def test_ended_one_whose_time_is_none_does_not_stop_the_audit(
+    rig: QueueRig, redis: Redis
+) -> None:
+    await rig.send("bad", "other")
+    await (await rig.take()).ack()
+    await redis.hset(STATE, "n:ut", "long ago")
+    await redis.delete(f"{PREFIX}:ended", f"{PREFIX}:{LANE}:wait", f"{PREFIX}:{LANE}:ready")
+
+    assert await rig.queue.heal() == 2
+    assert await rig.left() == ["other"]
 
 
 @pytest.mark.parametrize("part", ["ready", "wait", "lease", "delay", "seq", "wm"])

@@ -24,3 +24,9 @@ local function fields_of(name, ...)
   local kept = redis.pcall('HMGET', name, ...)
   return kept.err and {} or kept
 end
+
+-- The whole number that a field holds, as all that the scripts write are; nil of anything else. Lua
+-- alone would take `1.5`, `0x10` and `nan` for numbers, and whoever reads them later would not.
+local function whole(text)
+  return text and #text <= 16 and string.match(text, '^%-?%d+$') and tonumber(text) or nil
+end

@@ -3,7 +3,7 @@
 -- Returns {waiting, leased, delayed, ms that the one at the front has waited}.
 local lane = ARGV[1]
 local first = redis.call('ZRANGE', key(lane, 'wait'), 0, 0)[1]
-local since = first and tonumber(kept_of(first, 'ws')[1] or now) or now
+local since = first and whole(kept_of(first, 'ws')[1]) or now
 return {
   redis.call('ZCARD', key(lane, 'wait')),
   redis.call('ZCARD', key(lane, 'lease')),

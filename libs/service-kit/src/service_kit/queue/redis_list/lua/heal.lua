@@ -42,7 +42,7 @@ function mend.dead(id)
 end
 
 function mend.done(id)
-  return on_key('ZADD', P .. ':ended', 'NX', kept_of(id, 'n:ut')[1] or now, id) == 1
+  return on_key('ZADD', P .. ':ended', 'NX', whole(kept_of(id, 'n:ut')[1]) or now, id) == 1
 end
 mend.cancelled, mend.expired, mend.deleted = mend.done, mend.done, mend.done
 

@@ -69,18 +69,19 @@ local STATES = {
   queued = true, leased = true, started = true, delayed = true,
   done = false, dead = false, cancelled = false, expired = false, deleted = false,
 }
-local NUMBERS = {'ex', 'dl', 'at', 'mx', 'df', 'du'}
+local NUMBERS = {'ex', 'dl', 'at', 'mx', 'df', 'du', 'rs', 'rd'}
 
 -- Says what is damaged of a message that is under way; nil if nothing is.
 local function damage_of(id)
-  local kept = redis.pcall('HMGET', event(id), 'ex', 'dl', 'at', 'mx', 'df', 'du', 'st', 'ln')
+  local kept = redis.pcall('HMGET', event(id), 'st', 'ln', unpack(NUMBERS))
   if kept.err then return 'its state is a ' .. redis.call('TYPE', event(id)).ok .. ', not a hash' end
-  local state = kept[7]
+  local state, lane = kept[1], kept[2]
   if STATES[state] == false then return nil end
-  if not STATES[state] or not kept[8] then return 'its state names no state or no lane' end
+  if not STATES[state] or not lane then return 'its state names no state or no lane' end
   for i, name in ipairs(NUMBERS) do
-    if kept[i] and not tonumber(kept[i]) then
-      local shown = string.gsub(string.sub(kept[i], 1, 40), '[^%w%p ]', '?')
+    local value = kept[i + 2]
+    if value and not whole(value) then
+      local shown = string.gsub(string.sub(value, 1, 40), '[^%w%p ]', '?')
       return name .. ' of its state is no number: ' .. shown
     end
   end
