@@ -129,6 +129,20 @@ async def test_second_server_on_the_same_directory_is_refused(data_dir: Path) ->
     await first.stop()
 
 
+async def test_it_stops_gracefully_although_it_writes_its_first_log(data_dir: Path) -> None:
+    server = EmbeddedRedis(data_dir)
+    await server.start()
+    async with Redis.from_url(server.url) as connection:
+        await connection.mset({f"key-{number}": "x" for number in range(100)})
+        await connection.config_set("appendonly", "no")
+        await connection.config_set("rdb-key-save-delay", "10000")
+        await connection.config_set("appendonly", "yes")
+
+    await server.stop()
+
+    assert await server.wait() == 0
+
+
 async def test_directory_is_free_again_after_a_stop(data_dir: Path) -> None:
     first, second = EmbeddedRedis(data_dir), EmbeddedRedis(data_dir)
     await first.start()

@@ -1,12 +1,13 @@
 """What a client may get wrong, each with its answer."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import pytest
 from notification_contracts.lanes import validation_lanes
 from service_kit.queue.memory import InMemoryQueue
+from service_kit.testing.clock import FrozenClock
 
 ASKED = {"user_id": "user_test", "message": "hello"}
 LIMIT_BYTES = 131_072
@@ -201,10 +202,10 @@ async def test_each_bad_wish_of_a_replay_is_named(
 
 
 async def test_the_largest_request_that_the_fields_allow_is_accepted(
-    client: httpx.AsyncClient,
+    client: httpx.AsyncClient, clock: FrozenClock
 ) -> None:
     largest = {"user_id": "🙂" * 128, "message": "🙂" * 10_000, "subject": "🙂" * 255}
-    soon = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    soon = (clock() + timedelta(days=1)).isoformat()
     times = {"send_at": soon, "channel": "email", "priority": "normal"}
 
     answer = await client.post("/notifications", content=json.dumps(largest | times, indent=8))

@@ -32,6 +32,7 @@ HOST: Final = "127.0.0.1"
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
 _ANSWERS_WITHIN_S: Final = 10.0
+_ASKS_AGAIN_AFTER_S: Final = 0.5
 _STOPS_WITHIN_S: Final = 30.0
 _POLL_S: Final = 0.02
 
@@ -127,12 +128,22 @@ class EmbeddedRedis:
 
     async def stop(self) -> None:
         """Stop the server gracefully: it writes everything out first. Nothing to do if it ended."""
-        self._signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(_STOPS_WITHIN_S):
-                await self._ended()
+                while not await self._ends_by(signal.SIGTERM):
+                    pass
         except TimeoutError:
             await self.kill()
+
+    async def _ends_by(self, number: signal.Signals) -> bool:
+        # Redis refuses to end, once, while it writes an append-only file for the first time.
+        self._signal(number)
+        try:
+            async with asyncio.timeout(_ASKS_AGAIN_AFTER_S):
+                await self._ended()
+        except TimeoutError:
+            return False
+        return True
 
     async def kill(self) -> None:
         """End the server at once, as a crash would."""
