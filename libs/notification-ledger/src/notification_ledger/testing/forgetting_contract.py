@@ -18,7 +18,7 @@ class ForgettingContract:
 
     async def ended(self, world: LedgerWorld, *ends: Change) -> list[str]:
         """Record a new notification for each of these ends; return their trace ids."""
-        trace_ids = []
+        trace_ids: list[str] = []
         for end in ends:
             trace_id = new_trace_id()
             await world.ledger.record(recorded(trace_id, Change.ENQUEUED))
