@@ -34,6 +34,7 @@ class TestRedisLedger(LedgerContract):
             async with Redis.from_url(redis_url) as redis:
                 await redis.set("skipped", skipped // MILLISECOND)
 
+        await queue.time()  # before it is set
         yield LedgerWorld(
             queue=queue, ledger=ledger, now=lambda: datetime.now(UTC) + skipped, skip=skip
         )

@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 from service_kit.failpoints import FailpointTripped, armed
 from service_kit.queue.port import Change, Dedupe, Enqueued, Message, TickReport
+from service_kit.queue.redis_list.options import RedisListOptions
 from service_kit.queue.redis_list.queue import RedisListQueue
 from service_kit.testing.queue_contract.rig import (
     AT_ONCE,
@@ -17,7 +18,13 @@ from service_kit.testing.queue_contract.rig import (
     QueueRig,
     message,
 )
-from service_kit.testing.redis_list_rig import CLOCK, LOG, PREFIX, redis_list_rig
+from service_kit.testing.redis_list_rig import (
+    CLOCK,
+    LOG,
+    PREFIX,
+    redis_list_rig,
+    sources_with_a_clock,
+)
 
 READY = f"{PREFIX}:{LANE}:ready"
 GRACE = timedelta(seconds=2)
@@ -208,3 +215,23 @@ async def test_what_is_due_soon_and_may_expire_is_promoted_without_a_tick(redis_
     await delivery.start()
     await delivery.ack()
     await queue.close()
+
+
+async def test_who_has_not_seen_the_clock_takes_nothing_from_live_workers(
+    rig: QueueRig, redis_url: str
+) -> None:
+    await rig.send("m")
+    held = await rig.take()
+    options = RedisListOptions(lease=rig.lease)
+    newcomer = RedisListQueue(redis_url, options=options, lua=sources_with_a_clock())
+    due_at = rig.now() + timedelta(seconds=1)  # it looks itself when that has come
+    await newcomer.send(message("soon", due_at=due_at, expires_at=due_at + timedelta(hours=9)))
+    await rig.jump(timedelta(hours=1))
+
+    soon = await rig.take(wait=timedelta(seconds=60))
+    report = await newcomer.tick(LANES)
+    await newcomer.close()
+    await rig.pass_time(rig.moment)
+
+    assert (soon.id, report) == ("soon", TickReport())
+    assert list(await rig.queue.renew([held])) == []

@@ -52,9 +52,12 @@ class Ticker:
         return timedelta(seconds=time.monotonic() - self._ticked_at)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Tick until `stopping` is set, at times that differ by ±20 % from those of others."""
+        """Tick until `stopping` is set, at times that differ by ±20 % from those of others.
+
+        At once, too: the broker's clock must be known before somebody can set it.
+        """
         self._ticked_at = time.monotonic()
-        pause_s = self._every_s
+        pause_s = 0.0
         while not await pause(stopping, min(jittered(self._every_s), pause_s)):
             pause_s = self._every_s
             try:

@@ -106,6 +106,7 @@ async def redis_list_rig(
     async def push_raw(lane: str, raw: bytes) -> None:
         await redis.rpush(f"{PREFIX}:{lane}:ready", raw)
 
+    await queue.time()  # before somebody sets it
     try:
         yield QueueRig(
             queue=queue,

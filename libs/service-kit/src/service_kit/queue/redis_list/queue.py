@@ -203,8 +203,8 @@ class RedisListQueue:
             seen = "" if expected is None else expected
             reply = cast("list[int]", await self._runner.run("tick", lane, seen))
             *counts, now_ms, due_ms = reply
-            # From the second round on it is no news.
-            expected, shown = None, shown or now_ms
+            # From the second round on a jump is no news.
+            expected, shown = expected and now_ms, shown or now_ms
             due = None if due_ms < 0 else due_ms * _MILLISECOND
             moved = TickReport(**dict(zip(_TICK_COUNTS, counts, strict=True)), next_due=due)
             total = replace(_sum([total, moved]), next_due=due)

@@ -61,7 +61,8 @@ end
 
 -- Somebody has set Redis's clock: all leases run anew, or those of live workers would end at once,
 -- or those of dead ones in an hour. One that is renewed has two thirds left, so less harms nobody.
--- Whoever has not seen the clock before can tell only that some end later than any lease does.
+-- Whoever has not seen the clock before can't tell whether it was set, so takes nothing back yet; but
+-- none may end later than any lease does.
 local leases = key(lane, 'lease')
 local function run_anew(from)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, from, '+inf')) do
@@ -120,7 +121,7 @@ end
 
 for _, id in ipairs(due('delay')) do move_from('delay', id, 'delayed', 'delayed', promote) end
 -- Latest first: each is put before the others, so those received first are received first again.
-local silent = due('lease')
+local silent = expected and due('lease') or {}
 for i = #silent, 1, -1 do move_from('lease', silent[i], 'leased', 'started', take_back) end
 
 local next_due = redis.call('ZRANGE', key(lane, 'delay'), 0, 0, 'WITHSCORES')[2]
