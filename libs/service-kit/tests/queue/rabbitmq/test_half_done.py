@@ -1,11 +1,21 @@
 """What this process still has in its hands when a verdict, or a worker's claim, came to nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from service_kit.failpoints import FailpointTripped, armed
-from service_kit.queue.port import ControlOutcome, LeaseLost
-from service_kit.testing.queue_contract.rig import QueueRig, verdict
+from service_kit.queue.port import (
+    ControlOutcome,
+    Dedupe,
+    Duplicate,
+    Enqueued,
+    LeaseLost,
+    QueueUnavailable,
+)
+from service_kit.testing.clock import FrozenClock
+from service_kit.testing.queue_contract.rig import QueueRig, message, verdict
 from service_kit.testing.rabbitmq_rig import rabbitmq_rig
 
 pytestmark = pytest.mark.rabbitmq
@@ -57,3 +67,22 @@ async def test_what_was_cancelled_in_a_workers_hands_does_not_stay_in_them(
 
     assert await rig.left() == []
     assert delivery.arrived.incoming.processed
+
+
+async def test_a_send_that_another_under_its_key_did_not_wait_for_does_not_claim_to_count(
+    rig: QueueRig,
+) -> None:
+    key = Dedupe(key="k", fingerprint="f")
+    slow = asyncio.create_task(rig.queue.send(message("first", dedupe=key)))
+    for _ in range(3):
+        await asyncio.sleep(0)  # it has reserved its place, and waits for the broker
+    assert isinstance(rig.now, FrozenClock)
+    rig.now.advance(timedelta(hours=1))
+
+    second = await rig.queue.send(message("second", dedupe=key))
+
+    assert second == Enqueued("second")
+    [first] = await asyncio.gather(slow, return_exceptions=True)
+    assert first == Duplicate("second", "") or isinstance(first, QueueUnavailable)
+    assert await rig.queue.send(message("first", dedupe=key)) == Duplicate("second", "")
+    assert await rig.left() == ["second"]

@@ -200,9 +200,15 @@ class Claims:
         *,
         suspect: bool = False,
         tell: Recorded | None = None,
-    ) -> None:
-        """Tell that the broker has been told; `suspect` keeps the count of deliveries."""
-        await self._run("settled", message_id, token, hop, state.value, int(suspect), tell=tell)
+    ) -> bool:
+        """Tell that the broker has been told; `suspect` keeps the count of deliveries.
+
+        False if the claim is no longer this one's, or had been told before.
+        """
+        code, *_ = await self._run(
+            "settled", message_id, token, hop, state.value, int(suspect), tell=tell
+        )
+        return code == "ok"
 
     async def renew(self, message_id: str, token: str, hop: int) -> bool:
         """Extend the lease, unless the claim is over."""

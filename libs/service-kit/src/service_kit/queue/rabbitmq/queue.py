@@ -91,14 +91,23 @@ class RabbitQueue:
         try:
             change = Change.SCHEDULED if envelope.due else Change.ENQUEUED
             async with self._room.entering(message.lane):
-                await bring_in(self._moves, envelope, reserved, change, message.note)
+                is_ours = await bring_in(self._moves, envelope, reserved, change, message.note)
         except QueueFull:
             await self._claims.free(message.id, reserved.token)
             raise
         except QueueError:
             await self._claims.doubt(message.id, reserved.token)
             raise
+        if message.dedupe and not is_ours:
+            return await self._in_its_place(message.id, message.dedupe)
         return Enqueued(message.id)
+
+    async def _in_its_place(self, message_id: str, dedupe: Dedupe) -> SendOutcome:
+        """Say which message counts, where another send under the key did not wait for this one."""
+        found = await self._claims.recall(dedupe)
+        if found is None:
+            raise QueueUnavailable("the same is being sent by another")
+        return Enqueued(message_id) if found.id == message_id else found
 
     async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
         """Return what `send` would say to a repetition under this key; None if it knows none."""

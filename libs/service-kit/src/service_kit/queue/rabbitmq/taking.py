@@ -180,11 +180,15 @@ def _end(begun: Begun) -> End:
 
 async def bring_in(
     moves: Moves, envelope: Envelope, reserved: Reserved, change: Change, note: bytes = b""
-) -> None:
-    """Put a new message, or one that was dead, into the broker, then record it, then let it go."""
+) -> bool:
+    """Put a new message, or one that was dead, into the broker, then record it, then let it go.
+
+    False if it took too long, and another may have taken its place meanwhile.
+    """
     if moves.is_due(envelope):
         await moves.publisher.to_lane(envelope, is_new=True)
     else:
         await moves.put(envelope)
     tell = moves.told(change, envelope, note)
-    await moves.claims.settled(envelope.id, reserved.token, envelope.hop, State.WAITING, tell=tell)
+    settled = moves.claims.settled
+    return await settled(envelope.id, reserved.token, envelope.hop, State.WAITING, tell=tell)
