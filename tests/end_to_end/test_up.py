@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
@@ -90,6 +92,37 @@ def test_a_port_that_is_taken_is_said_with_the_setting_that_moves_it(unstarted_s
     assert done.returncode == 1
     hints = [line for line in done.stdout.splitlines() if "chooses another one" in line]
     assert hints == [f"port {port}: Address already in use; PUBLISHER_PORT chooses another one"]
+
+
+class _SaysThatItIsReady(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_another_system_on_a_port_is_not_taken_for_its_own(unstarted_system):
+    system = unstarted_system
+    address = ("127.0.0.1", int(system.settings["GATEWAY_PORT"]))
+    with ThreadingHTTPServer(address, _SaysThatItIsReady) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        try:
+            done = subprocess.run(
+                command(system),
+                env=os.environ | system.settings,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,  # else it would run for ever
+            )
+        finally:
+            other.shutdown()
+
+    assert done.returncode == 1
+    assert "ready: " not in done.stdout
+    assert "GATEWAY_PORT chooses another one" in done.stdout
 
 
 def test_ctrl_c_in_a_terminal_ends_make_with_success(unstarted_system, tmp_path):

@@ -82,7 +82,13 @@ class ServiceProgram:
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Start the process, in a session of its own: Ctrl-C is for the supervisor."""
+        """Start the process, in a session of its own: Ctrl-C is for the supervisor.
+
+        Raises:
+            NotStartable: somebody has its port, who might even say that it is ready.
+        """
+        if why := self._service.why_it_cannot_listen():
+            raise NotStartable(f"can't listen on {self._service.url}: {why}")
         self._process = await asyncio.create_subprocess_exec(
             *self._service.command,
             env=self._environment,

@@ -3,11 +3,9 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from os import strerror
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +16,7 @@ from asyncnotify.private_data import keep_private
 from asyncnotify.redis_program import RedisProgram
 from asyncnotify.settings import UpSettings, read_dotenv
 from asyncnotify.supervisor import ServiceProgram, StartFailed, Supervisor, send_signal
-from asyncnotify.system import HOST, LocalSystem, Ports
+from asyncnotify.system import HOST, LocalSystem, Ports, why_taken
 from asyncnotify.terminal import say, spared_by_make
 
 
@@ -138,9 +136,5 @@ def _taken_ports(system: LocalSystem, *, embedded: bool) -> Iterator[str]:
     if embedded:
         settings["REDIS_PORT"] = system.ports.redis
     for setting, port in settings.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError as error:
-                yield f"port {port}: {strerror(error.errno or 0)}; {setting} chooses another one"
+        if why := why_taken(port):
+            yield f"port {port}: {why}; {setting} chooses another one"
