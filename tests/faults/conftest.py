@@ -17,6 +17,7 @@ from service_kit.testing.wall_clock import WallClock
 from service_kit.testing.wall_clock_fixture import require_faketime
 
 LEASE_SECONDS = 3
+KILLED_BY_FAILPOINT = 137
 ENDED = {"sent", "failed", "cancelled", "expired"}
 CONTACTS = {
     "ok": {"email": "ok@sim.example", "sms": "+15005550001", "push": "sim-ok"},
@@ -39,6 +40,8 @@ class System:
         self.promised: list[str] = []
         self.clocks: dict[str, WallClock] = {}
         self._dispatchers: list[Another] = []
+        self._watching: list[asyncio.Task[None]] = []
+        self._broken: list[str] = []
 
     async def create_users(self) -> None:
         for user_id, contact in CONTACTS.items():
@@ -69,6 +72,7 @@ class System:
         try:
             async with asyncio.timeout(seconds):
                 while (notification := await self.get(trace_id))["status"] not in wanted:
+                    assert not self._broken, f"{self._broken}\n{self.last_words()}"
                     await asyncio.sleep(0.03)
         except TimeoutError:
             raise AssertionError(f"not {wanted} in {seconds} s: {notification}") from None
@@ -90,18 +94,31 @@ class System:
             environment = {**clock.environment, **environment}
         started = await self.stage.start_another("notification-dispatcher", **environment)
         self._dispatchers.append(started)
+        self._watching.append(asyncio.create_task(self._watch(started)))
         return started
 
     async def stop_dispatchers(self) -> None:
         for started in self._dispatchers:
             await started.program.stop()
+        await asyncio.gather(*self._watching)
         self._dispatchers.clear()
+        self._watching.clear()
+        self._broken.clear()
+
+    async def _watch(self, started: Another) -> None:
+        """Note one that ends although nobody told it to, such as one that could not start."""
+        code = await started.program.wait()
+        if code > 0 and code != KILLED_BY_FAILPOINT:
+            self._broken.append(f"a dispatcher ended with exit code {code}")
+
+    def last_words(self) -> str:
+        return (self.stage.folder / "services.log").read_text("utf-8", "replace")[-4000:]
 
     async def dies_at(self, failpoint: str, **environment: str) -> None:
         """Let a dispatcher work until it dies at a named line."""
         doomed = await self.dispatcher(AN_FAILPOINT=f"{failpoint}:exit", **environment)
         async with asyncio.timeout(60):
-            assert await doomed.program.wait() == 137
+            assert await doomed.program.wait() == KILLED_BY_FAILPOINT
 
     async def conserved(self) -> None:
         """Hold the system to its word: what was promised has ended, and as the provider saw it."""

@@ -146,7 +146,7 @@ async def test_the_process_stops_soon_although_somebody_listens(redis_url: str) 
         while b"service.ready" not in await process.stdout.readline():
             pass
     async with (
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
         client.stream("GET", "/events") as response,
     ):
         lines = response.aiter_lines()
@@ -154,7 +154,8 @@ async def test_the_process_stops_soon_although_somebody_listens(redis_url: str) 
         process.send_signal(signal.SIGTERM)
 
         async with asyncio.timeout(60):
-            assert [line async for line in lines] == [""]
+            rest = [line async for line in lines]
             await process.communicate()
 
+    assert {line for line in rest if not line.startswith(":")} <= {""}  # comments keep it alive
     assert process.returncode == 0

@@ -14,6 +14,7 @@ from service_kit.testing.queue_contract.rig import (
     LANE,
     LANES,
     OTHER_LANE,
+    SOON,
     QueueRig,
     message,
 )
@@ -110,12 +111,25 @@ async def test_lost_claim_is_taken_up_by_the_next_receive(rig: QueueRig, proxy: 
     assert await rig.left(LANE) == ["m1", "m2"]
 
 
+async def take_in_the_end(rig: QueueRig) -> Delivery:
+    while True:
+        with suppress(QueueUnavailable):
+            for delivery in await rig.queue.receive([LANE], limit=1, wait=SOON):
+                return delivery
+
+
+async def somebody_waits_for_an_element(redis_url: str) -> None:
+    async with Redis.from_url(redis_url) as redis, asyncio.timeout(60):
+        while not (await redis.info("clients"))["blocked_clients"]:
+            await asyncio.sleep(0.01)
+
+
 async def test_adopted_bytes_whose_claim_was_lost_are_adopted_once(
-    rig: QueueRig, proxy: TcpProxy
+    rig: QueueRig, proxy: TcpProxy, redis_url: str
 ) -> None:
     assert rig.push_raw
-    receiving = asyncio.create_task(rig.take())
-    await asyncio.sleep(0.05)
+    receiving = asyncio.create_task(take_in_the_end(rig))
+    await somebody_waits_for_an_element(redis_url)
     proxy.reset_after(50)  # after the 45 bytes that BLPOP replies, within the reply of the claim
     await rig.push_raw(LANE, b"raw")
 
