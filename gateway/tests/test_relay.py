@@ -1,7 +1,10 @@
+import httpx
 import pytest
 from gateway.application.ports import Answer, Call, UpstreamBroken, UpstreamDown
 from gateway.application.relay import Relay
 from gateway.infrastructure.memory import MemoryUpstream
+from gateway.main import build
+from gateway.settings import Settings
 
 PROBLEM = {"content-type": "application/problem+json"}
 CALL = Call(method="GET", path="/users/a")
@@ -72,9 +75,22 @@ async def test_a_deletion_whose_first_answer_was_lost_is_done_though_nothing_is_
     found = Answer(status=404, headers=PROBLEM, body=b"{}", is_repeat=is_repeat)
     relay = Relay(upstream=MemoryUpstream(lambda _: found))
 
-    answer = await relay(Call(method="DELETE", path="/users/a"))
+    answer = await relay(Call(method="DELETE", path="/users/a"), removes=True)
 
     assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/users/a", 204), ("/notifications/a", 404), ("/dead-letters/a", 404)]
+)
+async def test_only_of_users_not_found_says_that_a_repeated_deletion_is_done(path, status):
+    found = Answer(status=404, headers=PROBLEM, body=b"{}", is_repeat=True)
+    upstream = MemoryUpstream(lambda _: found)
+    app = build(Settings(), publisher=upstream, users=upstream)
+    transport = httpx.ASGITransport(app=app)
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        assert (await http.delete(path)).status_code == status
 
 
 async def test_what_is_not_found_twice_is_not_found():

@@ -142,6 +142,7 @@ async def test_a_notification_that_is_being_sent_is_past_cancelling(
     answer = await client.delete(f"/notifications/{trace_id}")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "past_cancelling")
+    assert answer.json()["detail"] == "Its status is sending."
     assert answer.json()["trace_id"] == trace_id
 
 

@@ -35,14 +35,14 @@ class Relay:
 
     upstream: Upstream
 
-    async def __call__(self, call: Call) -> Answer:
-        """Return the whole answer.
+    async def __call__(self, call: Call, *, removes: bool = False) -> Answer:
+        """Return the whole answer. With `removes`, what the call is about is not found after it.
 
         Raises:
             UpstreamError: there is none that a client can use.
         """
         answer = await self.upstream.ask(call)
-        if call.method == "DELETE" and answer.is_repeat and answer.status == 404:
+        if removes and answer.is_repeat and answer.status == 404:
             # It is gone, as was asked for: most likely the answer that was lost said so.
             return Answer(status=204, headers={}, body=b"")
         return _presentable(answer)

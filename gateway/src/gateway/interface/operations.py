@@ -121,7 +121,8 @@ def problem(
 class Operation:
     """A public call. The first reply is the one that a client hopes for.
 
-    The call that it makes has the same method and the same path.
+    The call that it makes has the same method and the same path. With `removes` it takes away what
+    its path names, so that a repeated one finds nothing.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -133,6 +134,7 @@ class Operation:
     parameters: Sequence[Parameter] = ()
     body: Body | None = None
     is_stream: bool = False
+    removes: bool = False
 
     def document(self) -> JsonObject:
         """Return what FastAPI cannot read off a handler that only relays."""

@@ -52,7 +52,9 @@ def _handler_of(operation: Operation, relay: Relay, slots: StreamSlots) -> Handl
     path_of = _path_maker(operation.path)
 
     async def pass_on(request: Request) -> Response:
-        return response_of(await relay(_call_of(request, path_of(request))))
+        return response_of(
+            await relay(_call_of(request, path_of(request)), removes=operation.removes)
+        )
 
     async def pass_on_with_body(request: Request) -> Response:
         body = await read_body(request)

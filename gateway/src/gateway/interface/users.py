@@ -75,6 +75,7 @@ USER_OPERATIONS: Final = (
         name="delete_user",
         summary="Forget a user",
         description="Forgets a user with all addresses.",
+        removes=True,
         parameters=(v.SOMEONE,),
         replies=(
             Reply(status=204, description="Forgotten."),

@@ -71,7 +71,7 @@ class CancelNotification:
         await self.interventions.cancel(known)
         record = await self.show(known)
         if record.status is not Status.CANCELLED:
-            raise PastCancelling(known, f"it is {record.status}")
+            raise PastCancelling(known, f"Its status is {record.status}.")
         return record
 
 
