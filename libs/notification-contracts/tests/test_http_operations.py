@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
     [
         (DeadLetterPage, "items next_cursor"),
         (ReplayRequest, "reason channel since until limit dry_run all"),
-        (ReplayAnswer, "matched replayed dry_run trace_ids ambiguous warning"),
+        (ReplayAnswer, "matched replayed dry_run trace_ids ambiguous gone warning"),
         (HealthView, "status checks"),
         (ProblemView, "type title status code detail trace_id request_id errors"),
         (FieldError, "pointer code message"),

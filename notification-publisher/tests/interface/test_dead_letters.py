@@ -93,7 +93,7 @@ async def test_many_are_replayed_by_filter_spaced_and_oldest_first(
     answer = await client.post("/dead-letters/replay", json={"channel": "sms"})
 
     counts = {"matched": 3, "replayed": 3, "dry_run": False, "ambiguous": 0}
-    assert answer.json() == {**counts, "trace_ids": sms, "warning": None}
+    assert answer.json() == {**counts, "trace_ids": sms, "gone": [], "warning": None}
     depth = (await queue.depths(["validation.normal"]))["validation.normal"]
     assert (depth.waiting, depth.delayed) == (1, 2)
     left = (await client.get("/dead-letters")).json()["items"]
@@ -108,7 +108,7 @@ async def test_a_dry_run_tells_which_and_changes_nothing(
     answer = await client.post("/dead-letters/replay", json={"dry_run": True})
 
     counts = {"matched": 1, "replayed": 0, "dry_run": True, "ambiguous": 0}
-    assert answer.json() == {**counts, "trace_ids": [dead], "warning": None}
+    assert answer.json() == {**counts, "trace_ids": [dead], "gone": [], "warning": None}
     assert len((await client.get("/dead-letters")).json()["items"]) == 1
 
 

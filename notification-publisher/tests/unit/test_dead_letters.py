@@ -12,6 +12,7 @@ from notification_publisher.application.dead_letters import (
     ShowDeadLetter,
 )
 from notification_publisher.application.ports import (
+    DeadLetterGone,
     NotADeadLetter,
     PublishingUnavailable,
     UnknownDeadLetter,
@@ -139,6 +140,27 @@ async def test_a_replay_of_many_is_spaced_and_begins_with_the_oldest(
         middle: timedelta(milliseconds=20),
         newest: timedelta(milliseconds=40),
     }
+
+
+async def test_one_that_is_gone_keeps_no_other_from_being_replayed(
+    died: MakeRecord, replay_all: ReplayDeadLetters, interventions: InMemoryInterventions
+) -> None:
+    ids = [died().trace_id for _ in range(121)]
+    interventions.gone = {ids[60]}
+
+    report = await replay_all(RecordQuery(), limit=None, dry_run=False)
+
+    assert (len(report.matched), report.replayed, list(report.gone)) == (121, 120, [ids[60]])
+
+
+async def test_replaying_one_that_is_gone_says_so(
+    died: MakeRecord, replay: ReplayDeadLetter, interventions: InMemoryInterventions
+) -> None:
+    trace_id = died().trace_id
+    interventions.gone = {trace_id}
+
+    with pytest.raises(DeadLetterGone, match="taken away"):
+        await replay(trace_id)
 
 
 async def test_a_dry_run_counts_and_changes_nothing(

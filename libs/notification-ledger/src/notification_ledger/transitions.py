@@ -67,7 +67,8 @@ def _words(change: Change, lane: str, note: bytes) -> StatusNote:
     said = None if change in {Change.EXPIRED, Change.DAMAGED} else StatusNote.decode(note)
     status = _status(change, lane, said)
     words = replace(said, status=status) if said else StatusNote(status=status)
-    if change is Change.DAMAGED:  # the note says what is damaged
+    # What is damaged, or who replayed it, the queue says in words of its own.
+    if change is Change.DAMAGED or (change is Change.REPLAYED and said is None):
         words = replace(words, detail=note.decode("utf-8", "replace") or None)
     if change in _REASON:
         return replace(words, reason=_REASON[change], detail=words.detail or words.reason)

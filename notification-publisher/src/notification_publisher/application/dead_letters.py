@@ -10,6 +10,7 @@ from notification_contracts.trace_ids import TraceId, parse_trace_id
 from notification_ledger.record import MAX_PAGE, NotificationRecord, RecordPage, RecordQuery
 
 from notification_publisher.application.ports import (
+    DeadLetterGone,
     Interventions,
     NotADeadLetter,
     NotificationRecords,
@@ -111,12 +112,14 @@ class DeleteDeadLetter:
 class ReplayReport:
     """Which dead letters matched, oldest first, and how many of them are queued again.
 
-    `ambiguous` counts those of the matched that a provider may have taken before.
+    `ambiguous` counts those of the matched that a provider may have taken before. Those that are
+    `gone` can't be replayed: their messages are no longer in the broker.
     """
 
     matched: Sequence[TraceId]
     replayed: int
     ambiguous: int
+    gone: Sequence[TraceId] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,9 +139,13 @@ class ReplayDeadLetters:
     ) -> ReplayReport:
         matched = await self._match(query, limit)
         trace_ids = [TraceId(record.trace_id) for record in matched]
-        replayed = 0 if dry_run else await self._replay(trace_ids)
-        ambiguous = sum(map(is_ambiguous, matched))
-        return ReplayReport(matched=trace_ids, replayed=replayed, ambiguous=ambiguous)
+        outcomes = [] if dry_run else await self._replay(trace_ids)
+        return ReplayReport(
+            matched=trace_ids,
+            replayed=outcomes.count(True),
+            ambiguous=sum(map(is_ambiguous, matched)),
+            gone=[each for each, done in zip(trace_ids, outcomes, strict=False) if done is None],
+        )
 
     async def _match(self, query: RecordQuery, limit: int | None) -> list[NotificationRecord]:
         found: list[NotificationRecord] = []
@@ -151,15 +158,21 @@ class ReplayDeadLetters:
             page_query = replace(page_query, cursor=page.next_cursor)
         return found[:limit][::-1]
 
-    async def _replay(self, matched: Sequence[TraceId]) -> int:
-        replayed = 0
+    async def _replay(self, matched: Sequence[TraceId]) -> list[bool | None]:
+        outcomes: list[bool | None] = []
         for start in range(0, len(matched), IN_FLIGHT):
             chunk = enumerate(matched[start : start + IN_FLIGHT], start)
-            outcomes = await asyncio.gather(
+            outcomes += await asyncio.gather(
                 *(
-                    self.interventions.replay(trace_id, timedelta(seconds=at / self.per_second))
+                    self._replay_one(trace_id, timedelta(seconds=at / self.per_second))
                     for at, trace_id in chunk
                 )
             )
-            replayed += sum(outcomes)
-        return replayed
+        return outcomes
+
+    async def _replay_one(self, trace_id: TraceId, delay: timedelta) -> bool | None:
+        """Return None if it is gone: the others are to be replayed all the same."""
+        try:
+            return await self.interventions.replay(trace_id, delay)
+        except DeadLetterGone:
+            return None

@@ -13,6 +13,7 @@ Errors:
     ├── PastCancelling         it is being sent, or has ended
     ├── UnknownDeadLetter      no dead letter has this trace id
     └── NotADeadLetter         the notification is not, or no longer, a dead letter
+        └── DeadLetterGone     its message is no longer in the broker
 """
 
 from collections.abc import AsyncGenerator
@@ -88,6 +89,10 @@ class UnknownDeadLetter(NotificationError):
 
 class NotADeadLetter(NotificationError):
     """Raised when a notification is not, or no longer, a dead letter."""
+
+
+class DeadLetterGone(NotADeadLetter):
+    """Raised when somebody took a dead letter's message out of the broker by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +222,11 @@ class Interventions(Protocol):
         ...
 
     async def replay(self, trace_id: TraceId, delay: timedelta) -> bool:
-        """Queue a dead letter again, `delay` from now, its attempts counted anew."""
+        """Queue a dead letter again, `delay` from now, its attempts counted anew.
+
+        Raises:
+            DeadLetterGone: nothing can bring it back; it can be deleted.
+        """
         ...
 
     async def delete(self, trace_id: TraceId) -> bool:

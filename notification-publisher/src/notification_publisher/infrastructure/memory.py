@@ -18,6 +18,7 @@ from service_kit.queue.clock import utc_now
 
 from notification_publisher.application.ports import (
     Acceptance,
+    DeadLetterGone,
     KeyReused,
     PublishingUnavailable,
     RecordsUnavailable,
@@ -98,11 +99,15 @@ class InMemoryRecords:
 
 
 class InMemoryInterventions:
-    """Changes the records that it is given; `delays` tells when replayed ones are due."""
+    """Changes the records that it is given; `delays` tells when replayed ones are due.
+
+    Of those that are `gone` the message was taken away.
+    """
 
     def __init__(self, records: InMemoryRecords) -> None:
         self.delays: dict[TraceId, timedelta] = {}
         self.is_down = False
+        self.gone: set[TraceId] = set()
         self._records = records
 
     async def cancel(self, trace_id: TraceId) -> bool:
@@ -118,6 +123,8 @@ class InMemoryInterventions:
         record = self._record(trace_id)
         if record is None or not record.is_dead_letter:
             return False
+        if trace_id in self.gone:
+            raise DeadLetterGone(trace_id, "its message was taken away")
         self.delays[trace_id] = delay
         self._records.by_id[trace_id] = replace(
             record, status=Status.QUEUED, reason=None, is_dead_letter=False

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from notification_contracts.codec import encode
 from notification_contracts.events import NotificationRequested
@@ -33,10 +33,16 @@ from service_kit.queue.port import (
 
 from notification_publisher.application.ports import (
     Acceptance,
+    DeadLetterGone,
     KeyReused,
     PublishingUnavailable,
     Submission,
     TooManyWaiting,
+)
+
+_GONE: Final = (
+    "Its message is not among the broker's dead letters: somebody purged, consumed or moved it. "
+    "It can be deleted; to send it, ask for a new notification."
 )
 
 
@@ -112,7 +118,10 @@ class QueueInterventions:
     async def replay(self, trace_id: TraceId, delay: timedelta) -> bool:
         """See `Interventions.replay`."""
         with _translated():
-            return await self.control.replay(trace_id, delay) is ControlOutcome.DONE
+            outcome = await self.control.replay(trace_id, delay)
+        if outcome is ControlOutcome.GONE:
+            raise DeadLetterGone(trace_id, _GONE)
+        return outcome is ControlOutcome.DONE
 
     async def delete(self, trace_id: TraceId) -> bool:
         """See `Interventions.delete`."""

@@ -21,6 +21,7 @@ from notification_publisher.application.dead_letters import (
     ListDeadLetters,
     ReplayDeadLetter,
     ReplayDeadLetters,
+    ReplayReport,
     ShowDeadLetter,
 )
 from notification_publisher.application.ports import Interventions, NotificationRecords
@@ -44,6 +45,8 @@ _REPLAY: Final = TypeAdapter(ReplayRequest)
 _MAYBE_SENT: Final = (
     "an earlier attempt may have reached the provider; sent again, the user may get it twice"
 )
+
+_GONE: Final = "the message is no longer in the broker; it can only be deleted"
 
 Reason = Annotated[
     str | None, Query(min_length=1, max_length=64, description="Only those given up for it.")
@@ -116,11 +119,19 @@ def _add_replaying(
             "dry_run": wish.dry_run,
             "ambiguous": report.ambiguous,
         }
-        warning = None
-        if report.ambiguous:
-            warning = f"{report.ambiguous} of {len(report.matched)}: {_MAYBE_SENT}"
-        log.info("dead_letters.replayed", reason=wish.reason, channel=wish.channel, **counts)
-        answer = {**counts, "trace_ids": report.matched, "warning": warning}
+        log.info(
+            "dead_letters.replayed",
+            reason=wish.reason,
+            channel=wish.channel,
+            gone=len(report.gone),
+            **counts,
+        )
+        answer = {
+            **counts,
+            "trace_ids": report.matched,
+            "gone": report.gone,
+            "warning": _warning(report),
+        }
         return Response(to_json(answer), media_type=JSON)
 
     @router.post(
@@ -133,6 +144,15 @@ def _add_replaying(
         """Queue it again, its attempts counted anew; warn if it may have been sent before."""
         record, may_be_sent = await replay(trace_id)
         return replay_answer(record, _MAYBE_SENT if may_be_sent else None)
+
+
+def _warning(report: ReplayReport) -> str | None:
+    warnings = []
+    if report.ambiguous:
+        warnings.append(f"{report.ambiguous} of {len(report.matched)}: {_MAYBE_SENT}")
+    if report.gone:
+        warnings.append(f"{len(report.gone)} of {len(report.matched)}: {_GONE}")
+    return "; ".join(warnings) or None
 
 
 def _add_deleting(

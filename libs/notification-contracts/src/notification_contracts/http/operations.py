@@ -85,6 +85,7 @@ class ReplayAnswer(BaseModel):
     """How many dead letters matched, how many were queued again, and which.
 
     `ambiguous` counts those that a provider may have taken before; `warning` says so in words.
+    `gone` names those that can't be replayed, for somebody took their messages out of the broker.
     """
 
     matched: int
@@ -92,6 +93,7 @@ class ReplayAnswer(BaseModel):
     dry_run: bool
     trace_ids: list[str]
     ambiguous: int
+    gone: list[str]
     warning: str | None
 
 

@@ -75,6 +75,9 @@ do
     local to = status_by(change, waiting) or noted or status_unless_noted(change, waiting)
     local always = reason_by(change)
     if damage then rest = damage end
+    if change == 'replayed' and not noted and note ~= '' then
+      rest = '{"detail":' .. cjson.encode(note) .. '}'
+    end
     if always then
       if reason ~= '' and string.sub(rest, 1, 10) ~= '{"detail":' then
         rest = '{"detail":"' .. reason .. '"' .. (rest == '' and '}' or ',' .. string.sub(rest, 2))

@@ -40,6 +40,16 @@ class WritingContract:
         assert (record.status, record.user_id) == (Status.QUEUED, None)
         assert record.timeline[0].detail == "adopted"
 
+    async def test_replay_says_in_the_queues_words_who_did_it(self, world: LedgerWorld) -> None:
+        trace_id = await self.write(world, Change.ENQUEUED, Change.DEAD)
+        for note in (b'by "hand"', b""):
+            await world.ledger.record(recorded(trace_id, Change.REPLAYED, note))
+
+        record = await world.record(trace_id)
+
+        assert record.status is Status.VALIDATED
+        assert [entry.detail for entry in record.timeline[-2:]] == ['by "hand"', None]
+
     @pytest.mark.parametrize("first", [Change.ENQUEUED, Change.SCHEDULED, Change.ADOPTED])
     async def test_acceptance_that_is_told_again_changes_nothing(
         self, world: LedgerWorld, first: Change

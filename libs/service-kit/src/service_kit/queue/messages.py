@@ -155,6 +155,7 @@ class ControlOutcome(StrEnum):
     DONE = "done"
     UNKNOWN = "unknown"  # no such message
     REFUSED = "refused"  # it is in a state in which this can't be done
+    GONE = "gone"  # somebody took its bytes out of the broker by hand: nothing can bring it back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

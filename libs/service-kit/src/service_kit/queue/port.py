@@ -266,7 +266,7 @@ class MessageControl(Protocol):
     async def replay(
         self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
     ) -> ControlOutcome:
-        """Put a dead letter back into its lane, attempts counted anew; else `REFUSED`."""
+        """Put a dead letter back into its lane, attempts anew; else `REFUSED` or `GONE`."""
         ...
 
     async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:

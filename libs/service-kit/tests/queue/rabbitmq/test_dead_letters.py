@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import aio_pika
 import pytest
 from service_kit.failpoints import armed
-from service_kit.queue.port import Change, ControlOutcome, QueueUnavailable
+from service_kit.queue.port import Change, ControlOutcome
 from service_kit.testing.rabbitmq_crew import Crew
 
 pytestmark = pytest.mark.rabbitmq
@@ -187,19 +187,6 @@ async def test_giving_up_is_carried_out_by_whoever_takes_over(crew: Crew) -> Non
     assert crew.handled == []
     told = [(each.change, each.note) for each in crew.told]
     assert told == [(Change.ENQUEUED, b""), (Change.DEAD, b"why")]
-
-
-async def test_letter_that_is_gone_stays_a_dead_letter(crew: Crew) -> None:
-    """Somebody purged the queue: nothing can be replayed, and nothing says that it was."""
-    await crew.kill("m")
-    async with await aio_pika.connect(crew.direct_url) as connection:
-        channel = await connection.channel()
-        queue = await crew.topology.declare_dead_queue(channel)
-        await queue.purge()
-
-    with pytest.raises(QueueUnavailable, match="not in the queue of dead letters"):
-        await crew.queue.replay("m")
-    assert Change.REPLAYED not in crew.changes("m")
 
 
 async def test_replay_killed_half_way_is_done_once(crew: Crew) -> None:

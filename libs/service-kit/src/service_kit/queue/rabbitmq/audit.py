@@ -54,17 +54,25 @@ async def reserve_new_name(moves: Moves) -> tuple[str, Reserved]:
     return name, reserved
 
 
-async def _mend(moves: Moves, desk: DeadLetterDesk, letter: Letter) -> bool:
-    dead = letter.envelope
+async def acknowledge(moves: Moves, dead: Envelope) -> str:
+    """Have claims and record know of a dead letter; `stale` if its message has moved on.
+
+    Else `kept` if they knew of it, `adopted` if they do from now on, `busy` if somebody holds it.
+    Raises `QueueUnavailable`; again is safe.
+    """
     found = await moves.claims.audit(dead.id, dead.hop, is_uncertain=dead.uncertain)
+    if found == "adopted":
+        end = End.of(dead)
+        at_ms = dead.since if dead.change else 0
+        await moves.claims.record(moves.told(end.change, dead, end.note, at_ms=at_ms))
+    return found
+
+
+async def _mend(moves: Moves, desk: DeadLetterDesk, letter: Letter) -> bool:
+    found = await acknowledge(moves, letter.envelope)
     if found == "stale":
         await desk.drop(letter)
-    if found != "adopted":
-        return False
-    end = End.of(dead)
-    at_ms = dead.since if dead.change else 0
-    await moves.claims.record(moves.told(end.change, dead, end.note, at_ms=at_ms))
-    return True
+    return found == "adopted"
 
 
 async def _name(moves: Moves, copy: AbstractIncomingMessage) -> None:

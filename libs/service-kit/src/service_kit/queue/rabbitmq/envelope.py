@@ -61,6 +61,24 @@ class Envelope:
         """Return the next copy."""
         return replace(self, hop=self.hop + 1, schema=SCHEMA, **changes)  # type: ignore[arg-type]  # by name
 
+    def replayed(self, *, due: int, since: int) -> Self:
+        """Return the next copy of a dead letter: as one that was never tried."""
+        return self.moved(
+            attempt=1,
+            deferrals=0,
+            error="",
+            change="",
+            note="",
+            due=due,
+            since=since,
+            is_pause=due > 0,
+        )
+
+    @property
+    def is_dead_letter(self) -> bool:
+        """Whether it says why it was given up; the broker gives up without a word."""
+        return bool(self.error)
+
     @property
     def is_understood(self) -> bool:
         """Whether this release knows what its headers mean."""

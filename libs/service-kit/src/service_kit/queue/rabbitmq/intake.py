@@ -36,6 +36,11 @@ class Arrived:
     line: "ConsumeLine"
     was_delayed: bool = False
 
+    @property
+    def own_lane(self) -> str:
+        """The lane that it was last put into by us; by hand it may come into another."""
+        return str(self.incoming.headers.get("x-an-stage", self.envelope.lane))
+
     def note_uncertainty(self, is_uncertain: bool) -> None:
         """Let all copies that follow say that an earlier start may have had its effect."""
         if is_uncertain and not self.envelope.uncertain:

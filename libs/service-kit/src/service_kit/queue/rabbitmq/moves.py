@@ -13,7 +13,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from service_kit.queue.claims.calls import Claims
+from service_kit.queue.claims.calls import Claims, Reserved
+from service_kit.queue.claims.store import State
 from service_kit.queue.clock import steady_now
 from service_kit.queue.messages import UNDONE
 from service_kit.queue.port import Change, Note
@@ -106,3 +107,19 @@ class Moves:
             envelope = replace(envelope, due=self.now_ms + pause_ms, since=self.now_ms)
         left_ms = envelope.look_at - self.now_ms
         await self.publisher.to_waiting_room(envelope, left_ms)
+
+
+async def bring_in(
+    moves: Moves, envelope: Envelope, reserved: Reserved, change: Change, note: bytes = b""
+) -> bool:
+    """Put a new message, or one that was dead, into the broker, then record it, then let it go.
+
+    False if it took too long, and another may have taken its place meanwhile.
+    """
+    if moves.is_due(envelope):
+        await moves.publisher.to_lane(envelope, is_new=True)
+    else:
+        await moves.put(envelope)
+    tell = moves.told(change, envelope, note)
+    settled = moves.claims.settled
+    return await settled(envelope.id, reserved.token, envelope.hop, State.WAITING, tell=tell)

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from aio_pika.abc import AbstractConnection
 
 from service_kit.failpoints import afailpoint
+from service_kit.logs import get_logger
 from service_kit.queue.claims.calls import Reserved
 from service_kit.queue.claims.store import State
 from service_kit.queue.port import Change, ControlOutcome, Note, QueueError, QueueUnavailable
@@ -16,14 +18,16 @@ from service_kit.queue.rabbitmq.dead_letters import DeadLetterDesk, Letter, Look
 from service_kit.queue.rabbitmq.envelope import Envelope
 from service_kit.queue.rabbitmq.errors import as_queue_errors
 from service_kit.queue.rabbitmq.link import Link
-from service_kit.queue.rabbitmq.moves import Moves
+from service_kit.queue.rabbitmq.moves import Moves, bring_in
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.publisher import Publisher
-from service_kit.queue.rabbitmq.taking import bring_in
+
+log = get_logger(__name__)
 
 _IDLE_S: Final = 2.0
 _PATIENCE_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 0.2
+_ONCE_MORE_S: Final = 1.0
 
 
 class _DeskLine:
@@ -105,18 +109,13 @@ class Operator:
         if not isinstance(reserved, Reserved):
             return reserved
         letter = await self._taken_out(message_id, reserved)
+        if letter is None:
+            await moves.claims.settled(message_id, reserved.token, reserved.hop, State.DEAD)
+            log.warning("rabbitmq.dead_letter_gone", message_id=message_id)
+            return ControlOutcome.GONE
         now_ms = moves.now_ms
         due = now_ms + delay // timedelta(milliseconds=1) if delay > timedelta(0) else 0
-        again = letter.envelope.moved(
-            attempt=1,
-            deferrals=0,
-            error="",
-            change="",
-            note="",
-            due=due,
-            since=now_ms,
-            is_pause=due > 0,
-        )
+        again = letter.envelope.replayed(due=due, since=now_ms)
         try:
             await bring_in(moves, again, reserved, Change.REPLAYED, note)
         except BaseException:
@@ -134,10 +133,13 @@ class Operator:
         if not isinstance(reserved, Reserved):
             return reserved
         letter = await self._taken_out(message_id, reserved)
-        tell = moves.told(Change.DELETED, letter.envelope, note)
-        hop = letter.envelope.hop
-        await moves.claims.settled(message_id, reserved.token, hop, State.ENDED, tell=tell)
-        await letter.done()
+        about = letter.envelope if letter else replace(_about(message_id), hop=reserved.hop)
+        tell = moves.told(Change.DELETED, about, note)
+        await moves.claims.settled(message_id, reserved.token, about.hop, State.ENDED, tell=tell)
+        if letter is None:
+            log.warning("rabbitmq.dead_letter_gone", message_id=message_id)
+        else:
+            await letter.done()
         return ControlOutcome.DONE
 
     async def audit(self) -> int:
@@ -159,15 +161,19 @@ class Operator:
             await self._link.line.stop()
         await self._link.close()
 
-    async def _taken_out(self, message_id: str, reserved: Reserved) -> Letter:
+    async def _taken_out(self, message_id: str, reserved: Reserved) -> Letter | None:
         try:
+            if letter := await self._find(message_id, reserved.hop):
+                return letter
+            # What another process had on its desk a moment ago may not be back yet.
+            await asyncio.sleep(_ONCE_MORE_S)
             return await self._find(message_id, reserved.hop)
         except QueueUnavailable:
             settled = self._moves.claims.settled
             await settled(message_id, reserved.token, reserved.hop, State.DEAD)
             raise
 
-    async def _find(self, message_id: str, hop: int) -> Letter:
+    async def _find(self, message_id: str, hop: int) -> Letter | None:
         with as_queue_errors():
             line = await self._link.get()
             try:
@@ -176,12 +182,12 @@ class Operator:
             except TimeoutError as error:
                 raise QueueUnavailable("the dead letter is behind many others") from error
 
-    async def _newest(self, line: _DeskLine, message_id: str, hop: int) -> Letter:
+    async def _newest(self, line: _DeskLine, message_id: str, hop: int) -> Letter | None:
         while (letter := await self._look(line, message_id)) is not None:
             if letter.envelope.hop >= hop:
                 return letter
             await letter.done()  # left behind when the message moved on
-        raise QueueUnavailable("the dead letter is not in the queue of dead letters")
+        return None
 
     async def _look(self, line: _DeskLine, message_id: str) -> Letter | None:
         while True:

@@ -35,12 +35,12 @@ from service_kit.queue.rabbitmq.delivery import RabbitDelivery
 from service_kit.queue.rabbitmq.envelope import Envelope, to_ms
 from service_kit.queue.rabbitmq.fitness import faults_of
 from service_kit.queue.rabbitmq.intake import Intake
-from service_kit.queue.rabbitmq.moves import Moves
+from service_kit.queue.rabbitmq.moves import Moves, bring_in
 from service_kit.queue.rabbitmq.operator import Operator
 from service_kit.queue.rabbitmq.options import RabbitOptions
 from service_kit.queue.rabbitmq.publisher import Publisher
 from service_kit.queue.rabbitmq.room import Room
-from service_kit.queue.rabbitmq.taking import Taking, bring_in
+from service_kit.queue.rabbitmq.taking import Taking
 from service_kit.queue.recorder import Recorder
 
 _ROTATE_EVERY: Final = 8

@@ -9,7 +9,8 @@ from typing import Final
 
 from aio_pika.abc import AbstractIncomingMessage
 
-from service_kit.queue.claims.calls import Begun, Reserved
+from service_kit.logs import get_logger
+from service_kit.queue.claims.calls import Begun
 from service_kit.queue.claims.store import State
 from service_kit.queue.port import Change, QueueError
 from service_kit.queue.rabbitmq.audit import reserve_name, reserve_new_name
@@ -17,7 +18,10 @@ from service_kit.queue.rabbitmq.burial import AMBIGUOUS, End, bury, not_understo
 from service_kit.queue.rabbitmq.delivery import LetGo, RabbitDelivery, put_in_front
 from service_kit.queue.rabbitmq.envelope import Envelope, own_id
 from service_kit.queue.rabbitmq.intake import Arrived, ConsumeLine
-from service_kit.queue.rabbitmq.moves import Moves
+from service_kit.queue.rabbitmq.moves import Moves, bring_in
+from service_kit.queue.rabbitmq.returned import take_back
+
+log = get_logger(__name__)
 
 _BUSY_ROOM_MS: Final = 5000
 _GATED_S: Final = 0.01
@@ -44,6 +48,9 @@ class Taking:
             await self._adopt(lane, incoming)
             return None
         arrived = Arrived(envelope=envelope, incoming=incoming, line=line)
+        if envelope.is_dead_letter:
+            await take_back(self._moves, arrived)
+            return None
         if not envelope.is_understood:
             await self.begin(arrived)
             return None
@@ -67,7 +74,8 @@ class Taking:
             case "go":
                 return await self._take_up(arrived, begun)
             case "stale":
-                await arrived.done()
+                # What the broker itself gave up, and somebody put back, says nothing of it.
+                await take_back(moves, arrived)
             case "bury" | "poison" | "ambiguous":
                 await self._give_up(arrived, begun)
             case "busy":
@@ -155,7 +163,9 @@ class Taking:
         """
         named = await reserve_name(self._moves, incoming.body)
         if named is None and incoming.redelivered and own_id(incoming.body):
-            await incoming.ack()  # whoever adopted it died before this
+            # Whoever adopted it died before this.
+            log.info("rabbitmq.adopted_before", message_id=own_id(incoming.body), lane=lane)
+            await incoming.ack()
             return
         name, reserved = named or await reserve_new_name(self._moves)
         envelope = Envelope(
@@ -176,19 +186,3 @@ def _end(begun: Begun) -> End:
     if begun.code == "poison":
         return poison(begun.number)
     return End(change=Change.AMBIGUOUS, error=AMBIGUOUS)
-
-
-async def bring_in(
-    moves: Moves, envelope: Envelope, reserved: Reserved, change: Change, note: bytes = b""
-) -> bool:
-    """Put a new message, or one that was dead, into the broker, then record it, then let it go.
-
-    False if it took too long, and another may have taken its place meanwhile.
-    """
-    if moves.is_due(envelope):
-        await moves.publisher.to_lane(envelope, is_new=True)
-    else:
-        await moves.put(envelope)
-    tell = moves.told(change, envelope, note)
-    settled = moves.claims.settled
-    return await settled(envelope.id, reserved.token, envelope.hop, State.WAITING, tell=tell)
