@@ -41,7 +41,12 @@ class Crew:
     """
 
     def __init__(
-        self, url: str, *, direct_url: str | None = None, dead_letters_at_once: int = 20_000
+        self,
+        url: str,
+        *,
+        direct_url: str | None = None,
+        dead_letters_at_once: int = 20_000,
+        call_timeout: timedelta = timedelta(seconds=1.5),
     ) -> None:
         self.direct_url = direct_url or url
         self.accepted: set[str] = set()
@@ -56,6 +61,7 @@ class Crew:
             max_deliveries=3,
             watch_every=timedelta(seconds=1),
             dead_letters_at_once=dead_letters_at_once,
+            call_timeout=call_timeout,
         )
         self.topology = Topology(self._options)
         self._queues: list[RabbitQueue] = []

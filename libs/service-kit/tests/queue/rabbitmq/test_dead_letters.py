@@ -18,7 +18,8 @@ SOON = timedelta(seconds=5)
 
 @pytest.fixture
 async def crew(rabbitmq_url: str) -> AsyncIterator[Crew]:
-    async with Crew(rabbitmq_url, dead_letters_at_once=8) as crew:
+    patient = timedelta(seconds=30)  # nothing here is about a broker that does not answer
+    async with Crew(rabbitmq_url, dead_letters_at_once=8, call_timeout=patient) as crew:
         yield crew
 
 

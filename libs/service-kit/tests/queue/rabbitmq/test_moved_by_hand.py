@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import aio_pika
 import pytest
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.rabbitmq
 
 @pytest.fixture
 async def crew(rabbitmq_url: str) -> AsyncIterator[Crew]:
-    async with Crew(rabbitmq_url, dead_letters_at_once=8) as crew:
+    patient = timedelta(seconds=30)  # nothing here is about a broker that does not answer
+    async with Crew(rabbitmq_url, dead_letters_at_once=8, call_timeout=patient) as crew:
         yield crew
 
 
