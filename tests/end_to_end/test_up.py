@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
+from service_kit.testing.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -156,3 +157,25 @@ def read_until(terminal, pattern):
         assert time.monotonic() < deadline, said
         said += os.read(terminal, 4096)
     return said
+
+
+def test_the_gateway_listens_where_it_is_told_to(fresh_system):
+    system = fresh_system(GATEWAY_HOST="::")
+    port = system.settings["GATEWAY_PORT"]
+
+    for host in ("127.0.0.1", "[::1]"):
+        answer = httpx.get(f"http://{host}:{port}/health/live", trust_env=False, timeout=60)
+        assert answer.status_code == 200
+
+
+def test_a_second_one_on_the_same_data_is_refused_once(fresh_system):
+    system = fresh_system()
+    ports = {name: str(free_port()) for name in system.settings if name.endswith("_PORT")}
+
+    second = subprocess.run(  # noqa: PLW1510 - its code is asserted
+        command(system), env=os.environ | system.settings | ports, capture_output=True, text=True
+    )
+
+    assert second.returncode == 1
+    assert second.stdout.count("in use by another process") == 1
+    assert "died" not in second.stdout

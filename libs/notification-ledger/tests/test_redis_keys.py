@@ -238,3 +238,19 @@ async def test_a_waiting_notification_takes_at_most_one_and_a_half_kilobytes(
     used = (await redis.info("memory"))["used_memory"] - before
 
     assert used / count <= 1536
+
+
+async def test_claim_of_what_ended_long_ago_is_forgotten_with_it(
+    ledger: RedisLedger, redis: Redis
+) -> None:
+    for trace_id in ("old", "new"):
+        await ledger.record(recorded(trace_id, Change.ENQUEUED, USER))
+        await ledger.record(recorded(trace_id, Change.DONE))
+        await redis.hset(f"{{an:0}}:q:{trace_id}", "st", "ended")
+    await redis.zincrby("{an:0}:ended", -2 * 3600 * 1000, "old")
+
+    await ledger.forget(datetime.now(UTC) + timedelta(minutes=1), limit=10)
+
+    # A copy of the new one may still be on its way: its claim says that it is old.
+    assert await redis.keys("{an:0}:q:*") == ["{an:0}:q:new"]
+    assert await redis.keys("{an:0}:e:*") == []

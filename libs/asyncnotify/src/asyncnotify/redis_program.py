@@ -5,6 +5,7 @@ from pathlib import Path
 
 from service_kit.embedded_redis import (
     BeyondRepair,
+    DataDirInUse,
     DataTooNew,
     EmbeddedRedis,
     EmbeddedRedisError,
@@ -56,7 +57,7 @@ class RedisProgram:
             await self._server.start()
         except (DataTooNew, NoRedisServer) as error:
             raise NotStartable(f"{error} (REDIS_SERVER=/path/to/redis-server)") from error
-        except BeyondRepair as error:
+        except (BeyondRepair, DataDirInUse) as error:
             raise NotStartable(str(error)) from error
         except EmbeddedRedisError as error:
             raise OSError(str(error)) from error

@@ -18,10 +18,13 @@ class ClientSettings(BaseSettings):
 
 
 class UpSettings(BaseSettings):
-    """Ports and stores of `asyncnotify up`; all listen on 127.0.0.1."""
+    """Ports and stores of `asyncnotify up`; all but the gateway listen on 127.0.0.1 only."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
+    gateway_host: str = Field(
+        default="127.0.0.1", description="The address that the gateway listens on."
+    )
     gateway_port: int = Field(default=8000, ge=1, le=65535, description="Where the gateway is.")
     publisher_port: int = Field(
         default=8001, ge=1, le=65535, description="Where the notification-publisher listens."

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 HOST = "127.0.0.1"
+_REACHED_BY_LOOPBACK = frozenset({"0.0.0.0", "::", "localhost"})
 
 
 def why_taken(port: int) -> str | None:
@@ -45,11 +46,13 @@ class ServiceProcess:
     command: Sequence[str]
     environment: Mapping[str, str]
     port: int
+    host: str = HOST
 
     @property
     def url(self) -> str:
-        """Return where it listens."""
-        return f"http://{HOST}:{self.port}"
+        """Return where it can be asked from this machine."""
+        host = HOST if self.host in _REACHED_BY_LOOPBACK else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def why_it_cannot_listen(self) -> str | None:
         """Return why it can't listen there now; None if it can."""
@@ -68,6 +71,7 @@ class LocalSystem:
     broker_url: str
     data_dir: Path
     ports: Ports = field(default_factory=Ports)
+    gateway_host: str = HOST
     ledger_url: str = ""
     dispatchers: int = 1
     users_database_url: str | None = None
@@ -82,20 +86,21 @@ class LocalSystem:
             for number in range(self.dispatchers)
         ]
         return [
-            self._service("gateway", "GATEWAY", ports.gateway),
+            self._service("gateway", "GATEWAY", ports.gateway, self.gateway_host),
             self._service("notification-publisher", "PUBLISHER", ports.publisher),
             *dispatchers,
             self._service("user-service", "USER_SERVICE", ports.user_service),
         ]
 
-    def _service(self, name: str, prefix: str, port: int) -> ServiceProcess:
-        host_and_port = {f"{prefix}_HOST": HOST, f"{prefix}_PORT": str(port)}
+    def _service(self, name: str, prefix: str, port: int, host: str = HOST) -> ServiceProcess:
+        host_and_port = {f"{prefix}_HOST": host, f"{prefix}_PORT": str(port)}
         return ServiceProcess(
             name=name,
             prefix=prefix,
             command=(sys.executable, "-m", name.replace("-", "_")),
             environment=self._shared_environment() | host_and_port,
             port=port,
+            host=host,
         )
 
     def _shared_environment(self) -> dict[str, str]:

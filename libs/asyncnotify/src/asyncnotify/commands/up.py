@@ -42,6 +42,7 @@ def up(
     system = LocalSystem(
         broker_url=broker or redis,
         ledger_url=ledger,
+        gateway_host=settings.gateway_host,
         data_dir=data_dir.absolute(),
         ports=_ports(settings, port),
         dispatchers=dispatchers,

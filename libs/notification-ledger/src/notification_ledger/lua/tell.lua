@@ -15,7 +15,7 @@ local function tell(change, id, lane, at, due, note, retention, uncertain)
   local over = now - tonumber(retention)
   for _, old in ipairs(on_key('ZRANGEBYSCORE', ended, '-inf', over, 'LIMIT', 0, 2)) do
     forget(old)
-    redis.call('DEL', P .. ':e:' .. old)
+    redis.call('DEL', P .. ':e:' .. old, P .. ':q:' .. old)
     redis.call('ZREM', ended, old)
   end
   return 1
