@@ -20,7 +20,6 @@ from service_kit.queue.broker import Broker
 from service_kit.queue.port import Queue
 from service_kit.settings import load_settings
 
-from notification_publisher.application.history import MakeRoom
 from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.infrastructure import ledger as ledgers
 from notification_publisher.infrastructure.housekeeping import Housekeeping
@@ -57,7 +56,7 @@ def build(
     broker = Broker(queue, *closing, allow_volatile=is_volatile_allowed, registry=registry)
     outbox = QueueOutbox(queue=queue, broker=broker, max_attempts=settings.max_attempts)
     history = ledgers.LedgerHistory(ledger=ledger, clock=queue)
-    housekeeping = Housekeeping(MakeRoom(history=history), registry)
+    housekeeping = Housekeeping(history, registry)
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *accepting.loops]
     check_ledger = partial(ledgers.check, ledger, keeper, housekeeping.details)
     return build_app(

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import httpx
@@ -83,3 +83,22 @@ async def test_what_ended_long_ago_is_forgotten_when_asked(
     assert (missing.status_code, missing.json()["errors"][0]["pointer"]) == (422, "/before")
     assert shown.status_code == 404
     await ledger.close()
+
+
+async def test_what_is_overdue_is_shown(publisher: Publish, redis_url: str) -> None:
+    ledger = RedisLedger(redis_url)
+    late = datetime.now(UTC) - timedelta(hours=1)
+    told = {"message_id": new_trace_id(), "lane": "delivery.sms.normal", "note": NOTE}
+    await ledger.record(Recorded(change=Change.RETRIED, at=late, due_at=late, **told))
+    async with publisher(redis_url) as client, asyncio.timeout(60):
+        while (await _ledger_check(client)).get("overdue") != "1":
+            await asyncio.sleep(0.05)
+        metrics = (await client.get("/metrics")).text
+
+    assert "ledger_overdue 1.0" in metrics
+    await ledger.close()
+
+
+async def _ledger_check(client: httpx.AsyncClient) -> dict[str, str]:
+    checks: dict[str, dict[str, str]] = (await client.get("/health/ready")).json()["checks"]
+    return checks["ledger"]

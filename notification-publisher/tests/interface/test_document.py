@@ -70,5 +70,9 @@ async def test_readiness_shows_the_durability_of_the_queue(client: httpx.AsyncCl
             "durability": "memory",
             "faults": "messages are kept in memory only",
         },
-        "ledger": {"status": "ok", "kept": "in this process's memory, until it ends"},
+        "ledger": {
+            "status": "ok",
+            "kept": "in this process's memory, until it ends",
+            "overdue": "0",
+        },
     }

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from heapq import nlargest
 from itertools import islice
 from typing import Final
@@ -96,6 +96,12 @@ class MemoryLedger:
         for trace_id in over[:limit]:
             self._forget(trace_id)
         return min(len(over), limit)
+
+    async def overdue(self, by: timedelta) -> int:
+        """See `LedgerStore.overdue`."""
+        latest = self._now() - by
+        dues = (record.next_attempt_at for record in self._records.values())
+        return sum(due is not None and due < latest for due in dues)
 
     async def fullness(self) -> float | None:
         """Return None: when there are too many records, those that ended first go by themselves."""

@@ -8,7 +8,7 @@ Errors:
 """
 
 from collections.abc import AsyncGenerator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from service_kit.queue.recorder import Recorded
@@ -120,6 +120,13 @@ class LedgerWriter(Protocol):
 
 class LedgerStore(Ledger, LedgerWriter, Protocol):
     """What an adapter is. Ask for the narrowest part that does."""
+
+    async def overdue(self, by: timedelta) -> int:
+        """Count notifications that wait, though their time came at least `by` ago.
+
+        Their broker may have lost them, or nothing takes them up. Raises `LedgerUnavailable`.
+        """
+        ...
 
     async def fullness(self) -> float | None:
         """Return which share of the store's memory is used, 0 to 1; None if it has no limit.

@@ -9,6 +9,7 @@ Keys, under the queue's prefix `P`, as `record.lua` writes them:
     P:x:<status>   ZSET    id by created ms; a deleted dead letter is in P:x:deleted
     P:u:<user_id>  ZSET    id by created ms
     P:ended        ZSET    id by when it ended, ms; kept by the queue, or beside it by `tell.lua`
+    P:due          ZSET    id by when it is due, ms, of what waits for a time
     P:changes      STREAM  status changes, the latest 100,000
 """
 
@@ -107,6 +108,11 @@ class RedisLedger:
                 return None
         limit = int(memory.get("maxmemory", 0))
         return int(memory["used_memory"]) / limit if limit else None
+
+    async def overdue(self, by: timedelta) -> int:
+        """See `LedgerStore.overdue`."""
+        with _translated():
+            return await self._writer.overdue(by)
 
     async def ping(self) -> None:
         """Ask Redis for an answer. Raises `LedgerUnavailable`."""

@@ -29,7 +29,13 @@ def writing_scripts() -> dict[str, Script]:
     writing, forgetting = f"{recording}\n{lua('tell')}", f"{recording}\n{lua('forget')}"
     telling, claiming = f"{writing}return tell(unpack(ARGV))\n", f"{writing}{lua('claims')}"
     refused_when_full = {"accept": telling, "reserve": claiming}
-    never_refused = {"write": telling, "claim": claiming, "forget": forgetting}
+    counting = f"{kit['prelude']}\n{lua('overdue')}"
+    never_refused = {
+        "write": telling,
+        "claim": claiming,
+        "forget": forgetting,
+        "overdue": counting,
+    }
     return {
         name: Script.of(name, f"{header}\n{source}")
         for header, sources in (

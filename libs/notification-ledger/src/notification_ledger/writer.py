@@ -93,6 +93,10 @@ class RedisWriter:
         """See `ClaimStore.faults`."""
         return [f"LEDGER_URL: {fault}" for fault in (await self._inspector.durability()).faults]
 
+    async def overdue(self, by: timedelta) -> int:
+        """See `LedgerStore.overdue`."""
+        return cast(int, await self._scripts.run("overdue", by // timedelta(milliseconds=1)))
+
     async def forget(self, before: datetime, *, limit: int, dry_run: bool) -> int:
         """See `LedgerWriter.forget`."""
         reply = await self._scripts.run("forget", to_ms(before), limit, int(dry_run))

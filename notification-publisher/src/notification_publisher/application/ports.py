@@ -201,6 +201,10 @@ class History(Protocol):
         """
         ...
 
+    async def overdue(self, by: timedelta) -> int:
+        """Count notifications that wait, though their time came at least `by` ago."""
+        ...
+
     async def fullness(self) -> float | None:
         """Return which share of its memory the store uses, 0 to 1; None if it has no limit."""
         ...

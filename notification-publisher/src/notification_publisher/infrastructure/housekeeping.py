@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -9,18 +10,25 @@ from service_kit.logs import get_logger
 from service_kit.queue.patience import jittered, pause
 
 from notification_publisher.application.history import GIVE_WAY_ABOVE, MakeRoom
-from notification_publisher.application.ports import RecordsUnavailable
+from notification_publisher.application.ports import History, RecordsUnavailable
 
 log = get_logger(__name__)
 
+OVERDUE_AFTER: Final = timedelta(minutes=1)
 _EVERY_S: Final = 1.0
+_COUNTS_EVERY: Final = 5
 
 
 class Housekeeping:
-    """Looks every second how full the store is; when it nearly is, what has ended gives way."""
+    """Looks every second how full the store is; when it nearly is, what has ended gives way.
 
-    def __init__(self, make_room: MakeRoom, registry: CollectorRegistry) -> None:
-        self._make_room = make_room
+    Every fifth time it counts what should have been taken up long ago.
+    """
+
+    def __init__(self, history: History, registry: CollectorRegistry) -> None:
+        self._history = history
+        self._make_room = MakeRoom(history=history)
+        self._overdue = 0
         self._fullness: float | None = None
         self._gives_way = False
         self._gauge = Gauge(
@@ -32,22 +40,39 @@ class Housekeeping:
             registry=registry,
         )
 
+        self._overdue_gauge = Gauge(
+            "ledger_overdue",
+            "Notifications that still wait more than a minute after their time came.",
+            registry=registry,
+        )
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Look until `stopping` is set."""
+        rounds = 0
         while not await pause(stopping, jittered(_EVERY_S)):
             try:
+                if rounds % _COUNTS_EVERY == 0:
+                    self._note_overdue(await self._history.overdue(OVERDUE_AFTER))
+                rounds += 1
                 self._note(*await self._make_room())
             except RecordsUnavailable:
                 continue  # readiness and requests say so
 
     def details(self) -> Mapping[str, str]:
-        """Say how full the store is, for readiness; nothing if that can't be told."""
+        """Say how full the store is and what is overdue, for readiness."""
+        details = {"overdue": str(self._overdue)}
         if self._fullness is None:
-            return {}
+            return details
         words = f"{self._fullness:.0%} of maxmemory"
         if self._gives_way:
             words += "; ended notifications are forgotten early"
-        return {"memory": words}
+        return {**details, "memory": words}
+
+    def _note_overdue(self, count: int) -> None:
+        if count and not self._overdue:
+            log.warning("ledger.overdue", notifications=count)
+        self._overdue = count
+        self._overdue_gauge.set(count)
 
     def _note(self, fullness: float | None, forgotten: int) -> None:
         self._fullness = fullness

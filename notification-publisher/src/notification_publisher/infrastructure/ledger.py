@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from notification_contracts.trace_ids import TraceId
@@ -38,7 +38,7 @@ async def check(
     if keeper is not None:
         await keeper.check()
     if isinstance(ledger, MemoryLedger):
-        return {"kept": "in this process's memory, until it ends"}
+        return {"kept": "in this process's memory, until it ends", **room()}
     return {"kept": "in Redis", **room()}
 
 
@@ -70,6 +70,11 @@ class LedgerHistory:
         """See `History.forget`."""
         with _translated():
             return await self.ledger.forget(before, limit=limit, dry_run=dry_run)
+
+    async def overdue(self, by: timedelta) -> int:
+        """See `History.overdue`."""
+        with _translated():
+            return await self.ledger.overdue(by)
 
     async def fullness(self) -> float | None:
         """See `History.fullness`."""

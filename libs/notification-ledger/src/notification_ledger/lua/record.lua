@@ -114,6 +114,15 @@ do
     end
   end
 
+  -- What waits for a time, by that time: so that what a broker has lost on the way shows.
+  local function note_due(id, before, due)
+    if due > 0 then
+      on_key('ZADD', P .. ':due', due, id)
+    elseif before and before ~= '0' then
+      on_key('ZREM', P .. ':due', id)
+    end
+  end
+
   local function or_else(value, fallback)
     if value == '' then return fallback or '' end
     return value
@@ -121,12 +130,13 @@ do
 
   record = function(change, id, lane, now, due, note, uncertain)
     local hash = P .. ':e:' .. id
-    local kept = on_key('HMGET', hash, 'n:s', 'n:r', 'n:c', 'n:a', 'n:u', 'n:ct')
+    local kept = on_key('HMGET', hash, 'n:s', 'n:r', 'n:c', 'n:a', 'n:u', 'n:ct', 'n:nx')
     local was, was_user = kept[1], kept[5] or ''
     local created = tonumber(kept[6]) and kept[6] or now
     if was and (change == 'enqueued' or change == 'scheduled' or change == 'adopted') then return end
     if was and was ~= 'scheduled' and change == 'promoted' then
       redis.call('HSET', hash, 'n:nx', 0)
+      note_due(id, kept[7], 0)
       return
     end
 
@@ -144,6 +154,7 @@ do
       reason = kept[2] or reason
     end
     redis.call('HSET', hash, 'n:s', to, 'n:r', reason, 'n:ut', now, 'n:nx', due)
+    note_due(id, kept[7], due)
     if not was or channel ~= kept[3] or attempts ~= kept[4] or user ~= was_user then
       redis.call('HSET', hash, 'n:c', channel, 'n:a', attempts, 'n:u', user, 'n:ct', created)
     end

@@ -1,7 +1,8 @@
-"""Forgetting what has ended before its time."""
+"""Forgetting what has ended before its time, and noticing what is overdue."""
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
@@ -74,3 +75,20 @@ class ForgettingContract:
 
         assert await world.ledger.forget(now, limit=1, dry_run=True) == len(ended)
         assert all([await world.ledger.get(each) for each in ended])
+
+    async def test_what_waits_though_its_time_came_long_ago_is_overdue(
+        self, world: LedgerWorld
+    ) -> None:
+        hour = timedelta(hours=1)
+        late, later = [
+            replace(recorded(new_trace_id(), Change.SCHEDULED), due_at=datetime.now(UTC) + distance)
+            for distance in (-hour, hour)
+        ]
+        await world.ledger.record(late)
+        await world.ledger.record(later)
+
+        assert await world.ledger.overdue(hour / 2) == 1
+        assert await world.ledger.overdue(2 * hour) == 0
+
+        await world.ledger.record(recorded(late.message_id, Change.STARTED))
+        assert await world.ledger.overdue(hour / 2) == 0
