@@ -81,7 +81,7 @@ class ForgettingContract:
     ) -> None:
         hour = timedelta(hours=1)
         late, later = [
-            replace(recorded(new_trace_id(), Change.SCHEDULED), due_at=datetime.now(UTC) + distance)
+            replace(recorded(new_trace_id(), Change.SCHEDULED), due_at=world.now() + distance)
             for distance in (-hour, hour)
         ]
         await world.ledger.record(late)
