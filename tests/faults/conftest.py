@@ -204,9 +204,9 @@ async def shared_clocked_system(
     require_faketime()
     folder = tmp_path_factory.mktemp("system")
     dispatchers, others = WallClock(folder / "dispatchers"), WallClock(folder / "others")
-    async with running(
-        folder, backing, sets_clock=True, dispatchers="0", **others.environment
-    ) as started:
+    # A lease that no worker loses only because the machine is busy.
+    settings = {"dispatchers": "0", "LEASE_SECONDS": "10", **others.environment}
+    async with running(folder, backing, sets_clock=True, **settings) as started:
         started.clocks = {"dispatchers": dispatchers, "others": others}
         if started.stage.clock:
             started.clocks["redis"] = started.stage.clock
