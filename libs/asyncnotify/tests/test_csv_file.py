@@ -42,10 +42,42 @@ def test_rows_and_columns_without_anything_in_them_are_left_out(read):
     ]
 
 
-@pytest.mark.parametrize("text", ["Grüße".encode("cp1252"), HEAD.encode("utf-16")])
-def test_a_file_that_is_not_utf_8_says_what_to_do(read, text):
-    with pytest.raises(BadFile, match=r"people\.csv, line 1: not UTF-8.*CSV UTF-8.*iconv"):
+OTHER_ENCODINGS = {
+    "Windows": ("WINDOWS-1252", "Grüße".encode("cp1252")),
+    "UTF-16, little end first": ("UTF-16", b"\xff\xfe" + HEAD.encode("utf-16-le")),
+    "UTF-16, big end first": ("UTF-16", b"\xfe\xff" + HEAD.encode("utf-16-be")),
+}
+
+
+@pytest.mark.parametrize(("encoding", "text"), OTHER_ENCODINGS.values(), ids=OTHER_ENCODINGS.keys())
+def test_a_file_that_is_not_utf_8_says_what_to_do(read, encoding, text):
+    what = rf"people\.csv, line 1: not UTF-8.*CSV UTF-8.*iconv -f {encoding} "
+    with pytest.raises(BadFile, match=what):
         read(text)
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|", ":"])
+@pytest.mark.parametrize("line", ["sep={}", '"sep={}"', "\ufeffSEP={}"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_delimiter_that_the_first_line_says_is_taken(read, delimiter, line, end):
+    rows = ["user_id,message,channel", "ada,hi,sms", "bob,ho"]
+    lines = [line.format(delimiter), *(row.replace(",", delimiter) for row in rows)]
+
+    first, second = read(end.join(lines))
+
+    assert first.cells == {"user_id": "ada", "message": "hi", "channel": "sms"}
+    assert (first.line, first.fault) == (3, None)
+    assert (second.line, second.fault) == (4, "has 2 cells, the first line has 3")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_column_names_are_taken_in_any_case_and_with_spaces_around_them(read, delimiter):
+    plain = read("user_id,message,line\nada,hi,9\n")
+
+    rows = read("User_ID, MESSAGE ,Line\nada,hi,9\n".replace(",", delimiter))
+
+    assert rows == plain
+    assert rows[0].cells == {"user_id": "ada", "message": "hi"}
 
 
 UNCLOSED = {
@@ -84,4 +116,4 @@ def test_letters_of_several_lines_pass(read, letter):
 
 def test_two_columns_of_one_name_are_refused(read):
     with pytest.raises(BadFile, match="two columns 'message'"):
-        read("user_id,message,message\nada,hi,ho\n")
+        read("user_id,message,Message\nada,hi,ho\n")

@@ -1,13 +1,16 @@
 """Reads the rows of a CSV file as spreadsheets leave them, and refuses one that misleads.
 
-Taken: UTF-8 with or without a mark at its start; cells between commas, semicolons or tabs; line
-breaks inside quotes. A quote that opens and is not closed where it should be makes one cell of
-other people's rows, so such a file is refused as a whole.
+Taken: UTF-8 with or without a mark at its start; cells between commas, semicolons or tabs, or what
+a first line `sep=…` says; column names in any case; line breaks inside quotes. A quote that opens
+and is not closed where it should be makes one cell of other people's rows, so such a file is
+refused as a whole.
 """
 
 import csv
 import io
 import json
+import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +25,8 @@ IGNORED_COLUMNS = ("line", "error")
 """What a file of refused rows has on top: it may be mended, and given back as it is."""
 
 _DELIMITERS = ",;\t"
+_DECLARED_DELIMITER = re.compile(r'("?)sep=([^"\r\n])\1(?=[\r\n]|\Z)', re.IGNORECASE)
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class BadFile(Exception):
@@ -55,10 +60,14 @@ class CsvFile:
     def read(self) -> list[CsvRow]:
         """Read all rows; those without anything in them are left out. Raises `BadFile`."""
         text = self._text()
-        delimiter = self._delimiter(text)
+        if declared := _DECLARED_DELIMITER.match(text):
+            # Its line break stays, so that lines are counted right.
+            text, delimiter = text[declared.end() :], declared[2]
+        else:
+            delimiter = self._delimiter(text)
         lines = self._lines(text, delimiter)
         _, first = next(lines, (1, []))
-        columns = [name.strip() for name in first]
+        columns = self._columns(first)
         while columns and not columns[-1]:
             columns.pop()
         self._check_columns(columns)
@@ -76,18 +85,23 @@ class CsvFile:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
+            encoding = "UTF-16" if data.startswith(_UTF_16_MARKS) else "WINDOWS-1252"
             raise BadFile(
                 f"{self.path}, line {line}: not UTF-8. Save it as 'CSV UTF-8', or convert it:"
-                f" iconv -f WINDOWS-1252 -t UTF-8 {self.path} > converted.csv"
+                f" iconv -f {encoding} -t UTF-8 {shlex.quote(str(self.path))} > converted.csv"
             ) from error
 
     def _delimiter(self, text: str) -> str:
         head = text.lstrip("\r\n").splitlines()[:1]
         for delimiter in _DELIMITERS:
-            names = {name.strip() for name in next(csv.reader(head, delimiter=delimiter), [])}
-            if names >= set(self.required):
+            names = self._columns(next(csv.reader(head, delimiter=delimiter), []))
+            if set(names) >= set(self.required):
                 return delimiter
         return _DELIMITERS[0]
+
+    def _columns(self, names: Sequence[str]) -> list[str]:
+        known = {name.casefold(): name for name in (*self.allowed, *IGNORED_COLUMNS)}
+        return [known.get(name.strip().casefold(), name.strip()) for name in names]
 
     def _lines(self, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         # newline="": the line breaks inside quotes stay what they are.
