@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PACKAGES := libs/notification-contracts libs/service-kit libs/notification-ledger libs/asyncnotify \
             gateway notification-publisher notification-dispatcher user-service
 PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
+# Services are processes of their own, started again and again: they need not be compiled each time.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup run test test-containers prove prove-mutants bench dist check fmt lint types arch lock clean
 
