@@ -6,10 +6,10 @@ HEAD = "user_id,message\n"
 
 @pytest.fixture
 def read(tmp_path):
-    def read_text(text, columns=("user_id", "message", "channel")):
+    def read_text(text, columns=("user_id", "message", "channel"), **options):
         path = tmp_path / "people.csv"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return CsvFile(path, ("user_id", "message"), columns).read()
+        return CsvFile(path, ("user_id", "message"), columns, **options).read()
 
     return read_text
 
@@ -96,6 +96,11 @@ UNCLOSED = {
 def test_an_unclosed_quote_never_makes_one_message_of_other_peoples_rows(read, rows):
     with pytest.raises(BadFile, match=r"people\.csv, line 2: a quote"):
         read(HEAD + rows)
+
+
+def test_a_quote_that_is_never_closed_is_refused_also_where_line_breaks_are_meant(read):
+    with pytest.raises(BadFile, match=r"people\.csv, line 2: a quote.*is never closed"):
+        read(HEAD + UNCLOSED["to the end"], multiline=True)
 
 
 LETTERS = {

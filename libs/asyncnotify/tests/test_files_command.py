@@ -96,6 +96,36 @@ async def test_a_file_that_misleads_is_an_error_of_one_line(command, gateway, tm
     assert "Traceback" not in complaint
 
 
+@pytest.mark.parametrize(
+    ("name", "rows", "field", "meant"),
+    [
+        (
+            "send-many",
+            'user_id,message\nzoe,"Dear Zoe,\n3,50 EUR are due\n"\n',
+            "message",
+            "Dear Zoe,\n3,50 EUR are due\n",
+        ),
+        ("send-many", 'user_id,message\nzoe,"long' + "\n" * 150 + '"\n', "message", "long"),
+        ("import-users", 'user_id,email\nzoe,"z@example.com\ny,b@example.com"\n', "email", "z@"),
+    ],
+    ids=["a decimal comma", "many lines", "users"],
+)
+async def test_line_breaks_in_cells_can_be_said_to_be_meant(
+    command, gateway, tmp_path, name, rows, field, meant
+):
+    file = tmp_path / "people.csv"
+    file.write_text(rows)
+
+    refused, _, complaint = await command(name, file, url=gateway.url)
+    asked_before = len(gateway.bodies)
+    code, said, _ = await command(name, file, "--multiline", url=gateway.url)
+
+    assert (refused, asked_before) == (1, 0)
+    assert "--multiline" in complaint
+    assert (code, said) == (0, "1 rows, 0 refused\n")
+    assert gateway.bodies[0][field].startswith(meant)
+
+
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "HTTP_PROXY"])
 async def test_a_socks_proxy_does_not_come_between_the_command_and_this_machine(
     command, gateway, monkeypatch, variable

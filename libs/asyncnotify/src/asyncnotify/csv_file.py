@@ -3,7 +3,7 @@
 Taken: UTF-8 with or without a mark at its start; cells between commas, semicolons or tabs, or what
 a first line `sep=…` says; column names in any case; line breaks inside quotes. A quote that opens
 and is not closed where it should be makes one cell of other people's rows, so such a file is
-refused as a whole.
+refused as a whole, unless whoever gives it says that its line breaks are meant.
 """
 
 import csv
@@ -51,11 +51,15 @@ class CsvRow:
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """Which columns a file must have, and which it may have."""
+    """Which columns a file must have, and which it may have.
+
+    `multiline`: lines of a cell that look like rows are meant.
+    """
 
     path: Path
     required: Sequence[str]
     allowed: Sequence[str]
+    multiline: bool = False
 
     def read(self) -> list[CsvRow]:
         """Read all rows; those without anything in them are left out. Raises `BadFile`."""
@@ -75,7 +79,8 @@ class CsvFile:
         seen: Counter[str] = Counter()
         for number, cells in lines:
             if any(cell.strip() for cell in cells):
-                self._check_line_breaks(number, cells, columns, delimiter)
+                if not self.multiline:
+                    self._check_line_breaks(number, cells, columns, delimiter)
                 rows.append(self._row(number, cells, columns, seen))
         return rows
 
@@ -138,10 +143,11 @@ class CsvFile:
             if len(lines) > MAX_LINES_IN_A_CELL or any(
                 self._looks_like_a_row(line, columns, delimiter) for line in lines[1:]
             ):
+                more = "1 more line" if len(lines) == 2 else f"{len(lines) - 1} more lines"
                 raise BadFile(
-                    f"{self.path}, line {number}: a quote opens, and {len(lines) - 1} more lines"
-                    " would be part of one cell although they look like rows; nothing was done."
-                    " Close the quote, or double it if it is meant"
+                    f"{self.path}, line {number}: a quote opens, and the cell goes on for {more},"
+                    " as if it were never closed; nothing was done. Close the quote, or double it"
+                    " if it is part of the text; if the lines are, give --multiline"
                 )
 
     def _looks_like_a_row(self, line: str, columns: Sequence[str], delimiter: str) -> bool:

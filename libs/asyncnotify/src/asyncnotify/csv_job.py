@@ -28,12 +28,14 @@ class CsvJob:
     """One run through one file. `tell` is called with the number of rows done so far.
 
     `target` is the gateway that it is for: what was done at one is not done at another.
+    `multiline`: lines of a cell that look like rows are meant.
     """
 
     path: Path
     required: Sequence[str]
     allowed: Sequence[str]
     target: str = ""
+    multiline: bool = False
     tell: Callable[[int], None] = lambda _: None
     rows: list[CsvRow] = field(default_factory=list)
     _record: Record = field(init=False)
@@ -64,7 +66,7 @@ class CsvJob:
 
     def load(self, *, again: bool = False) -> None:
         """Read the file and what an earlier run did; forget that with `again`. Raises `BadFile`."""
-        self.rows = CsvFile(self.path, self.required, self.allowed).read()
+        self.rows = CsvFile(self.path, self.required, self.allowed, self.multiline).read()
         if again:
             self._record.forget()
         self._record.load()

@@ -32,13 +32,21 @@ MESSAGE_COLUMNS = (
 CsvFile = Annotated[Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False)]
 Again = Annotated[bool, typer.Option("--again", help="Also those that an earlier run has done.")]
 
+Multiline = Annotated[
+    bool,
+    typer.Option(
+        "--multiline", help="Line breaks in cells are meant, also where a line looks like a row."
+    ),
+]
 
-def import_users(file: CsvFile, again: Again = False) -> None:
+
+def import_users(file: CsvFile, again: Again = False, multiline: Multiline = False) -> None:
     """Store the users of a CSV file: user_id, a column for each channel, preferred_channel.
 
     Rows that are done are skipped when it is run again.
     """
-    job = _job(file, ("user_id",), ("user_id", *CHANNELS, "preferred_channel"))
+    columns = ("user_id", *CHANNELS, "preferred_channel")
+    job = _job(file, ("user_id",), columns, multiline=multiline)
 
     async def store(client: AsyncNotify, _: int, row: Row) -> JsonObject:
         contact = {name: cell for name, cell in row.items() if name != "user_id"}
@@ -47,13 +55,13 @@ def import_users(file: CsvFile, again: Again = False) -> None:
     _work_through(job, store, again=again)
 
 
-def send_many(file: CsvFile, again: Again = False) -> None:
+def send_many(file: CsvFile, again: Again = False, multiline: Multiline = False) -> None:
     """Send one notification per row of a CSV file: user_id, message, and the optional fields.
 
     Rows that are done are skipped when it is run again. A row is not accepted twice within 24
     hours in any case: its content makes its idempotency key.
     """
-    job = _job(file, ("user_id", "message"), MESSAGE_COLUMNS)
+    job = _job(file, ("user_id", "message"), MESSAGE_COLUMNS, multiline=multiline)
 
     async def send(client: AsyncNotify, number: int, row: Row) -> JsonObject:
         rest = {name: cell for name, cell in row.items() if name not in {"user_id", "message"}}
@@ -65,8 +73,9 @@ def send_many(file: CsvFile, again: Again = False) -> None:
     _work_through(job, send, again=again)
 
 
-def _job(file: Path, required: Sequence[str], allowed: Sequence[str]) -> CsvJob:
-    return CsvJob(file, required, allowed, target=ClientSettings().asyncnotify_url)
+def _job(file: Path, required: Sequence[str], allowed: Sequence[str], *, multiline: bool) -> CsvJob:
+    target = ClientSettings().asyncnotify_url
+    return CsvJob(file, required, allowed, target=target, multiline=multiline)
 
 
 def _work_through(
