@@ -40,6 +40,9 @@ async def test_watch_goes_on_until_the_end_when_the_gateway_is_restarted(system,
     assert [each["status"] for each in changes] == ["cancelled"]
     assert changes[0]["id"]
     assert "reconnecting: " in complaints
+    # The HTTP library's words are not for whoever watches.
+    assert "Error" not in complaints
+    assert "payload" not in complaints
     assert watching.returncode == 0
 
 

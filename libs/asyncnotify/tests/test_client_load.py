@@ -73,23 +73,46 @@ async def test_a_server_that_dribbles_is_given_up():
             await notify.status("t")
 
 
+BROKE_OFF = "the connection broke off"
 NONSENSE = {
-    "not HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
-    "nothing": b"",
-    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
-    "half a body": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n", "what it says is not HTTP"),
+    "nothing": (b"", BROKE_OFF),
+    "half a head": (b"HTTP/1.1 200 OK\r\nContent-Le", BROKE_OFF),
+    "half a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", BROKE_OFF),
+    "half a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", BROKE_OFF),
 }
 
 
-@pytest.mark.parametrize("said", NONSENSE.values(), ids=NONSENSE.keys())
-async def test_a_connection_that_breaks_or_is_no_http_is_no_answer(said):
+@pytest.mark.parametrize(("said", "words"), NONSENSE.values(), ids=NONSENSE.keys())
+async def test_a_connection_that_breaks_or_is_no_http_is_no_answer_in_plain_words(said, words):
     async def script(reader, writer):
         await read_request(reader)
         writer.write(said)
 
     async with scripted_server(script) as url, AsyncNotify(url, retry_seconds=0) as notify:
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unreachable) as unreachable:
             await notify.status("t")
+
+        assert str(unreachable.value) == f"no answer from {url}: {words}"
+
+
+async def test_why_there_is_no_connection_is_said_in_plain_words():
+    async def hang_up(reader, writer):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with scripted_server(hang_up) as free:
+        pass
+    async with scripted_server(hang_up) as plain:
+        faults = {
+            free: "nothing listens there",
+            "http://nowhere.invalid": "its name was not found",
+            plain.replace("http:", "https:"): "no TLS connection",
+        }
+        for url, words in faults.items():
+            async with AsyncNotify(url, retry_seconds=0) as notify:
+                with pytest.raises(Unreachable, match=f"no answer from {url}: {words}"):
+                    await notify.status("t")
 
 
 @pytest.mark.parametrize("user_id", ["a/b", "..", ".", "a?b#c", "ü", "a%2Fb", "a b"])

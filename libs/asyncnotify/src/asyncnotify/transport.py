@@ -4,6 +4,8 @@ httpx and httpcore look through all connections and all waiting calls for each c
 ends. See docs/decisions/0013-http-client-of-the-client.md.
 """
 
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -99,9 +101,26 @@ def _httpx_errors() -> Iterator[None]:
         raise httpx.ConnectTimeout("not connected in time") from error
     except TimeoutError as error:
         raise httpx.ReadTimeout("no answer in time") from error
+    except aiohttp.ClientProxyConnectionError as error:
+        words = _why_not_connected(error.os_error)
+        raise httpx.ConnectError(f"proxy {error.host}:{error.port}: {words}") from error
     except aiohttp.ClientConnectorError as error:
-        raise httpx.ConnectError(str(error)) from error
+        raise httpx.ConnectError(_why_not_connected(error.os_error)) from error
+    except aiohttp.ClientHttpProxyError as error:
+        raise httpx.ConnectError(f"the proxy refused: {error.status} {error.message}") from error
+    except aiohttp.ClientResponseError as error:
+        raise httpx.ReadError("what it says is not HTTP") from error
     except (aiohttp.ClientError, OSError) as error:
-        # Of several lines, as for a broken head, the first one says it.
-        words = str(getattr(error, "message", "") or error).partition("\n")[0]
-        raise httpx.ReadError(words or type(error).__name__) from error
+        raise httpx.ReadError("the connection broke off") from error
+
+
+def _why_not_connected(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    if isinstance(error, socket.gaierror):
+        return f"its name was not found ({error.strerror})"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS connection ({error.reason})"
+    return f"no connection ({os.strerror(error.errno) if error.errno else error})"
