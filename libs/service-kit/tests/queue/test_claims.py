@@ -64,6 +64,20 @@ def test_what_was_to_be_retried_is_tried_again(book, clock):
 
 
 @pytest.mark.parametrize(
+    "operation", [("begin", "m", 1, "t", LEASE, MOST, 0), ("audit", "m", 1, 0)]
+)
+@pytest.mark.parametrize("verdict", ["ack", "expire"])
+def test_what_ended_has_no_later_copy_that_counts(book, clock, verdict, operation):
+    book.apply("begin", "m", 0, "first", LEASE, MOST, 0)
+    book.apply("decide", "m", "first", 0, "retry", LEASE, MOST, "", 0)  # and puts the next copy
+    clock.now += LEASE
+    book.apply("begin", "m", 0, "second", LEASE, MOST, 0)
+    book.apply("finish", "m", "second", 0, verdict)
+
+    assert book.apply(*operation) == ("stale",)
+
+
+@pytest.mark.parametrize(
     ("before", "found"),
     [
         ([], "adopted"),

@@ -127,12 +127,12 @@ end
 function run.begin(hop, token, lease_ms, max_deliveries, uncertain)
   hop, lease_ms, max_deliveries = tonumber(hop), tonumber(lease_ms), tonumber(max_deliveries)
   local c = load(id) or {st = 'waiting', hop = hop, tok = '', un = 0, dl = 0, vd = '', mv = 0, ho = 0}
-  local over = c.st == 'ended' or c.st == 'dead'
+  local over = c.st == 'cancelled' or c.st == 'ended'
   if uncertain == '1' and c.uc ~= 1 then
     c.uc = 1
     save(id, c)
   end
-  if c.st == 'cancelled' or hop < c.hop or (hop == c.hop and over) then return {'stale'} end
+  if over or hop < c.hop or (hop == c.hop and c.st == 'dead') then return {'stale'} end
   if GATED[c.st] and c.un > now then return {'wait'} end
   local was = GATED[c.st] and c.st or ''
   if c.st == 'leased' and c.tok == token and hop == c.hop then
@@ -254,7 +254,7 @@ function run.audit(hop, uncertain)
     save(id, c)
   end
   if hop == c.hop and (c.st == 'dead' or c.st == 'moving') then return {'kept'} end
-  if hop < c.hop or (hop == c.hop and c.st == 'ended') or c.st == 'cancelled' then return {'stale'} end
+  if hop < c.hop or c.st == 'ended' or c.st == 'cancelled' then return {'stale'} end
   if (HELD[c.st] or GATED[c.st]) and c.un > now then return {'busy'} end
   local told = c.st == 'settling' and GIVEN_UP[c.vd]
   save(id, {st = 'dead', hop = hop, key = c.key, ho = c.ho, uc = c.uc})

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from service_kit.failpoints import FailpointTripped, armed
 from service_kit.queue.port import (
+    Change,
     ControlOutcome,
     Dedupe,
     Duplicate,
@@ -41,6 +42,24 @@ async def test_a_verdict_that_was_not_carried_out_is_not_left_with_who_gave_it(
     await rig.lose_lease(delivery)
 
     assert await rig.left() == ["m"]
+
+
+async def test_what_ended_does_not_begin_again_with_a_copy_that_was_put_before(
+    rig: QueueRig,
+) -> None:
+    await rig.send("m")
+    delivery = await rig.take()
+    with armed("queue.after_put:raise"), pytest.raises(FailpointTripped):
+        await delivery.retry(timedelta(seconds=1))
+    await rig.lose_lease(delivery)
+    again = await rig.take()
+    await again.start()
+    await again.ack()
+
+    await rig.pass_time(timedelta(seconds=2))
+
+    assert await rig.left() == []
+    assert (await rig.changes("m"))[-1] is Change.DONE
 
 
 async def test_giving_up_that_was_not_carried_out_is_carried_out_later(rig: QueueRig) -> None:

@@ -256,8 +256,7 @@ class ClaimBook:
         claim.is_uncertain |= bool(uncertain)
         if hop == claim.hop and claim.state in {State.DEAD, State.MOVING}:
             return ("kept",)
-        is_over = claim.state is State.ENDED and hop == claim.hop
-        if is_over or hop < claim.hop or claim.state is State.CANCELLED:
+        if hop < claim.hop or claim.state in {State.ENDED, State.CANCELLED}:
             return ("stale",)
         if claim.state in HELD | GATED and claim.until > self._now():
             return ("busy",)

@@ -34,10 +34,14 @@ class Claim:
     is_uncertain: bool = False
 
     def is_stale(self, hop: int) -> bool:
-        """Tell whether a copy is older than what is known of its message."""
-        if self.state is State.CANCELLED or hop < self.hop:
+        """Tell whether a copy is older than what is known of its message.
+
+        One that ended has no later copies that count: whoever put one there was taken for dead
+        before it could say so, and the message ended with the copy before.
+        """
+        if self.state in {State.CANCELLED, State.ENDED} or hop < self.hop:
             return True
-        return hop == self.hop and self.state in {State.ENDED, State.DEAD}
+        return hop == self.hop and self.state is State.DEAD
 
     def lost(self, token: str, max_deliveries: int, until: int) -> Reply | None:
         """Settle on the end of a message whose holder went silent, if this is the end.
