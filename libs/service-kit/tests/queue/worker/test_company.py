@@ -161,3 +161,58 @@ async def test_poison_takes_no_neighbour_along(
 
     assert ends == {**dict.fromkeys(names, "done"), "poison": "dead"}
     assert deaths == 4
+
+
+class Stock:
+    """One message to be received, which comes back if whoever receives it is cancelled."""
+
+    def __init__(self) -> None:
+        self.arrived = asyncio.Event()
+        self.is_back = False
+
+    async def receive(self) -> list[str]:
+        try:
+            await self.arrived.wait()
+        except asyncio.CancelledError:
+            self.is_back = True
+            raise
+        return ["m"]
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_what_is_received_while_the_worker_is_stopped_is_not_left_to_its_lease(turns):
+    solitude, stock = Solitude(), Stock()
+    polling = asyncio.create_task(solitude.poll(stock.receive()))
+    await asyncio.sleep(0.01)
+    stock.arrived.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    polling.cancel()
+    (outcome,) = await asyncio.gather(polling, return_exceptions=True)
+
+    assert outcome == ["m"] or stock.is_back
+
+
+async def test_a_poll_that_is_called_off_leaves_its_task_alive():
+    solitude, stock = Solitude(), Stock()
+
+    async def poll():
+        return await solitude.poll(stock.receive()), asyncio.current_task().cancelling()
+
+    polling = asyncio.create_task(poll())
+    await asyncio.sleep(0.01)
+    solitude.claim()
+
+    assert await polling == (None, 0)
+    assert stock.is_back
+
+
+async def test_a_poll_that_is_called_off_and_cancelled_is_cancelled():
+    solitude, stock = Solitude(), Stock()
+    polling = asyncio.create_task(solitude.poll(stock.receive()))
+    await asyncio.sleep(0.01)
+    solitude.claim()
+    polling.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await polling

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from service_kit.queue.patience import is_being_cancelled
 from service_kit.queue.port import Delivery
 
 
@@ -17,7 +16,8 @@ class Solitude:
     def __init__(self) -> None:
         self._in_hand = 0
         self._is_claimed = False
-        self._polls: set[asyncio.Task[Sequence[Delivery]]] = set()
+        self._polls: set[asyncio.Task[Any]] = set()
+        self._called_off: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
 
     @property
@@ -33,23 +33,38 @@ class Solitude:
     async def poll(
         self, receiving: Coroutine[Any, Any, Sequence[Delivery]]
     ) -> Sequence[Delivery] | None:
-        """Receive; None if that was called off so that a message can be alone."""
-        task = asyncio.create_task(receiving)
+        """Receive; None if that was called off so that a message can be alone.
+
+        In the caller's own task: a task between would keep what it had just received to itself
+        when the caller is cancelled.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that awaits is in a task
         self._polls.add(task)
         try:
-            return await task
+            return await receiving
         except asyncio.CancelledError:
-            if is_being_cancelled() or not self._is_claimed:
+            if self._is_cancelled_by_others(task):
                 raise
             return None
         finally:
             self._polls.discard(task)
+            self._end_calling_off(task)
             self._tell()
+
+    def _is_cancelled_by_others(self, task: asyncio.Task[Any]) -> bool:
+        return task not in self._called_off or task.cancelling() > 1
+
+    def _end_calling_off(self, task: asyncio.Task[Any]) -> None:
+        if task in self._called_off:
+            self._called_off.discard(task)
+            task.uncancel()
 
     def claim(self) -> None:
         """Let nobody take up more, until `end`."""
         self._is_claimed = True
-        for task in self._polls:
+        for task in self._polls - self._called_off:
+            self._called_off.add(task)
             task.cancel()
 
     async def until_alone(self) -> None:
