@@ -68,7 +68,8 @@ PLANS = {
         count=100,
         seconds=1,
         kinds=[SLOW],
-        faults=[(3, Fault.KILL_DISPATCHER)],
+        # Again and again, for one that has just been started may hold nothing.
+        faults=[(at, Fault.KILL_DISPATCHER) for at in (3, 6, 9)],
         environment={"DISPATCHER_CONCURRENCY": "2"},
     ),
     "expiries": ShortPlan(

@@ -107,8 +107,8 @@ MUTANTS = {
         f"{LUA}/tick.lua",
         [
             (
-                "local silent = due('lease')",
-                "local silent = redis.call('ZRANGEBYSCORE', key(lane, 'lease'), '-inf',"
+                "local silent = expected and due('lease')",
+                "local silent = expected and redis.call('ZRANGEBYSCORE', leases, '-inf',"
                 " now - 120000, 'LIMIT', 0, LIMIT)",
             )
         ],
