@@ -78,6 +78,7 @@ def test_a_start_before_it_was_due_or_after_it_had_expired_is_a_breach():
         "was started 0.50 s after it had expired"
     ]
     assert list(breaches(promise(due_at=1.5, expires_at=2.5), told, copies=1)) == []
+    assert list(breaches(promise(due_at=2.02, expires_at=1.98), told, copies=1)) == []
 
 
 def test_a_second_copy_is_a_breach_on_a_channel_that_holds():

@@ -12,6 +12,8 @@ from asyncnotify.prove.promises import ENDED, JsonObject, Promise
 UNCERTAIN_REASONS: Final = frozenset({"lease_lost", "ambiguous"})
 BEFORE_SENDING: Final = frozenset({"validated", "retrying"})
 CLOCK_JUMP_SECONDS: Final = 3600.0
+APART_SECONDS: Final = 0.05
+"""How far apart a dispatcher's idea of the broker's time and a record's may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +85,9 @@ def _wrong_time(promise: Promise, steps: Sequence[Step]) -> Iterator[str]:
     for step in steps:
         if step.status != "sending":
             continue
-        if promise.due_at and step.at < promise.due_at - 0.001:
+        if promise.due_at and step.at < promise.due_at - APART_SECONDS:
             yield f"was started {promise.due_at - step.at:.2f} s before it was due"
-        if promise.expires_at and step.at > promise.expires_at + 0.001:
+        if promise.expires_at and step.at > promise.expires_at + APART_SECONDS:
             yield f"was started {step.at - promise.expires_at:.2f} s after it had expired"
 
 

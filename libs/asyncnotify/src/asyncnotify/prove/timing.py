@@ -10,7 +10,7 @@ from asyncnotify.prove.diary import Diary
 from asyncnotify.prove.outbox import Received
 from asyncnotify.prove.promises import ENDED, Promise
 from asyncnotify.prove.pulse import Pulse
-from asyncnotify.prove.timelines import Step
+from asyncnotify.prove.timelines import APART_SECONDS, Step
 
 IN_TIME_SECONDS: Final = 2.0
 """How long what is due, or whose lease is over, may be left."""
@@ -19,7 +19,6 @@ PICKED_UP_SECONDS: Final = 15.0
 STOPPED_SECONDS: Final = 25.0
 SLACK_SECONDS: Final = 2.0
 """What measuring costs: the pulse is half a second apart, a tick takes its time."""
-EARLY_SECONDS: Final = 0.05
 LATE_SECONDS: Final = 3.0
 """How long a send may be under way that began before its notification expired."""
 
@@ -134,7 +133,7 @@ class Timing:
             promise = by_id.get(each.trace_id)
             if promise is None:
                 continue
-            if promise.due_at and each.before < promise.due_at - EARLY_SECONDS:
+            if promise.due_at and each.before < promise.due_at - APART_SECONDS:
                 early = promise.due_at - each.before
                 yield each.trace_id, f"reached the provider {early:.1f} s before it was due"
             expires_at = promise.expires_at
