@@ -13,6 +13,7 @@ from typing import Final
 Monotonic = Callable[[], float]
 """Seconds that go on evenly, from any beginning."""
 
+_SHORT_S: Final = 0.02
 _GOOD_FOR: Final = timedelta(seconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BEGAN: Final = datetime.now(UTC) - timedelta(seconds=time.monotonic())
@@ -72,6 +73,11 @@ class DistantClock:
         return self._sight.shown_ms + round((self.monotonic() - self._sight.at) * 1000)
 
     def saw(self, shown_ms: int, *, asked_at: float) -> None:
-        """Remember what it showed to a question of the monotonic time `asked_at`."""
+        """Remember what it showed to a question of the monotonic time `asked_at`.
+
+        It showed that between the question and now. After a question that took long, or had to be
+        put again, it counts as now: else what is scheduled would be taken for due early.
+        """
         if self._sight is None or asked_at >= self._sight.at:
-            self._sight = _Sight(shown_ms, asked_at)
+            now = self.monotonic()
+            self._sight = _Sight(shown_ms, asked_at if now - asked_at < _SHORT_S else now)
