@@ -163,8 +163,10 @@ async def test_the_proof_finds_a_mutant(name, plans, tmp_path):
     # A run of seconds may by chance give a fault no occasion; the real proof is longer.
     broken = []
     for attempt in range(RUNS):
+        folder = tmp_path / f"run-{attempt}"
+        folder.mkdir()
         outcome = await plans[mutant.plan].run(
-            tmp_path / f"run-{attempt}", Backing(), PYTHONPATH=str(tmp_path / "mutant")
+            folder, Backing(), PYTHONPATH=str(tmp_path / "mutant")
         )
         broken = outcome.findings.broken
         if any(re.search(mutant.found_as, each) for each in broken):
