@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from service_kit.queue.claims.store import Argument, Reply
-from service_kit.queue.clock import DistantClock
+from service_kit.queue.clock import GoesByDistantClock
 from service_kit.queue.port import Change
 from service_kit.queue.recorder import Recorded
 from service_kit.queue.redis_list.batcher import Batcher
@@ -33,7 +33,7 @@ _NOTHING: Final = ("", "", 0, 0, b"", 0)
 _Told = tuple[str, str, int, int, bytes, int]
 
 
-class RedisWriter:
+class RedisWriter(GoesByDistantClock):
     """A `ClaimStore` that all processes share, and that outlives them.
 
     All methods raise `QueueUnavailable`: it may or may not be written; writing it again is safe.
@@ -45,7 +45,7 @@ class RedisWriter:
         self._batcher = Batcher(connector(url), timeout=_TIMEOUT)
         self._inspector = Inspector(self._batcher)
         self._scripts = ScriptRunner(self._batcher, writing_scripts(), f"{{{namespace}:0}}")
-        self._clock = DistantClock()
+        super().__init__()
         self._retention_ms = retention // timedelta(milliseconds=1)
 
     async def run(
@@ -62,20 +62,6 @@ class RedisWriter:
         shown_ms, *parts = cast("Sequence[bytes | int]", reply)
         self._clock.saw(int(shown_ms), asked_at=asked_at)
         return [part.decode() if isinstance(part, bytes) else part for part in parts]
-
-    @property
-    def is_time_known(self) -> bool:
-        """See `ClaimStore.is_time_known`."""
-        return self._clock.is_known
-
-    @property
-    def is_time_fresh(self) -> bool:
-        """See `ClaimStore.is_time_fresh`."""
-        return self._clock.is_fresh
-
-    def now(self) -> datetime:
-        """See `ClaimStore.now`."""
-        return self._clock.now()
 
     async def record(self, recorded: Recorded) -> None:
         """See `ClaimStore.record`."""

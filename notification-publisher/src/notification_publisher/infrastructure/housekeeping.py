@@ -39,7 +39,6 @@ class Housekeeping:
             "Ended notifications that were forgotten before their time, since memory was short.",
             registry=registry,
         )
-
         self._overdue_gauge = Gauge(
             "ledger_overdue",
             "Notifications that still wait more than a minute after their time came.",

@@ -81,3 +81,24 @@ class DistantClock:
         if self._sight is None or asked_at >= self._sight.at:
             now = self.monotonic()
             self._sight = _Sight(shown_ms, asked_at if now - asked_at < _SHORT_S else now)
+
+
+class GoesByDistantClock:
+    """What a `ClaimStore` says of the time where its replies tell it: those note it in `_clock`."""
+
+    def __init__(self) -> None:
+        self._clock = DistantClock()
+
+    @property
+    def is_time_known(self) -> bool:
+        """See `ClaimStore.is_time_known`."""
+        return self._clock.is_known
+
+    @property
+    def is_time_fresh(self) -> bool:
+        """See `ClaimStore.is_time_fresh`."""
+        return self._clock.is_fresh
+
+    def now(self) -> datetime:
+        """See `ClaimStore.now`."""
+        return self._clock.now()

@@ -13,7 +13,6 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import Final
 
 from aio_pika import ExchangeType, Message
@@ -23,7 +22,7 @@ from aiormq.exceptions import ChannelLockedResource
 
 from service_kit.logs import get_logger
 from service_kit.queue.claims.store import Argument, ClaimStore, Reply
-from service_kit.queue.clock import DistantClock, utc_now
+from service_kit.queue.clock import DistantClock, GoesByDistantClock, utc_now
 from service_kit.queue.port import Change, QueueError, QueueUnavailable
 from service_kit.queue.rabbitmq.envelope import from_ms, to_ms
 from service_kit.queue.rabbitmq.errors import as_queue_errors, regardless
@@ -90,14 +89,14 @@ class _AskingLine:
             waiting.set_result((json.loads(incoming.body), shown_ms))
 
 
-class KeeperClient:
+class KeeperClient(GoesByDistantClock):
     """A `ClaimStore` that asks the keeper."""
 
     def __init__(self, url: str, options: RabbitOptions | None = None) -> None:
         options = options or RabbitOptions()
         self._exchange = Topology(options).status
         self._timeout_s = options.call_timeout.total_seconds()
-        self._clock = DistantClock()
+        super().__init__()
         self._link = Link(url, options, role="ask", set_up=self._set_up)
         self._pending: list[tuple[Operation, asyncio.Future[Reply]]] = []
         self._asking: asyncio.Task[None] | None = None
@@ -112,20 +111,6 @@ class KeeperClient:
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
         return await answer
-
-    @property
-    def is_time_known(self) -> bool:
-        """See `ClaimStore.is_time_known`."""
-        return self._clock.is_known
-
-    @property
-    def is_time_fresh(self) -> bool:
-        """See `ClaimStore.is_time_fresh`."""
-        return self._clock.is_fresh
-
-    def now(self) -> datetime:
-        """See `ClaimStore.now`."""
-        return self._clock.now()
 
     async def record(self, recorded: Recorded) -> None:
         """See `ClaimStore.record`."""
