@@ -24,7 +24,14 @@ from notification_ledger.record import (
     TimelineEntry,
 )
 from notification_ledger.rows import from_ms, to_ms
-from notification_ledger.transitions import ENDED, FIRST, follows_report, read_note, stands
+from notification_ledger.transitions import (
+    ENDED,
+    FIRST,
+    follows_report,
+    keeps_retrying,
+    read_note,
+    stands,
+)
 
 MAX_CHANGES: Final = 10_000
 MAX_TIMELINE: Final = 200
@@ -64,6 +71,8 @@ class MemoryLedger:
             self._records[trace_id] = replace(was, next_attempt_at=None)
             return
         words = read_note(change, recorded.lane, recorded.note, is_uncertain=recorded.is_uncertain)
+        if was and keeps_retrying(change, was.status, words.status):
+            words = replace(words, status=was.status)
         if was and (trace_id in self._deleted or stands(change, was.status)):
             self._write(trace_id, recorded.at, words, status=was.status, reason=was.reason)
             return

@@ -84,6 +84,11 @@ def stands(change: Change, was: Status) -> bool:
     return was in ENDED
 
 
+def keeps_retrying(change: Change, was: Status, to: Status) -> bool:
+    """Tell whether what is deferred before its next attempt stays what the last one made it."""
+    return change is Change.DEFERRED and was is Status.RETRYING and to is Status.VALIDATED
+
+
 def follows_report(was: Status, reported: Status) -> bool:
     """Tell whether a provider's receipt moves the status."""
     return reported is Status.DELIVERED and was in _UNDER_WAY

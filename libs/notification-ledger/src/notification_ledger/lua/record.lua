@@ -143,6 +143,7 @@ do
     local to, reason, channel, attempts, user, rest = read(change, lane, note, uncertain)
     channel, user = or_else(channel, kept[3]), or_else(user, was_user)
     attempts = or_else(attempts, kept[4])
+    if change == 'deferred' and was == 'retrying' and to == 'validated' then to = was end
     local shown = to == 'deleted' and 'failed' or to
     local entry = now .. '\t' .. shown .. '\t' .. reason .. '\t' .. channel .. '\t' .. rest .. '\n'
     append(id, entry, is_end(to))

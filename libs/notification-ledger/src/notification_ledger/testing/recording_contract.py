@@ -128,6 +128,17 @@ class RecordingContract:
         assert (record.status, record.reason) == (Status.QUEUED, "contacts_unavailable")
         assert record.next_attempt_at == record.updated_at + MINUTE
 
+    async def test_deferral_after_an_attempt_is_still_retrying(self, world: LedgerWorld) -> None:
+        trace_id = await world.send()
+        asked_to_wait = StatusNote(status=Status.RETRYING, reason="rate_limited", attempts=1)
+        await (await world.forward()).defer(MINUTE, asked_to_wait.encode())
+        await world.pass_time(MINUTE)
+        still_paused = StatusNote(status=Status.VALIDATED, reason="rate_limited")
+        await (await world.receive()).defer(MINUTE, still_paused.encode())
+
+        assert (await world.record(trace_id)).status is Status.RETRYING
+        assert await world.statuses(trace_id) == ["queued", "validated", "retrying", "retrying"]
+
     async def test_last_attempt_ends_as_exhausted_with_its_error(self, world: LedgerWorld) -> None:
         trace_id = await world.send()
         failed = StatusNote(status=Status.RETRYING, reason="provider_unavailable", attempts=1)
