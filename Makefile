@@ -4,8 +4,9 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # Those whose tests take longest come first, so that at the end no worker waits for another.
-PACKAGES := libs/service-kit notification-dispatcher libs/notification-ledger libs/asyncnotify \
-            notification-publisher gateway user-service libs/notification-contracts
+PACKAGES := libs/durable-queue libs/service-kit notification-dispatcher libs/notification-ledger libs/asyncnotify-prove \
+            libs/asyncnotify notification-publisher gateway user-service libs/notification-contracts
+TESTKIT := libs/testkit
 PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 # Services are processes of their own, started again and again: they need not be compiled each time.
 export PYTHONDONTWRITEBYTECODE :=
@@ -26,8 +27,9 @@ $(VENV)/.run: requirements/run.txt $(PYPROJECTS)
 	@$(FILL) $(words $(PACKAGES)) --no-deps --no-build-isolation $(PACKAGES:%=-e %)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt $(TESTKIT)/pyproject.toml
 	@$(FILL) $(call count,requirements/dev.txt) --require-hashes -r requirements/dev.txt
+	@$(FILL) 1 --no-deps --no-build-isolation -e $(TESTKIT)
 	@touch $@
 
 setup: $(VENV)/.dev ## Install everything for development into .venv

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
-from asyncnotify.redis_program import RedisProgram
-from asyncnotify.supervisor import Program, ServiceProgram, Supervisor
-from asyncnotify.system import HOST, LocalSystem, Ports
+from asyncnotify.local.redis_program import RedisProgram
+from asyncnotify.local.supervisor import Program, ServiceProgram, Supervisor
+from asyncnotify.local.system import HOST, LocalSystem, Ports
+from asyncnotify_prove.ports import free_port
 from figures import cpu_ms
-from service_kit.testing.ports import free_port
 
 DISPATCHER: Final = "notification-dispatcher"
 _POLL_S: Final = 0.02

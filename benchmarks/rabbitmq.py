@@ -24,6 +24,13 @@ from typing import Final
 
 import aio_pika
 import uvloop
+from asyncnotify.local.embedded_redis import EmbeddedRedis
+from asyncnotify_prove.rabbitmq_node import RabbitNode
+from durable_queue.factory import open_queue
+from durable_queue.port import Delivery, Message, Queue
+from durable_queue.rabbitmq.options import RabbitOptions
+from durable_queue.rabbitmq.topology import Topology
+from durable_queue.worker import Worker
 from figures import Sheet, yardstick_ms
 from notification_contracts.lanes import all_lanes, delivery_lane, validation_lane
 from notification_contracts.states import Priority, Status
@@ -32,14 +39,7 @@ from notification_ledger.factory import open_ledger
 from notification_ledger.notes import StatusNote
 from notification_ledger.queues import open_accepting, open_working
 from notification_ledger.settings import Stores
-from service_kit.embedded_redis import EmbeddedRedis
 from service_kit.http.server import settle_memory
-from service_kit.queue.factory import open_queue
-from service_kit.queue.port import Delivery, Message, Queue
-from service_kit.queue.rabbitmq.options import RabbitOptions
-from service_kit.queue.rabbitmq.topology import Topology
-from service_kit.queue.worker import Worker
-from service_kit.testing.rabbitmq_node import RabbitNode
 
 AT_ONCE: Final = 64
 BODY: Final = b"x" * 300

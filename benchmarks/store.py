@@ -10,6 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from asyncnotify.local.embedded_redis import EmbeddedRedis
+from durable_queue.factory import open_queue
+from durable_queue.port import Delivery, Enqueued, Message, Queue
+from durable_queue.worker import Worker
 from figures import Laps
 from notification_contracts.codec import encode
 from notification_contracts.events import NotificationRequested
@@ -19,10 +23,6 @@ from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger, lua_recorder
 from redis.asyncio import Redis
-from service_kit.embedded_redis import EmbeddedRedis
-from service_kit.queue.factory import open_queue
-from service_kit.queue.port import Delivery, Enqueued, Message, Queue
-from service_kit.queue.worker import Worker
 
 LANE: Final = validation_lane(Priority.NORMAL)
 TEXT: Final = "Your parcel arrives tomorrow between 9:00 and 11:00."

@@ -11,8 +11,8 @@ import pytest_asyncio
 from gateway.infrastructure.memory import MemoryUpstream
 from gateway.main import build
 from gateway.settings import Settings
-from service_kit.testing.http import asgi_client, live_server
 from starlette.types import Receive, Scope, Send
+from testkit.http import asgi_client, live_server
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 import pytest
 import pytest_asyncio
-from service_kit.testing.http import live_server
+from testkit.http import live_server
 
 CEILING = 60
 DESCRIPTORS = 1024

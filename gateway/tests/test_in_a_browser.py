@@ -10,7 +10,7 @@ from gateway.infrastructure.memory import MemoryUpstream
 from gateway.main import build
 from gateway.settings import Settings
 from playwright.async_api import Page, async_playwright
-from service_kit.testing.http import live_server
+from testkit.http import live_server
 
 CEILING_MS = 60_000
 CHROMIUM = shutil.which("chromium")

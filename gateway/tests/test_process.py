@@ -6,7 +6,7 @@ import sys
 
 import httpx
 import pytest
-from service_kit.testing.ports import free_port
+from asyncnotify_prove.ports import free_port
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ import time
 
 import httpx
 import pytest
+from asyncnotify_prove.ports import free_port
 from gateway.application.ports import Answer
-from service_kit.testing.http import live_server
-from service_kit.testing.ports import free_port
+from testkit.http import live_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

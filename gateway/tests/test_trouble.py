@@ -5,8 +5,8 @@ import asyncio
 import aiohttp
 import httpx
 import pytest
-from service_kit.testing.http import live_server
-from service_kit.testing.ports import free_port
+from asyncnotify_prove.ports import free_port
+from testkit.http import live_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

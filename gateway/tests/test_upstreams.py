@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from asyncnotify_prove.ports import free_port
 from gateway.application.ports import (
     Answer,
     Call,
@@ -15,8 +16,7 @@ from gateway.application.ports import (
 from gateway.infrastructure.memory import MemoryUpstream
 from gateway.infrastructure.upstreams import HttpUpstream
 from service_kit.http.client import UpstreamClient
-from service_kit.testing.http import live_server
-from service_kit.testing.ports import free_port
+from testkit.http import live_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

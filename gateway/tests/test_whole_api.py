@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from service_kit.testing.redis_server import redis_server  # noqa: F401 - a fixture
+from testkit.redis_server import redis_server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.slow
 

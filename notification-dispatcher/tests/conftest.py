@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from notification_contracts.events import NotificationRequested
 from notification_dispatcher.infrastructure.memory import InMemoryContactDirectory
-from service_kit.testing.redis_server import (  # noqa: F401 - fixtures
+from testkit.redis_server import (  # noqa: F401 - fixtures
     private_redis,
     redis_server,
     redis_url,

@@ -7,7 +7,7 @@ import pytest
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.record import NotificationRecord, StatusChange
-from service_kit.testing.clock import FrozenClock
+from testkit.clock import FrozenClock
 
 MakeRecord = Callable[..., NotificationRecord]
 MakeChange = Callable[..., StatusChange]

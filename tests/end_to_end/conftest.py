@@ -17,10 +17,10 @@ import aio_pika
 import httpx
 import pytest
 import redis
-from asyncnotify.prove.outbox import read_outbox
-from service_kit.testing.ports import free_port
-from service_kit.testing.rabbitmq_node import RabbitNode
-from service_kit.testing.rabbitmq_server import (  # noqa: F401 - fixtures
+from asyncnotify_prove.outbox import read_outbox
+from asyncnotify_prove.ports import free_port
+from asyncnotify_prove.rabbitmq_node import RabbitNode
+from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
     private_rabbitmq,
     rabbitmq_node,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
-from service_kit.testing.redis_server import RedisServer
+from testkit.redis_server import RedisServer
 
 pytestmark = pytest.mark.slow
 HANDBOOK = Path(__file__).parents[2] / "docs" / "operations.md"

@@ -8,13 +8,13 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from asyncnotify.prove.backing import Backing
-from asyncnotify.prove.outbox import read_outbox
-from asyncnotify.prove.stage import Another, Stage
-from service_kit.testing.rabbitmq_node import RabbitNode
-from service_kit.testing.rabbitmq_server import rabbitmq_node  # noqa: F401 - a fixture
-from service_kit.testing.wall_clock import WallClock
-from service_kit.testing.wall_clock_fixture import require_faketime
+from asyncnotify_prove.backing import Backing
+from asyncnotify_prove.outbox import read_outbox
+from asyncnotify_prove.rabbitmq_node import RabbitNode
+from asyncnotify_prove.stage import Another, Stage
+from asyncnotify_prove.wall_clock import WallClock
+from testkit.rabbitmq_server import rabbitmq_node  # noqa: F401 - a fixture
+from testkit.wall_clock_fixture import require_faketime
 
 LEASE_SECONDS = 3
 KILLED_BY_FAILPOINT = 137

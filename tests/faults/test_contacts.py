@@ -1,7 +1,7 @@
 """What is stored about a user before a notification is accepted is what the notification meets."""
 
 import pytest
-from asyncnotify.prove.outbox import read_outbox
+from asyncnotify_prove.outbox import read_outbox
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
 

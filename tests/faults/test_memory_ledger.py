@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from asyncnotify.prove.faults import Fault, PlannedFault
+from asyncnotify_prove.faults import Fault, PlannedFault
 
 pytestmark = [
     pytest.mark.timeout(300),

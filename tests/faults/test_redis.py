@@ -7,6 +7,9 @@ import shutil
 import subprocess
 
 import pytest
+from asyncnotify.local.embedded_redis import EmbeddedRedis
+from durable_queue.factory import open_queue
+from durable_queue.port import Message
 from notification_contracts.codec import encode
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
@@ -14,9 +17,6 @@ from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger, lua_recorder
-from service_kit.embedded_redis import EmbeddedRedis
-from service_kit.queue.factory import open_queue
-from service_kit.queue.port import Message
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

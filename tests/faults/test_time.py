@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from durable_queue.port import Message, Queue, QueueUnavailable
 from notification_contracts.codec import encode
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
@@ -11,7 +12,6 @@ from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.notes import StatusNote
 from notification_ledger.queues import open_working
-from service_kit.queue.port import Message, Queue, QueueUnavailable
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from asyncnotify.prove.backing import Backing
-from asyncnotify.prove.faults import AHEAD, BEHIND, Fault, PlannedFault
-from asyncnotify.prove.load import Load
-from asyncnotify.prove.report import Outcome
-from asyncnotify.prove.requests import KINDS, UNTIMED_KINDS, Kind
-from asyncnotify.prove.run import Run
-from asyncnotify.prove.session import settings
-from asyncnotify.prove.stage import Stage
+from asyncnotify_prove.backing import Backing
+from asyncnotify_prove.faults import AHEAD, BEHIND, Fault, PlannedFault
+from asyncnotify_prove.load import Load
+from asyncnotify_prove.report import Outcome
+from asyncnotify_prove.requests import KINDS, UNTIMED_KINDS, Kind
+from asyncnotify_prove.run import Run
+from asyncnotify_prove.session import settings
+from asyncnotify_prove.stage import Stage
 
 SCHEDULED = Kind(user_id="prove-ok", weight=60, delay=(1, 6))
 SLOW = Kind(user_id="prove-slow", priority="normal", repeats=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import service_kit
-from asyncnotify.prove.backing import Backing
+from asyncnotify_prove.backing import Backing
 
 LUA = "queue/redis_list/lua"
 SOMETIMES = "local _ = redis.call('INCR', P .. ':mutant') % {} ~= 0 and "

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from service_kit.testing.http import asgi_client
-from service_kit.testing.ports import free_port
+from asyncnotify_prove.ports import free_port
 from sqlalchemy import make_url
+from testkit.http import asgi_client
 from user_service.infrastructure.memory import InMemoryUsers
 from user_service.main import build
 from user_service.settings import UserServiceSettings

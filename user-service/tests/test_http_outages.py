@@ -3,7 +3,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from service_kit.testing.http import asgi_client
+from testkit.http import asgi_client
 from user_service.infrastructure.memory import InMemoryUsers
 from user_service.main import build
 from user_service.settings import UserServiceSettings

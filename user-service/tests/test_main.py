@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+from asyncnotify_prove.ports import free_port
 from notification_contracts.channels import CHANNELS, AddressKind, Channel
-from service_kit.testing.http import asgi_client
-from service_kit.testing.ports import free_port
+from testkit.http import asgi_client
 from user_service.infrastructure.seed import SEED_USERS
 from user_service.main import build
 from user_service.settings import UserServiceSettings

@@ -5,6 +5,7 @@ import sys
 from contextlib import suppress
 
 import pytest
+from testkit.redis_server import private_redis  # noqa: F401 - a fixture
 
 
 class Command:

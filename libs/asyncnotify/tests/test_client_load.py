@@ -4,8 +4,8 @@ import json
 import httpx
 import pytest
 from asyncnotify import AsyncNotify, Unreachable
-from service_kit.testing.http import live_server
-from service_kit.testing.scripts import read_request, scripted_server
+from testkit.http import live_server
+from testkit.scripts import read_request, scripted_server
 
 
 class Counting:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import pytest
 from asyncnotify.main import app
 from notification_contracts.channels import CHANNELS, AddressKind, Channel
-from service_kit.testing.scripts import read_request, scripted_server
+from testkit.scripts import read_request, scripted_server
 from typer.testing import CliRunner
 
 

@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from asyncnotify.private_data import keep_private
+from asyncnotify.local.private_data import keep_private
 
 
 @pytest.fixture(autouse=True)

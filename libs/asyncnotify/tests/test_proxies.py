@@ -2,7 +2,7 @@ import json
 
 import pytest
 from asyncnotify import AsyncNotify, BadSetup
-from service_kit.testing.scripts import read_request, scripted_server
+from testkit.scripts import read_request, scripted_server
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from service_kit.testing.scripts import read_request, scripted_server
+from testkit.scripts import read_request, scripted_server
 
 TRACE_IDS = [f"trace-{number}" for number in range(2_032)]
 

@@ -4,7 +4,7 @@ import signal
 import sys
 
 import pytest
-from asyncnotify.supervisor import NotStartable, StartFailed, Supervisor
+from asyncnotify.local.supervisor import NotStartable, StartFailed, Supervisor
 
 
 class Script:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from asyncnotify.system import LocalSystem
+from asyncnotify.local.system import LocalSystem
 from sqlalchemy import make_url
 
 

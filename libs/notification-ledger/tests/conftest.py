@@ -1,12 +1,12 @@
 import pytest
 
-pytest.register_assert_rewrite("notification_ledger.testing")
+pytest.register_assert_rewrite("testkit.ledger")
 
-from service_kit.testing.redis_server import (  # noqa: E402 - after what must come first
+from testkit.redis_server import (  # noqa: E402 - after what must come first
     private_redis,
     redis_server,
     redis_url,
 )
-from service_kit.testing.wall_clock_fixture import wall_clock  # noqa: E402
+from testkit.wall_clock_fixture import wall_clock  # noqa: E402
 
 __all__ = ["private_redis", "redis_server", "redis_url", "wall_clock"]

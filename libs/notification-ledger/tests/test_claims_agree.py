@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asyncnotify.local.embedded_redis import EmbeddedRedis
+from asyncnotify_prove.wall_clock import WallClock
+from durable_queue.claims.book import ClaimBook
+from durable_queue.claims.store import Argument, Reply
+from durable_queue.port import QueueUnavailable
 from notification_ledger.writer import RedisWriter
-from service_kit.embedded_redis import EmbeddedRedis
-from service_kit.queue.claims.book import ClaimBook
-from service_kit.queue.claims.store import Argument, Reply
-from service_kit.queue.port import QueueUnavailable
-from service_kit.testing.wall_clock import WallClock
 
 IDS = ("a", "b")
 TOKENS = ("t1", "t2", "t3")

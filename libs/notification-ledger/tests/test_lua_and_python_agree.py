@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from durable_queue.port import Change
+from durable_queue.recorder import Recorded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from notification_contracts.states import Reason, Status
@@ -14,9 +16,7 @@ from notification_ledger.notes import StatusNote
 from notification_ledger.port import LedgerStore
 from notification_ledger.record import NotificationRecord
 from notification_ledger.redis import RedisLedger
-from service_kit.queue.port import Change
-from service_kit.queue.recorder import Recorded
-from service_kit.testing.redis_server import RedisServer
+from testkit.redis_server import RedisServer
 
 START = datetime(2027, 1, 31, 9, tzinfo=UTC)
 TEXT = st.text(max_size=12)

@@ -4,12 +4,12 @@ from contextlib import aclosing
 from datetime import timedelta
 
 import pytest
+from durable_queue.port import Change
 from notification_ledger import memory
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.record import ChangesMissed, RecordQuery, StatusChange
-from notification_ledger.testing.world import recorded
-from service_kit.queue.port import Change
-from service_kit.testing.clock import FrozenClock
+from testkit.clock import FrozenClock
+from testkit.ledger.world import recorded
 
 Write = Callable[..., MemoryLedger]
 Known = Callable[[MemoryLedger], Awaitable[set[str]]]

@@ -1,11 +1,11 @@
 from datetime import timedelta
 
 import pytest
+from durable_queue.memory import InMemoryQueue
 from notification_ledger.memory import MemoryLedger
-from notification_ledger.testing.ledger_contract import LedgerContract
-from notification_ledger.testing.world import LedgerWorld
-from service_kit.queue.memory import InMemoryQueue
-from service_kit.testing.clock import FrozenClock
+from testkit.clock import FrozenClock
+from testkit.ledger.ledger_contract import LedgerContract
+from testkit.ledger.world import LedgerWorld
 
 
 class TestMemoryLedger(LedgerContract):

@@ -3,12 +3,12 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from durable_queue.redis_list.queue import RedisListQueue
+from durable_queue.redis_list.scripts import lua_sources
 from notification_ledger.redis import RedisLedger, lua_recorder
-from notification_ledger.testing.ledger_contract import LedgerContract
-from notification_ledger.testing.world import LedgerWorld
 from redis.asyncio import Redis
-from service_kit.queue.redis_list.queue import RedisListQueue
-from service_kit.queue.redis_list.scripts import lua_sources
+from testkit.ledger.ledger_contract import LedgerContract
+from testkit.ledger.world import LedgerWorld
 
 MILLISECOND = timedelta(milliseconds=1)
 

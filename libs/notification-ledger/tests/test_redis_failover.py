@@ -6,12 +6,12 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from durable_queue.port import Change
 from notification_ledger.port import LedgerUnavailable
 from notification_ledger.record import RecordQuery, StatusChange
 from notification_ledger.redis import RedisLedger
-from notification_ledger.testing.world import recorded
-from service_kit.queue.port import Change
-from service_kit.testing.failover import Pair, redis_pair
+from testkit.failover import Pair, redis_pair
+from testkit.ledger.world import recorded
 
 CEILING_S = 60
 

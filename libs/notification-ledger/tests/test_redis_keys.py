@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from durable_queue.port import Change, Message
+from durable_queue.redis_list.options import RedisListOptions
+from durable_queue.redis_list.queue import RedisListQueue
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.notes import StatusNote
 from notification_ledger.record import RecordQuery
 from notification_ledger.redis import RedisLedger, lua_recorder
-from notification_ledger.testing.world import VALIDATION, recorded
 from redis.asyncio import Redis
-from service_kit.queue.port import Change, Message
-from service_kit.queue.redis_list.options import RedisListOptions
-from service_kit.queue.redis_list.queue import RedisListQueue
+from testkit.ledger.world import VALIDATION, recorded
 
 KeysOf = Callable[[str], Awaitable[list[str]]]
 USER = StatusNote(status=Status.QUEUED, user_id="user_test").encode()

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from durable_queue.port import Change
+from durable_queue.recorder import Recorded
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from notification_contracts.states import Status
@@ -15,9 +17,7 @@ from notification_ledger.memory import MemoryLedger
 from notification_ledger.port import LedgerStore
 from notification_ledger.record import RecordQuery
 from notification_ledger.redis import RedisLedger
-from service_kit.queue.port import Change
-from service_kit.queue.recorder import Recorded
-from service_kit.testing.redis_server import RedisServer
+from testkit.redis_server import RedisServer
 
 START = datetime(2027, 1, 31, 9, tzinfo=UTC)
 CHANGES = (Change.ENQUEUED, Change.STARTED, Change.DONE, Change.POISONED, Change.DELETED)

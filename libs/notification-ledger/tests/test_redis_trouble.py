@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
 import pytest
+from asyncnotify.local.embedded_redis import EmbeddedRedis
+from asyncnotify_prove.ports import free_port
+from durable_queue.port import Change
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger import paging
@@ -12,12 +15,9 @@ from notification_ledger.notes import StatusNote
 from notification_ledger.port import LedgerUnavailable
 from notification_ledger.record import ChangesMissed, RecordQuery, StatusChange
 from notification_ledger.redis import RedisLedger
-from notification_ledger.testing.world import recorded
 from notification_ledger.writer import RedisWriter
 from redis.asyncio import Redis
-from service_kit.embedded_redis import EmbeddedRedis
-from service_kit.queue.port import Change
-from service_kit.testing.ports import free_port
+from testkit.ledger.world import recorded
 
 NOTE = StatusNote(status=Status.DELIVERED)
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from durable_queue.broker import Broker
+from durable_queue.port import Queue
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from service_kit.http.access import access_of
@@ -17,8 +19,6 @@ from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks, NamedLoop, Stopping
 from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
-from service_kit.queue.broker import Broker
-from service_kit.queue.port import Queue
 from service_kit.settings import load_settings
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification

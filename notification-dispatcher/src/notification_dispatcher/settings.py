@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
+from durable_queue.pauses.port import Pauses
+from durable_queue.port import Queue
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
 from notification_ledger.queues import open_pauses, open_working
 from notification_ledger.settings import StoreSettings
 from pydantic import AfterValidator, Field, create_model, model_validator
 from service_kit.http.client import MAX_CONNECTIONS
-from service_kit.pauses.port import Pauses
-from service_kit.queue.port import Queue
 
 from notification_dispatcher.domain.retries import RetryPolicy, parse_schedule
 from notification_dispatcher.infrastructure.contacts import ContactLimits

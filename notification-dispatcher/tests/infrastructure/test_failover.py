@@ -3,6 +3,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from durable_queue.pauses.memory import InMemoryPauses
 from notification_contracts.states import Reason
 from notification_dispatcher.domain.outcomes import (
     Accepted,
@@ -18,7 +19,6 @@ from notification_dispatcher.infrastructure.breaker import BreakerState
 from notification_dispatcher.infrastructure.memory import InMemoryProvider
 from notification_dispatcher.infrastructure.providers import BreakerSettings, Limits, Senders
 from prometheus_client import CollectorRegistry
-from service_kit.pauses.memory import InMemoryPauses
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -2,6 +2,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from durable_queue.pauses.memory import InMemoryPauses
 from notification_contracts.states import Reason
 from notification_dispatcher.domain.outcomes import (
     Accepted,
@@ -18,7 +19,6 @@ from notification_dispatcher.infrastructure.memory import InMemoryProvider
 from notification_dispatcher.infrastructure.providers.limits import Gate
 from notification_dispatcher.infrastructure.providers.pause import ProviderPause
 from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
-from service_kit.pauses.memory import InMemoryPauses
 
 MESSAGE = OutgoingMessage(trace_id="t-1", channel="email", attempt=1, address="a", message="m")
 BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")

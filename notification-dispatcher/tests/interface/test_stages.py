@@ -2,6 +2,8 @@ import random
 from datetime import timedelta
 
 import pytest
+from durable_queue.memory import InMemoryQueue
+from durable_queue.port import ClaimEnded, Message, MessageExpired, OnAmbiguous
 from notification_contracts.states import Reason, Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_dispatcher.domain.outcomes import Trial
@@ -16,9 +18,7 @@ from notification_dispatcher.interface.reports import StageMetrics
 from notification_dispatcher.interface.stages import Stage
 from notification_ledger.memory import MemoryLedger
 from prometheus_client import CollectorRegistry
-from service_kit.queue.memory import InMemoryQueue
-from service_kit.queue.port import ClaimEnded, Message, MessageExpired, OnAmbiguous
-from service_kit.testing.clock import FrozenClock
+from testkit.clock import FrozenClock
 
 LANES = ("delivery.email.normal",)
 TRIAL = Trial(provider="post", duration=timedelta(milliseconds=12.34))

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
+from durable_queue.factory import open_queue
+from durable_queue.memory import InMemoryQueue, MemoryOptions
+from durable_queue.port import Message, Queue
 from notification_contracts.codec import encode
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
@@ -16,15 +19,12 @@ from notification_ledger.memory import MemoryLedger
 from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger, lua_recorder
 from service_kit.http.paths import SegmentPaths, decode_segment
-from service_kit.queue.factory import open_queue
-from service_kit.queue.memory import InMemoryQueue, MemoryOptions
-from service_kit.queue.port import Message, Queue
-from service_kit.testing.http import asgi_client, live_server
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+from testkit.http import asgi_client, live_server
 
 SEGMENTS = Middleware(SegmentPaths)
 

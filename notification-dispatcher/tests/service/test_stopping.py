@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from asyncnotify_prove.ports import free_port
 from notification_contracts.lanes import delivery_lanes, validation_lanes
-from service_kit.testing.http import live_server
-from service_kit.testing.ports import free_port
+from testkit.http import live_server
 
 
 @pytest.fixture

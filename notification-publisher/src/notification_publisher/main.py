@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from durable_queue.broker import Broker
+from durable_queue.port import Queue
 from fastapi import APIRouter, FastAPI
 from notification_contracts.http.fields import MAX_REQUEST_BYTES
 from notification_contracts.trace_ids import new_trace_id
@@ -16,8 +18,6 @@ from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks
 from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
-from service_kit.queue.broker import Broker
-from service_kit.queue.port import Queue
 from service_kit.settings import load_settings
 
 from notification_publisher.application.publishing import PublishNotification

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from notification_publisher.main import build
 from notification_publisher.settings import Settings
-from service_kit.testing.http import asgi_client, live_server
-from service_kit.testing.redis_server import (  # noqa: F401 - fixtures
+from testkit.http import asgi_client, live_server
+from testkit.redis_server import (  # noqa: F401 - fixtures
     private_redis,
     redis_server,
     redis_url,

@@ -10,15 +10,15 @@ from typing import Protocol
 import httpx
 import pytest
 import redis
+from asyncnotify.local.embedded_redis import EmbeddedRedis
+from asyncnotify_prove.tcp_proxy import TcpProxy
+from durable_queue.factory import open_queue
+from durable_queue.port import Queue, UnsafeBroker
 from notification_contracts.codec import decode
 from notification_contracts.lanes import validation_lanes
 from notification_ledger.redis import lua_recorder
-from service_kit.embedded_redis import EmbeddedRedis
-from service_kit.queue.factory import open_queue
-from service_kit.queue.port import Queue, UnsafeBroker
-from service_kit.testing.failover import redis_pair
-from service_kit.testing.redis_server import RedisServer
-from service_kit.testing.tcp_proxy import TcpProxy
+from testkit.failover import redis_pair
+from testkit.redis_server import RedisServer
 
 ASKED = {"user_id": "user_test", "message": "your purchase was completed successfully"}
 WITHIN_S = 2

@@ -9,13 +9,13 @@ import aio_pika
 import httpx
 import pytest
 from aio_pika.abc import AbstractChannel
+from durable_queue.rabbitmq.options import RabbitOptions
+from durable_queue.rabbitmq.queue import RabbitQueue
+from durable_queue.rabbitmq.topology import Topology
 from notification_contracts.lanes import validation_lane, validation_lanes
 from notification_ledger.writer import RedisWriter
-from service_kit.queue.rabbitmq.options import RabbitOptions
-from service_kit.queue.rabbitmq.queue import RabbitQueue
-from service_kit.queue.rabbitmq.topology import Topology
-from service_kit.testing.rabbitmq_rig import delete_queues
-from service_kit.testing.rabbitmq_server import (  # noqa: F401 - fixtures
+from testkit.rabbitmq_rig import delete_queues
+from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
     rabbitmq_node,
     rabbitmq_url,
 )

@@ -12,10 +12,10 @@ from typing import Protocol
 
 import httpx
 import pytest
+from asyncnotify_prove.ports import free_port
+from durable_queue.factory import open_queue
+from durable_queue.port import Delivery, LeaseLost, Queue
 from notification_ledger.redis import lua_recorder
-from service_kit.queue.factory import open_queue
-from service_kit.queue.port import Delivery, LeaseLost, Queue
-from service_kit.testing.ports import free_port
 
 ASKED = {"user_id": "user_test", "message": "hello", "channel": "email"}
 

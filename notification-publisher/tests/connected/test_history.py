@@ -7,13 +7,13 @@ from typing import Protocol
 
 import httpx
 import redis
+from durable_queue.port import Change
+from durable_queue.recorder import Recorded
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger
-from service_kit.queue.port import Change
-from service_kit.queue.recorder import Recorded
-from service_kit.testing.redis_server import RedisServer
+from testkit.redis_server import RedisServer
 
 ASKED = {"user_id": "user_test", "message": "hello"}
 NOTE = StatusNote(status=Status.SENT, user_id="u", detail="x" * 1000).encode()

@@ -3,14 +3,14 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from durable_queue.memory import InMemoryQueue, MemoryOptions
+from durable_queue.port import Delivery
 from notification_contracts.lanes import validation_lanes
 from notification_ledger.memory import MemoryLedger
 from notification_publisher.main import build
 from notification_publisher.settings import Settings
-from service_kit.queue.memory import InMemoryQueue, MemoryOptions
-from service_kit.queue.port import Delivery
-from service_kit.testing.clock import FrozenClock
-from service_kit.testing.http import asgi_client
+from testkit.clock import FrozenClock
+from testkit.http import asgi_client
 
 MAX_WAITING = 20
 

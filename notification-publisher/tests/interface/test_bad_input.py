@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from durable_queue.memory import InMemoryQueue
 from notification_contracts.lanes import validation_lanes
-from service_kit.queue.memory import InMemoryQueue
-from service_kit.testing.clock import FrozenClock
+from testkit.clock import FrozenClock
 
 ASKED = {"user_id": "user_test", "message": "hello"}
 LIMIT_BYTES = 131_072

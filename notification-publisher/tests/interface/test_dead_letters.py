@@ -2,10 +2,10 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
+from durable_queue.memory import InMemoryQueue
+from durable_queue.port import Delivery
 from notification_contracts.states import Status
 from notification_ledger.notes import StatusNote
-from service_kit.queue.memory import InMemoryQueue
-from service_kit.queue.port import Delivery
 
 Send = Callable[..., Awaitable[str]]
 Take = Callable[[], Awaitable[Delivery]]

@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from durable_queue.memory import InMemoryQueue
 from notification_contracts.lanes import validation_lane
 from notification_contracts.states import Priority
-from service_kit.queue.memory import InMemoryQueue
-from service_kit.testing.clock import FrozenClock
+from testkit.clock import FrozenClock
 
 ASKED = {"user_id": "user_test", "message": "hello"}
 KEY = {"Idempotency-Key": "order-4711"}

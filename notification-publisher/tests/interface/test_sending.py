@@ -3,13 +3,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from durable_queue.memory import InMemoryQueue
+from durable_queue.port import Delivery
 from notification_contracts.codec import decode
 from notification_contracts.states import Priority
 from notification_contracts.trace_ids import parse_trace_id
-from service_kit.queue.memory import InMemoryQueue
-from service_kit.queue.port import Delivery
-from service_kit.testing.clock import FrozenClock
-from service_kit.testing.logs import captured_logs
+from testkit.clock import FrozenClock
+from testkit.logs import captured_logs
 
 Take = Callable[[], Awaitable[Delivery]]
 ASKED = {"user_id": "user_test", "message": "your purchase was completed successfully"}

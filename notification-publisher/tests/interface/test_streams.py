@@ -15,7 +15,7 @@ from notification_publisher.infrastructure.memory import InMemoryFeed, InMemoryR
 from notification_publisher.interface.streams import stream_routes
 from notification_publisher.interface.vocabulary import PROBLEMS
 from service_kit.http.app import build_app
-from service_kit.testing.http import live_server
+from testkit.http import live_server
 
 MakeRecord = Callable[..., NotificationRecord]
 MakeChange = Callable[[str, Status], StatusChange]

@@ -3,6 +3,8 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from durable_queue.memory import InMemoryQueue
+from durable_queue.port import Delivery
 from notification_contracts.states import Status
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.notes import StatusNote
@@ -10,9 +12,7 @@ from notification_ledger.port import LedgerUnavailable
 from notification_ledger.record import NotificationRecord, RecordPage, RecordQuery
 from notification_publisher.main import build
 from notification_publisher.settings import Settings
-from service_kit.queue.memory import InMemoryQueue
-from service_kit.queue.port import Delivery
-from service_kit.testing.http import asgi_client
+from testkit.http import asgi_client
 
 Send = Callable[..., Awaitable[str]]
 Take = Callable[[], Awaitable[Delivery]]

@@ -14,7 +14,7 @@ from notification_publisher.application.ports import (
 from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.domain.notification import Notification
 from notification_publisher.infrastructure.memory import InMemoryOutbox
-from service_kit.testing.clock import FrozenClock
+from testkit.clock import FrozenClock
 
 ASKED = Notification(user_id="user_test", message="hello")
 

@@ -1,11 +1,12 @@
 """The `asyncnotify` command."""
 
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from typing import Annotated
 
 import typer
 
-from asyncnotify.commands import dead_letters, files, history, notifications, prove, up
+from asyncnotify.commands import dead_letters, files, history, notifications
+from asyncnotify.local.up import up
 
 app = typer.Typer(
     name="asyncnotify",
@@ -32,7 +33,7 @@ def options(
     """Send notifications, follow them, and run the system that delivers them."""
 
 
-app.command()(up.up)
+app.command()(up)
 app.command()(notifications.send)
 app.command()(notifications.status)
 app.command()(notifications.watch)
@@ -40,8 +41,9 @@ app.command()(notifications.cancel)
 app.command()(history.forget)
 app.command("import-users")(files.import_users)
 app.command("send-many")(files.send_many)
-app.command("prove")(prove.prove_it)
 app.add_typer(dead_letters.app, name="dlq")
+for command in entry_points(group="asyncnotify.commands"):
+    app.command(command.name)(command.load())
 
 
 def run() -> None:

@@ -9,9 +9,9 @@ from heapq import nlargest
 from itertools import islice
 from typing import Final
 
+from durable_queue.port import Change
+from durable_queue.recorder import Recorded
 from notification_contracts.states import Status
-from service_kit.queue.port import Change
-from service_kit.queue.recorder import Recorded
 
 from notification_ledger.cursors import Position, decode_cursor, encode_cursor, parse_change_id
 from notification_ledger.notes import StatusNote

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from service_kit.queue.recorder import Recorded
+from durable_queue.recorder import Recorded
 
 from notification_ledger.notes import StatusNote
 from notification_ledger.record import (

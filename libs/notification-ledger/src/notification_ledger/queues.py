@@ -13,19 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from durable_queue.claims.book import ClaimBook
+from durable_queue.claims.recording import RecordingBook
+from durable_queue.claims.store import ClaimStore
+from durable_queue.factory import open_queue
+from durable_queue.pauses.memory import InMemoryPauses
+from durable_queue.pauses.port import Pauses
+from durable_queue.pauses.redis import RedisPauses
+from durable_queue.port import Queue
+from durable_queue.rabbitmq.keeper import Keeper, KeeperClient
+from durable_queue.rabbitmq.options import RabbitOptions
+from durable_queue.upkeep import Auditor
 from notification_contracts.lanes import all_lanes
 from service_kit.lifecycle import NamedLoop
-from service_kit.pauses.memory import InMemoryPauses
-from service_kit.pauses.port import Pauses
-from service_kit.pauses.redis import RedisPauses
-from service_kit.queue.claims.book import ClaimBook
-from service_kit.queue.claims.recording import RecordingBook
-from service_kit.queue.claims.store import ClaimStore
-from service_kit.queue.factory import open_queue
-from service_kit.queue.port import Queue
-from service_kit.queue.rabbitmq.keeper import Keeper, KeeperClient
-from service_kit.queue.rabbitmq.options import RabbitOptions
-from service_kit.queue.upkeep import Auditor
 
 from notification_ledger.port import LedgerStore
 from notification_ledger.redis import lua_recorder

@@ -17,10 +17,10 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import datetime, timedelta
 
+from durable_queue.port import QueueUnavailable
+from durable_queue.recorder import Recorded
+from durable_queue.redis_list.errors import unavailable
 from redis.exceptions import NoPermissionError, RedisError
-from service_kit.queue.port import QueueUnavailable
-from service_kit.queue.recorder import Recorded
-from service_kit.queue.redis_list.errors import unavailable
 
 from notification_ledger.connections import reading_client
 from notification_ledger.cursors import parse_change_id

@@ -3,8 +3,8 @@
 from functools import cache
 from importlib.resources import files
 
-from service_kit.queue.recorder import LuaRecorder
-from service_kit.queue.redis_list.scripts import Script, lua_sources
+from durable_queue.recorder import LuaRecorder
+from durable_queue.redis_list.scripts import Script, lua_sources
 
 
 @cache

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Final
 
+from durable_queue.port import Change
 from notification_contracts.lanes import DELIVERY
 from notification_contracts.states import Reason, Status
-from service_kit.queue.port import Change
 
 from notification_ledger.notes import StatusNote
 

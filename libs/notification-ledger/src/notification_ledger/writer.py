@@ -4,7 +4,7 @@
                      uc 1: an earlier start may have had its effect; sa when `un` was set, ms
     P:k:<key>  HASH  id fp(fingerprint) an(swer)   of a dedupe key; goes when it may be used again
 
-`claims.lua` says in Lua what `service_kit.queue.claims.book` says in Python; one suite of tests
+`claims.lua` says in Lua what `durable_queue.claims.book` says in Python; one suite of tests
 holds for both. A claim and what is told of it are one script. A claim that ended goes after the
 retention; times are Redis's.
 """
@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from service_kit.queue.claims.store import Argument, Reply
-from service_kit.queue.clock import GoesByDistantClock
-from service_kit.queue.port import Change
-from service_kit.queue.recorder import Recorded
-from service_kit.queue.redis_list.batcher import Batcher
-from service_kit.queue.redis_list.connections import connector
-from service_kit.queue.redis_list.inspection import Inspector
-from service_kit.queue.redis_list.runner import ScriptRunner
+from durable_queue.claims.store import Argument, Reply
+from durable_queue.clock import GoesByDistantClock
+from durable_queue.port import Change
+from durable_queue.recorder import Recorded
+from durable_queue.redis_list.batcher import Batcher
+from durable_queue.redis_list.connections import connector
+from durable_queue.redis_list.inspection import Inspector
+from durable_queue.redis_list.runner import ScriptRunner
 
 from notification_ledger.notes import StatusNote
 from notification_ledger.rows import to_ms

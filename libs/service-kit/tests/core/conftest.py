@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 
 import pytest
-from service_kit.testing.logs import LoggedLines, captured_logs
+from testkit.logs import LoggedLines, captured_logs
 
 
 @pytest.fixture(autouse=True)

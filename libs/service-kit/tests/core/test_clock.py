@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from service_kit.testing.clock import FrozenClock
+from testkit.clock import FrozenClock
 
 
 def test_time_passes_only_when_it_is_told_to():

@@ -3,8 +3,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 import pytest
 from service_kit.http.client import UpstreamClient
-from service_kit.testing.logs import LoggedLines, captured_logs
-from service_kit.testing.scripts import Script, scripted_server
+from testkit.logs import LoggedLines, captured_logs
+from testkit.scripts import Script, scripted_server
 
 
 @pytest.fixture(autouse=True)

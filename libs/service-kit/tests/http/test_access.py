@@ -5,7 +5,7 @@ from fastapi import APIRouter, FastAPI, Response
 from service_kit.http.access import CROSS_SITE, UNKNOWN_HOST, Access
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
-from service_kit.testing.http import asgi_client
+from testkit.http import asgi_client
 
 LOCAL = Access(service="kit", listens_on="127.0.0.1")
 EVERYWHERE = Access(service="kit", listens_on="0.0.0.0")

@@ -7,7 +7,7 @@ from prometheus_client import Counter
 from service_kit.http import health
 from service_kit.http.app import build_app
 from service_kit.metrics import new_registry
-from service_kit.testing.http import asgi_client
+from testkit.http import asgi_client
 
 
 class Door:

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 from service_kit.http.app import build_app
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.problems import INVALID_JSON, INVALID_REQUEST, ProblemError
-from service_kit.testing.http import asgi_client
+from testkit.http import asgi_client
 
 
 class Part(BaseModel):

@@ -2,13 +2,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from asyncnotify_prove.ports import free_port
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient, UpstreamTimeout, UpstreamUnavailable
-from service_kit.testing.http import live_server
-from service_kit.testing.ports import free_port
-from service_kit.testing.scripts import read_request
+from testkit.http import live_server
+from testkit.scripts import read_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SOON = timedelta(milliseconds=300)

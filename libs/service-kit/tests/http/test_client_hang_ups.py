@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from service_kit.http.client import UpstreamUnavailable
-from service_kit.testing.scripts import read_request
+from testkit.scripts import read_request
 
 EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 

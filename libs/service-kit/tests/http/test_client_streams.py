@@ -4,9 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from asyncnotify_prove.ports import free_port
 from service_kit.http.client import UpstreamTimeout, UpstreamUnavailable
-from service_kit.testing.ports import free_port
-from service_kit.testing.scripts import read_request
+from testkit.scripts import read_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SOON = timedelta(milliseconds=300)

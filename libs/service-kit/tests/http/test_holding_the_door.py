@@ -13,7 +13,7 @@ from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
 from service_kit.http.bodies import read_body
 from service_kit.http.limits import ServerLimits
-from service_kit.testing.http import live_server
+from testkit.http import live_server
 
 # A timeout of the server is what these wait for, so the tests' own is far beyond any of them.
 CEILING = 30

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient
 from service_kit.http.paths import decode_segment, path_segment
-from service_kit.testing.http import asgi_client, live_server
+from testkit.http import asgi_client, live_server
 
 
 @pytest.fixture

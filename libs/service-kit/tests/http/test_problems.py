@@ -14,8 +14,8 @@ from service_kit.http.problems import (
     install_problems,
     problem_response,
 )
-from service_kit.testing.http import asgi_client
 from starlette.exceptions import HTTPException
+from testkit.http import asgi_client
 
 
 class Refused(Exception):

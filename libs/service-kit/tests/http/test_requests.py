@@ -12,9 +12,9 @@ from service_kit.http.app import build_app
 from service_kit.http.bodies import read_body
 from service_kit.http.requests import RequestContext, log_request_as, request_id_of
 from service_kit.logs import bind_contextvars
-from service_kit.testing.http import asgi_client
 from starlette.requests import ClientDisconnect
 from structlog.contextvars import bound_contextvars, get_contextvars
+from testkit.http import asgi_client
 
 
 @pytest.fixture

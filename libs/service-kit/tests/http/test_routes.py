@@ -4,7 +4,7 @@ from service_kit.http.app import build_app
 from service_kit.http.bodies import read_body
 from service_kit.http.problems import NOT_FOUND, ProblemError
 from service_kit.http.routes import LeanRoute
-from service_kit.testing.http import asgi_client
+from testkit.http import asgi_client
 
 BODY = {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}}
 

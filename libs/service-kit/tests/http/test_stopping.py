@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import StreamingResponse
 from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient, UpstreamUnavailable
-from service_kit.testing.http import live_server
+from testkit.http import live_server
 
 router = APIRouter()
 

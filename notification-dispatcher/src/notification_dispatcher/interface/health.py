@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
+from durable_queue.broker import Broker
+from durable_queue.worker import WorkerStats
 from service_kit.http.app import Check
 from service_kit.http.client import HttpClient, UpstreamError
-from service_kit.queue.broker import Broker
-from service_kit.queue.worker import WorkerStats
 
 from notification_dispatcher.interface.workers import Workers
 

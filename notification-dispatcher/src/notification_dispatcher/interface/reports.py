@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
+from durable_queue.port import ClaimEnded, MessageExpired
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Reason
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from service_kit.logs import get_logger
-from service_kit.queue.port import ClaimEnded, MessageExpired
 
 from notification_dispatcher.domain.outcomes import Trial
 from notification_dispatcher.domain.verdicts import (

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import assert_never
 
+from durable_queue.port import Delivery, OnAmbiguous
 from notification_contracts.channels import ChannelName
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import delivery_lane
 from notification_contracts.states import Priority, Reason, Status
 from notification_ledger.notes import StatusNote
-from service_kit.queue.port import Delivery, OnAmbiguous
 
 from notification_dispatcher.domain.outcomes import Trial
 from notification_dispatcher.domain.verdicts import (

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from durable_queue.port import ClaimEnded, Delivery, OnAmbiguous
 from notification_contracts.channels import ChannelName
 from notification_contracts.codec import UndecodableEvent, UnsupportedVersion, decode
 from notification_contracts.events import NotificationRequested
 from notification_contracts.states import Reason
 from service_kit.logs import bind_contextvars
-from service_kit.queue.port import ClaimEnded, Delivery, OnAmbiguous
 
 from notification_dispatcher.application.deliver_notification import (
     Assignment,

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from durable_queue.metrics import QueueMetrics
+from durable_queue.port import OnAmbiguous, Queue
+from durable_queue.upkeep import Auditor, Ticker
+from durable_queue.worker import Solitude, Worker
 from notification_contracts.channels import ChannelName
 from notification_contracts.lanes import (
     DELIVERY,
@@ -15,10 +19,6 @@ from notification_contracts.lanes import (
 )
 from prometheus_client import CollectorRegistry
 from service_kit.lifecycle import NamedLoop
-from service_kit.queue.metrics import QueueMetrics
-from service_kit.queue.port import OnAmbiguous, Queue
-from service_kit.queue.upkeep import Auditor, Ticker
-from service_kit.queue.worker import Solitude, Worker
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.validate_notification import ValidateNotification

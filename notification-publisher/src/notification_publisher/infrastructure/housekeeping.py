@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from durable_queue.patience import jittered, pause
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from service_kit.logs import get_logger
-from service_kit.queue.patience import jittered, pause
 
 from notification_publisher.application.history import GIVE_WAY_ABOVE, MakeRoom
 from notification_publisher.application.ports import History, RecordsUnavailable

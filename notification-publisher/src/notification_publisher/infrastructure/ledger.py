@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from durable_queue.port import BrokerClock, QueueUnavailable
 from notification_contracts.trace_ids import TraceId
 from notification_ledger.cursors import parse_change_id
 from notification_ledger.memory import MemoryLedger
@@ -17,7 +18,6 @@ from notification_ledger.record import (
     RecordQuery,
     StatusChange,
 )
-from service_kit.queue.port import BrokerClock, QueueUnavailable
 
 from notification_publisher.application.ports import RecordsUnavailable, UnknownCursor
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from durable_queue.clock import utc_now
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId
 from notification_ledger.record import (
@@ -14,7 +15,6 @@ from notification_ledger.record import (
     RecordQuery,
     StatusChange,
 )
-from service_kit.queue.clock import utc_now
 
 from notification_publisher.application.ports import (
     Acceptance,

@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from notification_contracts.codec import encode
-from notification_contracts.events import NotificationRequested
-from notification_contracts.lanes import validation_lane
-from notification_contracts.states import Status
-from notification_contracts.trace_ids import TraceId
-from notification_ledger.notes import StatusNote
-from service_kit.failpoints import afailpoint
-from service_kit.queue.broker import Broker
-from service_kit.queue.port import (
+from durable_queue.broker import Broker
+from durable_queue.port import (
     BrokerClock,
     Conflict,
     ControlOutcome,
@@ -30,6 +23,13 @@ from service_kit.queue.port import (
     SendOutcome,
     UnsafeBroker,
 )
+from notification_contracts.codec import encode
+from notification_contracts.events import NotificationRequested
+from notification_contracts.lanes import validation_lane
+from notification_contracts.states import Status
+from notification_contracts.trace_ids import TraceId
+from notification_ledger.notes import StatusNote
+from service_kit.failpoints import afailpoint
 
 from notification_publisher.application.ports import (
     Acceptance,

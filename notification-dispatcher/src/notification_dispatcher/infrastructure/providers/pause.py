@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from durable_queue.pauses.port import Pauses
+from durable_queue.port import QueueUnavailable
 from service_kit.logs import get_logger
-from service_kit.pauses.port import Pauses
-from service_kit.queue.port import QueueUnavailable
 
 log = get_logger(__name__)
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from durable_queue.pauses.port import Pauses
 from notification_contracts.channels import ChannelName
 from prometheus_client import CollectorRegistry
 from service_kit.logs import get_logger
-from service_kit.pauses.port import Pauses
 
 from notification_dispatcher.application.ports import Provider
 from notification_dispatcher.infrastructure.breaker import BreakerState, CircuitBreaker

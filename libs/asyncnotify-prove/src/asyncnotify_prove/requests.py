@@ -1,0 +1,161 @@
+"""What the clients of a chaos run ask for: a mixture that a seed decides."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from asyncnotify_prove.promises import JsonObject
+
+USERS: Final[dict[str, JsonObject]] = {
+    "prove-ok": {"email": "ok@sim.example", "sms": "+15005550001", "push": "sim-ok"},
+    "prove-slow": {"email": "slow-1s@sim.example", "sms": "+15005550001", "push": "sim-slow-1s"},
+    "prove-flaky": {"email": "fail-2-then-ok@sim.example"},
+    "prove-throttled": {"email": "429-after-1s@sim.example"},
+    "prove-unsure": {"email": "timeout-after-accept@sim.example"},
+    "prove-held": {"email": "ok@sim.example", "push": "sim-timeout-after-accept"},
+    "prove-refused": {"email": "fail-permanent@sim.example"},
+    "prove-poison": {"email": "crash@sim.example"},
+}
+HELD_CHANNEL: Final = "push"
+"""The channel on which nothing is sent again that may have been sent."""
+
+Span = tuple[float, float]
+"""From how many seconds to how many; chance decides."""
+
+_PRIORITIES: Final = ("low", "normal", "normal", "high")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of request, how it may end, and how often it is sent relative to the others.
+
+    `delay` is until it is to be sent, `life` from then until it expires, `cancel` from its 202
+    until somebody withdraws it; all in seconds. `repeats` is the share that is asked for again.
+    """
+
+    user_id: str
+    expected: str = "sent"
+    weight: int = 1
+    channel: str | None = None
+    priority: str | None = None
+    delay: Span | None = None
+    life: Span | None = None
+    cancel: Span | None = None
+    repeats: float = 0.25
+
+    @property
+    def outcomes(self) -> frozenset[str]:
+        """The ends that keep the promise."""
+        return (
+            frozenset({self.expected})
+            | ({"expired", "expired:ambiguous"} if self.life else set())
+            | ({"cancelled", "cancelled:ambiguous"} if self.cancel else set())
+            # Nobody knows what a worker that died had sent by then.
+            | ({"failed:ambiguous"} if self.channel == HELD_CHANNEL else set())
+        )
+
+
+KINDS: Final = (
+    Kind(user_id="prove-ok", weight=28),
+    Kind(user_id="prove-ok", weight=8, channel="sms"),
+    Kind(user_id="prove-ok", weight=8, channel="push"),
+    Kind(user_id="prove-ok", weight=8, delay=(1, 8)),
+    Kind(user_id="prove-ok", weight=8, life=(0.5, 8)),
+    Kind(user_id="prove-ok", weight=3, delay=(1, 5), life=(0.5, 5)),
+    Kind(user_id="prove-ok", weight=4, cancel=(0, 1)),
+    Kind(user_id="prove-ok", weight=3, delay=(1, 5), cancel=(0, 6)),
+    Kind(user_id="prove-slow", weight=5),
+    Kind(user_id="prove-slow", weight=4, cancel=(0, 2)),
+    Kind(user_id="prove-slow", weight=2, channel="push"),
+    Kind(user_id="prove-flaky", weight=6),
+    Kind(user_id="prove-flaky", weight=2, life=(1, 6)),
+    Kind(user_id="prove-throttled", weight=3),
+    Kind(user_id="prove-unsure", weight=2),
+    Kind(user_id="prove-unsure", weight=2, cancel=(0, 3)),
+    Kind(user_id="prove-unsure", weight=2, life=(0.5, 2)),
+    Kind(user_id="prove-held", weight=1, channel="push", expected="failed:ambiguous"),
+    Kind(user_id="prove-refused", weight=3, expected="failed:provider_rejected"),
+    Kind(user_id="prove-refused", weight=2, channel="sms", expected="failed:no_address"),
+    Kind(user_id="prove-nobody", weight=2, expected="failed:unknown_user"),
+)
+
+UNTIMED_KINDS: Final = tuple(kind for kind in KINDS if not kind.delay and not kind.life)
+"""Those that hold whatever time of day it is for the broker."""
+
+POISON: Final = Kind(user_id="prove-poison", expected="failed:poison", repeats=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One request, with what chance decided. Times are seconds, None where it has none.
+
+    `delay` and `life` count from when it is first sent, `cancel` from its 202, `repeats` from when
+    it is first sent: at these times somebody else sends the same under the same key.
+    """
+
+    key: str
+    kind: Kind
+    priority: str
+    delay: float | None
+    life: float | None
+    cancel: float | None
+    repeats: tuple[float, ...]
+
+
+def wishes(kinds: Sequence[Kind], count: int, seed: int) -> Iterator[Wish]:
+    """Draw `count` requests; the same seed draws the same."""
+    chance = random.Random(seed)  # noqa: S311 - a load, not cryptography
+    drawn = chance.choices(kinds, weights=[kind.weight for kind in kinds], k=count)
+    for number, kind in enumerate(drawn):
+        yield Wish(
+            key=f"prove-{seed}-{number}",
+            kind=kind,
+            priority=kind.priority or chance.choice(_PRIORITIES),
+            delay=_within(kind.delay, chance),
+            life=_within(kind.life, chance),
+            cancel=_within(kind.cancel, chance),
+            repeats=_repeats(kind, chance),
+        )
+
+
+def body_of(wish: Wish, now: float) -> JsonObject:
+    """Return the request's body if it is first sent at `now`, in seconds since 1970."""
+    body: JsonObject = {
+        "user_id": wish.kind.user_id,
+        "message": wish.key,
+        "priority": wish.priority,
+    }
+    if wish.kind.channel:
+        body["channel"] = wish.kind.channel
+    if due_at := due(wish, now):
+        body["send_at"] = _written(due_at)
+    if expires_at := expiry(wish, now):
+        body["expires_at"] = _written(expires_at)
+    return body
+
+
+def due(wish: Wish, now: float) -> float | None:
+    """Return when it is to be sent; None if that is at once."""
+    return None if wish.delay is None else now + wish.delay
+
+
+def expiry(wish: Wish, now: float) -> float | None:
+    """Return when it expires; None if it does not."""
+    return None if wish.life is None else (due(wish, now) or now) + wish.life
+
+
+def _written(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+def _within(span: Span | None, chance: random.Random) -> float | None:
+    return None if span is None else round(chance.uniform(*span), 3)
+
+
+def _repeats(kind: Kind, chance: random.Random) -> tuple[float, ...]:
+    if chance.random() >= kind.repeats:
+        return ()
+    # At the same moment, and when it has been accepted long since.
+    return (0.0, round(chance.uniform(0.1, 5), 2))

@@ -1,0 +1,280 @@
+"""The system that a chaos run is about, and what can be done to it."""
+
+import asyncio
+import itertools
+import os
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from asyncnotify.local.supervisor import Supervisor, send_signal
+from asyncnotify.local.system import HOST, LocalSystem, Ports
+from notification_ledger.settings import Stores
+
+from asyncnotify_prove.backing import Backing
+from asyncnotify_prove.crew import DISPATCHER, Crew, WatchedProgram
+from asyncnotify_prove.diary import Diary
+from asyncnotify_prove.door import HalfSent
+from asyncnotify_prove.faults import BEHIND, Fault, PlannedFault
+from asyncnotify_prove.ports import free_port
+from asyncnotify_prove.pulse import Probe
+from asyncnotify_prove.servers import Servers
+from asyncnotify_prove.wall_clock import WallClock
+
+FREEZE_SECONDS: Final = 6.0
+STANDSTILL_SECONDS: Final = 4.0
+FAILPOINT_PATIENCE_SECONDS: Final = 15.0
+DISPATCHERS: Final = 2
+HOUR: Final = timedelta(hours=1)
+GUESTS: Final = 2
+"""How many more dispatchers may be at work at a time, more or less."""
+
+# Shorter than the defaults, so that a run of a minute sees retries end; the mechanism is the same.
+ENVIRONMENT: Final = {
+    "RETRY_SCHEDULE": "1s,1s,2s,2s,3s,3s,4s,4s,5s,5s,5s",
+    "LOG_LEVEL": "WARNING",
+}
+
+
+Deed = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Another:
+    """A process that was started beside the system's own, and where it listens."""
+
+    program: WatchedProgram
+    url: str
+
+
+class Stage:
+    """A whole system on free ports, with a proxy between the services and their broker."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int = 0,
+        dispatchers: int = DISPATCHERS,
+        environment: Mapping[str, str] | None = None,
+        backing: Backing | None = None,
+        sets_clock: bool = False,
+    ) -> None:
+        """`environment` is added to that of all services; `sets_clock` as of `Servers`.
+
+        Raises:
+            FileNotFoundError: the backing needs a RabbitMQ, and none is installed.
+        """
+        self.folder = folder
+        self._dispatchers = dispatchers
+        self._environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
+        self._chance = random.Random(seed)  # noqa: S311 - chaos, not cryptography
+        self._say: list[str] = []
+        self._supervisor = Supervisor(self._say.append)
+        self._ports = Ports(**dict.fromkeys(Ports.__dataclass_fields__, 0))
+        self._servers = Servers(backing or Backing(), folder, sets_clock=sets_clock)
+        self._programs: list[WatchedProgram] = []
+        self.diary = Diary()
+        self.crew = Crew(self.diary, self._chance)
+        self._numbers = itertools.count()
+        self._attacks: set[asyncio.Task[None]] = set()
+        self._log = os.open(folder / "services.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    @property
+    def url(self) -> str:
+        """Return where the gateway is."""
+        return f"http://{HOST}:{self._ports.gateway}"
+
+    @property
+    def clock(self) -> WallClock | None:
+        """Return the clock of the run's own Redis, if it can be set."""
+        return self._servers.clock
+
+    @property
+    def lease(self) -> float:
+        """Return for how many seconds a notification is a silent dispatcher's."""
+        return float(self._environment.get("LEASE_SECONDS", "60"))
+
+    @property
+    def in_hand(self) -> int:
+        """Return how many notifications of one queue all dispatchers may hold together."""
+        each = int(self._environment.get("DISPATCHER_CONCURRENCY", "64"))
+        return each * (self._dispatchers + GUESTS)
+
+    def probes(self) -> Sequence[Probe]:
+        """Return whom to ask whether the system is well."""
+        return [each.probe for each in self._programs]
+
+    @property
+    def stores(self) -> Stores:
+        """Return where the queue and the records are, for who wants to look into them."""
+        servers = self._servers
+        return Stores(
+            broker_url=servers.broker_url,
+            ledger_url=servers.ledger_url or servers.broker_url,
+            namespace=servers.namespace,
+        )
+
+    @property
+    def outbox(self) -> Path:
+        """Return the file to which the provider adds what it accepts."""
+        return self.folder / "outbox.jsonl"
+
+    @property
+    def events(self) -> Sequence[str]:
+        """Return what the supervisor said: who became ready, who died."""
+        return self._say
+
+    async def start(self) -> None:
+        """Start everything; return when all services are ready."""
+        self._ports = Ports(
+            gateway=free_port(),
+            publisher=free_port(),
+            user_service=free_port(),
+            dispatcher=free_port(),
+        )
+        await self._servers.start(self._supervisor)
+        self._environment["QUEUE_NAMESPACE"] = self._servers.namespace
+        self._programs = [
+            WatchedProgram(service, self._environment, output=self._log, diary=self.diary)
+            for service in self._system().services()
+        ]
+        self.crew.own = [each for each in self._programs if each.name == DISPATCHER]
+        await self._supervisor.start(self._programs)
+
+    async def start_another(self, name: str, **environment: str) -> "Another":
+        """Start one more process of a service, which nobody starts again when it dies."""
+        template = next(each for each in self._system(1).services() if each.name == name)
+        port = free_port()
+        variable = f"{template.prefix}_PORT"
+        service = replace(
+            template,
+            environment={**template.environment, variable: str(port), **environment},
+            port=port,
+        )
+        program = WatchedProgram(service, self._environment, output=self._log, diary=self.diary)
+        await program.start()
+        return Another(program, service.url)
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        await self.crew.send_home()
+        for attack in self._attacks:
+            attack.cancel()
+        await asyncio.gather(*self._attacks, return_exceptions=True)
+        await self._supervisor.stop()
+        await self._servers.stop()
+        os.close(self._log)
+
+    async def do(self, planned: PlannedFault) -> None:
+        """Make one fault happen; return when it is over (recovery is another matter)."""
+        deeds = self._deeds_to_services() | self._deeds_to_servers()
+        offset = -HOUR if planned.detail == BEHIND else HOUR
+        deeds |= {
+            Fault.FAILPOINT: lambda: self._trip(planned.detail),
+            Fault.WRONG_CLOCK: lambda: self._invite_one_with_a_wrong_clock(offset),
+            Fault.CLOCK_JUMP: lambda: self._let_a_clock_jump(offset),
+            Fault.BROKER_CLOCK_JUMP: lambda: self._let_the_brokers_clock_jump(offset),
+        }
+        await deeds[planned.fault]()
+
+    def _deeds_to_services(self) -> dict[Fault, Deed]:
+        return {
+            Fault.KILL_GATEWAY: lambda: self._signal("gateway", signal.SIGKILL),
+            Fault.KILL_PUBLISHER: lambda: self._signal("notification-publisher", signal.SIGKILL),
+            Fault.KILL_USER_SERVICE: lambda: self._signal("user-service", signal.SIGKILL),
+            Fault.STALL_USER_SERVICE: self._freeze_user_service,
+            Fault.KILL_DISPATCHER: self.crew.kill_one,
+            Fault.TERMINATE_DISPATCHER: self.crew.terminate_one,
+            Fault.FREEZE_DISPATCHER: self._freeze_a_guest,
+            Fault.FREEZE_ALL_DISPATCHERS: lambda: self.crew.all_stand_still(STANDSTILL_SECONDS),
+            Fault.SLOW_DISPATCHER: self._invite_a_slow_one,
+            Fault.HALF_SENT: self._hold_the_door,
+        }
+
+    def _deeds_to_servers(self) -> dict[Fault, Deed]:
+        servers = self._servers
+        return {
+            Fault.KILL_BROKER: lambda: servers.end_broker(signal.SIGKILL),
+            Fault.RESTART_BROKER: lambda: servers.end_broker(signal.SIGTERM),
+            Fault.KILL_LEDGER: lambda: servers.end_ledger(signal.SIGKILL),
+            Fault.BROKER_ALARM: servers.alarm,
+            Fault.CUT_CONNECTIONS: servers.cut,
+            Fault.STALL_CONNECTIONS: servers.stall,
+            Fault.DROP_REPLIES: servers.drop_replies,
+        }
+
+    def _system(self, dispatchers: int | None = None) -> LocalSystem:
+        return LocalSystem(
+            broker_url=self._servers.broker_url,
+            ledger_url=self._servers.ledger_url,
+            data_dir=self.folder,
+            ports=self._ports,
+            dispatchers=self._dispatchers if dispatchers is None else dispatchers,
+            fake_outbox=str(self.outbox),
+            log_format="json",
+        )
+
+    async def _signal(self, name: str, number: signal.Signals) -> None:
+        running = [each for each in self._programs if each.name == name and each.pid]
+        send_signal(self._chance.choice(running), number)
+
+    async def _freeze_user_service(self) -> None:
+        await self._signal("user-service", signal.SIGSTOP)
+        await asyncio.sleep(FREEZE_SECONDS)
+        await self._signal("user-service", signal.SIGCONT)
+
+    async def _trip(self, failpoint: str) -> None:
+        """Let one more dispatcher join in, which dies at a named line."""
+        guest = await self._invite(f"{failpoint}:exit")
+        self.crew.until_dead(guest, seconds=FAILPOINT_PATIENCE_SECONDS)
+
+    async def _freeze_a_guest(self) -> None:
+        """One more joins in, takes its time between receiving and starting, and is frozen."""
+        guest = await self._invite("worker.after_receive:sleep=0.5")
+        self.crew.freeze_later(guest, after=1.5, seconds=self.lease + 3)
+
+    async def _invite_a_slow_one(self) -> None:
+        guest = await self._invite(f"worker.after_receive:sleep={self.lease * 1.4}")
+        self.crew.stay(guest, seconds=self.lease * 2)
+
+    async def _invite_one_with_a_wrong_clock(self, offset: timedelta) -> None:
+        clock = self._new_clock(offset)
+        guest = await self._invite("worker.after_receive:sleep=0.2", **clock.environment)
+        self.crew.stay(guest, seconds=self.lease * 2)
+
+    async def _let_a_clock_jump(self, offset: timedelta) -> None:
+        clock = self._new_clock(timedelta(0))
+        guest = await self._invite("worker.after_receive:sleep=0.5", **clock.environment)
+        self.crew.stay(guest, seconds=self.lease, then=lambda: clock.set(offset))
+
+    async def _let_the_brokers_clock_jump(self, offset: timedelta) -> None:
+        start = time.time()
+        try:
+            await self._servers.jump_clock(offset)
+        finally:
+            self.diary.jumps.append((start, time.time()))
+
+    def _new_clock(self, offset: timedelta) -> WallClock:
+        return WallClock(self.folder / f"clock-{next(self._numbers)}", offset)
+
+    async def _invite(self, failpoint: str, **environment: str) -> WatchedProgram:
+        environment["AN_FAILPOINT"] = failpoint
+        return (await self.start_another(DISPATCHER, **environment)).program
+
+    async def _hold_the_door(self) -> None:
+        attack = HalfSent(self.url, self.diary)
+        await attack.begin()
+        task = asyncio.create_task(attack.hold())
+        self._attacks.add(task)
+        task.add_done_callback(self._attacks.discard)
+
+    async def settle(self) -> None:
+        """Wait until every fault that goes on by itself is over."""
+        await self.crew.until_alone()
+        await asyncio.gather(*self._attacks, return_exceptions=True)

@@ -1,0 +1,259 @@
+"""Keeps a set of processes running until it is told to stop."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import httpx
+
+from asyncnotify.local.system import ServiceProcess
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+STABLE_AFTER_SECONDS = 30.0
+STARTS_BEFORE_GIVING_UP = 3
+# Longer than the slowest service takes, which ends by itself: a dispatcher with slow providers.
+STOP_DEADLINE = timedelta(seconds=70)
+PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+class StartFailed(Exception):
+    """Raised when a process dies again and again before it was ever ready."""
+
+
+class NotStartable(OSError):
+    """Raised by a program that does not start however often it is tried; says what to do."""
+
+
+class Program(Protocol):
+    """Something that runs as a process of its own and can be started again after it died."""
+
+    @property
+    def name(self) -> str:
+        """Return what people call it."""
+        ...
+
+    @property
+    def pid(self) -> int | None:
+        """Return the running process's id."""
+        ...
+
+    async def start(self) -> None:
+        """Start the process."""
+        ...
+
+    async def wait(self) -> int:
+        """Wait until it has ended; return its exit code."""
+        ...
+
+    async def stop(self) -> None:
+        """End it gracefully; by force after a deadline."""
+        ...
+
+    async def is_ready(self) -> bool:
+        """Tell whether it does its work by now."""
+        ...
+
+
+class ServiceProgram:
+    """One of the services, as a child process."""
+
+    def __init__(
+        self, service: ServiceProcess, environment: dict[str, str], *, output: int | None = None
+    ) -> None:
+        """`output` is a file descriptor for what it prints; None is this process's own output."""
+        self.name = service.name
+        self._output = output
+        self._service = service
+        self._environment = {**environment, **service.environment}
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Return the running process's id."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Start the process, in a session of its own: Ctrl-C is for the supervisor.
+
+        Raises:
+            NotStartable: somebody has its port, who might even say that it is ready.
+        """
+        if why := self._service.why_it_cannot_listen():
+            raise NotStartable(f"can't listen on {self._service.url}: {why}")
+        self._process = await asyncio.create_subprocess_exec(
+            *self._service.command,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            start_new_session=True,
+            preexec_fn=_before_it_runs,
+        )
+
+    async def wait(self) -> int:
+        """Wait until it has ended; return its exit code."""
+        return await self._process.wait() if self._process else 0
+
+    async def stop(self) -> None:
+        """End it with SIGTERM; with SIGKILL after the deadline."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_DEADLINE.total_seconds()):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    async def is_ready(self) -> bool:
+        """Ask its readiness endpoint."""
+        async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
+            with suppress(httpx.HTTPError):
+                return (await http.get(f"{self._service.url}/health/ready")).is_success
+        return False
+
+
+@dataclass(slots=True)
+class _Kept:
+    program: Program
+    stopping: asyncio.Event
+    ready: asyncio.Event
+    needs: "Sequence[_Kept]" = ()
+    keeper: asyncio.Task[None] | None = None
+
+
+class Supervisor:
+    """Starts programs, starts those again that die, and stops all in the order given."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._kept: list[_Kept] = []
+        self._failed = asyncio.Event()
+        self._failure: StartFailed | None = None
+
+    async def start(self, programs: Sequence[Program]) -> None:
+        """Start the programs at once, and return when all are ready.
+
+        Raises:
+            StartFailed: one of them dies again and again.
+        """
+        started: list[_Kept] = []
+        for program in reversed(programs):
+            started.insert(0, _Kept(program, asyncio.Event(), asyncio.Event(), needs=started[:1]))
+        self._kept = started + self._kept
+        for kept in started:
+            kept.keeper = asyncio.create_task(self._keep(kept), name=f"keep {kept.program.name}")
+        await self._until_ready(started)
+
+    async def stop(self) -> None:
+        """Stop all programs: those that were started last first, in the order given."""
+        for kept in self._kept:
+            kept.stopping.set()
+            if kept.keeper:
+                await kept.keeper
+
+    async def _until_ready(self, started: Sequence[_Kept]) -> None:
+        for kept in started:
+            ready = asyncio.create_task(kept.ready.wait())
+            failed = asyncio.create_task(self._failed.wait())
+            await asyncio.wait([ready, failed], return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
+            failed.cancel()
+            if self._failure:
+                raise self._failure
+
+    async def _keep(self, kept: _Kept) -> None:
+        program, pause, early_deaths = kept.program, FIRST_PAUSE_SECONDS, 0
+        while not kept.stopping.is_set():
+            began = asyncio.get_running_loop().time()
+            try:
+                code = await self._run_once(kept)
+            except NotStartable as error:
+                self._fail(f"{program.name}: {error}")
+                return
+            if kept.stopping.is_set():
+                return
+            lived = asyncio.get_running_loop().time() - began
+            early_deaths = 0 if kept.ready.is_set() else early_deaths + 1
+            if early_deaths >= STARTS_BEFORE_GIVING_UP:
+                self._give_up(program, code)
+                return
+            pause = FIRST_PAUSE_SECONDS if lived > STABLE_AFTER_SECONDS else pause
+            self._say(f"{program.name} died ({_how(code)}); starting it again in {pause:.1f} s")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(kept.stopping.wait(), pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _run_once(self, kept: _Kept) -> int:
+        """Run the program until it ends or has to; return its exit code."""
+        try:
+            await kept.program.start()
+        except OSError as error:
+            if isinstance(error, NotStartable) and not kept.ready.is_set():
+                raise
+            self._say(f"{kept.program.name}: {error}")
+            return 1
+        watcher = asyncio.create_task(self._announce(kept))
+        ended: asyncio.Task[int] = asyncio.create_task(_ending(kept.program))
+        stopping = asyncio.create_task(kept.stopping.wait())
+        await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)
+        watcher.cancel()
+        stopping.cancel()
+        if not ended.done():
+            await kept.program.stop()
+        return await ended
+
+    async def _announce(self, kept: _Kept) -> None:
+        # Those listed later are what it needs; it would only complain of them in its log.
+        for needed in kept.needs:
+            await needed.ready.wait()
+        while not await kept.program.is_ready():  # noqa: ASYNC110 - it is in another process
+            await asyncio.sleep(0.05)
+        state = "back" if kept.ready.is_set() else "ready"
+        self._say(f"{kept.program.name} is {state} (pid {kept.program.pid})")
+        kept.ready.set()
+
+    def _give_up(self, program: Program, code: int) -> None:
+        self._fail(f"{program.name} does not start ({_how(code)}); its last lines above say why")
+
+    def _fail(self, why: str) -> None:
+        self._failure = StartFailed(why)
+        self._failed.set()
+
+
+def _before_it_runs() -> None:
+    # Until it has a handler for it, the signal by which it is asked what it does would end it.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    die_with_parent()
+
+
+def die_with_parent() -> None:
+    """Have the kernel end a child whose supervisor was killed (Linux); it would keep its port."""
+    if sys.platform == "linux":
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def send_signal(program: Program | None, number: signal.Signals) -> None:
+    """Send a signal to a program, if it runs: one that died a moment ago is as good as killed."""
+    with suppress(ProcessLookupError):
+        if program is not None and program.pid:
+            os.kill(program.pid, number)
+
+
+async def _ending(program: Program) -> int:
+    return await program.wait()
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,141 @@
+"""`asyncnotify up`: the whole system on this machine."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from service_kit.settings import load_settings
+
+from asyncnotify.local.private_data import keep_private
+from asyncnotify.local.redis_program import RedisProgram
+from asyncnotify.local.supervisor import ServiceProgram, StartFailed, Supervisor, send_signal
+from asyncnotify.local.system import HOST, LocalSystem, Ports, why_taken
+from asyncnotify.local.terminal import say, spared_by_make
+from asyncnotify.settings import UpSettings, read_dotenv
+
+
+def up(
+    port: Annotated[int | None, typer.Option(help="The gateway's port.")] = None,
+    data_dir: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path(".data"),
+    broker_url: Annotated[
+        str | None, typer.Option(help="A broker to use instead of the embedded Redis.")
+    ] = None,
+    dispatchers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 1,
+) -> None:
+    """Run the whole system on this machine until Ctrl-C."""
+    environment = read_dotenv(Path(".env")) | dict(os.environ)
+    os.environ.update(environment)
+    settings = load_settings(UpSettings)
+    broker = broker_url or settings.broker_url or settings.rabbitmq_url
+    if broker and broker.startswith("memory:"):
+        say("memory:// lives in one process, and these are several; use redis:// or amqp://")
+        raise typer.Exit(2)
+    redis = f"redis://{HOST}:{settings.redis_port}/0"
+    # RabbitMQ keeps no records. In a memory they would not outlive a stop and a start.
+    ledger = settings.ledger_url or (redis if broker and broker.startswith("amqp") else "")
+    system = LocalSystem(
+        broker_url=broker or redis,
+        ledger_url=ledger,
+        gateway_host=settings.gateway_host,
+        data_dir=data_dir.absolute(),
+        ports=_ports(settings, port),
+        dispatchers=dispatchers,
+        users_database_url=settings.users_database_url,
+        fake_outbox=settings.fake_outbox,
+    )
+    embedded = None
+    if redis in {system.broker_url, system.ledger_url}:
+        embedded = _embedded_redis(settings, system)
+    with spared_by_make(environment):
+        code = asyncio.run(_run(system, environment, embedded))
+    raise typer.Exit(code)
+
+
+def _embedded_redis(settings: UpSettings, system: LocalSystem) -> RedisProgram:
+    return RedisProgram(
+        system.data_dir / "redis",
+        settings.redis_port,
+        server=settings.redis_server,
+        maxmemory=settings.redis_maxmemory,
+        say=say,
+    )
+
+
+def _ports(settings: UpSettings, gateway: int | None) -> Ports:
+    return Ports(
+        gateway=gateway or settings.gateway_port,
+        publisher=settings.publisher_port,
+        user_service=settings.user_service_port,
+        dispatcher=settings.dispatcher_port,
+        redis=settings.redis_port,
+    )
+
+
+async def _run(system: LocalSystem, environment: dict[str, str], redis: RedisProgram | None) -> int:
+    keep_private(system.data_dir)
+    services = [ServiceProgram(each, environment) for each in system.services()]
+    stopping = _listen_for_signals(services)
+    supervisor = Supervisor(say)
+    starting = asyncio.create_task(_start(supervisor, redis, services))
+    asked_to_stop = asyncio.create_task(stopping.wait())
+    failure = None
+    try:
+        await asyncio.wait([starting, asked_to_stop], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            say(f"ready: http://localhost:{system.ports.gateway}")
+        await asked_to_stop
+    except StartFailed as error:
+        failure = error
+    finally:
+        starting.cancel()
+        await supervisor.stop()
+    if failure is None:
+        say("stopped")
+        return 0
+    say(str(failure))
+    for hint in _taken_ports(system, embedded=redis is not None):
+        say(hint)
+    return 1
+
+
+def _listen_for_signals(services: Sequence[ServiceProgram]) -> asyncio.Event:
+    """Return an event that is set when the system is to stop; USR1 makes all say what they do."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            loop.add_signal_handler(number, stopping.set)
+
+    def show_tasks() -> None:
+        with suppress(OSError):
+            for task in asyncio.all_tasks(loop):
+                task.print_stack(limit=8, file=sys.stderr)
+        for service in services:
+            send_signal(service, signal.SIGUSR1)
+
+    loop.add_signal_handler(signal.SIGUSR1, show_tasks)
+    return stopping
+
+
+async def _start(
+    supervisor: Supervisor, redis: RedisProgram | None, services: Sequence[ServiceProgram]
+) -> None:
+    if redis:
+        await supervisor.start([redis])
+    await supervisor.start(services)
+
+
+def _taken_ports(system: LocalSystem, *, embedded: bool) -> Iterator[str]:
+    """Say which ports somebody else has, and which setting moves ours."""
+    settings = {f"{each.prefix}_PORT": each.port for each in reversed(system.services())}
+    if embedded:
+        settings["REDIS_PORT"] = system.ports.redis
+    for setting, port in settings.items():
+        if why := why_taken(port):
+            yield f"port {port}: {why}; {setting} chooses another one"

@@ -1,0 +1,290 @@
+"""Claims in this process's memory: the reference for every store.
+
+Operations, their arguments, and what they reply:
+
+    reserve    id token gate_ms key fingerprint answer keep_ms
+               ok hop | duplicate id answer | conflict id | wait
+    doubt      id token            ok          free   id token      ok
+    recall     key fingerprint     none | duplicate id answer | conflict id
+    begin      id hop token lease_ms max_deliveries uncertain
+               go deliveries was uncertain | stale | busy ms_left | wait
+               | bury memo uncertain | poison deliveries uncertain | ambiguous
+    start      id token hop lease_ms hold                             ok | again | lost
+    decide     id token hop verdict lease_ms max_deliveries memo uncertain
+               ok | again | poison deliveries | lost
+    finish     id token hop verdict                                   ok | again | lost
+    settled    id token hop state suspect                             ok | lost
+    renew      id token hop lease_ms                                  ok | lost
+    lose       id token max_deliveries lease_ms
+               waiting | poison deliveries uncertain | ambiguous | lost
+    hand_back  id token                                               ok
+    cancel     id                                                     done | refused | unknown
+    move       id token gate_ms                                       ok hop | refused | unknown
+    audit      id hop uncertain                                       kept | stale | busy | adopted
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from durable_queue.claims.claim import (
+    GATED,
+    GIVEN_UP,
+    HELD,
+    UNSETTLED,
+    Claim,
+)
+from durable_queue.claims.keys import DedupeKey, DedupeKeys
+from durable_queue.claims.store import Argument, Reply, State
+from durable_queue.clock import steady_ms
+
+_OPERATIONS: Final = (
+    *("reserve", "doubt", "free", "recall", "begin", "start", "decide", "finish", "settled"),
+    *("renew", "lose", "hand_back", "cancel", "move", "audit"),
+)
+_LOST: Final = ("lost",)
+_OK: Final = ("ok",)
+_AGAIN: Final = ("again",)
+
+
+class ClaimBook:
+    """Claims in memory. When there are more than `max_ended`, those that ended first go."""
+
+    def __init__(self, *, now: Callable[[], int] = steady_ms, max_ended: int = 200_000) -> None:
+        self._now = now
+        self._max_ended = max_ended
+        self._claims: dict[str, Claim] = {}
+        self._keys = DedupeKeys()
+        self._ended: dict[str, None] = {}
+        self._operations: dict[str, Callable[..., Reply]] = {
+            name: getattr(self, f"_{name}") for name in _OPERATIONS
+        }
+
+    def apply(self, operation: str, *arguments: Argument) -> Reply:
+        """Carry out one operation."""
+        return self._operations[operation](*arguments)
+
+    def is_uncertain(self, id_: str) -> bool:
+        """Tell whether an earlier start of a message may have had its effect."""
+        claim = self._claims.get(id_)
+        return claim is not None and claim.is_uncertain
+
+    def _reserve(
+        self, id_: str, token: str, gate_ms: int, key: str, fp: str, answer: str, keep_ms: int
+    ) -> Reply:
+        now = self._now()
+        if first := self._keys.get(key, now):
+            if first.fingerprint != fp:
+                return ("conflict", first.id)
+            known = self._claims.get(first.id)
+            if known is None or known.state is not State.RESERVED:
+                return ("duplicate", first.id, first.answer)
+            if known.until > now:
+                return ("wait",)
+            if first.id != id_:  # whatever became of it, it no longer counts
+                self._end(first.id, known, State.CANCELLED)
+        claim = self._claims.get(id_)
+        if claim and claim.state is not State.RESERVED:
+            return ("duplicate", id_, "")
+        if claim and claim.until > now:
+            return ("wait",)
+        hop = claim.hop + 1 if claim else 0
+        until = now + gate_ms
+        self._claims[id_] = Claim(State.RESERVED, hop=hop, token=token, until=until, key=key)
+        self._keys.add(key, DedupeKey(id_, fp, answer, now + keep_ms), now)
+        return ("ok", hop)
+
+    def _doubt(self, id_: str, token: str) -> Reply:
+        claim = self._claims.get(id_)
+        if claim and claim.state is State.RESERVED and claim.token == token:
+            claim.until = 0
+        return _OK
+
+    def _free(self, id_: str, token: str) -> Reply:
+        claim = self._claims.get(id_)
+        if claim and claim.state is State.RESERVED and claim.token == token:
+            del self._claims[id_]
+            self._keys.remove(claim.key)
+        return _OK
+
+    def _recall(self, key: str, fp: str) -> Reply:
+        first = self._keys.get(key, self._now())
+        if first is None:
+            return ("none",)
+        if first.fingerprint != fp:
+            return ("conflict", first.id)
+        known = self._claims.get(first.id)
+        if known and known.state is State.RESERVED:
+            return ("none",)
+        return ("duplicate", first.id, first.answer)
+
+    def _begin(
+        self, id_: str, hop: int, token: str, lease_ms: int, max_deliveries: int, uncertain: int
+    ) -> Reply:
+        now = self._now()
+        claim = self._claims.setdefault(id_, Claim(State.WAITING, hop=hop))
+        claim.is_uncertain |= bool(uncertain)
+        if claim.is_stale(hop):
+            return ("stale",)
+        if claim.state in GATED and claim.until > now:
+            return ("wait",)
+        was = claim.state.value if claim.state in GATED else ""
+        if claim.state is State.LEASED and (claim.token, claim.hop) == (token, hop):
+            # Asked again, for its reply was lost.
+            return ("go", claim.deliveries, "", int(claim.is_uncertain))
+        if claim.state in HELD and hop == claim.hop:
+            if held := self._still_held(claim, token, lease_ms, max_deliveries):
+                return held
+            was = State.LEASED.value
+        if hop > claim.hop and not claim.is_moving_on:
+            claim.deliveries = 0
+        claim.hop, claim.state, claim.token = hop, State.LEASED, token
+        claim.until, claim.verdict, claim.memo = now + lease_ms, "", ""
+        claim.is_moving_on = False
+        claim.deliveries += 1
+        return ("go", claim.deliveries, was, int(claim.is_uncertain))
+
+    def _still_held(
+        self, claim: Claim, token: str, lease_ms: int, max_deliveries: int
+    ) -> Reply | None:
+        """Say why a message that somebody took up can't be taken over; None if it can."""
+        now = self._now()
+        if claim.until > now:
+            return ("busy", claim.until - now)
+        if claim.state is State.SETTLING and claim.verdict in GIVEN_UP:
+            # This much is decided, and may be on record; what is left is to carry it out.
+            claim.token, claim.until = token, now + lease_ms
+            return ("bury", claim.memo, int(claim.is_uncertain)) if claim.memo else claim.end()
+        return claim.lost(token, max_deliveries, now + lease_ms)
+
+    def _start(self, id_: str, token: str, hop: int, lease_ms: int, hold: int) -> Reply:
+        claim = self._held(id_, token, hop)
+        if claim is None or claim.state not in {State.LEASED, State.STARTED}:
+            return _LOST
+        reply = _AGAIN if claim.state is State.STARTED else _OK
+        claim.state, claim.until, claim.hold = State.STARTED, self._now() + lease_ms, bool(hold)
+        return reply
+
+    def _decide(  # noqa: PLR0913, PLR0917 - as it comes over the wire
+        self,
+        id_: str,
+        token: str,
+        hop: int,
+        verdict: str,
+        lease_ms: int,
+        max_deliveries: int,
+        memo: str,
+        uncertain: int,
+    ) -> Reply:
+        claim = self._open_to_a_verdict(id_, token, hop)
+        if not isinstance(claim, Claim):
+            return _AGAIN if claim == verdict else _LOST
+        claim.state, claim.verdict, claim.until = State.SETTLING, verdict, self._now() + lease_ms
+        claim.is_moving_on, claim.memo = verdict == "release", memo
+        claim.is_uncertain |= bool(uncertain)
+        if verdict == "release" and claim.deliveries >= max_deliveries:
+            return ("poison", claim.deliveries)
+        return _OK
+
+    def _finish(self, id_: str, token: str, hop: int, verdict: str) -> Reply:
+        claim = self._open_to_a_verdict(id_, token, hop)
+        if not isinstance(claim, Claim):
+            return _AGAIN if claim == verdict else _LOST
+        claim.verdict = verdict
+        self._end(id_, claim, State.ENDED)
+        return _OK
+
+    def _settled(self, id_: str, token: str, hop: int, state: str, suspect: int) -> Reply:
+        claim = self._claims.get(id_)
+        if claim is None or claim.token != token or claim.state not in UNSETTLED:
+            return _LOST
+        claim.hop, claim.state, claim.memo = hop, State(state), ""
+        if not suspect:
+            claim.deliveries, claim.is_moving_on = 0, False
+        if claim.state is State.ENDED:
+            self._end(id_, claim, claim.state)
+        return _OK
+
+    def _renew(self, id_: str, token: str, hop: int, lease_ms: int) -> Reply:
+        claim = self._held(id_, token, hop)
+        if claim is None or claim.state not in HELD:
+            return _LOST
+        claim.until = self._now() + lease_ms
+        return _OK
+
+    def _lose(self, id_: str, token: str, max_deliveries: int, lease_ms: int) -> Reply:
+        claim = self._claims.get(id_)
+        if claim is None or claim.token != token or claim.state not in HELD - {State.SETTLING}:
+            return _LOST
+        if gone := claim.lost(token, max_deliveries, self._now() + lease_ms):
+            return gone
+        claim.state, claim.token = State.WAITING, ""
+        return ("waiting",)
+
+    def _hand_back(self, id_: str, token: str) -> Reply:
+        claim = self._claims.get(id_)
+        if claim and claim.token == token and claim.state is State.LEASED:
+            claim.state, claim.token, claim.deliveries = State.WAITING, "", claim.deliveries - 1
+        return _OK
+
+    def _cancel(self, id_: str) -> Reply:
+        claim = self._claims.get(id_)
+        if claim is None:
+            return ("unknown",)
+        is_moving = claim.state is State.SETTLING and claim.verdict not in GIVEN_UP
+        if claim.state in {State.RESERVED, State.WAITING, State.LEASED} or is_moving:
+            self._end(id_, claim, State.CANCELLED)
+            return ("done",)
+        return ("refused",)
+
+    def _move(self, id_: str, token: str, gate_ms: int) -> Reply:
+        claim, now = self._claims.get(id_), self._now()
+        if claim is None:
+            return ("unknown",)
+        is_stuck = claim.state is State.MOVING and claim.until <= now
+        if claim.state is not State.DEAD and not is_stuck:
+            return ("refused",)
+        claim.state, claim.token = State.MOVING, token
+        claim.until, claim.verdict = now + gate_ms, ""
+        return ("ok", claim.hop)
+
+    def _audit(self, id_: str, hop: int, uncertain: int) -> Reply:
+        """Say what a dead letter is that was found in the broker; it counts if nothing newer does.
+
+        The broker itself puts some there, and what knew of the others may have been forgotten.
+        """
+        claim = self._claims.setdefault(id_, Claim(State.WAITING, hop=hop))
+        claim.is_uncertain |= bool(uncertain)
+        if hop == claim.hop and claim.state in {State.DEAD, State.MOVING}:
+            return ("kept",)
+        if hop < claim.hop or claim.state in {State.ENDED, State.CANCELLED}:
+            return ("stale",)
+        if claim.state in HELD | GATED and claim.until > self._now():
+            return ("busy",)
+        is_told = claim.state is State.SETTLING and claim.verdict in GIVEN_UP
+        self._claims[id_] = Claim(
+            State.DEAD, hop=hop, key=claim.key, hold=claim.hold, is_uncertain=claim.is_uncertain
+        )
+        return ("kept",) if is_told else ("adopted",)
+
+    def _held(self, id_: str, token: str, hop: int) -> Claim | None:
+        """Return the claim of this holder; one that was forgotten is taken as it says."""
+        claim = self._claims.get(id_)
+        if claim is None:
+            claim = self._claims[id_] = Claim(State.LEASED, hop=hop, token=token, deliveries=1)
+        return claim if claim.token == token else None
+
+    def _open_to_a_verdict(self, id_: str, token: str, hop: int) -> Claim | str:
+        """Return the claim of a holder that has settled on nothing; else what was settled on."""
+        claim = self._held(id_, token, hop)
+        if claim is None:
+            return ""
+        is_open = not claim.verdict and claim.state in {State.LEASED, State.STARTED}
+        return claim if is_open else claim.verdict
+
+    def _end(self, id_: str, claim: Claim, state: State) -> None:
+        claim.state = state
+        self._ended[id_] = None
+        if len(self._ended) > self._max_ended:
+            oldest = next(iter(self._ended))
+            del self._ended[oldest]
+            self._claims.pop(oldest, None)

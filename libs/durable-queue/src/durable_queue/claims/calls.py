@@ -1,0 +1,256 @@
+"""The operations of a store of claims, with types: what a queue calls."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from durable_queue.claims.store import ClaimStore, Reply, State
+from durable_queue.port import (
+    Conflict,
+    ControlOutcome,
+    Dedupe,
+    Duplicate,
+    QueueUnavailable,
+)
+from durable_queue.recorder import Recorded
+
+GATE: Final = timedelta(seconds=5)
+"""How long a message that is being put into the broker is nobody's to take."""
+_LOOK_AGAIN_S: Final = 0.02
+_PATIENCE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """This id may be sent, as this hop, by who knows the token."""
+
+    token: str
+    hop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What came of trying to take up a message, or of losing it, in the words of `book.py`."""
+
+    token: str
+    code: str
+    number: int = 0
+    was: str = ""
+    memo: str = ""
+    is_uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How long a claim lasts, and when a message counts as poison."""
+
+    lease: timedelta
+    max_deliveries: int
+
+    @property
+    def lease_ms(self) -> int:
+        """The lease in milliseconds."""
+        return _ms(self.lease)
+
+
+class Claims:
+    """The operations of a store, with types. What is to be told goes on record in the same step."""
+
+    def __init__(self, store: ClaimStore, terms: Terms) -> None:
+        self._run = store.run
+        self._terms = terms
+        self._store = store
+        self.record = store.record
+        self.close = store.close
+        self.faults = store.faults
+        self.now = store.now
+
+    async def learn_time(self) -> None:
+        """See to it that `now` is the store's time. Raises `QueueUnavailable`."""
+        if not self._store.is_time_known:
+            await self.read_time()
+
+    async def read_time(self) -> None:
+        """See to it that `now` has heard of a jump of the store's clock. Raises as `learn_time`."""
+        if not self._store.is_time_fresh:
+            await self.ping()
+
+    async def ping(self) -> None:
+        """Have the store answer. Raises `QueueUnavailable`."""
+        await self._run("recall", "", "")
+
+    async def reserve(
+        self, message_id: str, dedupe: Dedupe | None
+    ) -> Reserved | Duplicate | Conflict:
+        """Take the id, and the dedupe key, for a message that is about to be sent.
+
+        Raises:
+            QueueUnavailable: somebody else is about to send it, and does not come to an end.
+        """
+        token = secrets.token_hex(8)
+        told = (
+            (dedupe.key, dedupe.fingerprint, dedupe.answer, _ms(dedupe.keep))
+            if dedupe
+            else ("", "", "", 0)
+        )
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        while True:
+            code, *rest = await self._run("reserve", message_id, token, _ms(GATE), *told)
+            if code == "ok":
+                return Reserved(token, int(rest[0]))
+            if code != "wait":
+                return _first(code, rest)
+            if asyncio.get_running_loop().time() > deadline:
+                raise QueueUnavailable("the first sender of this message has not finished")
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def doubt(self, message_id: str, token: str) -> None:
+        """Give a reservation up; nobody knows whether the message was stored."""
+        await self._run("doubt", message_id, token)
+
+    async def free(self, message_id: str, token: str) -> None:
+        """Give a reservation up; the message was not stored."""
+        await self._run("free", message_id, token)
+
+    async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
+        """Return what is known of a dedupe key."""
+        code, *rest = await self._run("recall", dedupe.key, dedupe.fingerprint)
+        return None if code == "none" else _first(code, rest)
+
+    async def begin(self, message_id: str, hop: int, *, is_uncertain: bool) -> Begun:
+        """Try to take up a copy that arrived, and says whether an earlier start is uncertain."""
+        token, terms = secrets.token_hex(8), self._terms
+        code, *rest = await self._run(
+            "begin",
+            message_id,
+            hop,
+            token,
+            terms.lease_ms,
+            terms.max_deliveries,
+            int(is_uncertain),
+        )
+        match code, *rest:
+            case "go", number, was, uncertain:
+                return Begun(token, "go", int(number), str(was), is_uncertain=bool(uncertain))
+            case "bury", memo, uncertain:
+                return Begun(token, "bury", memo=str(memo), is_uncertain=bool(uncertain))
+            case "poison", number, uncertain:
+                return Begun(token, "poison", int(number), is_uncertain=bool(uncertain))
+            case "busy", number:
+                return Begun(token, "busy", int(number))
+        return Begun(token, str(code), is_uncertain=code == "ambiguous")
+
+    async def start(
+        self, message_id: str, token: str, hop: int, *, hold: bool, tell: Recorded | None
+    ) -> bool:
+        """Pass the point of no return, unless the claim is over.
+
+        With `hold` the message is not repeated if its holder goes silent from here on.
+        """
+        lease_ms = self._terms.lease_ms
+        code, *_ = await self._run("start", message_id, token, hop, lease_ms, int(hold), tell=tell)
+        return code != "lost"
+
+    async def decide(
+        self,
+        message_id: str,
+        token: str,
+        hop: int,
+        verdict: str,
+        memo: str = "",
+        tell: Recorded | None = None,
+        *,
+        is_uncertain: bool = False,
+    ) -> tuple[str, int]:
+        """Settle on a verdict: `ok`, `again`, `poison` (after so many deliveries) or `lost`.
+
+        Whoever finds a message given up, but not yet buried, is told the `memo`. `is_uncertain`
+        says that nobody knows whether what was started had its effect.
+        """
+        terms = self._terms
+        code, *rest = await self._run(
+            "decide",
+            message_id,
+            token,
+            hop,
+            verdict,
+            terms.lease_ms,
+            terms.max_deliveries,
+            memo,
+            int(is_uncertain),
+            tell=tell,
+        )
+        return str(code), int(rest[0]) if rest else 0
+
+    async def finish(
+        self, message_id: str, token: str, hop: int, verdict: str, tell: Recorded | None
+    ) -> bool:
+        """Settle on a verdict after which nothing is left to do, unless the claim is over."""
+        code, *_ = await self._run("finish", message_id, token, hop, verdict, tell=tell)
+        return code != "lost"
+
+    async def settled(
+        self,
+        message_id: str,
+        token: str,
+        hop: int,
+        state: State,
+        *,
+        suspect: bool = False,
+        tell: Recorded | None = None,
+    ) -> bool:
+        """Tell that the broker has been told; `suspect` keeps the count of deliveries.
+
+        False if the claim is no longer this one's, or had been told before.
+        """
+        code, *_ = await self._run(
+            "settled", message_id, token, hop, state.value, int(suspect), tell=tell
+        )
+        return code == "ok"
+
+    async def renew(self, message_id: str, token: str, hop: int) -> bool:
+        """Extend the lease, unless the claim is over."""
+        code, *_ = await self._run("renew", message_id, token, hop, self._terms.lease_ms)
+        return code == "ok"
+
+    async def lose(self, message_id: str, token: str) -> Begun:
+        """End a claim whose holder went silent: `waiting`, `poison`, `ambiguous` or `lost`."""
+        terms = self._terms
+        code, *rest = await self._run(
+            "lose", message_id, token, terms.max_deliveries, terms.lease_ms
+        )
+        if code == "poison":
+            return Begun(token, "poison", int(rest[0]), is_uncertain=bool(rest[1]))
+        return Begun(token, str(code), is_uncertain=code == "ambiguous")
+
+    async def hand_back(self, message_id: str, token: str) -> None:
+        """End a claim that nobody has seen."""
+        await self._run("hand_back", message_id, token)
+
+    async def cancel(self, message_id: str, tell: Recorded | None) -> ControlOutcome:
+        """Make all copies void, unless it has started or ended."""
+        code, *_ = await self._run("cancel", message_id, tell=tell)
+        return ControlOutcome(str(code))
+
+    async def move(self, message_id: str) -> Reserved | ControlOutcome:
+        """Reserve a dead letter for an operator."""
+        token = secrets.token_hex(8)
+        code, *rest = await self._run("move", message_id, token, _ms(GATE))
+        return Reserved(token, int(rest[0])) if code == "ok" else ControlOutcome(str(code))
+
+    async def audit(self, message_id: str, hop: int, *, is_uncertain: bool) -> str:
+        """Say what a dead letter in the broker is: `kept`, `stale`, `busy` or `adopted`."""
+        code, *_ = await self._run("audit", message_id, hop, int(is_uncertain))
+        return str(code)
+
+
+def _first(code: str | int, rest: Reply) -> Duplicate | Conflict:
+    if code == "conflict":
+        return Conflict(str(rest[0]))
+    return Duplicate(str(rest[0]), str(rest[1]))
+
+
+def _ms(period: timedelta) -> int:
+    return period // timedelta(milliseconds=1)

@@ -1,0 +1,70 @@
+"""A `ClaimStore` in this process's memory, which tells a recorder that is a callable."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from durable_queue.claims.book import ClaimBook
+from durable_queue.claims.store import Argument, Reply
+from durable_queue.clock import utc_now
+from durable_queue.messages import UNDONE
+from durable_queue.port import QueueError, QueueUnavailable
+from durable_queue.recorder import Recorded, Recorder
+
+_CARRIED_OUT = frozenset({"ok", "done"})
+
+
+class RecordingBook:
+    """Claims in a book, and a recorder that is told of each change once it is in there.
+
+    A recorder that fails is told when the operation is repeated, as its caller then does.
+    """
+
+    is_time_known = is_time_fresh = True
+
+    def __init__(
+        self,
+        book: ClaimBook,
+        recorder: Recorder | None = None,
+        *,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.now = now
+        self._book = book
+        self._recorder = recorder
+        self._untold: set[str] = set()
+
+    async def run(
+        self, operation: str, *arguments: Argument, tell: Recorded | None = None
+    ) -> Reply:
+        """See `ClaimStore.run`."""
+        reply = self._book.apply(operation, *arguments)
+        if tell is None:
+            return reply
+        if tell.change in UNDONE and self._book.is_uncertain(tell.message_id):
+            tell = replace(tell, is_uncertain=True)
+        if reply[0] in _CARRIED_OUT or tell.message_id in self._untold:
+            self._untold.add(tell.message_id)
+            await self.record(tell)
+            self._untold.discard(tell.message_id)
+        return reply
+
+    async def record(self, recorded: Recorded) -> None:
+        """See `ClaimStore.record`."""
+        if self._recorder is None:
+            return
+        try:
+            recording = self._recorder(recorded)
+            if recording is not None:
+                await recording
+        except QueueError:
+            raise
+        except Exception as error:
+            raise QueueUnavailable(f"the change could not be recorded: {error}") from error
+
+    async def faults(self) -> Sequence[str]:
+        """Say none: a memory promises nothing."""
+        return ()
+
+    async def close(self) -> None:
+        """Do nothing."""

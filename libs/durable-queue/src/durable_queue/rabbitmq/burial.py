@@ -1,0 +1,72 @@
+"""Giving a message up: what is said of it, and how it gets among the dead letters."""
+
+import json
+from dataclasses import dataclass
+from typing import Final, Self
+
+from durable_queue.claims.store import State
+from durable_queue.port import Change, Note
+from durable_queue.rabbitmq.envelope import Envelope
+from durable_queue.rabbitmq.intake import Arrived
+from durable_queue.rabbitmq.moves import Moves
+
+AMBIGUOUS: Final = "ambiguous: its worker went silent after it had started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """Why a message was given up: what is recorded, and what its dead letter says.
+
+    As a memo it is kept with the claim until the message is buried, so that whoever takes over from
+    a worker that died half-way says the same. In the dead letter it outlives claims and records.
+    """
+
+    change: Change
+    error: str
+    note: Note = b""
+
+    @property
+    def memo(self) -> str:
+        """Return it as text."""
+        return json.dumps([self.change, self.error, _text(self.note)], ensure_ascii=False)
+
+    @classmethod
+    def from_memo(cls, memo: str) -> Self:
+        """Return what a memo was made of."""
+        change, error, note = json.loads(memo)
+        return cls(change=Change(change), error=error, note=note.encode())
+
+    @classmethod
+    def of(cls, dead: Envelope) -> Self:
+        """Return what a dead letter says; the broker puts some there itself, without a word."""
+        if not dead.error:
+            return cls(change=Change.POISONED, error="poison: the broker gave it up")
+        return cls(
+            change=Change(dead.change or Change.DEAD), error=dead.error, note=dead.note.encode()
+        )
+
+
+def poison(deliveries: int, note: Note = b"") -> End:
+    """Say that workers never settle a message."""
+    error = f"poison: {deliveries} deliveries without an outcome"
+    return End(change=Change.POISONED, error=error, note=note)
+
+
+def not_understood(schema: int) -> End:
+    """Say that a message was written by a release that is newer than this one."""
+    return End(change=Change.POISONED, error=f"poison: headers of schema {schema} are not known")
+
+
+async def bury(moves: Moves, arrived: Arrived, token: str, end: End) -> None:
+    """Put a message that was given up, and recorded as such, among the dead letters."""
+    envelope = arrived.envelope
+    dead = envelope.moved(
+        due=0, since=moves.now_ms, error=end.error, change=end.change.value, note=_text(end.note)
+    )
+    await moves.publisher.to_dead_letters(dead)
+    await moves.claims.settled(envelope.id, token, dead.hop, State.DEAD)
+    await arrived.done()
+
+
+def _text(note: Note) -> str:
+    return note.decode("utf-8", "replace")

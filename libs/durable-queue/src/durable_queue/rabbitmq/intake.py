@@ -1,0 +1,218 @@
+"""What arrives: lanes are consumed ahead of time, so that a worker never waits for the network.
+
+A message that arrived waits here until a worker asks. One that is not yet due goes into the next
+waiting room instead, and one that nobody has given a name is adopted.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from service_kit.logs import get_logger
+
+from durable_queue.port import QueueError
+from durable_queue.rabbitmq.envelope import Envelope
+from durable_queue.rabbitmq.errors import as_queue_errors, regardless
+from durable_queue.rabbitmq.link import Link, tell_if_closed
+from durable_queue.rabbitmq.options import RabbitOptions
+from durable_queue.rabbitmq.topology import Topology
+
+log = get_logger(__name__)
+
+_SETTLE_S: Final = 0.005
+_SETTLE_ROUNDS: Final = 2
+
+
+@dataclass(slots=True, kw_only=True)
+class Arrived:
+    """A copy in this process's hands; the broker gives it to another when the line breaks."""
+
+    envelope: Envelope
+    incoming: AbstractIncomingMessage
+    line: "ConsumeLine"
+    was_delayed: bool = False
+
+    @property
+    def own_lane(self) -> str:
+        """The lane that it was last put into by us; by hand it may come into another."""
+        return str(self.incoming.headers.get("x-an-stage", self.envelope.lane))
+
+    def note_uncertainty(self, is_uncertain: bool) -> None:
+        """Let all copies that follow say that an earlier start may have had its effect."""
+        if is_uncertain and not self.envelope.uncertain:
+            self.envelope = replace(self.envelope, uncertain=True)
+
+    async def done(self) -> None:
+        """Tell the broker that this copy is no longer needed."""
+        # If this fails, the copy comes again, and its claim says that it is old.
+        with regardless():
+            await self.incoming.ack()
+
+
+Examine = Callable[[str, AbstractIncomingMessage, "ConsumeLine"], Awaitable[Arrived | None]]
+"""Says what is to wait for a worker; None if there is nothing."""
+
+
+class ConsumeLine:
+    """The consumers of one connection, and what they brought."""
+
+    def __init__(
+        self, channel: AbstractChannel, topology: Topology, examine: Examine, prefetch: int
+    ) -> None:
+        self.buffers: dict[str, deque[Arrived]] = {}
+        self.news = asyncio.Event()
+        self.is_live = True
+        self._channel = channel
+        self._topology = topology
+        self._examine = examine
+        self._prefetch = prefetch
+        self._examining = 0
+        self._subscribing = asyncio.Lock()
+
+    async def check(self) -> None:
+        """Ask the broker something, and for whether our consumers are still there."""
+        if not self.buffers:
+            await self._topology.declare_dead_queue(self._channel)
+        for lane in list(self.buffers):
+            queue = await self._topology.declare_lane(self._channel, lane)
+            if not queue.declaration_result.consumer_count:
+                raise QueueError(f"the consumer of {lane} is gone")
+
+    def consumes(self, lanes: Sequence[str]) -> bool:
+        """Tell whether all of these lanes are consumed."""
+        return all(lane in self.buffers for lane in lanes)
+
+    async def subscribe(self, lanes: Sequence[str]) -> None:
+        """Consume these lanes from now on."""
+        if self.consumes(lanes):
+            return
+        async with self._subscribing:
+            for lane in lanes:
+                if lane not in self.buffers:
+                    await self._subscribe(lane)
+
+    async def _subscribe(self, lane: str) -> None:
+        queue = await self._topology.declare_lane(self._channel, lane)
+        await self._topology.bind_lane(queue, lane)
+        self.buffers[lane] = deque()
+        try:
+            await queue.consume(partial(self._on_message, lane))
+        except BaseException:
+            del self.buffers[lane]
+            raise
+
+    async def settle(self, lanes: Sequence[str]) -> None:
+        """Wait until what the broker has for these lanes is here, as far as there is room."""
+        before, unchanged = -1, 0
+        while unchanged < _SETTLE_ROUNDS:
+            left = 0
+            for lane in lanes:
+                queue = await self._topology.declare_lane(self._channel, lane)
+                left += queue.declaration_result.message_count or 0
+            moving = left != before or self._examining > 0
+            before, unchanged = left, 0 if moving else unchanged + 1
+            await asyncio.sleep(_SETTLE_S)
+
+    def take(self, order: Sequence[str], limit: int) -> list[Arrived]:
+        """Return what waits here, that of earlier lanes first."""
+        found: list[Arrived] = []
+        for lane in order:
+            buffer = self.buffers[lane]
+            while buffer and len(found) < limit:
+                found.append(buffer.popleft())
+        return found
+
+    def announce(self) -> None:
+        """Wake up whoever waits for messages."""
+        self.news.set()
+        self.news = asyncio.Event()
+
+    async def _on_message(self, lane: str, incoming: AbstractIncomingMessage) -> None:
+        self._examining += 1
+        try:
+            arrived = await self._examine(lane, incoming, self)
+        except QueueError as error:
+            # Unacknowledged; it comes again when the line is set up anew.
+            log.warning("rabbitmq.not_examined", lane=lane, error=str(error))
+            self.put_back_later(incoming)
+            return
+        finally:
+            self._examining -= 1
+        if arrived is not None:
+            self.buffers[lane].append(arrived)
+            self.announce()
+
+    def put_back_later(self, incoming: AbstractIncomingMessage) -> None:
+        """Give a copy back to the broker."""
+        asyncio.get_running_loop().call_later(1.0, lambda: asyncio.ensure_future(_reject(incoming)))
+
+
+async def _reject(incoming: AbstractIncomingMessage) -> None:
+    with regardless():
+        await incoming.reject(requeue=True)
+
+
+class Intake:
+    """Keeps the consuming connection."""
+
+    def __init__(self, url: str, options: RabbitOptions, examine: Examine) -> None:
+        self._topology = Topology(options)
+        self._examine = examine
+        self._prefetch = options.prefetch
+        self._timeout_s = options.call_timeout.total_seconds()
+        self._lanes: dict[str, None] = {}
+        self._link = Link(url, options, role="consume", set_up=self._set_up)
+
+    @property
+    def line(self) -> ConsumeLine | None:
+        """What is consumed now, if anything is."""
+        return self._link.line
+
+    async def consuming(self, lanes: Sequence[str]) -> tuple[ConsumeLine, bool]:
+        """Return a line on which these lanes are consumed, and whether that is new.
+
+        Raises:
+            QueueUnavailable: RabbitMQ can't be reached.
+        """
+        with as_queue_errors():
+            line = await self._link.get()
+            is_new = not line.consumes(lanes)
+            async with asyncio.timeout(self._timeout_s):
+                await line.subscribe(lanes)
+        self._lanes.update(dict.fromkeys(lanes))
+        return line, is_new
+
+    async def settle(self, line: ConsumeLine, lanes: Sequence[str]) -> None:
+        """Wait until what the broker has for these lanes is here. Raises `QueueUnavailable`."""
+        with as_queue_errors():
+            async with asyncio.timeout(self._timeout_s):
+                await line.settle(lanes)
+
+    async def close(self) -> None:
+        """Close the connection; the broker takes back what nobody acknowledged."""
+        if self._link.line is not None:
+            self._link.line.announce()
+        await self._link.close()
+
+    async def _set_up(
+        self, connection: AbstractConnection, broken: Callable[[str], None]
+    ) -> ConsumeLine:
+        channel = await connection.channel(publisher_confirms=False)
+        await self._topology.declare(channel)
+        await channel.set_qos(prefetch_count=self._prefetch, global_=False)
+        line = ConsumeLine(channel, self._topology, self._examine, self._prefetch)
+
+        def end(why: str) -> None:
+            line.is_live = False
+            line.announce()
+            broken(why)
+
+        tell_if_closed(channel, "the channel", end)
+        underlay = await channel.get_underlay_channel()
+        underlay.on_consumer_cancel_callbacks.add(lambda *_: end("the broker cancelled a consumer"))
+        await line.subscribe(list(self._lanes))
+        return line

@@ -1,0 +1,297 @@
+"""The adapter."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+from durable_queue.claims.book import ClaimBook
+from durable_queue.claims.calls import Claims, Reserved, Terms
+from durable_queue.claims.recording import RecordingBook
+from durable_queue.claims.store import ClaimStore
+from durable_queue.clock import steady_now, utc_now
+from durable_queue.port import (
+    Change,
+    Conflict,
+    ControlOutcome,
+    Dedupe,
+    Delivery,
+    Duplicate,
+    Durability,
+    Enqueued,
+    LaneDepth,
+    Message,
+    Note,
+    OnAmbiguous,
+    QueueError,
+    QueueFull,
+    QueueUnavailable,
+    SendOutcome,
+    TickReport,
+)
+from durable_queue.rabbitmq.delivery import RabbitDelivery
+from durable_queue.rabbitmq.envelope import Envelope, to_ms
+from durable_queue.rabbitmq.fitness import faults_of
+from durable_queue.rabbitmq.intake import Intake
+from durable_queue.rabbitmq.moves import Moves, bring_in
+from durable_queue.rabbitmq.operator import Operator
+from durable_queue.rabbitmq.options import RabbitOptions
+from durable_queue.rabbitmq.publisher import Publisher
+from durable_queue.rabbitmq.room import Room
+from durable_queue.rabbitmq.taking import Taking
+from durable_queue.recorder import Recorder
+
+_ROTATE_EVERY: Final = 8
+
+
+class RabbitQueue:
+    """A `Queue` on RabbitMQ 3.10 to 4.x. It connects when it is first used.
+
+    What the broker can't know of a message is in `claims`: with a store that all processes share,
+    fencing, cancelling and deduplication hold among all of them. It keeps the records, and the time
+    of day. The default is this process's memory; what happens is then told to `recorder`, at `now`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        recorder: Recorder | None = None,
+        claims: ClaimStore | None = None,
+        options: RabbitOptions | None = None,
+        now: Callable[[], datetime] = utc_now,
+        steady: Callable[[], datetime] = steady_now,
+    ) -> None:
+        options = options or RabbitOptions()
+        terms = Terms(lease=options.lease, max_deliveries=options.max_deliveries)
+        own = RecordingBook(ClaimBook(now=lambda: to_ms(steady())), recorder, now=now)
+        self._claims = Claims(claims or own, terms)
+        self._publisher = Publisher(url, options)
+        self._moves = Moves(self._publisher, self._claims, options, steady=steady)
+        self._taking = Taking(self._moves, self._let_go)
+        self._intake = Intake(url, options, self._taking.examine)
+        self._room = Room(self._publisher.count_all, options.max_waiting)
+        self._operator = Operator(url, options, self._moves)
+        self._held: dict[str, RabbitDelivery] = {}
+        self._receives = itertools.count(1)
+        self._receiving: set[asyncio.Task[list[RabbitDelivery]]] = set()
+        self._handing_back: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+        self._url = url
+        self._fit_version = ""
+
+    async def send(self, message: Message) -> SendOutcome:
+        """Store the message on a majority of nodes, then return."""
+        reserved = await self._claims.reserve(message.id, message.dedupe)
+        if not isinstance(reserved, Reserved):
+            return reserved
+        envelope = self._new(message, reserved)
+        try:
+            change = Change.SCHEDULED if envelope.due else Change.ENQUEUED
+            async with self._room.entering(message.lane):
+                is_ours = await bring_in(self._moves, envelope, reserved, change, message.note)
+        except QueueFull:
+            await self._claims.free(message.id, reserved.token)
+            raise
+        except QueueError:
+            await self._claims.doubt(message.id, reserved.token)
+            raise
+        if message.dedupe and not is_ours:
+            return await self._in_its_place(message.id, message.dedupe)
+        return Enqueued(message.id)
+
+    async def _in_its_place(self, message_id: str, dedupe: Dedupe) -> SendOutcome:
+        """Say which message counts, where another send under the key did not wait for this one."""
+        found = await self._claims.recall(dedupe)
+        if found is None:
+            raise QueueUnavailable("the same is being sent by another")
+        return Enqueued(message_id) if found.id == message_id else found
+
+    async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
+        """Return what `send` would say to a repetition under this key; None if it knows none."""
+        return await self._claims.recall(dedupe)
+
+    async def receive(
+        self, lanes: Sequence[str], *, limit: int, wait: timedelta
+    ) -> Sequence[Delivery]:
+        """Lease up to `limit` messages, those of earlier lanes first; wait if there are none."""
+        if self._is_closed:
+            raise QueueUnavailable("the queue is closed")
+        taking = asyncio.create_task(self._receive(lanes, limit, wait))
+        self._receiving.add(taking)
+        taking.add_done_callback(self._receiving.discard)
+        try:
+            return await asyncio.shield(cast("asyncio.Task[Sequence[Delivery]]", taking))
+        except asyncio.CancelledError:
+            self._receiving.discard(taking)  # so that it looks no further
+            handing_back = asyncio.create_task(self._hand_back(taking))
+            self._handing_back.add(handing_back)
+            handing_back.add_done_callback(self._handing_back.discard)
+            if self._intake.line is not None:
+                self._intake.line.announce()
+            # So that whoever called it off knows when nothing of it is in hand any more.
+            await asyncio.shield(handing_back)
+            raise
+
+    async def close(self) -> None:
+        """Close connections; what nobody has taken up goes back to the broker at once."""
+        self._is_closed = True
+        if self._intake.line is not None:
+            self._intake.line.announce()
+        await asyncio.gather(*self._receiving, *self._handing_back, return_exceptions=True)
+        await asyncio.gather(self._intake.close(), self._publisher.close(), self._operator.close())
+        await self._claims.close()
+
+    async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Extend the leases; return those deliveries whose claim is over."""
+        held = cast("Sequence[RabbitDelivery]", deliveries)
+        alive = await asyncio.gather(
+            *(self._claims.renew(each.id, each.token, each.hop) for each in held)
+        )
+        until = self._moves.lease_ends
+        for delivery, is_alive in zip(held, alive, strict=True):
+            delivery.held_until = until if is_alive else delivery.held_until
+        return [each for each, is_alive in zip(held, alive, strict=True) if not is_alive]
+
+    async def tick(self, lanes: Sequence[str]) -> TickReport:
+        """Take back what silent workers of this process hold; report what became due meanwhile.
+
+        The rest of upkeep is the broker's, or the next receiver's.
+        """
+        await self._claims.read_time()
+        taking = self._taking
+        silent = [
+            each
+            for each in reversed(self._held.values())
+            if self._moves.is_over(each.held_until) and each.lane in lanes
+        ]
+        lost = 0
+        for delivery in silent:
+            self._let_go(delivery)
+            try:
+                lost += await taking.lose(delivery)
+            except QueueError:
+                self._held[delivery.token] = delivery
+                raise
+        report = TickReport(
+            promoted=taking.promoted, leases_expired=lost, died=taking.died, expired=taking.expired
+        )
+        taking.promoted = taking.died = taking.expired = 0
+        return report
+
+    async def heal(self) -> int:
+        """Make claims and records agree with the dead letters; return how many were mended."""
+        return await self._operator.audit() if self._moves.options.audits else 0
+
+    async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
+        """Count the messages of each lane that wait, and those that this process has leased.
+
+        What other processes hold, and what is in the waiting rooms, which all lanes share, is not
+        counted. How long the oldest has waited is known where this process consumes the lane.
+        """
+        counts = await asyncio.gather(*(self._publisher.count(lane) for lane in lanes))
+        return {lane: self._depth(lane, count) for lane, count in zip(lanes, counts, strict=True)}
+
+    async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Withdraw a message that is not yet started; its copies are dropped when they arrive."""
+        return await self._operator.cancel(message_id, note)
+
+    async def replay(
+        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
+    ) -> ControlOutcome:
+        """Put a dead letter back into its lane, attempts counted anew."""
+        return await self._operator.replay(message_id, delay, note)
+
+    async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Forget a dead letter's bytes."""
+        return await self._operator.delete(message_id, note)
+
+    async def durability(self) -> Durability:
+        """Say whether this RabbitMQ is fit for quorum queues, and who keeps the claims is durable.
+
+        Raises:
+            UnsafeBroker: it has queues under our names that are none.
+        """
+        version, lost = await self._publisher.server_version(), await self._claims.faults()
+        found: Sequence[str] = ()
+        if version != self._fit_version:
+            found = await faults_of(self._url, version, self._moves.options)
+            self._fit_version = "" if found else version
+        return Durability(profile="quorum", faults=(*found, *lost))
+
+    async def time(self) -> datetime:
+        """Return the time of whoever keeps the claims."""
+        await self._claims.read_time()
+        return self._moves.now()
+
+    async def ping(self) -> None:
+        """Have something confirmed, a queue answer, and whoever keeps the claims."""
+        await self._publisher.ping()
+        await self._claims.ping()
+
+    def _new(self, message: Message, reserved: Reserved) -> Envelope:
+        now_ms, due_ms = self._moves.now_ms, to_ms(message.due_at)
+        return Envelope(
+            id=message.id,
+            lane=message.lane,
+            body=message.body,
+            hop=reserved.hop,
+            max_attempts=message.max_attempts,
+            expires=to_ms(message.expires_at),
+            due=due_ms if due_ms > now_ms else 0,
+            since=now_ms,
+            hold=message.on_ambiguous is OnAmbiguous.HOLD,
+        )
+
+    def _let_go(self, delivery: RabbitDelivery) -> bool:
+        return self._held.pop(delivery.token, None) is not None
+
+    async def _receive(
+        self, lanes: Sequence[str], limit: int, wait: timedelta
+    ) -> list[RabbitDelivery]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait.total_seconds()
+        order = self._order(lanes)
+        await self._claims.learn_time()
+        line, is_new = await self._intake.consuming(lanes)
+        if is_new or wait <= timedelta(0):
+            await self._intake.settle(line, lanes)
+        while True:
+            news = line.news
+            found = await self._taking.begin_all(line.take(order, limit))
+            self._held.update((delivery.token, delivery) for delivery in found)
+            left = deadline - loop.time()
+            if found or self._is_closed or asyncio.current_task() not in self._receiving:
+                return found
+            if not any(line.buffers[lane] for lane in lanes):
+                if left <= 0:
+                    return []
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await news.wait()
+            if not line.is_live:
+                raise QueueUnavailable("the connection to RabbitMQ broke")
+
+    async def _hand_back(self, taking: asyncio.Task[list[RabbitDelivery]]) -> None:
+        try:
+            await self._taking.hand_back(await taking)
+        except QueueError:
+            return  # leases run out
+
+    def _order(self, lanes: Sequence[str]) -> Sequence[str]:
+        rounds, rest = divmod(next(self._receives), _ROTATE_EVERY)
+        if rest or len(lanes) == 1:
+            return lanes
+        first = 1 + rounds % (len(lanes) - 1)
+        return [*lanes[first:], *lanes[:first]]
+
+    def _depth(self, lane: str, ready: int) -> LaneDepth:
+        line = self._intake.line
+        here = line.buffers.get(lane, ()) if line else ()
+        return LaneDepth(
+            waiting=ready + len(here),
+            leased=sum(delivery.lane == lane for delivery in self._held.values()),
+            oldest_waiting=self._moves.age(here[0].envelope.since) if here else timedelta(0),
+        )

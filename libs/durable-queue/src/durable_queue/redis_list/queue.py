@@ -1,0 +1,279 @@
+"""The adapter."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+from durable_queue.clock import DistantClock, Monotonic
+from durable_queue.port import (
+    Conflict,
+    ControlOutcome,
+    Dedupe,
+    Delivery,
+    Duplicate,
+    Durability,
+    Enqueued,
+    LaneDepth,
+    Message,
+    Note,
+    OnAmbiguous,
+    QueueFull,
+    SendOutcome,
+    TickReport,
+)
+from durable_queue.recorder import LuaRecorder
+from durable_queue.redis_list.batcher import Batcher
+from durable_queue.redis_list.blocking import BlockingPops
+from durable_queue.redis_list.connections import Argument, connector
+from durable_queue.redis_list.delivery import RedisDelivery
+from durable_queue.redis_list.inspection import Inspector
+from durable_queue.redis_list.keys import Keys, checked_lane
+from durable_queue.redis_list.options import RedisListOptions
+from durable_queue.redis_list.promptly import Promptly
+from durable_queue.redis_list.receiver import Receiver
+from durable_queue.redis_list.runner import ScriptRunner
+from durable_queue.redis_list.scripts import assemble, lua_sources
+from durable_queue.redis_list.times import milliseconds, to_milliseconds
+
+_TICK_ROUNDS: Final = 20
+_RENEW_AT_ONCE: Final = 128
+_SCAN_COUNT: Final = 500
+_SCAN_PAUSE_S: Final = 0.01
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+_Row = list[bytes | None]
+
+
+class RedisListQueue:
+    """A `Queue` on Redis >= 7.0 or Valkey. It connects when it is first used.
+
+    `lua` replaces the scripts' sources; tests use it, and `monotonic`, to travel in time.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        recorder: LuaRecorder | None = None,
+        options: RedisListOptions | None = None,
+        lua: Mapping[str, str] | None = None,
+        monotonic: Monotonic = time.monotonic,
+    ) -> None:
+        self._clock = DistantClock(monotonic)
+        self._lanes: tuple[str, ...] = ()
+        self._set_back: dict[str, int] = {}
+        self._options = options or RedisListOptions()
+        self._keys = Keys(self._options.namespace)
+        connect = connector(url)
+        scripts = assemble(lua or lua_sources(), self._options, recorder)
+        self._batcher = Batcher(connect, timeout=self._options.call_timeout)
+        self._inspector = Inspector(self._batcher)
+        self._runner = ScriptRunner(self._batcher, scripts, self._keys.prefix)
+        self._promptly = Promptly(lambda lane: self._tick(lane, None))
+        self._receiver = Receiver(self._runner, BlockingPops(connect), self._batcher, self._keys)
+
+    async def send(self, message: Message) -> SendOutcome:
+        """Store the message durably, then return."""
+        call = await self._runner.finished("send", *_fields(message))
+        code, *details = cast("list[bytes]", call.result())
+        match code:
+            case b"ENQUEUED":
+                self._promptly.scheduled(message)
+                return Enqueued(message.id)
+            case b"DUPLICATE":
+                first, answer = (detail.decode() for detail in details)
+                if call.was_repeated and first == message.id:
+                    return Enqueued(first)  # this very call stored it, and its reply was lost
+                return Duplicate(first, answer)
+            case b"CONFLICT":
+                return Conflict(details[0].decode())
+        raise QueueFull(f"{message.lane} holds {self._options.max_waiting} waiting messages")
+
+    async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
+        """Return what `send` would say to a repetition under this key; None if it knows none."""
+        key = self._keys.dedupe(dedupe.key)
+        reply = await self._runner.command("HMGET", key, "id", "fp", "an")
+        first, fingerprint, answer = (value and value.decode() for value in cast(_Row, reply))
+        if not first:
+            return None
+        is_same = fingerprint == dedupe.fingerprint
+        return Duplicate(first, answer or "") if is_same else Conflict(first)
+
+    async def receive(
+        self, lanes: Sequence[str], *, limit: int, wait: timedelta
+    ) -> Sequence[Delivery]:
+        """Lease up to `limit` messages, at most 32, of earlier lanes first."""
+        return await self._receiver.receive(tuple(map(checked_lane, lanes)), limit, wait)
+
+    async def close(self) -> None:
+        """Close connections. Leases of unsettled messages run out by themselves."""
+        await self._receiver.close()
+        await self._batcher.close()
+
+    async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Extend the leases; return those deliveries whose claim is over."""
+        held = cast("Sequence[RedisDelivery]", deliveries)
+        parts = [held[i : i + _RENEW_AT_ONCE] for i in range(0, len(held), _RENEW_AT_ONCE)]
+        replies = await asyncio.gather(*map(self._renew, parts))
+        alive = [bool(flag) for reply in replies for flag in reply]
+        return [delivery for delivery, is_alive in zip(held, alive, strict=True) if not is_alive]
+
+    async def tick(self, lanes: Sequence[str]) -> TickReport:
+        """Promote what is due, take back expired leases, re-issue what was lost on its way."""
+        self._lanes = tuple(lanes)
+        asked_at, expected = self._clock.monotonic(), self._clock.expected_ms()
+        *ticked, _ = await asyncio.gather(
+            *(self._tick(checked_lane(lane), expected) for lane in lanes), self._forget()
+        )
+        reports = cast("list[tuple[TickReport, int]]", ticked)
+        # Not before all lanes have been told of a jump.
+        for _, now_ms in reports[:1]:
+            self._clock.saw(now_ms, asked_at=asked_at)
+            if expected is not None and now_ms < expected - milliseconds(self._options.lease) // 2:
+                self._set_back.update(dict.fromkeys(lanes, 0))
+        await self._let_rest_anew()
+        return _sum([report for report, _ in reports])
+
+    async def heal(self) -> int:
+        """Make the indexes agree with the messages; return how many were mended."""
+        cursor, mended = b"0", 0
+        while True:
+            cursor, found = await self._scan(cursor)
+            if found:
+                ids = [self._keys.id_of(key) for key in found]
+                lanes = self._lanes
+                reply = await self._runner.run("heal", len(lanes), *lanes, *ids)
+                mended += cast(int, reply)
+            if cursor == b"0":
+                return mended
+            await asyncio.sleep(_SCAN_PAUSE_S)
+
+    async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
+        """Count the messages of each lane."""
+        replies = await asyncio.gather(
+            *(self._runner.run("depth", checked_lane(lane)) for lane in lanes)
+        )
+        return dict(zip(lanes, map(_depth, replies), strict=True))
+
+    async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Withdraw a message that is not yet started."""
+        return await self._control("cancel", message_id, note)
+
+    async def replay(
+        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
+    ) -> ControlOutcome:
+        """Put a dead letter back into its lane, attempts counted anew."""
+        return await self._control("replay", message_id, milliseconds(delay), note)
+
+    async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
+        """Forget a dead letter's bytes."""
+        return await self._control("delete", message_id, note)
+
+    async def durability(self) -> Durability:
+        """Read Redis's settings; the profile is that of `appendfsync`, or none or unknown."""
+        return await self._inspector.durability()
+
+    async def time(self) -> datetime:
+        """Return Redis's time."""
+        if not self._clock.is_fresh:
+            asked_at = self._clock.monotonic()
+            self._clock.saw(cast(int, await self._runner.run("time")), asked_at=asked_at)
+        return self._clock.now()
+
+    async def ping(self) -> None:
+        """Write something, as a send would."""
+        await self._runner.run("ping")
+
+    async def _control(self, name: str, message_id: str, *details: Argument) -> ControlOutcome:
+        reply = await self._runner.run(name, message_id, secrets.token_hex(8), *details)
+        return ControlOutcome(cast(bytes, reply).decode().lower())
+
+    async def _renew(self, held: Sequence[RedisDelivery]) -> list[int]:
+        claims = [part for delivery in held for part in (delivery.id, delivery.token)]
+        return cast("list[int]", await self._runner.run("renew", *claims))
+
+    async def _tick(self, lane: str, expected: int | None) -> tuple[TickReport, int]:
+        """Return what one lane's upkeep did, and what Redis's clock showed before it."""
+        limit, total, shown = self._options.tick_limit, TickReport(), 0
+        for _ in range(_TICK_ROUNDS):
+            seen = "" if expected is None else expected
+            reply = cast("list[int]", await self._runner.run("tick", lane, seen))
+            *counts, now_ms, due_ms = reply
+            # From the second round on a jump is no news.
+            expected, shown = expected and now_ms, shown or now_ms
+            due = None if due_ms < 0 else due_ms * _MILLISECOND
+            moved = TickReport(**dict(zip(_TICK_COUNTS, counts, strict=True)), next_due=due)
+            total = replace(_sum([total, moved]), next_due=due)
+            full = (moved.promoted + moved.expired, moved.leases_expired + moved.died)
+            if max(*full, moved.reissued) < limit:
+                break
+        return total, shown
+
+    async def _let_rest_anew(self) -> None:
+        """Mend what rests for a while, and would rest longer since the clock was set back.
+
+        Some rounds of it, from where the last left off: promoting goes first.
+        """
+        step = self._options.tick_limit
+        for _ in range(_TICK_ROUNDS):
+            if not self._set_back:
+                return
+            lane, first = next(iter(self._set_back.items()))
+            window = (self._keys.delayed(lane), first, first + step - 1)
+            ids = cast("list[bytes]", await self._runner.command("ZRANGE", *window))
+            if ids:
+                await self._runner.run("heal", 0, *ids)  # of no lane at all
+                self._set_back[lane] = first + step
+            else:
+                del self._set_back[lane]
+
+    async def _forget(self) -> None:
+        for _ in range(_TICK_ROUNDS):
+            if cast(int, await self._runner.run("forget")) < self._options.tick_limit:
+                break
+
+    async def _scan(self, cursor: bytes) -> tuple[bytes, list[bytes]]:
+        reply = await self._runner.command(
+            "SCAN", cursor, "MATCH", self._keys.messages, "COUNT", _SCAN_COUNT
+        )
+        after, found = cast("tuple[bytes, list[bytes]]", reply)
+        return after, found
+
+
+_TICK_COUNTS: Final = ("promoted", "leases_expired", "died", "reissued", "expired")
+
+
+def _sum(reports: Sequence[TickReport]) -> TickReport:
+    counts = {name: sum(getattr(report, name) for report in reports) for name in _TICK_COUNTS}
+    due = [report.next_due for report in reports if report.next_due is not None]
+    return TickReport(**counts, next_due=min(due, default=None))
+
+
+def _depth(reply: object) -> LaneDepth:
+    waiting, leased, delayed, oldest_ms = cast("list[int]", reply)
+    return LaneDepth(
+        waiting=waiting, leased=leased, delayed=delayed, oldest_waiting=oldest_ms * _MILLISECOND
+    )
+
+
+def _fields(message: Message) -> tuple[Argument, ...]:
+    dedupe = message.dedupe
+    return (
+        message.id,
+        checked_lane(message.lane),
+        message.body,
+        to_milliseconds(message.due_at) if message.due_at else "",
+        to_milliseconds(message.expires_at) if message.expires_at else "",
+        message.max_attempts,
+        "hold" if message.on_ambiguous is OnAmbiguous.HOLD else "",
+        message.note,
+        *(
+            (dedupe.key, dedupe.fingerprint, dedupe.answer, milliseconds(dedupe.keep))
+            if dedupe
+            else ("", "", "", "")
+        ),
+    )

@@ -1,0 +1,68 @@
+"""The Lua scripts, assembled: header, settings, prelude, damage, recorder, states, body."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha1
+from importlib.resources import files
+from typing import Final, Self
+
+from durable_queue.messages import SUSPECT_AFTER
+from durable_queue.recorder import LuaRecorder
+from durable_queue.redis_list.options import RedisListOptions
+from durable_queue.redis_list.times import milliseconds
+
+# A send is refused as a whole when Redis is full; all others make room, or are needed to.
+_REFUSED_WHEN_FULL: Final = frozenset({"send", "ping"})
+_SILENT: Final = LuaRecorder("local function record() end\nlocal function forget() end\n")
+_PARTS: Final = frozenset({"prelude", "damage", "states"})
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script, ready to be run by its digest."""
+
+    name: str
+    source: str
+    sha: str
+
+    @classmethod
+    def of(cls, name: str, source: str) -> Self:
+        """Return the script of this source. Redis names scripts by their SHA-1."""
+        return cls(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def lua_sources() -> dict[str, str]:
+    """Read the Lua files of this package, by name."""
+    folder = files("durable_queue.redis_list") / "lua"
+    return {
+        path.name.removesuffix(".lua"): path.read_text(encoding="utf-8")
+        for path in folder.iterdir()
+        if path.name.endswith(".lua")
+    }
+
+
+def assemble(
+    sources: Mapping[str, str], options: RedisListOptions, recorder: LuaRecorder | None
+) -> dict[str, Script]:
+    """Make the scripts of a queue, by name."""
+    before = _settings(options) + sources["prelude"] + sources["damage"]
+    before += (recorder or _SILENT).source + "\n" + sources["states"]
+    scripts = {}
+    for name in sources.keys() - _PARTS:
+        header = "#!lua\n" if name in _REFUSED_WHEN_FULL else "#!lua flags=allow-oom\n"
+        scripts[name] = Script.of(name, header + before + sources[name])
+    return scripts
+
+
+def _settings(options: RedisListOptions) -> str:
+    values = {
+        "LEASE_MS": milliseconds(options.lease),
+        "RETENTION_MS": milliseconds(options.retention),
+        "GRACE_MS": milliseconds(options.ticket_grace),
+        "MAX_WAITING": options.max_waiting,
+        "MAX_DELIVERIES": options.max_deliveries,
+        "SUSPECT_AFTER": SUSPECT_AFTER,
+        "RAW_ATTEMPTS": options.raw_max_attempts,
+        "LIMIT": options.tick_limit,
+    }
+    return "".join(f"local {name} = {value}\n" for name, value in values.items())

@@ -1,0 +1,122 @@
+"""A delivery as its worker sees it: watched, and settled with patience."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from service_kit.failpoints import afailpoint
+
+from durable_queue.patience import delays
+from durable_queue.port import Delivery, Note, OnAmbiguous, QueueUnavailable
+
+
+class HeldDelivery:
+    """A `Delivery` that notices what its handler does with it.
+
+    Calls that the broker doesn't answer are repeated until the lease has ended, so a handler can
+    take a returned call for done. `lease_ends`, in `time.monotonic` seconds, and `is_claim_over`
+    are the worker's to set. `verdict` is what it was settled as.
+    """
+
+    __slots__ = (
+        "attempt",
+        "body",
+        "deferrals",
+        "delivery",
+        "expires_at",
+        "id",
+        "is_claim_over",
+        "is_settling",
+        "is_started",
+        "is_suspect",
+        "lane",
+        "lease_ends",
+        "max_attempts",
+        "verdict",
+    )
+
+    def __init__(self, delivery: Delivery, *, lease_ends: float) -> None:
+        self.delivery = delivery
+        self.lease_ends = lease_ends
+        self.is_started = False
+        self.is_settling = False
+        self.is_claim_over = False
+        self.verdict: str | None = None
+        self.id: str = delivery.id
+        self.lane: str = delivery.lane
+        self.body: bytes = delivery.body
+        self.attempt: int = delivery.attempt
+        self.max_attempts: int = delivery.max_attempts
+        self.deferrals: int = delivery.deferrals
+        self.is_suspect: bool = delivery.is_suspect
+        self.expires_at: datetime | None = delivery.expires_at
+
+    async def give_back(self) -> None:
+        """Undo the receiving of a message that nobody has looked at."""
+        await self.delivery.give_back()
+
+    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
+        """Pass the point of no return; see `Delivery.start`."""
+        await self._insist(partial(self.delivery.start, note, on_ambiguous=on_ambiguous))
+        self.is_started = True
+        await afailpoint("worker.after_start")
+
+    async def ack(self, note: Note = b"") -> None:
+        """Settle: done."""
+        await self._settle("done", partial(self.delivery.ack, note))
+
+    async def forward(
+        self, lane: str, note: Note = b"", *, max_attempts: int | None = None
+    ) -> None:
+        """Settle here and put it into another lane."""
+        forward = partial(self.delivery.forward, lane, note, max_attempts=max_attempts)
+        await self._settle("forwarded", forward)
+
+    async def retry(
+        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
+        """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
+        retry = partial(self.delivery.retry, delay, note, is_uncertain=is_uncertain)
+        await self._settle("retried", retry)
+
+    async def defer(self, delay: timedelta, note: Note = b"") -> None:
+        """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
+        await self._settle("deferred", partial(self.delivery.defer, delay, note))
+
+    async def dead_letter(
+        self, error: str, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
+        """Settle: given up, kept with its bytes and `error`."""
+        bury = partial(self.delivery.dead_letter, error, note, is_uncertain=is_uncertain)
+        await self._settle("dead", bury)
+
+    async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
+        """Hand it back untried."""
+        await self._settle("released", partial(self.delivery.release, delay, note))
+
+    @property
+    def may_be_given_back(self) -> bool:
+        """Tell whether nobody outside can have seen an effect, and it isn't settled."""
+        return not self.is_started and self.verdict is None
+
+    async def _settle(self, verdict: str, call: Callable[[], Awaitable[None]]) -> None:
+        await afailpoint("worker.before_settle")
+        self.is_settling = True
+        try:
+            await self._insist(call)
+        finally:
+            self.is_settling = False
+        self.verdict = verdict
+        await afailpoint("worker.after_settle")
+
+    async def _insist(self, call: Callable[[], Awaitable[None]]) -> None:
+        for delay in delays():
+            try:
+                return await call()
+            except QueueUnavailable:
+                if time.monotonic() + delay >= self.lease_ends:
+                    raise
+            await asyncio.sleep(delay)
+        return None

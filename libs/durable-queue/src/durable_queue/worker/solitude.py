@@ -1,0 +1,91 @@
+"""Handling one message while nothing else is in this process's hands."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from durable_queue.port import Delivery
+
+
+class Solitude:
+    """Counts what the workers of a process have in hand, and lets one message be there alone.
+
+    Share one among all workers of a process: what kills the process kills them all.
+    """
+
+    def __init__(self) -> None:
+        self._in_hand = 0
+        self._is_claimed = False
+        self._polls: set[asyncio.Task[Any]] = set()
+        self._called_off: set[asyncio.Task[Any]] = set()
+        self._changed = asyncio.Event()
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether a message is handled alone, or about to be: nothing else may be taken up."""
+        return self._is_claimed
+
+    async def until_open(self) -> None:
+        """Wait until more may be taken up."""
+        while self._is_claimed:
+            await self._changed.wait()
+
+    async def poll(
+        self, receiving: Coroutine[Any, Any, Sequence[Delivery]]
+    ) -> Sequence[Delivery] | None:
+        """Receive; None if that was called off so that a message can be alone.
+
+        In the caller's own task: a task between would keep what it had just received to itself
+        when the caller is cancelled.
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that awaits is in a task
+        self._polls.add(task)
+        try:
+            return await receiving
+        except asyncio.CancelledError:
+            if self._is_cancelled_by_others(task):
+                raise
+            return None
+        finally:
+            self._polls.discard(task)
+            self._end_calling_off(task)
+            self._tell()
+
+    def _is_cancelled_by_others(self, task: asyncio.Task[Any]) -> bool:
+        return task not in self._called_off or task.cancelling() > 1
+
+    def _end_calling_off(self, task: asyncio.Task[Any]) -> None:
+        if task in self._called_off:
+            self._called_off.discard(task)
+            task.uncancel()
+
+    def claim(self) -> None:
+        """Let nobody take up more, until `end`."""
+        self._is_claimed = True
+        for task in self._polls - self._called_off:
+            self._called_off.add(task)
+            task.cancel()
+
+    async def until_alone(self) -> None:
+        """Wait until the one message for which it was claimed is all that is in hand."""
+        while self._polls or self._in_hand > 1:
+            await self._changed.wait()
+
+    def end(self) -> None:
+        """Let others take up messages again."""
+        self._is_claimed = False
+        self._tell()
+
+    def take_up(self) -> None:
+        """Count a message that came into a hand."""
+        self._in_hand += 1
+
+    def put_down(self) -> None:
+        """Count a message that left it."""
+        self._in_hand -= 1
+        self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -1,0 +1,161 @@
+"""The loop that fills the hands."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Protocol
+
+from prometheus_client import CollectorRegistry
+from service_kit.logs import get_logger
+
+from durable_queue.metrics import QueueMetrics
+from durable_queue.patience import Outage, end_tasks, is_being_cancelled
+from durable_queue.port import Delivery, LeaseKeeper, MessageQueue, QueueUnavailable
+from durable_queue.worker.hands import LONGEST_END_S, Handle, Hands
+from durable_queue.worker.solitude import Solitude
+
+log = get_logger(__name__)
+
+BATCH: Final = 64
+"""The most messages asked for at once."""
+
+POLL: Final = timedelta(seconds=2)
+"""How long the queue may wait for messages before it answers."""
+
+
+class WorkQueue(MessageQueue, LeaseKeeper, Protocol):
+    """What a worker asks of a queue.
+
+    `receive` may be cancelled: what it found by then is handed back, or its leases run out.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStats:
+    """How a worker is doing. Its queue isn't asked for more while all its hands are full."""
+
+    in_flight: int
+    concurrency: int
+    handled: int
+    last_poll_age: timedelta
+
+
+class Worker:
+    """Runs `handle` for each message of its lanes, up to `concurrency` of them at once.
+
+    The handler settles its delivery; calls that the broker doesn't answer are repeated until the
+    lease ends, so a handler need not catch `QueueUnavailable`, nor `ClaimEnded`. If it raises, or
+    returns without a verdict, a message that isn't started is released for 5 s; a started one is
+    left to its lease, and the queue does what its sender wanted for a worker that went silent.
+
+    A message with which workers fell silent before is handled while nothing else is in the hands of
+    the workers that share a `solitude`, as all of one process should.
+
+    When a claim ends early, as by a cancellation, the task is cancelled unless it has started.
+    `lease` must be the queue's. A worker may run once at a time.
+    """
+
+    def __init__(  # noqa: PLR0913 - one piece of wiring, all by keyword
+        self,
+        queue: WorkQueue,
+        lanes: Sequence[str],
+        handle: Handle,
+        *,
+        name: str,
+        concurrency: int,
+        lease: timedelta = timedelta(seconds=60),
+        grace: timedelta = timedelta(seconds=20),
+        metrics: QueueMetrics | None = None,
+        solitude: Solitude | None = None,
+    ) -> None:
+        self._queue = queue
+        self._lanes = lanes
+        self._name = name
+        self._grace_s = grace.total_seconds()
+        self._outage = Outage(f"{name}: receive")
+        self._polled_at = time.monotonic()
+        metrics = metrics or QueueMetrics(CollectorRegistry())
+        self._solitude = solitude or Solitude()
+        self._hands = Hands(
+            queue,
+            handle,
+            worker=name,
+            concurrency=concurrency,
+            lease=lease,
+            metrics=metrics,
+            solitude=self._solitude,
+        )
+        metrics.watch(
+            name,
+            in_flight=lambda: self._hands.in_flight,
+            last_poll_age=self._poll_age_s,
+        )
+
+    def stats(self) -> WorkerStats:
+        """Return how it is doing, for health checks."""
+        return WorkerStats(
+            in_flight=self._hands.in_flight,
+            concurrency=self._hands.concurrency,
+            handled=self._hands.handled,
+            last_poll_age=timedelta(seconds=self._poll_age_s()),
+        )
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping` is set; then finish what is in hand, within the grace.
+
+        Nothing is received after that. Of what is still in hand shortly before the grace is over,
+        unstarted messages are handed back, and started ones are left to their leases.
+        """
+        self._polled_at = time.monotonic()
+        receiver = asyncio.create_task(self._receive_for_ever())
+        renewer = asyncio.create_task(self._hands.renew_for_ever())
+        stop = asyncio.create_task(_until(stopping))
+        try:
+            await asyncio.wait({receiver, renewer, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not stopping.is_set():
+                # Whoever runs us runs us again; what is in hand is still finished in order.
+                log.error("worker.loop_ended", worker=self._name)
+            receiver.cancel()
+            await self._hands.finish(self._grace_s)
+        finally:
+            last_moments_s = min(self._grace_s * 0.1, LONGEST_END_S)
+            await end_tasks(receiver, renewer, stop, within_s=last_moments_s)
+            await self._hands.drop(last_moments_s)
+
+    def _poll_age_s(self) -> float:
+        return time.monotonic() - self._polled_at
+
+    async def _receive_for_ever(self) -> None:
+        while True:
+            await self._solitude.until_open()
+            if self._hands.free > 0:
+                self._hands.take_up(await self._poll())
+            else:
+                await self._hands.wait_for_free()
+
+    async def _poll(self) -> Sequence[Delivery]:
+        limit = min(self._hands.free, BATCH)
+        try:
+            receiving = self._queue.receive(self._lanes, limit=limit, wait=POLL)
+            received = await self._solitude.poll(receiving)
+        except QueueUnavailable as error:
+            await asyncio.sleep(self._outage.failed(error))
+            return ()
+        except (Exception, asyncio.CancelledError) as error:
+            if is_being_cancelled():
+                raise
+            # No bug may end the loop.
+            log.error("worker.receive_failed", worker=self._name, exc_info=True)
+            await asyncio.sleep(self._outage.failed(error))
+            return ()
+        self._polled_at = time.monotonic()
+        if received is None:
+            return ()
+        self._outage.over()
+        return received
+
+
+async def _until(stopping: asyncio.Event) -> None:
+    await stopping.wait()

@@ -1,0 +1,21 @@
+import pytest
+
+pytest.register_assert_rewrite("testkit.queue_contract")
+
+from testkit.redis_server import (  # noqa: E402 - after what must come first
+    every_redis_server,
+    every_redis_url,
+    private_redis,
+    redis_server,
+    redis_url,
+)
+from testkit.wall_clock_fixture import wall_clock  # noqa: E402
+
+__all__ = [
+    "every_redis_server",
+    "every_redis_url",
+    "private_redis",
+    "redis_server",
+    "redis_url",
+    "wall_clock",
+]

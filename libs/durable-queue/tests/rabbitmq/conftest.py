@@ -1,0 +1,5 @@
+from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
+    private_rabbitmq,
+    rabbitmq_node,
+    rabbitmq_url,
+)

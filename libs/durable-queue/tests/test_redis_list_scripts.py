@@ -1,0 +1,55 @@
+"""The scripts and the rest of the adapter agree with each other."""
+
+import re
+
+import pytest
+from durable_queue.port import Change
+from durable_queue.redis_list import keys
+from durable_queue.redis_list.keys import Keys, checked_lane
+from durable_queue.redis_list.options import RedisListOptions
+from durable_queue.redis_list.scripts import assemble, lua_sources
+
+SOURCES = lua_sources()
+# `wait_again` and `die` of settle.lua pass their first argument on.
+TOLD = re.compile(r"\b(?:record|record_end|wait_again|die)\('(\w+)'")
+
+
+def test_scripts_tell_the_recorder_of_every_change_there_is() -> None:
+    told = {change for source in SOURCES.values() for change in TOLD.findall(source)}
+
+    assert told == set(Change)
+
+
+def test_only_what_brings_in_more_is_refused_when_redis_is_full() -> None:
+    scripts = assemble(SOURCES, RedisListOptions(), None).values()
+    refused = {script.name for script in scripts if "allow-oom" not in script.source[:30]}
+
+    assert refused == {"send", "ping"}
+
+
+def test_every_script_says_what_it_takes() -> None:
+    for name, source in SOURCES.items():
+        assert source.startswith("-- "), name
+
+
+@pytest.mark.parametrize("part", ["ready", "wait", "lease", "delay", "seq", "wm"])
+def test_keys_of_a_lane_are_documented(part: str) -> None:
+    assert any(f"key(lane, '{part}')" in source for source in SOURCES.values())
+    assert f"P:<lane>:{part} " in str(keys.__doc__)
+
+
+@pytest.mark.parametrize("namespace", ["", "{an}", "a b", "an*", "x" * 65])
+def test_namespace_that_would_break_keys_is_refused(namespace: str) -> None:
+    with pytest.raises(ValueError, match="namespace"):
+        Keys(namespace)
+
+
+@pytest.mark.parametrize("lane", ["", "e", "a:b", "a b", "a*", "ü" * 2, ".a"])
+def test_lane_that_would_break_keys_is_refused(lane: str) -> None:
+    with pytest.raises(ValueError, match="lane"):
+        checked_lane(lane)
+
+
+def test_lane_and_id_are_found_in_their_keys() -> None:
+    assert Keys("an").lane_of(b"{an:0}:delivery.email.high:ready") == "delivery.email.high"
+    assert Keys("an").id_of(b"{an:0}:e:a:b") == b"a:b"

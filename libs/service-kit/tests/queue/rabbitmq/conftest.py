@@ -1,5 +1,0 @@
-from service_kit.testing.rabbitmq_server import (  # noqa: F401 - fixtures
-    private_rabbitmq,
-    rabbitmq_node,
-    rabbitmq_url,
-)

@@ -1,0 +1,80 @@
+"""Talk to an application: in this process, or through a real server on a real socket."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import ceil
+from typing import Final
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from service_kit.http.limits import ServerLimits
+from service_kit.http.protocol import protocol_of
+from starlette.types import ASGIApp
+
+DEFAULT_LIMITS: Final = ServerLimits()
+
+
+@asynccontextmanager
+async def asgi_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client that calls `app` directly, with its resources started.
+
+    Answers are whole ones; use `live_server` for streams. A crash is the 500 that clients see.
+    """
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            yield client
+
+
+@asynccontextmanager
+async def live_server(app: ASGIApp, *, limits: ServerLimits = DEFAULT_LIMITS) -> AsyncIterator[str]:
+    """Serve `app` in this event loop, on a free port of 127.0.0.1; give its base url."""
+    config = uvicorn.Config(
+        app,
+        http=protocol_of(limits),
+        log_config=None,
+        access_log=False,
+        ws="none",
+        proxy_headers=False,
+        timeout_keep_alive=ceil(limits.idle.total_seconds()),
+        timeout_graceful_shutdown=1,
+    )
+    server = _LoopServer(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve([listener]))
+    try:
+        await server.answering.wait()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.leaving.set()
+        await serving
+
+
+class _LoopServer(uvicorn.Server):
+    """Leaves the signals to pytest, and tells the application when it stops."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answering = asyncio.Event()
+        self.leaving = asyncio.Event()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.answering.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.leaving.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if isinstance(self.config.app, FastAPI) and hasattr(self.config.app.state, "stopping"):
+            self.config.app.state.stopping.set()
+        await super().shutdown(sockets)

@@ -1,0 +1,24 @@
+"""Everything that an adapter promises. Subclass it, and give it a `world` fixture:
+
+class TestMyLedger(LedgerContract):
+    @pytest.fixture
+    async def world(self) -> AsyncIterator[LedgerWorld]: ...
+"""
+
+from testkit.ledger.doubt_contract import DoubtContract
+from testkit.ledger.finding_contract import FindingContract
+from testkit.ledger.following_contract import FollowingContract
+from testkit.ledger.forgetting_contract import ForgettingContract
+from testkit.ledger.recording_contract import RecordingContract
+from testkit.ledger.writing_contract import WritingContract
+
+
+class LedgerContract(
+    RecordingContract,
+    DoubtContract,
+    FindingContract,
+    FollowingContract,
+    ForgettingContract,
+    WritingContract,
+):
+    """One suite for all adapters, driven through a queue that keeps the ledger."""

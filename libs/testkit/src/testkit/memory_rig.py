@@ -1,0 +1,37 @@
+"""The in-memory queue under test."""
+
+from datetime import timedelta
+
+from durable_queue.memory import InMemoryQueue, MemoryOptions
+from durable_queue.recorder import Recorded
+
+from testkit.clock import FrozenClock
+from testkit.queue_contract.rig import MAX_DELIVERIES, MAX_WAITING, QueueRig
+
+
+def memory_rig(*, moment: timedelta = timedelta(seconds=10)) -> QueueRig:
+    """Return a rig of its own."""
+    told: list[Recorded] = []
+    clock = FrozenClock()
+    options = MemoryOptions(
+        lease=6 * moment, max_deliveries=MAX_DELIVERIES, max_waiting=MAX_WAITING
+    )
+
+    async def advance(by: timedelta) -> None:
+        clock.advance(by)
+
+    async def jump(by: timedelta) -> None:
+        clock.jump(by)
+
+    async def recorded() -> list[Recorded]:
+        return list(told)
+
+    return QueueRig(
+        queue=InMemoryQueue(recorder=told.append, now=clock, steady=clock.steady, options=options),
+        moment=moment,
+        now=clock,
+        advance=advance,
+        jump=jump,
+        rests_by_a_steady_clock=True,
+        recorded=recorded,
+    )

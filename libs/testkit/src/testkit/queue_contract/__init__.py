@@ -1,0 +1,49 @@
+"""What the queue's port promises, as one suite of tests for every adapter.
+
+    class TestRedisListQueue(QueueContract, AdoptingContract):
+        @pytest.fixture
+        async def rig(self, redis_url: str) -> AsyncIterator[QueueRig]:
+            ...
+
+Where adapters may differ, there is a class of its own, `AdoptingContract`: for those brokers into
+which a foreign producer can put bytes. An adapter without a subclass is none.
+"""
+
+from testkit.queue_contract.adopting import AdoptingContract
+from testkit.queue_contract.clocks import ClockContract
+from testkit.queue_contract.company import CompanyContract
+from testkit.queue_contract.control import ControlContract
+from testkit.queue_contract.expiry import ExpiryContract
+from testkit.queue_contract.leases import LeaseContract
+from testkit.queue_contract.receiving import ReceivingContract
+from testkit.queue_contract.recording import RecordingContract
+from testkit.queue_contract.rig import LANE, OTHER_LANE, QueueRig, message
+from testkit.queue_contract.sending import SendingContract
+from testkit.queue_contract.uncertainty import UncertaintyContract
+from testkit.queue_contract.upkeep import UpkeepContract
+from testkit.queue_contract.verdicts import VerdictContract
+
+__all__ = [
+    "LANE",
+    "OTHER_LANE",
+    "AdoptingContract",
+    "QueueContract",
+    "QueueRig",
+    "message",
+]
+
+
+class QueueContract(
+    SendingContract,
+    ReceivingContract,
+    VerdictContract,
+    LeaseContract,
+    CompanyContract,
+    ExpiryContract,
+    UncertaintyContract,
+    ControlContract,
+    RecordingContract,
+    UpkeepContract,
+    ClockContract,
+):
+    """Subclass it, and give it a fixture `rig`."""

@@ -1,0 +1,210 @@
+"""Senders, workers and a book-keeper around queues on one RabbitMQ, for fault tests."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final, Self
+
+import aio_pika
+from durable_queue.claims.book import ClaimBook
+from durable_queue.claims.recording import RecordingBook
+from durable_queue.patience import delays, end_tasks
+from durable_queue.port import (
+    Change,
+    ClaimEnded,
+    Delivery,
+    Message,
+    QueueUnavailable,
+    SendOutcome,
+)
+from durable_queue.rabbitmq.options import RabbitOptions
+from durable_queue.rabbitmq.queue import RabbitQueue
+from durable_queue.rabbitmq.topology import Topology
+from durable_queue.recorder import Recorded
+
+from testkit.rabbitmq_rig import delete_queues
+
+LANE: Final = "stage.normal"
+NEXT: Final = "next.normal"
+ENDS: Final = frozenset({Change.DONE, Change.DEAD, Change.EXHAUSTED, Change.POISONED})
+_POLL: Final = timedelta(seconds=0.3)
+_PATIENCE_S: Final = 60.0
+
+
+class Crew:
+    """Two stages of work, as in production; `fatal` messages make their worker vanish.
+
+    All queues share one book of claims, as processes share one keeper. `check` is the conservation
+    of messages: whatever was accepted has ended, and was handled, for sure.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        direct_url: str | None = None,
+        dead_letters_at_once: int = 20_000,
+        call_timeout: timedelta = timedelta(seconds=1.5),
+    ) -> None:
+        self.direct_url = direct_url or url
+        self.accepted: set[str] = set()
+        self.handled: list[str] = []
+        self.told: list[Recorded] = []
+        self.fatal: set[str] = set()
+        self._url = url
+        self._claims = RecordingBook(ClaimBook(), self.told.append)
+        self._options = RabbitOptions(
+            namespace=f"c{secrets.token_hex(4)}",
+            lease=timedelta(seconds=2),
+            max_deliveries=3,
+            watch_every=timedelta(seconds=1),
+            dead_letters_at_once=dead_letters_at_once,
+            call_timeout=call_timeout,
+        )
+        self.topology = Topology(self._options)
+        self._queues: list[RabbitQueue] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._seen: set[tuple[str, int]] = set()
+        self.queue = self.another()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await end_tasks(*self._tasks, within_s=5)
+        await asyncio.gather(*(queue.close() for queue in self._queues))
+        await delete_queues(self.direct_url, self._options)
+
+    def another(self) -> RabbitQueue:
+        """Return a queue with connections of its own, as of another process."""
+        queue = RabbitQueue(self._url, claims=self._claims, options=self._options)
+        self._queues.append(queue)
+        return queue
+
+    async def forget(self) -> RabbitQueue:
+        """Return a queue to which all that was known so far is unknown, as after a restart."""
+        await asyncio.gather(*(queue.close() for queue in self._queues))
+        self.told.clear()
+        self._claims = RecordingBook(ClaimBook(), self.told.append)
+        return self.another()
+
+    async def kill(self, *ids: str, note: bytes = b"") -> None:
+        """Send messages, and give them up."""
+        await self.send(*ids)
+        left = len(ids)
+        while left:
+            found = await self.queue.receive([LANE], limit=100, wait=timedelta(seconds=5))
+            await asyncio.gather(*(each.dead_letter("no use", note) for each in found))
+            left -= len(found)
+
+    async def send(self, *ids: str, body: bytes = b"hello", **rest: object) -> SendOutcome:
+        """Send messages; return the last outcome."""
+        for message_id in ids:
+            message = Message(id=message_id, lane=LANE, body=body, **rest)  # type: ignore[arg-type]  # by name
+            outcome = await self.queue.send(message)
+            self.accepted.add(message_id)
+        return outcome
+
+    async def insist(self, message_id: str) -> SendOutcome:
+        """Send it until it is accepted, as a client would."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                try:
+                    return await self.send(message_id)
+                except QueueUnavailable:
+                    await asyncio.sleep(0.1)
+
+    async def send_many(self, count: int, *, pause: float = 0.0) -> None:
+        """Insist on so many messages."""
+        for number in range(count):
+            await self.insist(f"s{number}")
+            await asyncio.sleep(pause)
+
+    def work(self, workers: int, *, on: RabbitQueue | None = None) -> None:
+        """Let workers go on until the end, and upkeep."""
+        queue = on or self.queue
+        self._tasks += [asyncio.create_task(self._work(queue)) for _ in range(workers)]
+        self._tasks.append(asyncio.create_task(self._tick(queue)))
+
+    def changes(self, message_id: str) -> list[Change]:
+        """Return what was recorded of a message."""
+        return [each.change for each in self.told if each.message_id == message_id]
+
+    async def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Return when something has come true."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while not condition():
+                await asyncio.sleep(0.02)
+                for task in self._tasks:
+                    if task.done():
+                        task.result()  # raises what ended it
+
+    async def finish(self) -> None:
+        """Return when all that was accepted has ended."""
+        await self.wait_for(lambda: not self._open())
+
+    def check(self) -> None:
+        """Raise AssertionError if a message was lost, or ended unhandled."""
+        assert not self._open()
+        unhandled = self.accepted - set(self.handled) - self.fatal
+        assert not unhandled, f"ended, but never handled: {sorted(unhandled)}"
+        repeated = {each for each in self.handled if self.handled.count(each) > 1}
+        unexplained = {each for each in repeated if Change.LEASE_LOST not in self.changes(each)}
+        assert not unexplained, f"handled twice for no reason: {sorted(unexplained)}"
+
+    async def dead_letters(self) -> dict[str, bytes]:
+        """Return the dead letters in the broker, by id."""
+        found: dict[str, bytes] = {}
+        async with await aio_pika.connect(self.direct_url) as connection:
+            channel = await connection.channel()
+            queue = await self.topology.declare_dead_queue(channel)
+            await asyncio.sleep(0.1)
+            while (letter := await queue.get(fail=False)) is not None:
+                found[str(letter.headers["x-an-event"])] = letter.body
+            await channel.close()
+        return found
+
+    def _open(self) -> set[str]:
+        ended = {each.message_id for each in self.told if each.change in ENDS}
+        return self.accepted - ended
+
+    async def _work(self, queue: RabbitQueue) -> None:
+        while True:
+            try:
+                found = await queue.receive([NEXT, LANE], limit=4, wait=_POLL)
+                await self._handle_all(found)
+            except QueueUnavailable:
+                await asyncio.sleep(0.1)
+
+    async def _handle_all(self, found: Sequence[Delivery]) -> None:
+        for delivery in found:
+            if delivery.id in self.fatal:
+                continue  # nobody ever hears of it again
+            with suppress(ClaimEnded):
+                await self._insist_on(delivery)
+
+    async def _insist_on(self, delivery: Delivery) -> None:
+        for delay_s in delays():
+            try:
+                return await self._handle(delivery)
+            except QueueUnavailable:
+                await asyncio.sleep(delay_s)
+        return None
+
+    async def _handle(self, delivery: Delivery) -> None:
+        if delivery.lane == LANE and delivery.id.startswith("s"):
+            await delivery.forward(NEXT)
+            return
+        await delivery.start()
+        if (delivery.id, id(delivery)) not in self._seen:
+            self._seen.add((delivery.id, id(delivery)))
+            self.handled.append(delivery.id)
+        await delivery.ack()
+
+    async def _tick(self, queue: RabbitQueue) -> None:
+        while True:
+            with suppress(QueueUnavailable):
+                await queue.tick([LANE, NEXT])
+            await asyncio.sleep(0.2)

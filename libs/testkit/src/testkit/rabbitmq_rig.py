@@ -1,0 +1,83 @@
+"""A RabbitMQ queue under test. Its clock can be moved on; the broker's waiting rooms really wait.
+
+There is one waiting room, of a tenth of a second, out of which messages come to be looked at until
+they are due by the rig's clock.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
+
+import aio_pika
+from durable_queue.rabbitmq.options import RabbitOptions
+from durable_queue.rabbitmq.queue import RabbitQueue
+from durable_queue.rabbitmq.topology import Topology
+from durable_queue.recorder import Recorded
+
+from testkit.clock import FrozenClock
+from testkit.queue_contract.rig import LANES, MAX_DELIVERIES, MAX_WAITING, QueueRig
+
+TIER: Final = timedelta(milliseconds=100)
+_ROUND_S: Final = 0.35
+
+
+@asynccontextmanager
+async def rabbitmq_rig(
+    url: str, *, moment: timedelta = timedelta(seconds=10)
+) -> AsyncIterator[QueueRig]:
+    """Yield a rig with queues of its own."""
+    told: list[Recorded] = []
+    clock = FrozenClock()
+    options = RabbitOptions(
+        namespace=f"t{secrets.token_hex(4)}",
+        lease=6 * moment,
+        max_deliveries=MAX_DELIVERIES,
+        max_waiting=MAX_WAITING,
+        prefetch=2000,
+        tiers=(TIER,),
+        call_timeout=timedelta(seconds=10),
+    )
+    queue = RabbitQueue(url, recorder=told.append, options=options, now=clock, steady=clock.steady)
+
+    async def advance(by: timedelta) -> None:
+        clock.advance(by)
+        await asyncio.sleep(_ROUND_S)
+
+    async def jump(by: timedelta) -> None:
+        clock.jump(by)
+
+    async def recorded() -> list[Recorded]:
+        return list(told)
+
+    async def push_raw(lane: str, raw: bytes) -> None:
+        async with await aio_pika.connect(url) as connection:
+            channel = await connection.channel()
+            exchange = await channel.get_exchange(f"{options.namespace}.input", ensure=False)
+            await exchange.publish(aio_pika.Message(raw), lane)
+
+    await queue.depths(LANES)  # declares
+    try:
+        yield QueueRig(
+            queue=queue,
+            moment=moment,
+            now=clock,
+            advance=advance,
+            jump=jump,
+            recorded=recorded,
+            push_raw=push_raw,
+            promotes_by_itself=True,
+            counts_delayed=False,
+            adopts_in_place=False,
+        )
+    finally:
+        await queue.close()
+        await delete_queues(url, options)
+
+
+async def delete_queues(url: str, options: RabbitOptions) -> None:
+    """Remove what a rig declared."""
+    async with await aio_pika.connect(url) as connection:
+        await Topology(options).remove(await connection.channel(), LANES)

@@ -1,0 +1,78 @@
+"""Workers and upkeep that run while a test does."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+
+from durable_queue.metrics import QueueMetrics
+from durable_queue.port import Queue
+from durable_queue.upkeep import Ticker
+from durable_queue.worker import Worker
+from durable_queue.worker.hands import Handle
+
+
+async def until(holds: Callable[[], bool], *, within_s: float = 60) -> None:
+    """Wait until `holds()`.
+
+    Raises:
+        TimeoutError: it took too long.
+    """
+    async with asyncio.timeout(within_s):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.002)
+
+
+class Running:
+    """Workers and tickers on lane `work` of a queue, until `stop` or `cancel`."""
+
+    def __init__(self, queue: Queue, *, lease: timedelta) -> None:
+        self.queue = queue
+        self.lease = lease
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def worker(
+        self,
+        handle: Handle,
+        *,
+        concurrency: int = 10,
+        lease: timedelta | None = None,
+        grace: timedelta = timedelta(seconds=5),
+        metrics: QueueMetrics | None = None,
+    ) -> Worker:
+        """Start a worker called `test`."""
+        worker = Worker(
+            self.queue,
+            ["work"],
+            handle,
+            name="test",
+            concurrency=concurrency,
+            lease=lease or self.lease,
+            grace=grace,
+            metrics=metrics,
+        )
+        self._run(worker.run(self._stopping))
+        return worker
+
+    def ticker(self) -> None:
+        """Tick every 20 ms from now on."""
+        ticker = Ticker(self.queue, ["work"], every=timedelta(milliseconds=20))
+        self._run(ticker.run(self._stopping))
+
+    async def stop(self) -> float:
+        """Stop all gracefully; return how many seconds that took."""
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        self._stopping.set()
+        await asyncio.gather(*self._tasks)
+        return loop.time() - before
+
+    async def cancel(self) -> None:
+        """Cancel all, as a supervisor does with those that won't stop."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _run(self, run: Coroutine[None, None, None]) -> None:
+        self._tasks.append(asyncio.create_task(run))
