@@ -62,6 +62,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@for each in $(PACKAGES) .; do MYPYPATH=$$each $(BIN)/mypy --explicit-package-bases $$each/tests || exit 1; done
 	$(BIN)/lint-imports
 
 fmt: $(VENV)/.dev ## Format the code and sort the imports

@@ -117,7 +117,7 @@ async def client(
 
 @asynccontextmanager
 async def _open_door(service_url: str, **settings: Any) -> AsyncIterator[Door]:
-    urls = {"publisher_url": service_url, "user_service_url": service_url}
+    urls: Any = {"publisher_url": service_url, "user_service_url": service_url}
     async with live_server(build(Settings(**urls, **settings))) as url:
         yield Door(url)
 

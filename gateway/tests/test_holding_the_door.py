@@ -60,6 +60,7 @@ async def gateway_process(service_url: str, **settings: str) -> AsyncIterator[st
         stdout=asyncio.subprocess.PIPE,
         preexec_fn=few_descriptors,
     )
+    assert process.stdout
     try:
         url = await ready_url(process.stdout)
         # A log that nobody reads would hold it up sooner than any attacker.

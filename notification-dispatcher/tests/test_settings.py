@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,7 @@ def test_names_are_those_of_the_public_contract(monkeypatch, tmp_path):
     assert settings.fake_outbox == Path(environment["FAKE_OUTBOX"])
     assert settings.retries.schedule == (timedelta(seconds=1), timedelta(minutes=2))
     assert settings.contacts.fresh == timedelta(seconds=4)
-    opened = settings.open_providers(lambda: None)["email"]
+    opened = settings.open_providers(lambda: datetime.now(UTC))["email"]
     assert [provider.name for provider, _ in opened] == ["fake-one", "fake-two"]
     assert [limits.per_second for _, limits in opened] == [None, 5]
     assert [limits.timeout for _, limits in opened] == [timedelta(seconds=3.5)] * 2

@@ -10,10 +10,11 @@ from notification_dispatcher.settings import settings_class as dispatcher_settin
 from notification_publisher.settings import Settings as PublisherSettings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from pydantic_settings import BaseSettings
 from service_kit.settings import documented_settings
 from user_service.settings import UserServiceSettings
 
-SETTINGS = [
+SETTINGS: list[type[BaseSettings]] = [
     GatewaySettings,
     PublisherSettings,
     dispatcher_settings(),

@@ -66,7 +66,8 @@ def short_patience(function):
             is_asyncio = isinstance(node.func.value, ast.Name) and node.func.value.id == "asyncio"
             if is_asyncio and limit is not None and len(node.args) > limit:
                 seconds = node.args[limit]
-                if isinstance(seconds, ast.Constant) and seconds.value < PATIENT_SECONDS:
+                value = seconds.value if isinstance(seconds, ast.Constant) else None
+                if isinstance(value, int | float) and value < PATIENT_SECONDS:
                     yield node.lineno
 
 

@@ -215,7 +215,7 @@ class RabbitByHand:
             channel = await connection.channel()
             queue = await channel.get_queue(f"{system.namespace}.dlq.v1", ensure=False)
             while (letter := await queue.get(fail=False)) is not None:
-                found[letter.headers["x-an-event"]] = letter.body
+                found[str(letter.headers["x-an-event"])] = letter.body
             await channel.close()
         return found
 

@@ -32,7 +32,7 @@ class ShortPlan:
         stage = Stage(
             folder,
             backing=backing,
-            environment=settings(self.lease) | self.environment | environment,
+            environment=settings(self.lease) | dict(self.environment) | environment,
             sets_clock=any(each[1] is Fault.BROKER_CLOCK_JUMP for each in self.faults),
         )
         async with AsyncExitStack() as stack:

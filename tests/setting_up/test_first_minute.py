@@ -35,7 +35,7 @@ class Machine:
         self._bin = folder / "bin"
         self._bin.mkdir()
         for tool in TOOLS:
-            (self._bin / tool).symlink_to(shutil.which(tool))
+            (self._bin / tool).symlink_to(str(shutil.which(tool)))
         for path in (*ROOT.glob("*/pyproject.toml"), *ROOT.glob("libs/*/pyproject.toml")):
             self._copy(path)
         for path in (ROOT / "Makefile", *ROOT.glob("requirements/*")):

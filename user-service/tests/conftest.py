@@ -115,7 +115,7 @@ class PostgresServer:
 
     def _is_up(self, port: int | None = None) -> bool:
         program = [
-            self._programs / "pg_isready",
+            str(self._programs / "pg_isready"),
             "-q",
             "-h",
             "127.0.0.1",

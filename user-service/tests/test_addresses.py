@@ -155,6 +155,7 @@ def test_any_text_is_brought_into_a_stable_form_or_refused(kind: AddressKind, ad
 @pytest.mark.parametrize("region", sorted(phonenumbers.SUPPORTED_REGIONS))
 def test_the_example_number_of_every_country_passes(region: str) -> None:
     number = phonenumbers.example_number(region)
+    assert number
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
     kept = normalise(AddressKind.PHONE, written)

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -133,7 +134,7 @@ async def test_a_cursor_may_follow_any_id(
     seen = []
 
     while pages["next_cursor"] is not None:
-        params = {"limit": 1, "cursor": pages["next_cursor"]}
+        params: Any = {"limit": 1, "cursor": pages["next_cursor"]}
         pages = (await client.get("/users", params=params)).json()
         seen += [user["user_id"] for user in pages["items"]]
 

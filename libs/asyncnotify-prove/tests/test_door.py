@@ -23,7 +23,7 @@ async def door(handle):
         yield f"http://127.0.0.1:{port}"
     finally:
         server.close()
-        await asyncio.gather(*serving)
+        await asyncio.gather(*filter(None, serving))
 
 
 async def answer_the_whole_and_hang_up(reader, writer):

@@ -28,8 +28,8 @@ class Command:
         if terminal is not None:
             os.write(terminal, keys.encode())
         out, err = await process.communicate()
-        for each in (terminal, stdin):
-            with suppress(OSError, TypeError):
+        for each in filter(None, (terminal, stdin)):
+            with suppress(OSError):
                 os.close(each)
         return process.returncode, out.decode(), err.decode()
 

@@ -67,8 +67,10 @@ async def test_a_server_that_dribbles_is_given_up():
             await writer.drain()
             await asyncio.sleep(0.05)
 
-    options = {"timeout_seconds": 0.5, "retry_seconds": 0}
-    async with scripted_server(dribble) as url, AsyncNotify(url, **options) as notify:
+    async with (
+        scripted_server(dribble) as url,
+        AsyncNotify(url, timeout_seconds=0.5, retry_seconds=0) as notify,
+    ):
         with pytest.raises(Unreachable, match="in time"):
             await notify.status("t")
 

@@ -112,6 +112,7 @@ async def test_wait_returns_when_the_server_is_killed_from_outside(data_dir: Pat
     await server.start()
     ended = asyncio.create_task(server.wait())
 
+    assert server.pid
     os.kill(server.pid, signal.SIGKILL)
 
     assert await ended == -signal.SIGKILL

@@ -33,7 +33,8 @@ async def write_to(server: EmbeddedRedis, key: str = "kept") -> None:
 
 async def read_from(server: EmbeddedRedis, key: str = "kept") -> bytes | None:
     async with Redis.from_url(server.url) as connection:
-        value: bytes | None = await connection.get(key)
+        value = await connection.get(key)
+        assert value is None or isinstance(value, bytes)
         return value
 
 

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 class Gateway:
     """Takes whatever it is asked; keeps path, key and body of each request."""
 
+    url: str
+
     def __init__(self):
         self.paths, self.keys, self.bodies = [], [], []
 

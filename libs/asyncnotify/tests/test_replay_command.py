@@ -9,6 +9,8 @@ TRACE_IDS = [f"trace-{number}" for number in range(2_032)]
 class Operator:
     """The gateway's operator side, of which only bulk replay is asked here; keeps the wishes."""
 
+    url: str
+
     def __init__(self):
         self.wishes = []
         self.warning = None

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
 import redis
@@ -56,7 +57,7 @@ class RedisListMachine(QueueMachine):
     @rule(lane=st.sampled_from(LANES))
     def worker_dies_after_it_popped(self, lane: str) -> None:
         ready = f"{PREFIX}:{lane}:ready"
-        element = self.redis.lpop(ready)
+        element: Any = self.redis.lpop(ready)
         if element and b"|" not in element:  # the loss of bytes not yet adopted is documented
             self.redis.lpush(ready, element)
 

@@ -159,4 +159,4 @@ def _all_but(slot: int) -> list[int]:
 
 async def _ids(server: EmbeddedRedis) -> set[bytes]:
     async with Redis.from_url(server.url) as redis:
-        return set(await redis.keys("{an:0}:e:*"))
+        return {bytes(key) for key in await redis.keys("{an:0}:e:*") if isinstance(key, bytes)}

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from asyncnotify_prove.tcp_proxy import Direction, TcpProxy
@@ -198,7 +199,7 @@ async def test_slow_network_is_put_up_with(rig: QueueRig, proxy: TcpProxy) -> No
 async def test_cancelled_calls_leave_nothing_out_of_step(rig: QueueRig, redis_url: str) -> None:
     randomness, found = random.Random(7), list[Delivery]()
     for number in range(200):
-        calls = [
+        calls: list[Coroutine[Any, Any, Any]] = [
             rig.queue.receive([LANE], limit=1, wait=BRIEFLY),
             rig.queue.send(message(f"m{number}")),
             rig.queue.depths([LANE]),

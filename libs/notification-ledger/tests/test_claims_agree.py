@@ -69,7 +69,8 @@ async def test_both_stores_reply_alike(claims: RedisWriter, seed: int) -> None:
     story = []
     for _ in range(150):
         asked = operation(chance)
-        replies = said(book.apply(*asked)), said(await claims.run(*asked))
+        name, arguments = str(asked[0]), asked[1:]
+        replies = said(book.apply(name, *arguments)), said(await claims.run(name, *arguments))
         story.append((asked, *replies))
 
         assert replies[0] == replies[1], story[-12:]

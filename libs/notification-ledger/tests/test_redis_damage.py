@@ -112,7 +112,7 @@ async def test_damaged_index_of_a_user_stops_nobody(ledger: RedisLedger, redis: 
 async def test_foreign_members_of_an_index_are_passed_over(
     ledger: RedisLedger, redis: Redis, score: str
 ) -> None:
-    await redis.zadd(f"{P}:x:queued", {"what": score})  # type: ignore[dict-item]
+    await redis.zadd(f"{P}:x:queued", {"what": score})
 
     assert await listed(ledger) == IDS
 

@@ -69,13 +69,15 @@ def senders(first, second, protecting):
 
 @pytest.fixture
 def send(senders):
+    started = []
+
     async def send():
         async def starting(provider):
-            send.started.append(provider)
+            started.append(provider)
 
         return await senders.by_channel["email"].send(MESSAGE, starting=starting)
 
-    send.started = []
+    send.started = started  # type: ignore[attr-defined]
     return send
 
 

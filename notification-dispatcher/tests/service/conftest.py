@@ -3,6 +3,7 @@ import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from durable_queue.factory import open_queue
@@ -11,7 +12,7 @@ from durable_queue.port import Message, Queue
 from notification_contracts.codec import encode
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
-from notification_contracts.states import Status
+from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_dispatcher.main import build
 from notification_dispatcher.settings import settings_class
@@ -102,7 +103,7 @@ class Sent:
         await self.queue.send(
             Message(
                 id=trace_id,
-                lane=validation_lane(event.priority if event else "normal"),
+                lane=validation_lane(event.priority if event else Priority.NORMAL),
                 body=body,
                 expires_at=event.expires_at if event else None,
                 note=note.encode(),
@@ -121,7 +122,7 @@ class Sent:
 
 
 def settings(**changes):
-    defaults = {
+    defaults: Any = {
         "BROKER_URL": "memory://",
         "USER_SERVICE_URL": "http://127.0.0.1:1",
         "ALLOW_VOLATILE": True,

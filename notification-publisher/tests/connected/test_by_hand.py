@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import aio_pika
 import httpx
@@ -13,6 +14,7 @@ from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.queue import RabbitQueue
 from durable_queue.rabbitmq.topology import Topology
 from notification_contracts.lanes import validation_lane, validation_lanes
+from notification_contracts.states import Priority
 from notification_ledger.writer import RedisWriter
 from testkit.rabbitmq_rig import delete_queues
 from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
@@ -51,8 +53,8 @@ async def client(
     options: RabbitOptions,
     worker: RabbitQueue,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    settings = {"ledger_url": redis_url, "queue_namespace": options.namespace}
-    async with publisher(  # type: ignore[operator]  # `Publish`
+    settings: Any = {"ledger_url": redis_url, "queue_namespace": options.namespace}
+    async with publisher(  # `Publish`
         rabbitmq_url, allow_volatile=True, **settings
     ) as client:
         yield client
@@ -133,12 +135,13 @@ async def test_timeline_says_that_one_was_put_back_by_hand(
     topology = Topology(options)
     letter = await (await topology.declare_dead_queue(channel)).get(timeout=5)
     copy = aio_pika.Message(letter.body, headers=letter.headers, delivery_mode=2)
-    await channel.default_exchange.publish(copy, topology.lane_queue(validation_lane("high")))
+    lane = topology.lane_queue(validation_lane(Priority.HIGH))
+    await channel.default_exchange.publish(copy, lane)
     await letter.ack()
 
     [again] = await worker.receive(validation_lanes(), limit=1, wait=SOON)
 
     notification = (await client.get(f"/notifications/{moved}")).json()
     last = notification["timeline"][-1]
-    assert (again.id, again.lane, again.attempt) == (moved, validation_lane("normal"), 1)
+    assert (again.id, again.lane, again.attempt) == (moved, validation_lane(Priority.NORMAL), 1)
     assert (notification["status"], last["detail"]) == ("queued", "put back into a lane by hand")

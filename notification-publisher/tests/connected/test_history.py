@@ -3,14 +3,14 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import redis
 from durable_queue.port import Change
 from durable_queue.recorder import Recorded
 from notification_contracts.states import Status
-from notification_contracts.trace_ids import new_trace_id
+from notification_contracts.trace_ids import TraceId, new_trace_id
 from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger
 from testkit.redis_server import RedisServer
@@ -25,13 +25,13 @@ class Publish(Protocol):
     ) -> AbstractAsyncContextManager[httpx.AsyncClient]: ...
 
 
-async def end(ledger: RedisLedger, count: int, change: Change = Change.DONE) -> list[str]:
+async def end(ledger: RedisLedger, count: int, change: Change = Change.DONE) -> list[TraceId]:
     trace_ids = [new_trace_id() for _ in range(count)]
 
     async def tell(trace_id: str) -> None:
         for each in (Change.ENQUEUED, change):
             note = NOTE if each is change else b""
-            told = {"message_id": trace_id, "lane": "delivery.sms.normal", "note": note}
+            told: Any = {"message_id": trace_id, "lane": "delivery.sms.normal", "note": note}
             await ledger.record(Recorded(change=each, at=datetime.now(UTC), due_at=None, **told))
 
     await asyncio.gather(*(tell(trace_id) for trace_id in trace_ids))
@@ -88,7 +88,7 @@ async def test_what_ended_long_ago_is_forgotten_when_asked(
 async def test_what_is_overdue_is_shown(publisher: Publish, redis_url: str) -> None:
     ledger = RedisLedger(redis_url)
     late = datetime.now(UTC) - timedelta(hours=1)
-    told = {"message_id": new_trace_id(), "lane": "delivery.sms.normal", "note": NOTE}
+    told: Any = {"message_id": new_trace_id(), "lane": "delivery.sms.normal", "note": NOTE}
     await ledger.record(Recorded(change=Change.RETRIED, at=late, due_at=late, **told))
     async with publisher(redis_url) as client, asyncio.timeout(60):
         while (await _ledger_check(client)).get("overdue") != "1":

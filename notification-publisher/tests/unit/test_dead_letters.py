@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 from notification_contracts.states import Status
+from notification_contracts.trace_ids import TraceId
 from notification_ledger.record import NotificationRecord, RecordQuery
 from notification_publisher.application.dead_letters import (
     DeleteDeadLetter,
@@ -146,7 +147,7 @@ async def test_one_that_is_gone_keeps_no_other_from_being_replayed(
     died: MakeRecord, replay_all: ReplayDeadLetters, interventions: InMemoryInterventions
 ) -> None:
     ids = [died().trace_id for _ in range(121)]
-    interventions.gone = {ids[60]}
+    interventions.gone = {TraceId(ids[60])}
 
     report = await replay_all(RecordQuery(), limit=None, dry_run=False)
 
@@ -157,7 +158,7 @@ async def test_replaying_one_that_is_gone_says_so(
     died: MakeRecord, replay: ReplayDeadLetter, interventions: InMemoryInterventions
 ) -> None:
     trace_id = died().trace_id
-    interventions.gone = {trace_id}
+    interventions.gone = {TraceId(trace_id)}
 
     with pytest.raises(DeadLetterGone, match="taken away"):
         await replay(trace_id)
@@ -213,7 +214,7 @@ async def test_an_interrupted_replay_goes_on_when_it_is_called_again(
     with pytest.raises(PublishingUnavailable):
         await replay_all(RecordQuery(), limit=None, dry_run=False)
     interventions.is_down = False
-    await interventions.replay(first, timedelta(0))
+    await interventions.replay(TraceId(first), timedelta(0))
 
     report = await replay_all(RecordQuery(), limit=None, dry_run=False)
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import aio_pika
 import pytest
+from aio_pika.abc import HeadersType
 from durable_queue.port import Change, ControlOutcome
 from service_kit.failpoints import armed
 from testkit.rabbitmq_crew import Crew
@@ -77,8 +78,8 @@ async def test_what_has_no_name_gets_one_and_keeps_its_bytes(crew: Crew) -> None
 
 async def test_what_a_newer_release_wrote_is_kept_as_it_is(crew: Crew) -> None:
     await crew.queue.depths([LANE])
-    headers = {"x-an-schema": 2, "x-an-event": "m", "x-an-stage": LANE, "x-an-hop": 0}
-    later = headers | {"x-an-event": "l", "x-an-due-ms": 1 << 50}
+    headers: HeadersType = {"x-an-schema": 2, "x-an-event": "m", "x-an-stage": LANE, "x-an-hop": 0}
+    later: HeadersType = headers | {"x-an-event": "l", "x-an-due-ms": 1 << 50}
     async with await aio_pika.connect(crew.direct_url) as connection:
         channel = await connection.channel()
         exchange = await channel.get_exchange(crew.topology.input, ensure=False)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from durable_queue.port import (
@@ -79,7 +80,7 @@ async def test_what_was_cancelled_in_a_workers_hands_does_not_stay_in_them(
     rig: QueueRig,
 ) -> None:
     await rig.send("m")
-    delivery = await rig.take()
+    delivery: Any = await rig.take()
     await rig.queue.cancel("m")
     with pytest.raises(LeaseLost):
         await delivery.start()

@@ -63,7 +63,9 @@ async def test_dead_letters_moved_into_a_lane_are_tried_again(crew: Crew) -> Non
         assert await moved(crew, LANE) == 5
         crew.work(1)
         await crew.wait_for(lambda: set(crew.handled) == ids)
-        said = [each["message_id"] for each in lines() if "letter_put_back" in str(each["event"])]
+        said = [
+            str(each["message_id"]) for each in lines() if "letter_put_back" in str(each["event"])
+        ]
 
     assert sorted(said) == sorted(crew.handled) == sorted(ids)
     for message_id in ids:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from durable_queue.messages import SUSPECT_AFTER
@@ -170,7 +171,7 @@ class Stock:
         self.arrived = asyncio.Event()
         self.is_back = False
 
-    async def receive(self) -> list[str]:
+    async def receive(self) -> Any:
         try:
             await self.arrived.wait()
         except asyncio.CancelledError:
@@ -188,6 +189,7 @@ async def test_what_is_received_while_the_worker_is_stopped_is_not_left_to_its_l
     for _ in range(turns):
         await asyncio.sleep(0)
     polling.cancel()
+    outcome: Any
     (outcome,) = await asyncio.gather(polling, return_exceptions=True)
 
     assert outcome == ["m"] or stock.is_back

@@ -105,7 +105,7 @@ def test_settings_are_frozen():
     settings = load_settings(Settings)
 
     with pytest.raises(ValidationError):
-        settings.port = 1
+        settings.port = 1  # type: ignore[misc]
 
 
 def test_rows_have_names_defaults_and_descriptions_in_the_order_of_the_fields():

@@ -4,7 +4,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -108,8 +110,8 @@ async def door(app) -> AsyncIterator[Callable[..., object]]:
         app.state.release.set()
 
 
-def limits(**changes: timedelta) -> ServerLimits:
-    return ServerLimits(**{"head": LONG, "body": LONG, "idle": LONG, "stalled": LONG} | changes)
+def limits(**changes: Any) -> ServerLimits:
+    return replace(ServerLimits(head=LONG, body=LONG, idle=LONG, stalled=LONG), **changes)
 
 
 @pytest.mark.parametrize(

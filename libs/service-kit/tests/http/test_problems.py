@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from fastapi import APIRouter, FastAPI, Query, Response
 from service_kit.http.app import build_app
+from service_kit.http.fields import FieldError
 from service_kit.http.problems import (
     INVALID_REQUEST,
     NOT_FOUND,
@@ -221,8 +222,8 @@ def test_members_without_a_value_are_left_out():
 def test_no_document_lacks_a_detail():
     bare = Problem(409, "taken", "It is taken")
 
-    assert json.loads(problem_response(bare).body)["detail"] == "It is taken."
-    assert json.loads(problem_response(bare, detail="by Ada").body)["detail"] == "by Ada"
+    assert json.loads(bytes(problem_response(bare).body))["detail"] == "It is taken."
+    assert json.loads(bytes(problem_response(bare, detail="by Ada").body))["detail"] == "by Ada"
 
 
 def test_more_members_can_be_added():
@@ -232,7 +233,7 @@ def test_more_members_can_be_added():
 
 
 def test_a_lone_surrogate_can_be_complained_about():
-    errors = [{"pointer": "/\ud800", "code": "unknown_field", "message": "Not known"}]
+    errors = [FieldError(pointer="/\ud800", code="unknown_field", message="Not known")]
 
     assert b"\\ud800" in problem_response(INVALID_REQUEST, errors=errors).body
 

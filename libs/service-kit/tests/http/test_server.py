@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -86,7 +86,7 @@ class Process:
 
 
 @pytest.fixture
-async def run(tmp_path: Path) -> AsyncIterator[Callable[..., Process]]:
+async def run(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Process]]]:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     processes: list[asyncio.subprocess.Process] = []

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -83,7 +83,7 @@ def app() -> FastAPI:
 
 
 @pytest.fixture
-async def dial(app) -> AsyncIterator[Callable[[], Wire]]:
+async def dial(app) -> AsyncIterator[Callable[[], Awaitable[Wire]]]:
     writers: list[asyncio.StreamWriter] = []
     async with live_server(app) as url:
         host, port = url.removeprefix("http://").split(":")
