@@ -58,9 +58,10 @@ bench: $(VENV)/.run ## Measure: what waiting notifications cost, what the whole 
 dist: $(VENV)/.run ## Build a wheel of each package into dist/; they install together
 	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist $(PACKAGES:%=./%)
 
-check: $(VENV)/.dev ## Format, lint, types, import contracts
+check: $(VENV)/.dev ## Format, lint, spelling, types (of tests, too), import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/typos
 	$(BIN)/mypy
 	@for each in $(PACKAGES) .; do MYPYPATH=$$each $(BIN)/mypy --explicit-package-bases $$each/tests || exit 1; done
 	$(BIN)/lint-imports

@@ -57,7 +57,7 @@ class TestInMemoryPauses(PausesContract):
     def pauses(self) -> Pauses:
         return InMemoryPauses()
 
-    def test_they_are_this_processs_own(self, pauses: Pauses) -> None:
+    def test_they_belong_to_one_process(self, pauses: Pauses) -> None:
         assert not pauses.is_shared
 
 

@@ -75,9 +75,9 @@ class WritingContract:
     async def test_failed_notification_stays_failed_until_replayed(
         self, world: LedgerWorld
     ) -> None:
-        lates = set(Change) - {Change.REPLAYED, Change.DELETED}
+        later = set(Change) - {Change.REPLAYED, Change.DELETED}
         poisoned = [
-            await self.write(world, Change.ENQUEUED, Change.POISONED, late) for late in lates
+            await self.write(world, Change.ENQUEUED, Change.POISONED, change) for change in later
         ]
 
         records = [await world.record(trace_id) for trace_id in poisoned]
