@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import durable_queue
 import pytest
-import service_kit
 from asyncnotify_prove.backing import Backing
 
-LUA = "queue/redis_list/lua"
+LUA = "redis_list/lua"
 SOMETIMES = "local _ = redis.call('INCR', P .. ':mutant') % {} ~= 0 and "
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """What is changed in one file of the kit, in which plan it shows, and as what."""
+    """What is changed in one file of the queue, in which plan it shows, and as what."""
 
     file: str
     changes: Sequence[tuple[str, str]]
@@ -92,8 +92,8 @@ MUTANTS = {
         "was at attempt 2 after 0 had failed",
     ),
     "leases not renewed": Mutant(
-        "queue/worker/hands.py",
-        [("await self._keeper.renew([held.delivery for held in hands.values()])", "[]")],
+        "worker/in_flight.py",
+        [("await self._renewal.renew([held.delivery for held in renewed.values()])", "[]")],
         "expiries",
         "lost its lease .* though no worker had died",
     ),
@@ -116,13 +116,13 @@ MUTANTS = {
         "is lost: still (queued|validated|sending)|after its lease was over",
     ),
     "SIGTERM drops what is in hand": Mutant(
-        "queue/worker/worker.py",
-        [("await self._hands.finish(self._grace_s)", "await self._hands.drop(1)")],
+        "worker/worker.py",
+        [("await self._in_flight.finish(self._grace_s)", "await self._in_flight.drop(1)")],
         "deploys",
         "lost its lease .* though no worker had died",
     ),
     "a claim not repeated after a lost reply": Mutant(
-        "queue/redis_list/receiver.py",
+        "redis_list/receiver.py",
         [
             ("rows = await self._run(claim, is_again=True)", "raise"),
             ("self._unanswered[lanes].append(claim)", "pass"),
@@ -134,10 +134,10 @@ MUTANTS = {
 
 
 def build(mutant: Mutant, folder: Path) -> None:
-    """Copy the kit with the change; the copy comes first on the services' PYTHONPATH."""
-    kit = Path(service_kit.__file__).parent
-    copy = folder / kit.name
-    shutil.copytree(kit, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    """Copy the queue with the change; the copy comes first on the services' PYTHONPATH."""
+    package = Path(durable_queue.__file__).parent
+    copy = folder / package.name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
     text = (copy / mutant.file).read_text()
     for good, bad in mutant.changes:
         assert text.count(good) == 1, f"{mutant.file} has changed, so must this mutant: {good}"

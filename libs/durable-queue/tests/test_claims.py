@@ -1,7 +1,7 @@
 """What becomes of a message whose workers die one after the other, each at the worst moment."""
 
 import pytest
-from durable_queue.claims.book import ClaimBook
+from durable_queue.claims.state_machine import ClaimStateMachine
 
 LEASE, MOST = 1000, 3
 
@@ -20,61 +20,61 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def book(clock: Clock) -> ClaimBook:
-    return ClaimBook(now=clock)
+def machine(clock: Clock) -> ClaimStateMachine:
+    return ClaimStateMachine(now=clock)
 
 
-def test_a_held_message_stays_held_when_whoever_found_it_dies_too(book, clock):
-    book.apply("begin", "m", 0, "first", LEASE, MOST, 0)
-    book.apply("start", "m", "first", 0, LEASE, 1)
+def test_a_held_message_stays_held_when_whoever_found_it_dies_too(machine, clock):
+    machine.apply("begin", "m", 0, "first", LEASE, MOST, 0)
+    machine.apply("start", "m", "first", 0, LEASE, 1)
     clock.now += LEASE
-    assert book.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("ambiguous",)
+    assert machine.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("ambiguous",)
     clock.now += LEASE
 
-    assert book.apply("begin", "m", 0, "third", LEASE, MOST, 0) == ("ambiguous",)
+    assert machine.apply("begin", "m", 0, "third", LEASE, MOST, 0) == ("ambiguous",)
 
 
-def test_poison_stays_poison_when_whoever_found_it_dies_too(book, clock):
+def test_poison_stays_poison_when_whoever_found_it_dies_too(machine, clock):
     for worker in range(MOST):
-        book.apply("begin", "m", 0, f"t{worker}", LEASE, MOST, 0)
+        machine.apply("begin", "m", 0, f"t{worker}", LEASE, MOST, 0)
         clock.now += LEASE
-    assert book.apply("begin", "m", 0, "finder", LEASE, MOST, 0) == ("poison", MOST, 0)
+    assert machine.apply("begin", "m", 0, "finder", LEASE, MOST, 0) == ("poison", MOST, 0)
     clock.now += LEASE
 
-    assert book.apply("begin", "m", 0, "other", LEASE, MOST, 0) == ("poison", MOST, 0)
+    assert machine.apply("begin", "m", 0, "other", LEASE, MOST, 0) == ("poison", MOST, 0)
 
 
 @pytest.mark.parametrize("verdict", ["dead", "exhausted"])
-def test_what_was_given_up_is_buried_and_not_tried_again(book, clock, verdict):
-    book.apply("begin", "m", 0, "first", LEASE, MOST, 0)
-    book.apply("decide", "m", "first", 0, verdict, LEASE, MOST, "why", 0)
-    assert book.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("busy", LEASE)
-    assert book.apply("cancel", "m") == ("refused",)
+def test_what_was_given_up_is_buried_and_not_tried_again(machine, clock, verdict):
+    machine.apply("begin", "m", 0, "first", LEASE, MOST, 0)
+    machine.apply("decide", "m", "first", 0, verdict, LEASE, MOST, "why", 0)
+    assert machine.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("busy", LEASE)
+    assert machine.apply("cancel", "m") == ("refused",)
     clock.now += LEASE
 
-    assert book.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("bury", "why", 0)
+    assert machine.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("bury", "why", 0)
 
 
-def test_what_was_to_be_retried_is_tried_again(book, clock):
-    book.apply("begin", "m", 0, "first", LEASE, MOST, 0)
-    book.apply("decide", "m", "first", 0, "retry", LEASE, MOST, "", 0)
+def test_what_was_to_be_retried_is_tried_again(machine, clock):
+    machine.apply("begin", "m", 0, "first", LEASE, MOST, 0)
+    machine.apply("decide", "m", "first", 0, "retry", LEASE, MOST, "", 0)
     clock.now += LEASE
 
-    assert book.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("go", 2, "leased", 0)
+    assert machine.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("go", 2, "leased", 0)
 
 
 @pytest.mark.parametrize(
     "operation", [("begin", "m", 1, "t", LEASE, MOST, 0), ("audit", "m", 1, 0)]
 )
 @pytest.mark.parametrize("verdict", ["ack", "expire"])
-def test_what_ended_has_no_later_copy_that_counts(book, clock, verdict, operation):
-    book.apply("begin", "m", 0, "first", LEASE, MOST, 0)
-    book.apply("decide", "m", "first", 0, "retry", LEASE, MOST, "", 0)  # and puts the next copy
+def test_what_ended_has_no_later_copy_that_counts(machine, clock, verdict, operation):
+    machine.apply("begin", "m", 0, "first", LEASE, MOST, 0)
+    machine.apply("decide", "m", "first", 0, "retry", LEASE, MOST, "", 0)  # and puts the next copy
     clock.now += LEASE
-    book.apply("begin", "m", 0, "second", LEASE, MOST, 0)
-    book.apply("finish", "m", "second", 0, verdict)
+    machine.apply("begin", "m", 0, "second", LEASE, MOST, 0)
+    machine.apply("finish", "m", "second", 0, verdict)
 
-    assert book.apply(*operation) == ("stale",)
+    assert machine.apply(*operation) == ("stale",)
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_what_ended_has_no_later_copy_that_counts(book, clock, verdict, operatio
         ),
     ],
 )
-def test_a_dead_letter_counts_unless_its_message_has_moved_on(book, before, found):
+def test_a_dead_letter_counts_unless_its_message_has_moved_on(machine, before, found):
     for operation in before:
-        book.apply(*operation)
+        machine.apply(*operation)
 
-    assert book.apply("audit", "m", 1, 0) == (found,)
+    assert machine.apply("audit", "m", 1, 0) == (found,)

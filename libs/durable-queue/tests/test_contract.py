@@ -3,19 +3,19 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from testkit.memory_rig import memory_rig
-from testkit.queue_contract import AdoptingContract, QueueContract, QueueRig
-from testkit.redis_list_rig import redis_list_rig
+from testkit.memory_harness import memory_harness
+from testkit.queue_contract import AdoptingContract, QueueContract, QueueHarness
+from testkit.redis_list_harness import redis_list_harness
 
 
 class TestRedisListQueue(QueueContract, AdoptingContract):
     @pytest.fixture
-    async def rig(self, every_redis_url: str) -> AsyncIterator[QueueRig]:
-        async with redis_list_rig(every_redis_url) as rig:
-            yield rig
+    async def harness(self, every_redis_url: str) -> AsyncIterator[QueueHarness]:
+        async with redis_list_harness(every_redis_url) as harness:
+            yield harness
 
 
 class TestInMemoryQueue(QueueContract):
     @pytest.fixture
-    def rig(self) -> QueueRig:
-        return memory_rig()
+    def harness(self) -> QueueHarness:
+        return memory_harness()

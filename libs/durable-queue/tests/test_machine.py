@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
-from testkit.memory_rig import memory_rig
+from testkit.memory_harness import memory_harness
 from testkit.queue_checker import Contradiction
-from testkit.queue_contract.rig import LANES, QueueRig
+from testkit.queue_contract.harness import LANES, QueueHarness
 from testkit.queue_machine import QueueMachine, index
-from testkit.redis_list_rig import PREFIX, redis_list_rig
+from testkit.redis_list_harness import PREFIX, redis_list_harness
 
 Sources = dict[str, str]
 
@@ -32,13 +32,13 @@ INDEXES += ["dead", "gone"]
 
 
 class MemoryMachine(QueueMachine):
-    def open_rig(self) -> AbstractAsyncContextManager[QueueRig]:
+    def open_rig(self) -> AbstractAsyncContextManager[QueueHarness]:
         return _memory_rig()
 
 
 @asynccontextmanager
-async def _memory_rig() -> AsyncIterator[QueueRig]:
-    yield memory_rig()
+async def _memory_rig() -> AsyncIterator[QueueHarness]:
+    yield memory_harness()
 
 
 class RedisListMachine(QueueMachine):
@@ -48,11 +48,11 @@ class RedisListMachine(QueueMachine):
     edit: Callable[[Sources], Sources]
     pushed = 0
 
-    def open_rig(self) -> AbstractAsyncContextManager[QueueRig]:
+    def open_rig(self) -> AbstractAsyncContextManager[QueueHarness]:
         self.redis = redis.Redis.from_url(self.url)
         self.redis.flushdb()
         self.exits.callback(self.redis.close)
-        return redis_list_rig(self.url, edit=self.edit)
+        return redis_list_harness(self.url, edit=self.edit)
 
     @rule(lane=st.sampled_from(LANES))
     def worker_dies_after_it_popped(self, lane: str) -> None:
@@ -72,15 +72,15 @@ class RedisListMachine(QueueMachine):
         name = self._message(which)
         for part in INDEXES:
             self.redis.zrem(f"{PREFIX}:{part}", name)
-        self.runner.run(self.checker.rig.queue.heal())
-        self.checker.messages[name].held_until = None  # a healed lease may end at once
+        self.runner.run(self.checker.harness.queue.heal())
+        self.checker.messages[name].lease_until = None  # a healed lease may end at once
 
     async def mend(self) -> None:
-        await self.checker.rig.queue.heal()
+        await self.checker.harness.queue.heal()
 
     async def _finish(self) -> None:
         await super()._finish()
-        adopted = [entry.change for entry in await self.checker.rig.recorded()]
+        adopted = [entry.change for entry in await self.checker.harness.recorded()]
         if adopted.count(Change.ADOPTED) != self.pushed:
             raise Contradiction("bytes that were pushed by hand got lost")
 

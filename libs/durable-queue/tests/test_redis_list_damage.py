@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from durable_queue.port import Change, ControlOutcome, Dedupe, LeaseLost, QueueUnavailable
 from redis.asyncio import Redis
-from testkit.queue_contract.rig import AT_ONCE, LANE, LANES, QueueRig, message
-from testkit.redis_list_rig import PREFIX, redis_list_rig
+from testkit.queue_contract.harness import AT_ONCE, LANE, LANES, QueueHarness, message
+from testkit.redis_list_harness import PREFIX, redis_list_harness
 
 Damage = Callable[[Redis], Awaitable[object]]
 STATE, BODY = f"{PREFIX}:e:bad", f"{PREFIX}:b:bad"
@@ -52,10 +52,10 @@ damaged = pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 
 
 @pytest.fixture
-async def rig(redis_url: str) -> AsyncIterator[QueueRig]:
-    async with redis_list_rig(redis_url) as rig:
-        await rig.queue.tick(LANES)
-        yield rig
+async def harness(redis_url: str) -> AsyncIterator[QueueHarness]:
+    async with redis_list_harness(redis_url) as harness:
+        await harness.queue.tick(LANES)
+        yield harness
 
 
 @pytest.fixture
@@ -66,49 +66,49 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 
 @damaged
 async def test_waiting_one_is_a_dead_letter_and_its_neighbours_go_on(
-    rig: QueueRig, redis: Redis, damage: Damage
+    harness: QueueHarness, redis: Redis, damage: Damage
 ) -> None:
-    await rig.send("before", "bad", "after")
+    await harness.send("before", "bad", "after")
     await damage(redis)
 
-    assert sorted(await rig.left()) == ["after", "before"]
-    assert (await rig.changes("bad"))[-1] == Change.DAMAGED
+    assert sorted(await harness.left()) == ["after", "before"]
+    assert (await harness.changes("bad"))[-1] == Change.DAMAGED
     assert await redis.zscore(f"{PREFIX}:dead", "bad") is not None
 
 
 @damaged
 async def test_one_that_is_due_is_a_dead_letter_and_its_neighbours_are_promoted(
-    rig: QueueRig, redis: Redis, damage: Damage
+    harness: QueueHarness, redis: Redis, damage: Damage
 ) -> None:
     for name in ("before", "bad", "after"):
-        await rig.queue.send(message(name, due_at=rig.now() + rig.moment))
+        await harness.queue.send(message(name, due_at=harness.now() + harness.moment))
     await damage(redis)
-    await rig.pass_time(2 * rig.moment)
+    await harness.pass_time(2 * harness.moment)
 
-    assert sorted(await rig.left()) == ["after", "before"]
-    assert (await rig.changes("bad"))[-1] == Change.DAMAGED
+    assert sorted(await harness.left()) == ["after", "before"]
+    assert (await harness.changes("bad"))[-1] == Change.DAMAGED
 
 
 @damaged
 async def test_one_in_hand_is_a_dead_letter_once_its_lease_is_over(
-    rig: QueueRig, redis: Redis, damage: Damage
+    harness: QueueHarness, redis: Redis, damage: Damage
 ) -> None:
-    await rig.send("before", "bad", "after")
-    await rig.queue.receive([LANE], limit=3, wait=AT_ONCE)
+    await harness.send("before", "bad", "after")
+    await harness.queue.receive([LANE], limit=3, wait=AT_ONCE)
     await damage(redis)
-    await rig.pass_time(rig.lease + rig.moment)
+    await harness.pass_time(harness.lease + harness.moment)
 
-    assert sorted(await rig.left()) == ["after", "before"]
-    assert (await rig.changes("bad"))[-1] == Change.DAMAGED
+    assert sorted(await harness.left()) == ["after", "before"]
+    assert (await harness.changes("bad"))[-1] == Change.DAMAGED
 
 
 @damaged
 @pytest.mark.parametrize("name", ["start", "retry", "defer", "release", "dead_letter"])
 async def test_worker_that_has_it_in_hand_is_not_held_up(
-    rig: QueueRig, redis: Redis, damage: Damage, name: str
+    harness: QueueHarness, redis: Redis, damage: Damage, name: str
 ) -> None:
-    await rig.send("bad")
-    delivery = await rig.take()
+    await harness.send("bad")
+    delivery = await harness.take()
     await damage(redis)
     calls = {
         "start": delivery.start,
@@ -121,89 +121,89 @@ async def test_worker_that_has_it_in_hand_is_not_held_up(
     try:
         await calls[name]()
     except LeaseLost:
-        await rig.lose_lease(delivery)
+        await harness.lose_lease(delivery)
 
-    assert (await rig.changes("bad"))[-1] == Change.DAMAGED
+    assert (await harness.changes("bad"))[-1] == Change.DAMAGED
 
 
 @damaged
 async def test_audit_finds_one_that_no_index_has(
-    rig: QueueRig, redis: Redis, damage: Damage
+    harness: QueueHarness, redis: Redis, damage: Damage
 ) -> None:
-    await rig.send("bad")
+    await harness.send("bad")
     await damage(redis)
     await redis.delete(f"{PREFIX}:{LANE}:wait", f"{PREFIX}:{LANE}:ready")
 
-    assert await rig.queue.heal() == 1
-    assert await rig.queue.heal() == 0
-    assert (await rig.changes("bad"))[-1] == Change.DAMAGED
+    assert await harness.queue.heal() == 1
+    assert await harness.queue.heal() == 0
+    assert (await harness.changes("bad"))[-1] == Change.DAMAGED
 
 
-async def test_bytes_and_type_are_kept(rig: QueueRig, redis: Redis) -> None:
-    await rig.send("bad")
+async def test_bytes_and_type_are_kept(harness: QueueHarness, redis: Redis) -> None:
+    await harness.send("bad")
     await wrong_body(redis)
     await wrong_state(redis)
-    await rig.left()
+    await harness.left()
 
     assert await redis.lrange(BODY, 0, -1) == [b"what", b"was \xff here"]
     (aside,) = [key async for key in redis.scan_iter(f"{PREFIX}:damaged:*{STATE}")]
     assert await redis.get(aside) == b"what was here"
 
 
-async def test_mended_by_hand_it_can_be_replayed(rig: QueueRig, redis: Redis) -> None:
-    await rig.send("bad")
+async def test_mended_by_hand_it_can_be_replayed(harness: QueueHarness, redis: Redis) -> None:
+    await harness.send("bad")
     await wrong_state(redis)
-    await rig.left()
+    await harness.left()
 
-    assert await rig.queue.replay("bad") == ControlOutcome.DONE
-    again = await rig.take()
+    assert await harness.queue.replay("bad") == ControlOutcome.DONE
+    again = await harness.take()
     assert again.body == b"hello"
     await again.retry(AT_ONCE)
-    assert (await rig.take()).attempt == 2
+    assert (await harness.take()).attempt == 2
 
 
 @damaged
 async def test_controls_answer_whatever_is_there(
-    rig: QueueRig, redis: Redis, damage: Damage
+    harness: QueueHarness, redis: Redis, damage: Damage
 ) -> None:
-    await rig.send("bad")
+    await harness.send("bad")
     await damage(redis)
 
-    for control in (rig.queue.cancel, rig.queue.replay, rig.queue.delete):
+    for control in (harness.queue.cancel, harness.queue.replay, harness.queue.delete):
         assert await control("bad") in set(ControlOutcome)
-    assert (await rig.queue.depths([LANE]))[LANE].oldest_waiting >= timedelta(0)
+    assert (await harness.queue.depths([LANE]))[LANE].oldest_waiting >= timedelta(0)
 
 
-async def test_an_ended_one_is_forgotten_all_the_same(rig: QueueRig, redis: Redis) -> None:
-    await rig.send("bad")
-    await (await rig.take()).ack()
+async def test_an_ended_one_is_forgotten_all_the_same(harness: QueueHarness, redis: Redis) -> None:
+    await harness.send("bad")
+    await (await harness.take()).ack()
     await wrong_state(redis)
-    await rig.queue.heal()
-    await rig.pass_time(timedelta(days=31))
+    await harness.queue.heal()
+    await harness.pass_time(timedelta(days=31))
 
     assert not await redis.exists(STATE)
 
 
 async def test_ended_one_whose_time_is_none_does_not_stop_the_audit(
-    rig: QueueRig, redis: Redis
+    harness: QueueHarness, redis: Redis
 ) -> None:
-    await rig.send("bad", "other")
-    await (await rig.take()).ack()
+    await harness.send("bad", "other")
+    await (await harness.take()).ack()
     await redis.hset(STATE, "n:ut", "long ago")
     await redis.delete(f"{PREFIX}:ended", f"{PREFIX}:{LANE}:wait", f"{PREFIX}:{LANE}:ready")
 
-    assert await rig.queue.heal() == 2
-    assert await rig.left() == ["other"]
+    assert await harness.queue.heal() == 2
+    assert await harness.left() == ["other"]
 
 
 @pytest.mark.parametrize("part", ["ready", "wait", "lease", "delay", "seq", "wm"])
 @pytest.mark.parametrize("content", ["a string", "a hash"])
 async def test_damaged_index_is_made_anew(
-    rig: QueueRig, redis: Redis, part: str, content: str
+    harness: QueueHarness, redis: Redis, part: str, content: str
 ) -> None:
-    await rig.send("held", "waits")
-    await rig.take()
-    await rig.queue.send(message("due", due_at=rig.now() + rig.moment))
+    await harness.send("held", "waits")
+    await harness.take()
+    await harness.queue.send(message("due", due_at=harness.now() + harness.moment))
     key = f"{PREFIX}:{LANE}:{part}"
     await redis.delete(key)
     if content == "a string":
@@ -211,32 +211,34 @@ async def test_damaged_index_is_made_anew(
     else:
         await redis.hset(key, mapping={"s": "what", "t": "what"})
     for _ in range(3):
-        await rig.pass_time(timedelta(seconds=3))
-        await rig.queue.heal()
-    await rig.pass_time(2 * rig.lease)
-    await rig.send("new")
+        await harness.pass_time(timedelta(seconds=3))
+        await harness.queue.heal()
+    await harness.pass_time(2 * harness.lease)
+    await harness.send("new")
 
-    assert sorted(await rig.left()) == ["due", "held", "new", "waits"]
+    assert sorted(await harness.left()) == ["due", "held", "new", "waits"]
 
 
 @pytest.mark.parametrize("part", ["dead", "gone"])
 async def test_damaged_list_of_the_dead_or_ended_stops_nobody(
-    rig: QueueRig, redis: Redis, part: str
+    harness: QueueHarness, redis: Redis, part: str
 ) -> None:
-    await rig.send("done", "dead", "waits")
+    await harness.send("done", "dead", "waits")
     await redis.set(f"{PREFIX}:{part}", "what")
-    await rig.queue.tick(LANES)
-    await (await rig.take()).ack()
-    await (await rig.take()).dead_letter("no use")
+    await harness.queue.tick(LANES)
+    await (await harness.take()).ack()
+    await (await harness.take()).dead_letter("no use")
 
-    assert await rig.queue.replay("dead") == ControlOutcome.DONE
-    assert sorted(await rig.left()) == ["dead", "waits"]
+    assert await harness.queue.replay("dead") == ControlOutcome.DONE
+    assert sorted(await harness.left()) == ["dead", "waits"]
 
 
-async def test_damaged_dedupe_key_refuses_its_own_sends_only(rig: QueueRig, redis: Redis) -> None:
+async def test_damaged_dedupe_key_refuses_its_own_sends_only(
+    harness: QueueHarness, redis: Redis
+) -> None:
     await redis.set(f"{PREFIX}:i:k", "what")
 
     with pytest.raises(QueueUnavailable):
-        await rig.queue.send(message("m", dedupe=Dedupe(key="k", fingerprint="f")))
-    await rig.queue.send(message("n", dedupe=Dedupe(key="k2", fingerprint="f")))
-    assert await rig.left() == ["n"]
+        await harness.queue.send(message("m", dedupe=Dedupe(key="k", fingerprint="f")))
+    await harness.queue.send(message("n", dedupe=Dedupe(key="k2", fingerprint="f")))
+    assert await harness.left() == ["n"]

@@ -13,7 +13,7 @@ from durable_queue.port import Dedupe, Duplicate, Enqueued, QueueUnavailable
 from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis
 from testkit.failover import Pair, redis_pair
-from testkit.queue_contract.rig import LANE, message
+from testkit.queue_contract.harness import LANE, message
 
 SOON = timedelta(seconds=5)
 CEILING_S = 60

@@ -11,16 +11,16 @@ import pytest
 from asyncnotify_prove.tcp_proxy import Direction, TcpProxy
 from durable_queue.port import Change, Delivery, Enqueued, QueueUnavailable
 from redis.asyncio import Redis
-from testkit.queue_contract.rig import (
+from testkit.queue_contract.harness import (
     AT_ONCE,
     LANE,
     LANES,
     OTHER_LANE,
     SOON,
-    QueueRig,
+    QueueHarness,
     message,
 )
-from testkit.redis_list_rig import redis_list_rig
+from testkit.redis_list_harness import redis_list_harness
 
 BRIEFLY = timedelta(milliseconds=50)
 # Where a connection breaks, in bytes of replies: before, within and after each reply.
@@ -34,10 +34,10 @@ async def proxy(redis_url: str) -> AsyncIterator[TcpProxy]:
 
 
 @pytest.fixture
-async def rig(redis_url: str, proxy: TcpProxy) -> AsyncIterator[QueueRig]:
-    async with redis_list_rig(redis_url, through=proxy.url) as rig:
-        await rig.queue.ping()
-        yield rig
+async def harness(redis_url: str, proxy: TcpProxy) -> AsyncIterator[QueueHarness]:
+    async with redis_list_harness(redis_url, through=proxy.url) as harness:
+        await harness.queue.ping()
+        yield harness
         proxy.heal()
 
 
@@ -50,72 +50,74 @@ async def until_it_works(call: Callable[[], Awaitable[object]]) -> object:
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("n_bytes", STAIRWAY)
 async def test_send_is_stored_once(
-    rig: QueueRig, proxy: TcpProxy, n_bytes: int, direction: Direction
+    harness: QueueHarness, proxy: TcpProxy, n_bytes: int, direction: Direction
 ) -> None:
     proxy.reset_after(n_bytes, of=direction)
 
-    outcome = await rig.queue.send(message("m"))
+    outcome = await harness.queue.send(message("m"))
 
     assert outcome == Enqueued("m")
-    assert await rig.left() == ["m"]
+    assert await harness.left() == ["m"]
 
 
 @pytest.mark.parametrize("wait", [AT_ONCE, BRIEFLY])
 @pytest.mark.parametrize("n_bytes", STAIRWAY)
 async def test_lost_replies_lose_no_message(
-    rig: QueueRig, proxy: TcpProxy, n_bytes: int, wait: timedelta
+    harness: QueueHarness, proxy: TcpProxy, n_bytes: int, wait: timedelta
 ) -> None:
     ids = {f"m{number}" for number in range(5)}
-    await rig.send(*ids)
+    await harness.send(*ids)
     proxy.reset_after(n_bytes)
 
     found = set()
     for _ in range(5):
         with suppress(QueueUnavailable):
-            batch = await rig.queue.receive(LANES, limit=3, wait=wait)
+            batch = await harness.queue.receive(LANES, limit=3, wait=wait)
             found |= {delivery.id for delivery in batch}
-        await rig.pass_time(timedelta(seconds=3))  # less than a lease
+        await harness.pass_time(timedelta(seconds=3))  # less than a lease
 
     assert found == ids
 
 
 @pytest.mark.parametrize("n_bytes", STAIRWAY)
-async def test_verdict_counts_once(rig: QueueRig, proxy: TcpProxy, n_bytes: int) -> None:
-    await rig.send("m")
-    delivery = await rig.take()
+async def test_verdict_counts_once(harness: QueueHarness, proxy: TcpProxy, n_bytes: int) -> None:
+    await harness.send("m")
+    delivery = await harness.take()
     proxy.reset_after(n_bytes)
 
     await until_it_works(lambda: delivery.start(b"note"))
     proxy.reset_after(n_bytes)
     await until_it_works(lambda: delivery.forward(OTHER_LANE))
 
-    assert await rig.changes("m") == [Change.ENQUEUED, Change.STARTED, Change.FORWARDED]
+    assert await harness.changes("m") == [Change.ENQUEUED, Change.STARTED, Change.FORWARDED]
 
 
 @pytest.mark.parametrize("n_bytes", STAIRWAY)
-async def test_replay_counts_once(rig: QueueRig, proxy: TcpProxy, n_bytes: int) -> None:
-    await rig.send("m")
-    await (await rig.take()).dead_letter("no use")
+async def test_replay_counts_once(harness: QueueHarness, proxy: TcpProxy, n_bytes: int) -> None:
+    await harness.send("m")
+    await (await harness.take()).dead_letter("no use")
     proxy.reset_after(n_bytes)
 
-    assert await rig.queue.replay("m") == "done"
-    assert (await rig.changes("m")).count(Change.REPLAYED) == 1
+    assert await harness.queue.replay("m") == "done"
+    assert (await harness.changes("m")).count(Change.REPLAYED) == 1
 
 
-async def test_lost_claim_is_taken_up_by_the_next_receive(rig: QueueRig, proxy: TcpProxy) -> None:
-    await rig.send("m1", "m2")
+async def test_lost_claim_is_taken_up_by_the_next_receive(
+    harness: QueueHarness, proxy: TcpProxy
+) -> None:
+    await harness.send("m1", "m2")
     proxy.drop_replies()
     with pytest.raises(QueueUnavailable):
-        await rig.queue.receive([LANE], limit=2, wait=AT_ONCE)
+        await harness.queue.receive([LANE], limit=2, wait=AT_ONCE)
     proxy.heal()
 
-    assert await rig.left(LANE) == ["m1", "m2"]
+    assert await harness.left(LANE) == ["m1", "m2"]
 
 
-async def take_in_the_end(rig: QueueRig) -> Delivery:
+async def take_in_the_end(harness: QueueHarness) -> Delivery:
     while True:
         with suppress(QueueUnavailable):
-            for delivery in await rig.queue.receive([LANE], limit=1, wait=SOON):
+            for delivery in await harness.queue.receive([LANE], limit=1, wait=SOON):
                 return delivery
 
 
@@ -126,27 +128,27 @@ async def somebody_waits_for_an_element(redis_url: str) -> None:
 
 
 async def test_adopted_bytes_whose_claim_was_lost_are_adopted_once(
-    rig: QueueRig, proxy: TcpProxy, redis_url: str
+    harness: QueueHarness, proxy: TcpProxy, redis_url: str
 ) -> None:
-    assert rig.push_raw
-    receiving = asyncio.create_task(take_in_the_end(rig))
+    assert harness.push_raw
+    receiving = asyncio.create_task(take_in_the_end(harness))
     await somebody_waits_for_an_element(redis_url)
     proxy.reset_after(50)  # after the 45 bytes that BLPOP replies, within the reply of the claim
-    await rig.push_raw(LANE, b"raw")
+    await harness.push_raw(LANE, b"raw")
 
     assert (await receiving).body == b"raw"
-    assert [entry.change for entry in await rig.recorded()] == [Change.ADOPTED]
+    assert [entry.change for entry in await harness.recorded()] == [Change.ADOPTED]
 
 
 @pytest.mark.parametrize("fault", [TcpProxy.blackhole, TcpProxy.drop_replies, TcpProxy.pause])
 async def test_send_fails_fast_while_redis_is_silent(
-    rig: QueueRig, proxy: TcpProxy, fault: Callable[[TcpProxy], None]
+    harness: QueueHarness, proxy: TcpProxy, fault: Callable[[TcpProxy], None]
 ) -> None:
     fault(proxy)
 
     async with asyncio.timeout(60):  # one after the other, 300 would take seven minutes
         outcomes = await asyncio.gather(
-            *(rig.queue.send(message(f"m{number}")) for number in range(300)),
+            *(harness.queue.send(message(f"m{number}")) for number in range(300)),
             return_exceptions=True,
         )
 
@@ -154,55 +156,59 @@ async def test_send_fails_fast_while_redis_is_silent(
 
 
 async def test_send_fails_while_redis_is_down_and_then_works(
-    rig: QueueRig, proxy: TcpProxy
+    harness: QueueHarness, proxy: TcpProxy
 ) -> None:
     await proxy.stop()
 
     with pytest.raises(QueueUnavailable):
-        await rig.queue.send(message("m"))
+        await harness.queue.send(message("m"))
 
     await proxy.start()
-    assert await rig.queue.send(message("m")) == Enqueued("m")
+    assert await harness.queue.send(message("m")) == Enqueued("m")
 
 
-async def test_receive_says_so_when_its_connection_breaks(rig: QueueRig, proxy: TcpProxy) -> None:
-    receiving = asyncio.create_task(rig.take())
+async def test_receive_says_so_when_its_connection_breaks(
+    harness: QueueHarness, proxy: TcpProxy
+) -> None:
+    receiving = asyncio.create_task(harness.take())
     await asyncio.sleep(0.05)
     proxy.close_all()
 
     with pytest.raises(QueueUnavailable):
         await receiving
-    await rig.send("m")
-    assert (await rig.take()).id == "m"
+    await harness.send("m")
+    assert (await harness.take()).id == "m"
 
 
 async def test_idle_connections_that_were_closed_are_replaced(
-    rig: QueueRig, redis_url: str
+    harness: QueueHarness, redis_url: str
 ) -> None:
     async with Redis.from_url(redis_url) as redis:
         await redis.client_kill_filter(_type="normal", skipme=True)
 
-    await rig.send("m")
-    assert await rig.left() == ["m"]
+    await harness.send("m")
+    assert await harness.left() == ["m"]
 
 
-async def test_slow_network_is_put_up_with(rig: QueueRig, proxy: TcpProxy) -> None:
+async def test_slow_network_is_put_up_with(harness: QueueHarness, proxy: TcpProxy) -> None:
     proxy.latency, proxy.jitter = timedelta(milliseconds=60), timedelta(milliseconds=40)
-    await rig.send("m")
-    delivery = await rig.take()
+    await harness.send("m")
+    delivery = await harness.take()
     await delivery.start()
     await delivery.ack()
 
-    assert (await rig.changes("m"))[-1] == Change.DONE
+    assert (await harness.changes("m"))[-1] == Change.DONE
 
 
-async def test_cancelled_calls_leave_nothing_out_of_step(rig: QueueRig, redis_url: str) -> None:
+async def test_cancelled_calls_leave_nothing_out_of_step(
+    harness: QueueHarness, redis_url: str
+) -> None:
     randomness, found = random.Random(7), list[Delivery]()
     for number in range(200):
         calls: list[Coroutine[Any, Any, Any]] = [
-            rig.queue.receive([LANE], limit=1, wait=BRIEFLY),
-            rig.queue.send(message(f"m{number}")),
-            rig.queue.depths([LANE]),
+            harness.queue.receive([LANE], limit=1, wait=BRIEFLY),
+            harness.queue.send(message(f"m{number}")),
+            harness.queue.depths([LANE]),
         ]
         tasks = [asyncio.ensure_future(call) for call in calls]
         await asyncio.sleep(randomness.uniform(0, 0.002))
@@ -213,7 +219,7 @@ async def test_cancelled_calls_leave_nothing_out_of_step(rig: QueueRig, redis_ur
             found += tasks[0].result()
     await asyncio.sleep(0.1)
 
-    stored = {entry.message_id for entry in await rig.recorded()}
-    assert stored == {delivery.id for delivery in found} | set(await rig.left())
+    stored = {entry.message_id for entry in await harness.recorded()}
+    assert stored == {delivery.id for delivery in found} | set(await harness.left())
     async with Redis.from_url(redis_url) as redis:
         assert (await redis.info("clients"))["connected_clients"] < 30

@@ -15,9 +15,9 @@ TOLD = re.compile(r"\b(?:record|record_end|wait_again|die)\('(\w+)'")
 
 
 def test_scripts_tell_the_recorder_of_every_change_there_is() -> None:
-    told = {change for source in SOURCES.values() for change in TOLD.findall(source)}
+    events = {change for source in SOURCES.values() for change in TOLD.findall(source)}
 
-    assert told == set(Change)
+    assert events == set(Change)
 
 
 def test_only_what_brings_in_more_is_refused_when_redis_is_full() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from asyncnotify.local.embedded_redis import EmbeddedRedis
 from asyncnotify_prove.wall_clock import WallClock
-from durable_queue.claims.book import ClaimBook
+from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import Argument, Reply
 from durable_queue.port import QueueUnavailable
-from notification_ledger.writer import RedisWriter
+from notification_ledger.writer import RedisClaimStore
 
 IDS = ("a", "b")
 TOKENS = ("t1", "t2", "t3")
@@ -57,15 +57,15 @@ def said(reply: Reply) -> tuple[str | int, ...]:
 
 
 @pytest.fixture
-async def claims(redis_url: str) -> AsyncIterator[RedisWriter]:
-    claims = RedisWriter(redis_url)
+async def claims(redis_url: str) -> AsyncIterator[RedisClaimStore]:
+    claims = RedisClaimStore(redis_url)
     yield claims
     await claims.close()
 
 
 @pytest.mark.parametrize("seed", range(40))
-async def test_both_stores_reply_alike(claims: RedisWriter, seed: int) -> None:
-    chance, book = random.Random(seed), ClaimBook()
+async def test_both_stores_reply_alike(claims: RedisClaimStore, seed: int) -> None:
+    chance, book = random.Random(seed), ClaimStateMachine()
     story = []
     for _ in range(150):
         asked = operation(chance)
@@ -76,7 +76,7 @@ async def test_both_stores_reply_alike(claims: RedisWriter, seed: int) -> None:
         assert replies[0] == replies[1], story[-12:]
 
 
-async def test_calls_at_once_are_answered_each(claims: RedisWriter) -> None:
+async def test_calls_at_once_are_answered_each(claims: RedisClaimStore) -> None:
     replies = await asyncio.gather(
         *(claims.run("begin", f"m{n}", 0, f"t{n}", LASTING, 3, 0) for n in range(600))
     )
@@ -85,7 +85,7 @@ async def test_calls_at_once_are_answered_each(claims: RedisWriter) -> None:
 
 
 async def test_claims_go_on_after_redis_has_forgotten_its_scripts(
-    claims: RedisWriter, redis_server: object
+    claims: RedisClaimStore, redis_server: object
 ) -> None:
     await claims.run("begin", "m", 0, "t", LASTING, 3, 0)
     redis_server.reset()  # type: ignore[attr-defined]
@@ -98,7 +98,7 @@ async def test_claims_end_in_their_time_although_the_clock_was_set_back(
 ) -> None:
     redis = EmbeddedRedis(tmp_path / "redis", environment=wall_clock.environment)
     await redis.start()
-    claims = RedisWriter(redis.url)
+    claims = RedisClaimStore(redis.url)
     lease_ms = 500
     await claims.run("begin", "held", 0, "t1", lease_ms, 3, 0)
     await claims.run("reserve", "sent", "t1", lease_ms, "", "", "", 0)
@@ -117,7 +117,7 @@ async def test_now_is_that_of_redis(tmp_path: Path, wall_clock: WallClock) -> No
     wall_clock.set(timedelta(hours=2))
     redis = EmbeddedRedis(tmp_path / "redis", environment=wall_clock.environment)
     await redis.start()
-    claims = RedisWriter(redis.url)
+    claims = RedisClaimStore(redis.url)
     was_known = claims.is_time_known
 
     await claims.run("recall", "", "")
@@ -129,7 +129,7 @@ async def test_now_is_that_of_redis(tmp_path: Path, wall_clock: WallClock) -> No
 
 
 async def test_redis_that_is_away_is_said_to_be() -> None:
-    claims = RedisWriter("redis://127.0.0.1:1/0")
+    claims = RedisClaimStore("redis://127.0.0.1:1/0")
 
     with pytest.raises(QueueUnavailable):
         await claims.run("cancel", "m")

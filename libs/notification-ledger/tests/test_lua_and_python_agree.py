@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from durable_queue.port import Change
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from notification_contracts.states import Reason, Status
@@ -34,7 +34,7 @@ notes = st.builds(
     user_id=st.none() | st.sampled_from(["a", "b"]) | TEXT,
 )
 changes = st.builds(
-    Recorded,
+    ChangeEvent,
     change=st.sampled_from(Change),
     message_id=st.just(""),
     lane=st.sampled_from(["validation.low", "delivery.email.high", "delivery"]),
@@ -52,7 +52,7 @@ changes = st.builds(
 )
 @given(history=st.lists(changes, min_size=1, max_size=8), reports=st.lists(notes, max_size=2))
 def test_any_history_makes_the_same_record(
-    redis_server: RedisServer, history: Sequence[Recorded], reports: Sequence[StatusNote]
+    redis_server: RedisServer, history: Sequence[ChangeEvent], reports: Sequence[StatusNote]
 ) -> None:
     trace_id = new_trace_id()
     told = [

@@ -9,7 +9,7 @@ from notification_contracts.states import Reason, Status
 from notification_ledger.record import RecordQuery
 from notification_ledger.redis import RedisLedger
 from notification_ledger.scripts import lua_recorder
-from notification_ledger.writer import RedisWriter
+from notification_ledger.writer import RedisClaimStore
 from redis.asyncio import Redis
 from testkit.ledger.world import DELIVERY, LANES, recorded
 
@@ -121,7 +121,7 @@ async def test_foreign_members_of_an_index_are_passed_over(
 async def test_damaged_claim_is_as_good_as_forgotten(
     redis_url: str, redis: Redis, field: str | None
 ) -> None:
-    claims = RedisWriter(redis_url)
+    claims = RedisClaimStore(redis_url)
     await claims.run("begin", "m", 0, "t", 60_000, 3, 0)
     if field:
         await redis.hset(f"{P}:q:m", field, "what")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from durable_queue.port import Change
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from notification_contracts.states import Status
@@ -54,7 +54,7 @@ def test_pages_hold_what_the_ledger_in_memory_finds(
 ) -> None:
     monkeypatch.setattr(paging, "_BATCH", 3)
     told = [
-        Recorded(
+        ChangeEvent(
             change=change,
             message_id=new_trace_id(),
             lane="delivery.email.low",

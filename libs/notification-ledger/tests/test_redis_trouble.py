@@ -15,7 +15,7 @@ from notification_ledger.notes import StatusNote
 from notification_ledger.port import LedgerUnavailable
 from notification_ledger.record import ChangesMissed, RecordQuery, StatusChange
 from notification_ledger.redis import RedisLedger
-from notification_ledger.writer import RedisWriter
+from notification_ledger.writer import RedisClaimStore
 from redis.asyncio import Redis
 from testkit.ledger.world import recorded
 
@@ -164,7 +164,7 @@ async def test_a_rare_match_is_looked_for_in_bounded_steps(
 
 
 async def test_a_redis_that_would_lose_records_and_claims_is_named(redis_url: str) -> None:
-    writer = RedisWriter(redis_url)
+    writer = RedisClaimStore(redis_url)
     before = await writer.faults()
     async with Redis.from_url(redis_url) as redis:
         await redis.config_set("appendonly", "no")

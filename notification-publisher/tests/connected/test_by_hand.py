@@ -15,8 +15,8 @@ from durable_queue.rabbitmq.queue import RabbitQueue
 from durable_queue.rabbitmq.topology import Topology
 from notification_contracts.lanes import validation_lane, validation_lanes
 from notification_contracts.states import Priority
-from notification_ledger.writer import RedisWriter
-from testkit.rabbitmq_rig import delete_queues
+from notification_ledger.writer import RedisClaimStore
+from testkit.rabbitmq_harness import delete_queues
 from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
     rabbitmq_node,
     rabbitmq_url,
@@ -38,7 +38,7 @@ async def worker(
     redis_url: str,
     options: RabbitOptions,
 ) -> AsyncIterator[RabbitQueue]:
-    claims = RedisWriter(redis_url, namespace=options.namespace)
+    claims = RedisClaimStore(redis_url, namespace=options.namespace)
     queue = RabbitQueue(rabbitmq_url, claims=claims, options=options)
     yield queue
     await queue.close()

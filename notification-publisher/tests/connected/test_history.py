@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import httpx
 import redis
 from durable_queue.port import Change
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId, new_trace_id
 from notification_ledger.notes import StatusNote
@@ -31,8 +31,8 @@ async def end(ledger: RedisLedger, count: int, change: Change = Change.DONE) -> 
     async def tell(trace_id: str) -> None:
         for each in (Change.ENQUEUED, change):
             note = NOTE if each is change else b""
-            told: Any = {"message_id": trace_id, "lane": "delivery.sms.normal", "note": note}
-            await ledger.record(Recorded(change=each, at=datetime.now(UTC), due_at=None, **told))
+            events: Any = {"message_id": trace_id, "lane": "delivery.sms.normal", "note": note}
+            await ledger.record(ChangeEvent(change=each, at=datetime.now(UTC), due_at=None, **events))
 
     await asyncio.gather(*(tell(trace_id) for trace_id in trace_ids))
     return trace_ids
@@ -88,8 +88,8 @@ async def test_what_ended_long_ago_is_forgotten_when_asked(
 async def test_what_is_overdue_is_shown(publisher: Publish, redis_url: str) -> None:
     ledger = RedisLedger(redis_url)
     late = datetime.now(UTC) - timedelta(hours=1)
-    told: Any = {"message_id": new_trace_id(), "lane": "delivery.sms.normal", "note": NOTE}
-    await ledger.record(Recorded(change=Change.RETRIED, at=late, due_at=late, **told))
+    events: Any = {"message_id": new_trace_id(), "lane": "delivery.sms.normal", "note": NOTE}
+    await ledger.record(ChangeEvent(change=Change.RETRIED, at=late, due_at=late, **events))
     async with publisher(redis_url) as client, asyncio.timeout(60):
         while (await _ledger_check(client)).get("overdue") != "1":
             await asyncio.sleep(0.05)

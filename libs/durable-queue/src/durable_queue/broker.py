@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge
 from service_kit.logs import get_logger
 
-from durable_queue.patience import jittered, pause
+from durable_queue.backoff import jittered, pause
 from durable_queue.port import BrokerInspection, Durability, QueueUnavailable, UnsafeBroker
 
 log = get_logger(__name__)

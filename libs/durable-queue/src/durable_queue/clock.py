@@ -43,7 +43,7 @@ class _Sight:
     at: float
 
 
-class DistantClock:
+class RemoteClock:
     """A clock that was read now and then, in milliseconds since 1970."""
 
     def __init__(self, monotonic: Monotonic = time.monotonic) -> None:
@@ -72,7 +72,7 @@ class DistantClock:
             return None
         return self._sight.shown_ms + round((self.monotonic() - self._sight.at) * 1000)
 
-    def saw(self, shown_ms: int, *, asked_at: float) -> None:
+    def observe(self, shown_ms: int, *, asked_at: float) -> None:
         """Remember what it showed to a question of the monotonic time `asked_at`.
 
         It showed that between the question and now. After a question that took long, or had to be
@@ -83,11 +83,11 @@ class DistantClock:
             self._sight = _Sight(shown_ms, asked_at if now - asked_at < _SHORT_S else now)
 
 
-class GoesByDistantClock:
+class KnowsRemoteTime:
     """What a `ClaimStore` says of the time where its replies tell it: those note it in `_clock`."""
 
     def __init__(self) -> None:
-        self._clock = DistantClock()
+        self._clock = RemoteClock()
 
     @property
     def is_time_known(self) -> bool:

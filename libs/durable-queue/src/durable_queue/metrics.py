@@ -20,7 +20,7 @@ class QueueMetrics:
         # `labels()` takes a lock and builds a tuple of strings, for each message.
         self._children: dict[tuple[str, str], Counter] = {}
         self._in_flight = Gauge(
-            "queue_in_flight", "Messages in a worker's hands.", ["worker"], registry=registry
+            "queue_in_flight", "Messages that a worker is handling.", ["worker"], registry=registry
         )
         self._last_poll_age = Gauge(
             "queue_last_poll_age_seconds",

@@ -50,11 +50,12 @@ __all__ = [
     "Dedupe",
     "Delivery",
     "Duplicate",
+    "DuplicateLookup",
     "Durability",
     "Enqueued",
     "LaneDepth",
-    "LeaseKeeper",
     "LeaseLost",
+    "LeaseRenewal",
     "Message",
     "MessageControl",
     "MessageExpired",
@@ -66,7 +67,6 @@ __all__ = [
     "QueueFull",
     "QueueUnavailable",
     "QueueUpkeep",
-    "Repetitions",
     "SendOutcome",
     "TickReport",
     "UnsafeBroker",
@@ -209,7 +209,7 @@ class MessageQueue(Protocol):
         ...
 
 
-class Repetitions(Protocol):
+class DuplicateLookup(Protocol):
     """Answers a repeated send without sending."""
 
     async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
@@ -232,7 +232,7 @@ class BrokerClock(Protocol):
         ...
 
 
-class LeaseKeeper(Protocol):
+class LeaseRenewal(Protocol):
     """Keeps claims alive while their workers are."""
 
     async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
@@ -288,9 +288,9 @@ class BrokerInspection(Protocol):
 
 class Queue(
     MessageQueue,
-    Repetitions,
+    DuplicateLookup,
     BrokerClock,
-    LeaseKeeper,
+    LeaseRenewal,
     QueueUpkeep,
     MessageControl,
     BrokerInspection,

@@ -16,7 +16,7 @@ class LuaRecorder:
 
     `lane` is where the message is after the change. `now` and `due` are milliseconds since 1970,
     `due` 0 where there is none; `note` is '' where the caller had nothing to say; `uncertain` is
-    true for an end of which `Recorded.is_uncertain` tells. It runs inside the script that makes
+    true for an end of which `ChangeEvent.is_uncertain` tells. It runs inside the script that makes
     the change, after the message's hash `P .. ':e:' .. id` is written; `P` is the queue's key
     prefix. It may keep fields of its own in that hash, named `n:...`, and keys of its own under
     `P`. The source also defines `local function forget(id)`, called in the script that removes an
@@ -27,7 +27,7 @@ class LuaRecorder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class ChangeEvent:
     """One change, as a recorder that is a callable is told of it; `lane` is the one after it.
 
     `is_uncertain` says of a message that ended without being done: it was started before, and
@@ -43,4 +43,4 @@ class Recorded:
     is_uncertain: bool = False
 
 
-Recorder = Callable[[Recorded], Awaitable[None] | None]
+Recorder = Callable[[ChangeEvent], Awaitable[None] | None]

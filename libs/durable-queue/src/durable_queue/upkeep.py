@@ -12,8 +12,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from service_kit.logs import get_logger
 
+from durable_queue.backoff import Outage, jittered, pause
 from durable_queue.metrics import QueueMetrics
-from durable_queue.patience import Outage, jittered, pause
 from durable_queue.port import QueueUnavailable, QueueUpkeep, TickReport
 
 log = get_logger(__name__)

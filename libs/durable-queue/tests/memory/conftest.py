@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from durable_queue.memory import InMemoryQueue, MemoryOptions
 from durable_queue.port import Delivery
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from testkit.clock import FrozenClock
 
 
@@ -14,12 +14,12 @@ def clock() -> FrozenClock:
 
 
 @pytest.fixture
-def changes() -> list[Recorded]:
+def changes() -> list[ChangeEvent]:
     return []
 
 
 @pytest.fixture
-def queue(clock: FrozenClock, changes: list[Recorded]) -> InMemoryQueue:
+def queue(clock: FrozenClock, changes: list[ChangeEvent]) -> InMemoryQueue:
     return InMemoryQueue(
         now=clock,
         steady=clock.steady,

@@ -16,7 +16,7 @@ from durable_queue.port import (
     QueueFull,
     QueueUnavailable,
 )
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from testkit.clock import FrozenClock
 
 LANES = ("high", "low")
@@ -66,7 +66,7 @@ async def test_receive_gives_up_after_its_wait(queue: InMemoryQueue) -> None:
 
 
 async def test_scheduled_message_waits_until_it_is_due(
-    queue: InMemoryQueue, clock: FrozenClock, take: Take, changes: list[Recorded]
+    queue: InMemoryQueue, clock: FrozenClock, take: Take, changes: list[ChangeEvent]
 ) -> None:
     due_at = clock() + timedelta(hours=1)
     await queue.send(Message(id="1", lane="low", body=b"x", due_at=due_at))
@@ -168,7 +168,7 @@ async def test_depths_count_each_state_and_tell_the_longest_wait(
 async def test_recorder_that_must_be_awaited_is_part_of_the_same_step(clock: FrozenClock) -> None:
     written: list[Change] = []
 
-    async def write(recorded: Recorded) -> None:
+    async def write(recorded: ChangeEvent) -> None:
         await asyncio.sleep(0.005)
         written.append(recorded.change)
 

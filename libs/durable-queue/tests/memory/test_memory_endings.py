@@ -14,7 +14,7 @@ from durable_queue.port import (
     MessageExpired,
     OnAmbiguous,
 )
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from testkit.clock import FrozenClock
 
 LANES = ("high", "low")
@@ -26,7 +26,7 @@ Take = Callable[[], Awaitable[Delivery]]
 
 
 async def test_same_verdict_twice_is_one_and_another_one_is_refused(
-    queue: InMemoryQueue, take: Take, changes: list[Recorded]
+    queue: InMemoryQueue, take: Take, changes: list[ChangeEvent]
 ) -> None:
     await queue.send(Message(id="1", lane="low", body=b""))
     delivery = await take()
@@ -58,7 +58,7 @@ async def test_message_that_kills_its_workers_ends_as_poison_with_its_bytes(
 
 
 async def test_silence_after_start_is_ambiguous_if_the_message_must_not_be_repeated(
-    queue: InMemoryQueue, clock: FrozenClock, take: Take, changes: list[Recorded]
+    queue: InMemoryQueue, clock: FrozenClock, take: Take, changes: list[ChangeEvent]
 ) -> None:
     hold = Message(id="1", lane="low", body=b"", on_ambiguous=OnAmbiguous.HOLD)
     await queue.send(hold)
@@ -72,7 +72,7 @@ async def test_silence_after_start_is_ambiguous_if_the_message_must_not_be_repea
 
 
 async def test_expired_message_is_not_started_and_stays_so(
-    queue: InMemoryQueue, clock: FrozenClock, take: Take, changes: list[Recorded]
+    queue: InMemoryQueue, clock: FrozenClock, take: Take, changes: list[ChangeEvent]
 ) -> None:
     expires_at = clock() + timedelta(seconds=10)
     await queue.send(Message(id="1", lane="low", body=b"", expires_at=expires_at))

@@ -9,8 +9,8 @@ from asyncnotify_prove.rabbitmq_node import RabbitNode
 from asyncnotify_prove.tcp_proxy import TcpProxy
 from durable_queue.port import QueueUnavailable
 from testkit.rabbitmq_cluster import RabbitCluster
-from testkit.rabbitmq_crew import Crew
 from testkit.rabbitmq_server import require_rabbitmq
+from testkit.rabbitmq_workers import RabbitWorkers
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.slow]
 
@@ -43,13 +43,13 @@ async def balancer(cluster: RabbitCluster) -> AsyncIterator[TcpProxy]:
 async def test_queues_have_a_member_on_each_node(
     cluster: RabbitCluster, balancer: TcpProxy
 ) -> None:
-    async with Crew(balancer.url, direct_url=cluster.nodes[1].url) as crew:
-        await crew.send("m")
+    async with RabbitWorkers(balancer.url, direct_url=cluster.nodes[1].url) as workers:
+        await workers.send("m")
         listed = await asyncio.to_thread(
             cluster.nodes[0].control, "list_queues", "name", "type", "members"
         )
 
-    row = next(line for line in listed.splitlines() if line.startswith(crew.topology.dead_queue))
+    row = next(line for line in listed.splitlines() if line.startswith(workers.topology.dead_queue))
     assert "quorum" in row
     assert all(node.name in row for node in cluster.nodes)
 
@@ -58,28 +58,28 @@ async def test_queues_have_a_member_on_each_node(
 async def test_a_node_that_dies_loses_nothing(
     cluster: RabbitCluster, balancer: TcpProxy, victim: int
 ) -> None:
-    async with Crew(balancer.url, direct_url=cluster.nodes[2].url) as crew:
-        crew.work(3)
-        sending = asyncio.create_task(crew.send_many(200, pause=0.02))
+    async with RabbitWorkers(balancer.url, direct_url=cluster.nodes[2].url) as workers:
+        workers.work(3)
+        sending = asyncio.create_task(workers.send_many(200, pause=0.02))
         await asyncio.sleep(1)
         async with dead(cluster.nodes[victim]):
             balancer.point_at(cluster.nodes[2].url)
             await sending
-            await crew.finish()
-            crew.check()
+            await workers.finish()
+            workers.check()
 
 
 async def test_without_a_majority_nothing_is_accepted_and_nothing_lost(
     cluster: RabbitCluster, balancer: TcpProxy
 ) -> None:
-    async with Crew(balancer.url, direct_url=cluster.nodes[0].url) as crew:
-        await crew.send_many(20)
+    async with RabbitWorkers(balancer.url, direct_url=cluster.nodes[0].url) as workers:
+        await workers.send_many(20)
         async with dead(cluster.nodes[2]):
             async with dead(cluster.nodes[1]):
                 with pytest.raises(QueueUnavailable):
-                    await asyncio.wait_for(crew.send("refused"), 60)
+                    await asyncio.wait_for(workers.send("refused"), 60)
 
-            await crew.insist("accepted")
-            crew.work(2)
-            await crew.finish()
-            crew.check()
+            await workers.insist("accepted")
+            workers.work(2)
+            await workers.finish()
+            workers.check()

@@ -10,10 +10,10 @@ import pytest
 import trustme
 from asyncnotify_prove.ports import free_port
 from asyncnotify_prove.rabbitmq_node import RabbitNode
-from durable_queue.claims.book import ClaimBook
-from durable_queue.claims.recording import RecordingBook
+from durable_queue.claims.memory import InMemoryClaimStore
+from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.port import Enqueued, Message, QueueUnavailable, UnsafeBroker
-from durable_queue.rabbitmq.link import with_heartbeat
+from durable_queue.rabbitmq.connection import with_heartbeat
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.queue import RabbitQueue
 from durable_queue.rabbitmq.topology import Topology
@@ -167,7 +167,7 @@ def test_frozen_process_is_given_up_before_its_leases_are_over(lease_s, heartbea
     assert options.heartbeat == timedelta(seconds=heartbeat_s)
 
 
-class ForgetfulBook(RecordingBook):
+class ForgetfulBook(InMemoryClaimStore):
     """Claims that were to be durable, and are not."""
 
     async def faults(self) -> Sequence[str]:
@@ -175,7 +175,7 @@ class ForgetfulBook(RecordingBook):
 
 
 async def test_who_would_lose_the_claims_is_found_out(rabbitmq_node: RabbitNode) -> None:
-    claims = ForgetfulBook(ClaimBook())
+    claims = ForgetfulBook(ClaimStateMachine())
     queue = RabbitQueue(rabbitmq_node.url, claims=claims, options=PATIENT)
 
     durability = await queue.durability()

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from testkit.queue_contract import AdoptingContract, QueueContract, QueueRig
-from testkit.rabbitmq_rig import rabbitmq_rig
+from testkit.queue_contract import AdoptingContract, QueueContract, QueueHarness
+from testkit.rabbitmq_harness import rabbitmq_harness
 
 pytestmark = pytest.mark.rabbitmq
 
 
 class TestRabbitQueue(QueueContract, AdoptingContract):
     @pytest.fixture
-    async def rig(self, rabbitmq_url: str) -> AsyncIterator[QueueRig]:
-        async with rabbitmq_rig(rabbitmq_url) as rig:
-            yield rig
+    async def harness(self, rabbitmq_url: str) -> AsyncIterator[QueueHarness]:
+        async with rabbitmq_harness(rabbitmq_url) as harness:
+            yield harness

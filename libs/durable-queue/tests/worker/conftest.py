@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from durable_queue.memory import InMemoryQueue, MemoryOptions
 from durable_queue.port import Change, Message
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from testkit.running import Running
@@ -13,13 +13,13 @@ LEASE = timedelta(milliseconds=400)
 
 
 @pytest.fixture
-def changes() -> list[Recorded]:
+def changes() -> list[ChangeEvent]:
     """Return what the queue's recorder was told, in order."""
     return []
 
 
 @pytest.fixture
-def happened(changes: list[Recorded]) -> Callable[[str], list[Change]]:
+def happened(changes: list[ChangeEvent]) -> Callable[[str], list[Change]]:
     def changes_of(message_id: str) -> list[Change]:
         return [recorded.change for recorded in changes if recorded.message_id == message_id]
 
@@ -27,7 +27,7 @@ def happened(changes: list[Recorded]) -> Callable[[str], list[Change]]:
 
 
 @pytest.fixture
-def queue(changes: list[Recorded]) -> InMemoryQueue:
+def queue(changes: list[ChangeEvent]) -> InMemoryQueue:
     return InMemoryQueue(recorder=changes.append, options=MemoryOptions(lease=LEASE))
 
 

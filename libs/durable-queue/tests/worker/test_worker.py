@@ -6,7 +6,7 @@ import pytest
 from durable_queue.memory import InMemoryQueue
 from durable_queue.metrics import QueueMetrics
 from durable_queue.port import Change, Delivery, Message, OnAmbiguous
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from prometheus_client import CollectorRegistry
 from structlog.typing import EventDict
 from testkit.running import Running, until
@@ -30,7 +30,7 @@ class PickyQueue(InMemoryQueue):
 
 
 async def test_every_message_is_handled_once(
-    running: Running, send: Send, changes: list[Recorded]
+    running: Running, send: Send, changes: list[ChangeEvent]
 ) -> None:
     async def handle(delivery: Delivery) -> None:
         await delivery.start()
@@ -85,7 +85,11 @@ async def test_queue_is_not_asked_while_all_hands_are_full(running: Running, sen
 
 
 async def test_failing_handler_harms_only_its_own_message_which_rests_for_a_while(
-    running: Running, send: Send, happened: Happened, changes: list[Recorded], logs: list[EventDict]
+    running: Running,
+    send: Send,
+    happened: Happened,
+    changes: list[ChangeEvent],
+    logs: list[EventDict],
 ) -> None:
     async def handle(delivery: Delivery) -> None:
         if delivery.body == b"bad":

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from durable_queue.memory import InMemoryQueue
 from durable_queue.port import Change, Delivery
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from structlog.typing import EventDict
 from testkit.running import Running, until
 
@@ -24,7 +24,7 @@ async def test_idle_worker_stops_at_once(running: Running) -> None:
 
 
 async def test_what_is_in_hand_is_finished_and_nothing_more_received(
-    running: Running, send: Send, queue: InMemoryQueue, changes: list[Recorded]
+    running: Running, send: Send, queue: InMemoryQueue, changes: list[ChangeEvent]
 ) -> None:
     async def handle(delivery: Delivery) -> None:
         await asyncio.sleep(0.1)
@@ -45,7 +45,7 @@ async def test_unstarted_message_is_handed_back_and_a_started_one_left_when_the_
     running: Running,
     send: Send,
     queue: InMemoryQueue,
-    changes: list[Recorded],
+    changes: list[ChangeEvent],
     logs: list[EventDict],
 ) -> None:
     async def handle(delivery: Delivery) -> None:
@@ -108,7 +108,7 @@ async def test_broker_that_is_away_does_not_hold_up_the_stop(
 
 
 async def test_second_stop_changes_nothing(
-    running: Running, send: Send, changes: list[Recorded]
+    running: Running, send: Send, changes: list[ChangeEvent]
 ) -> None:
     async def handle(delivery: Delivery) -> None:
         await asyncio.sleep(0.1)
@@ -127,7 +127,7 @@ async def test_second_stop_changes_nothing(
 
 
 async def test_worker_that_is_cancelled_drops_its_messages_without_a_verdict(
-    running: Running, send: Send, changes: list[Recorded]
+    running: Running, send: Send, changes: list[ChangeEvent]
 ) -> None:
     async def handle(delivery: Delivery) -> None:
         await asyncio.sleep(A_DAY.total_seconds())

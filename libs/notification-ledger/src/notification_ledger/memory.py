@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final
 
 from durable_queue.port import Change
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from notification_contracts.states import Status
 
 from notification_ledger.cursors import Position, decode_cursor, encode_cursor, parse_change_id
@@ -61,7 +61,7 @@ class MemoryLedger:
         self._run, self._last = to_ms(now()), 0
         self._followers: set[asyncio.Event] = set()
 
-    def __call__(self, recorded: Recorded) -> None:
+    def __call__(self, recorded: ChangeEvent) -> None:
         """Write down a change; see `LedgerWriter.record`."""
         change, trace_id = recorded.change, recorded.message_id
         was = self._records.get(trace_id)
@@ -83,7 +83,7 @@ class MemoryLedger:
             trace_id, recorded.at, words, status=words.status, reason=reason, due=recorded.due_at
         )
 
-    async def record(self, recorded: Recorded) -> None:
+    async def record(self, recorded: ChangeEvent) -> None:
         """See `LedgerWriter.record`."""
         self(recorded)
 

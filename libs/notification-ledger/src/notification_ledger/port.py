@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 
 from notification_ledger.notes import StatusNote
 from notification_ledger.record import (
@@ -86,7 +86,7 @@ class Ledger(Protocol):
 class LedgerWriter(Protocol):
     """The ledger's write side, for what does not happen inside a queue's own script."""
 
-    async def record(self, recorded: Recorded) -> None:
+    async def record(self, recorded: ChangeEvent) -> None:
         """Write down a change, once it has happened. A `Recorder` for a queue.
 
         A final status is never overwritten; a failed one only by a replay or a deletion.

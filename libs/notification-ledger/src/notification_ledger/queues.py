@@ -4,7 +4,7 @@ A queue on Redis keeps the records itself. Beside one on RabbitMQ they are kept,
 claims, by what the ledger's URL names:
 
     redis://    Redis. Every process writes to it; durable, for any number of publishers.
-    memory://   The publisher, in its memory; the other processes ask it (`Keeper`). When it
+    memory://   The publisher, in its memory; the other processes ask it (`ClaimServer`). When it
                 restarts, what it knew of notifications is gone; the notifications are not, and it
                 finds the dead letters again.
 """
@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from durable_queue.claims.book import ClaimBook
-from durable_queue.claims.recording import RecordingBook
+from durable_queue.claims.memory import InMemoryClaimStore
+from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import ClaimStore
 from durable_queue.factory import open_queue
 from durable_queue.pauses.memory import InMemoryPauses
 from durable_queue.pauses.port import Pauses
 from durable_queue.pauses.redis import RedisPauses
 from durable_queue.port import Queue
-from durable_queue.rabbitmq.keeper import Keeper, KeeperClient
+from durable_queue.rabbitmq.claim_server import ClaimServer
 from durable_queue.rabbitmq.options import RabbitOptions
+from durable_queue.rabbitmq.remote_claim_store import RemoteClaimStore
 from durable_queue.upkeep import Auditor
 from notification_contracts.lanes import all_lanes
 from service_kit.lifecycle import NamedLoop
@@ -30,7 +31,7 @@ from service_kit.lifecycle import NamedLoop
 from notification_ledger.port import LedgerStore
 from notification_ledger.redis import lua_recorder
 from notification_ledger.settings import Stores
-from notification_ledger.writer import RedisWriter
+from notification_ledger.writer import RedisClaimStore
 
 # Dead letters that were in the broker before this process began are to be seen soon after.
 _FIRST_AUDIT = timedelta(seconds=1)
@@ -45,19 +46,19 @@ class Accepting:
     """
 
     queue: Queue
-    keeper: Keeper | None = None
+    keeper: ClaimServer | None = None
     loops: Sequence[NamedLoop] = ()
 
 
 def open_accepting(stores: Stores, ledger: LedgerStore, *, max_waiting: int) -> Accepting:
     """Open the queue of the process that accepts, which keeps the records if nobody else does."""
     claims: ClaimStore | None = None
-    keeper: Keeper | None = None
+    keeper: ClaimServer | None = None
     if stores.are_on_rabbitmq and stores.are_tracked_in_redis:
         claims = _redis_writer(stores)
     elif stores.are_on_rabbitmq:
-        claims = RecordingBook(ClaimBook(), ledger.record)
-        keeper = Keeper(stores.broker_url, claims, RabbitOptions(namespace=stores.namespace))
+        claims = InMemoryClaimStore(ClaimStateMachine(), ledger.record)
+        keeper = ClaimServer(stores.broker_url, claims, RabbitOptions(namespace=stores.namespace))
     queue = open_queue(
         stores.broker_url,
         recorder=lua_recorder(),
@@ -85,7 +86,7 @@ def open_working(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue
     claims = (
         _redis_writer(stores)
         if stores.are_tracked_in_redis
-        else KeeperClient(stores.broker_url, RabbitOptions(namespace=stores.namespace))
+        else RemoteClaimStore(stores.broker_url, RabbitOptions(namespace=stores.namespace))
     )
     return open_queue(
         stores.broker_url,
@@ -107,5 +108,7 @@ def open_pauses(stores: Stores) -> Pauses:
     return InMemoryPauses()
 
 
-def _redis_writer(stores: Stores) -> RedisWriter:
-    return RedisWriter(stores.ledger_url, namespace=stores.namespace, retention=stores.retention)
+def _redis_writer(stores: Stores) -> RedisClaimStore:
+    return RedisClaimStore(
+        stores.ledger_url, namespace=stores.namespace, retention=stores.retention
+    )

@@ -18,7 +18,7 @@ from contextlib import aclosing, contextmanager
 from datetime import datetime, timedelta
 
 from durable_queue.port import QueueUnavailable
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from durable_queue.redis_list.errors import unavailable
 from redis.exceptions import NoPermissionError, RedisError
 
@@ -36,7 +36,7 @@ from notification_ledger.record import (
     StatusChange,
 )
 from notification_ledger.scripts import lua_recorder
-from notification_ledger.writer import RedisWriter
+from notification_ledger.writer import RedisClaimStore
 
 __all__ = ["RedisLedger", "lua_recorder"]
 
@@ -56,7 +56,7 @@ class RedisLedger:
         self._following = reading_client(url, connections=4, timeout_s=READ_TIMEOUT_S)
         self._feed = ChangeFeed(self._following, f"{self._prefix}:changes")
         self._reader = RecordReader(self._redis, self._prefix)
-        self._writer = RedisWriter(url, namespace=namespace, retention=retention)
+        self._writer = RedisClaimStore(url, namespace=namespace, retention=retention)
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
         """See `Ledger.get`."""
@@ -84,7 +84,7 @@ class RedisLedger:
             milliseconds, number = await self._feed.latest()
         return f"{milliseconds}-{number}"
 
-    async def record(self, recorded: Recorded) -> None:
+    async def record(self, recorded: ChangeEvent) -> None:
         """See `LedgerWriter.record`."""
         with _translated():
             await self._writer.record(recorded)

@@ -4,9 +4,9 @@
                      uc 1: an earlier start may have had its effect; sa when `un` was set, ms
     P:k:<key>  HASH  id fp(fingerprint) an(swer)   of a dedupe key; goes when it may be used again
 
-`claims.lua` says in Lua what `durable_queue.claims.book` says in Python; one suite of tests
-holds for both. A claim and what is told of it are one script. A claim that ended goes after the
-retention; times are Redis's.
+`claims.lua` says in Lua what `durable_queue.claims.state_machine` says in Python; one suite of
+tests holds for both. A claim and what is told of it are one script. A claim that ended goes after
+the retention; times are Redis's.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from durable_queue.claims.store import Argument, Reply
-from durable_queue.clock import GoesByDistantClock
+from durable_queue.clock import KnowsRemoteTime
 from durable_queue.port import Change
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from durable_queue.redis_list.batcher import Batcher
 from durable_queue.redis_list.connections import connector
 from durable_queue.redis_list.inspection import Inspector
@@ -33,7 +33,7 @@ _NOTHING: Final = ("", "", 0, 0, b"", 0)
 _Told = tuple[str, str, int, int, bytes, int]
 
 
-class RedisWriter(GoesByDistantClock):
+class RedisClaimStore(KnowsRemoteTime):
     """A `ClaimStore` that all processes share, and that outlives them.
 
     All methods raise `QueueUnavailable`: it may or may not be written; writing it again is safe.
@@ -49,21 +49,21 @@ class RedisWriter(GoesByDistantClock):
         self._retention_ms = retention // timedelta(milliseconds=1)
 
     async def run(
-        self, operation: str, *arguments: Argument, tell: Recorded | None = None
+        self, operation: str, *arguments: Argument, event: ChangeEvent | None = None
     ) -> Reply:
         """See `ClaimStore.run`."""
         subject, *rest = arguments
-        told = _NOTHING if tell is None else _told(tell)
+        told = _NOTHING if event is None else _told(event)
         # What is new need not begin when Redis is out of memory; what is under way must end.
         script = "reserve" if operation == "reserve" else "claim"
         head = (self._retention_ms, operation, subject)
         asked_at = self._clock.monotonic()
         reply = await self._scripts.run(script, *head, *told, *rest)
         shown_ms, *parts = cast("Sequence[bytes | int]", reply)
-        self._clock.saw(int(shown_ms), asked_at=asked_at)
+        self._clock.observe(int(shown_ms), asked_at=asked_at)
         return [part.decode() if isinstance(part, bytes) else part for part in parts]
 
-    async def record(self, recorded: Recorded) -> None:
+    async def record(self, recorded: ChangeEvent) -> None:
         """See `ClaimStore.record`."""
         script = "accept" if recorded.change in _NEW else "write"
         change, lane, at_ms, due_ms, note, uncertain = _told(recorded)
@@ -93,7 +93,7 @@ class RedisWriter(GoesByDistantClock):
         await self._batcher.close()
 
 
-def _told(recorded: Recorded) -> _Told:
+def _told(recorded: ChangeEvent) -> _Told:
     due_ms = to_ms(recorded.due_at) if recorded.due_at else 0
     at_ms, uncertain = to_ms(recorded.at), int(recorded.is_uncertain)
     return recorded.change.value, recorded.lane, at_ms, due_ms, recorded.note, uncertain

@@ -19,9 +19,9 @@ from durable_queue.port import (
     MessageExpired,
     OnAmbiguous,
 )
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 
-from testkit.queue_contract.rig import AT_ONCE, LANES, QueueRig, verdict
+from testkit.queue_contract.harness import AT_ONCE, LANES, QueueHarness, verdict
 
 
 class Contradiction(AssertionError):
@@ -87,7 +87,7 @@ class Seen:
     lane: str = ""
     state: State = State.NOWHERE
     holder: Delivery | None = None
-    held_until: datetime | None = None
+    lease_until: datetime | None = None
     due_at: datetime | None = None
     retries: int = 0
     deferrals: int = 0
@@ -96,8 +96,8 @@ class Seen:
 class QueueChecker:
     """Uses a queue as many workers and operators would, and checks what comes of it."""
 
-    def __init__(self, rig: QueueRig) -> None:
-        self.rig = rig
+    def __init__(self, harness: QueueHarness) -> None:
+        self.harness = harness
         self.messages: dict[str, Seen] = {}
         self.deliveries: list[Delivery] = []
         self._given: dict[int, str] = {}
@@ -111,13 +111,13 @@ class QueueChecker:
             max_attempts=message.max_attempts,
             on_hold=message.on_ambiguous is OnAmbiguous.HOLD,
         )
-        await self.rig.queue.send(message)
+        await self.harness.queue.send(message)
         await self.hear()
 
     async def receive(self, lanes: Sequence[str], limit: int) -> None:
         """Receive; what comes must have waited there."""
-        began = self.rig.now()
-        found = await self.rig.queue.receive(lanes, limit=limit, wait=AT_ONCE)
+        began = self.harness.now()
+        found = await self.harness.queue.receive(lanes, limit=limit, wait=AT_ONCE)
         await self.hear()
         for delivery in found:
             seen = self.messages[delivery.id]
@@ -134,7 +134,7 @@ class QueueChecker:
     def hold(self, message_id: str, holder: Delivery | None, since: datetime) -> None:
         """Note that a message was leased."""
         seen = self.messages[message_id]
-        seen.state, seen.holder, seen.held_until = State.LEASED, holder, since + self.rig.lease
+        seen.state, seen.holder, seen.lease_until = State.LEASED, holder, since + self.harness.lease
 
     async def settle(self, delivery: Delivery, name: str) -> None:
         """Give a verdict; it counts if and only if the delivery's claim stands."""
@@ -166,7 +166,7 @@ class QueueChecker:
     async def start(self, delivery: Delivery) -> None:
         """Start; it works if and only if the claim stands and it is not too late."""
         seen, is_held = self.messages[delivery.id], self._is_held(delivery)
-        began = self.rig.now()
+        began = self.harness.now()
         try:
             await delivery.start()
         except ClaimEnded as error:
@@ -175,30 +175,30 @@ class QueueChecker:
         else:
             if not is_held:
                 raise Contradiction(f"{delivery.id} was started by one who had lost it")
-            seen.held_until = began + self.rig.lease
+            seen.lease_until = began + self.harness.lease
         await self.hear()
 
     async def renew(self, deliveries: Sequence[Delivery]) -> None:
         """Renew; exactly the claims that are over must come back."""
-        began = self.rig.now()
-        over = await self.rig.queue.renew(deliveries)
+        began = self.harness.now()
+        over = await self.harness.queue.renew(deliveries)
         for delivery in deliveries:
             if self._is_held(delivery) == (delivery in over):
                 raise Contradiction(f"{delivery.id}: renewing it told the wrong thing")
             if self._is_held(delivery):
-                self.messages[delivery.id].held_until = began + self.rig.lease
+                self.messages[delivery.id].lease_until = began + self.harness.lease
 
-    async def hear(self) -> Sequence[Recorded]:
+    async def hear(self) -> Sequence[ChangeEvent]:
         """Read what the recorder was told since, and check that each change was lawful."""
-        told = (await self.rig.recorded())[self._heard :]
-        self._heard += len(told)
-        for entry in told:
+        events = (await self.harness.recorded())[self._heard :]
+        self._heard += len(events)
+        for entry in events:
             self._apply(entry)
-        return told
+        return events
 
     async def check_counts(self) -> None:
         """Compare the queue's own counts with what the checker knows."""
-        depths = await self.rig.queue.depths(LANES)
+        depths = await self.harness.queue.depths(LANES)
         for lane, depth in depths.items():
             known = Counter(seen.state for seen in self.messages.values() if seen.lane == lane)
             expected = (known[State.WAITING], known[State.LEASED] + known[State.STARTED])
@@ -208,7 +208,7 @@ class QueueChecker:
     async def drain(self) -> None:
         """Let every message come to its end, or say which are lost."""
         for _ in range(20):
-            await self.rig.pass_time(100 * self.rig.moment)
+            await self.harness.pass_time(100 * self.harness.moment)
             await self.hear()
             before = -1
             while before != len(self.deliveries):
@@ -232,7 +232,7 @@ class QueueChecker:
         seen = self.messages[delivery.id]
         return seen.holder is delivery and seen.state in HELD
 
-    def _apply(self, entry: Recorded) -> None:
+    def _apply(self, entry: ChangeEvent) -> None:
         seen = self.messages.setdefault(entry.message_id, Seen())
         change = entry.change
         if seen.state not in MAY_COME_FROM.get(change, HELD):
@@ -247,14 +247,14 @@ class QueueChecker:
         _count(seen, change)
 
 
-def _contradicts(entry: Recorded, seen: Seen) -> bool:
+def _contradicts(entry: ChangeEvent, seen: Seen) -> bool:
     is_last = seen.retries + 1 >= seen.max_attempts
     must_hold = seen.on_hold and seen.state is State.STARTED
     not_before = {
         Change.EXPIRED: seen.expires_at or datetime.max.replace(tzinfo=UTC),
         Change.PROMOTED: seen.due_at,
-        Change.LEASE_LOST: seen.held_until,
-        Change.AMBIGUOUS: seen.held_until,
+        Change.LEASE_LOST: seen.lease_until,
+        Change.AMBIGUOUS: seen.lease_until,
     }.get(entry.change)
     wrong = {
         Change.RETRIED: is_last,

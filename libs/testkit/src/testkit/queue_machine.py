@@ -1,8 +1,8 @@
 """Random histories of a queue: workers that crash, are slow or late, operators, lost tickets.
 
 class Machine(QueueMachine):
-    def open_rig(self) -> AbstractAsyncContextManager[QueueRig]:
-        return redis_list_rig(url)
+    def open_rig(self) -> AbstractAsyncContextManager[QueueHarness]:
+        return redis_list_harness(url)
 
 run_state_machine_as_test(Machine, settings=...)
 """
@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from testkit.queue_checker import UNSTARTED, Contradiction, QueueChecker, State
-from testkit.queue_contract.rig import LANES, VERDICTS, QueueRig
+from testkit.queue_contract.harness import LANES, VERDICTS, QueueHarness
 
 lanes = st.lists(st.sampled_from(LANES), min_size=1, max_size=4, unique=True)
 moments = st.none() | st.integers(min_value=0, max_value=12)
@@ -38,7 +38,7 @@ class QueueMachine(RuleBasedStateMachine):
     checker: QueueChecker
 
     @abstractmethod
-    def open_rig(self) -> AbstractAsyncContextManager[QueueRig]:
+    def open_rig(self) -> AbstractAsyncContextManager[QueueHarness]:
         """Open an empty queue."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class QueueMachine(RuleBasedStateMachine):
         """Repeat a send."""
         name = self._message(which)
         again = Message(id=name, lane=LANES[0], body=b"another")
-        if not isinstance(self.runner.run(self.checker.rig.queue.send(again)), Duplicate):
+        if not isinstance(self.runner.run(self.checker.harness.queue.send(again)), Duplicate):
             raise Contradiction(f"{name} was stored twice")
         self.runner.run(self.checker.hear())
 
@@ -145,9 +145,9 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(by=st.sampled_from([1, 3, 7]), tick=st.booleans())
     def pass_time(self, by: int, tick: bool) -> None:
         """Let time pass; a lease is six moments."""
-        rig = self.checker.rig
-        move = rig.pass_time if tick else rig.advance
-        self.runner.run(move(by * rig.moment))
+        harness = self.checker.harness
+        move = harness.pass_time if tick else harness.advance
+        self.runner.run(move(by * harness.moment))
         self.runner.run(self.checker.hear())
 
     @precondition(lambda self: self.checker.messages)
@@ -156,7 +156,7 @@ class QueueMachine(RuleBasedStateMachine):
         """Do what an operator does."""
         name = self._message(which)
         state = self.checker.messages[name].state
-        outcome = self.runner.run(getattr(self.checker.rig.queue, action)(name))
+        outcome = self.runner.run(getattr(self.checker.harness.queue, action)(name))
         may_be = UNSTARTED if action == "cancel" else {State.DEAD}
         if (outcome == ControlOutcome.DONE) != (state in may_be):
             raise Contradiction(f"{action} of {name}, which was {state}: {outcome}")
@@ -165,12 +165,12 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def heal(self) -> None:
         """Look for damage."""
-        self.runner.run(self.checker.rig.queue.heal())
+        self.runner.run(self.checker.harness.queue.heal())
         self.runner.run(self.checker.hear())
 
     def _in(self, moments: int | None) -> datetime | None:
-        rig = self.checker.rig
-        return None if moments is None else rig.now() + moments * rig.moment
+        harness = self.checker.harness
+        return None if moments is None else harness.now() + moments * harness.moment
 
     def _message(self, which: int) -> str:
         names = list(self.checker.messages)

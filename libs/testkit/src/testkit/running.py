@@ -8,7 +8,7 @@ from durable_queue.metrics import QueueMetrics
 from durable_queue.port import Queue
 from durable_queue.upkeep import Ticker
 from durable_queue.worker import Worker
-from durable_queue.worker.hands import Handle
+from durable_queue.worker.in_flight import Handle
 
 
 async def until(holds: Callable[[], bool], *, within_s: float = 60) -> None:

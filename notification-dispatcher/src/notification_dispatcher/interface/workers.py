@@ -8,7 +8,7 @@ from datetime import timedelta
 from durable_queue.metrics import QueueMetrics
 from durable_queue.port import OnAmbiguous, Queue
 from durable_queue.upkeep import Auditor, Ticker
-from durable_queue.worker import Solitude, Worker
+from durable_queue.worker import Isolation, Worker
 from notification_contracts.channels import ChannelName
 from notification_contracts.lanes import (
     DELIVERY,
@@ -58,7 +58,7 @@ class Workers:
         self._working = working
         self._stage_metrics = StageMetrics(registry)
         self._queue_metrics = QueueMetrics(registry)
-        self._solitude = Solitude()
+        self._solitude = Isolation()
 
     def validate(self, validate: ValidateNotification) -> None:
         """Work on validation."""
@@ -107,5 +107,5 @@ class Workers:
             lease=self._working.lease,
             grace=self._working.grace,
             metrics=self._queue_metrics,
-            solitude=self._solitude,
+            isolation=self._solitude,
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from durable_queue.patience import jittered, pause
+from durable_queue.backoff import jittered, pause
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from service_kit.logs import get_logger
 

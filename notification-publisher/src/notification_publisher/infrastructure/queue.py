@@ -13,13 +13,13 @@ from durable_queue.port import (
     ControlOutcome,
     Dedupe,
     Duplicate,
+    DuplicateLookup,
     Enqueued,
     Message,
     MessageControl,
     MessageQueue,
     QueueFull,
     QueueUnavailable,
-    Repetitions,
     SendOutcome,
     UnsafeBroker,
 )
@@ -46,7 +46,7 @@ _GONE: Final = (
 )
 
 
-class SendingQueue(MessageQueue, Repetitions, BrokerClock, Protocol):
+class SendingQueue(MessageQueue, DuplicateLookup, BrokerClock, Protocol):
     """What the outbox needs of a queue."""
 
 

@@ -6,8 +6,8 @@ from typing import Final
 from durable_queue.claims.store import Reply, State
 
 HELD: Final = frozenset({State.LEASED, State.STARTED, State.SETTLING})
-GATED: Final = frozenset({State.RESERVED, State.MOVING})
-UNSETTLED: Final = frozenset({State.SETTLING, *GATED})
+RESERVED_STATES: Final = frozenset({State.RESERVED, State.MOVING})
+UNSETTLED: Final = frozenset({State.SETTLING, *RESERVED_STATES})
 GIVEN_UP: Final = frozenset({"dead", "exhausted", "poison", "ambiguous"})
 """Verdicts after which a message is a dead letter, whoever has to carry them out."""
 
@@ -22,7 +22,7 @@ class Claim:
     """
 
     state: State
-    hop: int = 0
+    revision: int = 0
     token: str = ""
     until: int = 0
     deliveries: int = 0
@@ -33,15 +33,15 @@ class Claim:
     memo: str = ""
     is_uncertain: bool = False
 
-    def is_stale(self, hop: int) -> bool:
+    def is_stale(self, revision: int) -> bool:
         """Tell whether a copy is older than what is known of its message.
 
         One that ended has no later copies that count: whoever put one there was taken for dead
         before it could say so, and the message ended with the copy before.
         """
-        if self.state in {State.CANCELLED, State.ENDED} or hop < self.hop:
+        if self.state in {State.CANCELLED, State.ENDED} or revision < self.revision:
             return True
-        return hop == self.hop and self.state is State.DEAD
+        return revision == self.revision and self.state is State.DEAD
 
     def lost(self, token: str, max_deliveries: int, until: int) -> Reply | None:
         """Settle on the end of a message whose holder went silent, if this is the end.

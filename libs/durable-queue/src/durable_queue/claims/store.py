@@ -4,10 +4,11 @@ A broker such as RabbitMQ knows queues, not messages: it can't say whether a mes
 before, is held by somebody, was cancelled, or is an old copy of one that has moved on. A store of
 claims knows. It is one short record for each message, changed in one atomic step per operation.
 
-Every move of a message counts its `hop` up, and travels with it, so that of several copies only
-the newest counts. What a store has forgotten may be handled: losing claims repeats, never loses.
+Every move of a message counts its `revision` up, which travels with it, so that of several
+copies only the newest counts. What a store has forgotten may be handled: losing claims repeats,
+never loses.
 
-    reserved ─► waiting ─► leased ─► started ─► settling ─► waiting (next hop)
+    reserved ─► waiting ─► leased ─► started ─► settling ─► waiting (next revision)
                                                         ├─► dead ─► moving ─► waiting | ended
                                                         └─► ended            cancelled
 """
@@ -17,7 +18,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 
 Argument = str | int
 Reply = Sequence[str | int]
@@ -38,12 +39,12 @@ class State(StrEnum):
 
 
 class ClaimStore(Protocol):
-    """Keeps claims, and the record of what happened. `book.py` says what each operation does."""
+    """Keeps claims, and the record of what happened; `state_machine` lists the operations."""
 
     async def run(
-        self, operation: str, *arguments: Argument, tell: Recorded | None = None
+        self, operation: str, *arguments: Argument, event: ChangeEvent | None = None
     ) -> Reply:
-        """Carry out one operation in one atomic step, and put `tell` on record if it was.
+        """Carry out one operation in one atomic step, and put `event` on record if it was.
 
         Raises:
             QueueUnavailable: it may or may not have been carried out; again is safe.
@@ -64,7 +65,7 @@ class ClaimStore(Protocol):
         """Return the store's time: that of all who use it, whatever their own clocks show."""
         ...
 
-    async def record(self, recorded: Recorded) -> None:
+    async def record(self, recorded: ChangeEvent) -> None:
         """Put on record what happened.
 
         Raises:

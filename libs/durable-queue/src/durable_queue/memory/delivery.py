@@ -96,7 +96,7 @@ class MemoryDelivery:
         async with self._verdict("retry", is_uncertain=is_uncertain) as entry:
             if entry and entry.attempt >= entry.max_attempts:
                 error = f"attempts exhausted: {entry.attempt}"
-                await self._store.bury(entry, Change.EXHAUSTED, error, note)
+                await self._store.dead_letter(entry, Change.EXHAUSTED, error, note)
             elif entry:
                 entry.attempt += 1
                 entry.deliveries = 0
@@ -116,13 +116,13 @@ class MemoryDelivery:
         """Settle: given up, kept with its bytes and `error`."""
         async with self._verdict("dead_letter", is_uncertain=is_uncertain) as entry:
             if entry:
-                await self._store.bury(entry, Change.DEAD, error, note)
+                await self._store.dead_letter(entry, Change.DEAD, error, note)
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
         """Hand it back untried; poison if that happens over and over."""
         async with self._verdict("release") as entry:
             if entry and entry.deliveries >= self._options.max_deliveries:
-                await self._store.bury(entry, Change.POISONED, poison(entry), note)
+                await self._store.dead_letter(entry, Change.POISONED, poison(entry), note)
             elif entry:
                 await self._store.wait(entry, Change.RELEASED, note, delay=delay, in_front=True)
 

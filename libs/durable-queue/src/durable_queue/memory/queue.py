@@ -264,10 +264,10 @@ class InMemoryQueue:
         entry.is_uncertain |= entry.is_started
         if entry.is_started and entry.on_ambiguous is OnAmbiguous.HOLD:
             error = "ambiguous: its worker went silent after it had started"
-            await self._store.bury(entry, Change.AMBIGUOUS, error)
+            await self._store.dead_letter(entry, Change.AMBIGUOUS, error)
             return Change.AMBIGUOUS
         if entry.deliveries >= self._options.max_deliveries:
-            await self._store.bury(entry, Change.POISONED, poison(entry))
+            await self._store.dead_letter(entry, Change.POISONED, poison(entry))
             return Change.POISONED
         await self._store.wait(entry, Change.LEASE_LOST, in_front=True)
         return Change.LEASE_LOST

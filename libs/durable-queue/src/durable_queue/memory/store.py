@@ -17,7 +17,7 @@ from itertools import chain
 
 from durable_queue.messages import SUSPECT_AFTER, UNDONE
 from durable_queue.port import Change, Message, Note, OnAmbiguous, QueueUnavailable
-from durable_queue.recorder import Recorded, Recorder
+from durable_queue.recorder import ChangeEvent, Recorder
 
 
 class State(Enum):
@@ -194,7 +194,7 @@ class Store:
         self._move(entry, State.ENDED)
         await self._record(entry, change, note)
 
-    async def bury(self, entry: Entry, change: Change, error: str, note: Note = b"") -> None:
+    async def dead_letter(self, entry: Entry, change: Change, error: str, note: Note = b"") -> None:
         """Give it up, but keep it with its bytes."""
         entry.error = error
         self._move(entry, State.DEAD)
@@ -232,7 +232,7 @@ class Store:
         if self._recorder is None:
             return
         recorded = self._recorder(
-            Recorded(
+            ChangeEvent(
                 change=change,
                 message_id=entry.id,
                 lane=entry.lane,

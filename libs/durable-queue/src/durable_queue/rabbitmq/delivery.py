@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from service_kit.failpoints import afailpoint
 
-from durable_queue.claims.calls import Begun
+from durable_queue.claims.operations import BeginReply
 from durable_queue.claims.store import State
 from durable_queue.messages import SUSPECT_AFTER
 from durable_queue.port import (
@@ -17,13 +17,13 @@ from durable_queue.port import (
     Note,
     OnAmbiguous,
 )
-from durable_queue.rabbitmq.burial import End, bury, poison
+from durable_queue.rabbitmq.consumer import ReceivedCopy
+from durable_queue.rabbitmq.dead_lettering import DeadLetterReason, move_to_dead_letters, poison
 from durable_queue.rabbitmq.envelope import Envelope, from_ms
-from durable_queue.rabbitmq.intake import Arrived
-from durable_queue.rabbitmq.moves import Moves
-from durable_queue.recorder import Recorded
+from durable_queue.rabbitmq.routing import MessageRouter
+from durable_queue.recorder import ChangeEvent
 
-LetGo = Callable[["RabbitDelivery"], bool]
+StopTracking = Callable[["RabbitDelivery"], bool]
 """Ends this process's hold; false if it had ended before, and the copy is somebody else's."""
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -33,31 +33,37 @@ class RabbitDelivery:
     """A `Delivery`. A verdict that failed half-way is given again, and goes on where it was."""
 
     __slots__ = (
-        "_arrived",
         "_began",
+        "_copy",
         "_decided",
         "_expired",
-        "_let_go",
-        "_moves",
         "_one_at_a_time",
         "_poison",
+        "_router",
         "_settled",
         "_started",
+        "_stop_tracking",
         "attempt",
         "body",
         "deferrals",
         "deliveries",
         "expires_at",
-        "held_until",
         "id",
         "is_suspect",
         "lane",
+        "lease_until",
         "max_attempts",
         "token",
     )
 
-    def __init__(self, arrived: Arrived, begun: Begun, moves: Moves, let_go: LetGo) -> None:
-        envelope = arrived.envelope
+    def __init__(
+        self,
+        copy: ReceivedCopy,
+        begun: BeginReply,
+        router: MessageRouter,
+        stop_tracking: StopTracking,
+    ) -> None:
+        envelope = copy.envelope
         self.id: str = envelope.id
         self.lane: str = envelope.lane
         self.body: bytes = envelope.body
@@ -68,10 +74,10 @@ class RabbitDelivery:
         self.token = begun.token
         self.deliveries = begun.number
         self.is_suspect = begun.number > SUSPECT_AFTER
-        self.held_until = moves.lease_ends
-        self._arrived = arrived
-        self._moves = moves
-        self._let_go = let_go
+        self.lease_until = router.lease_ends
+        self._copy = copy
+        self._router = router
+        self._stop_tracking = stop_tracking
         self._one_at_a_time = asyncio.Lock()
         self._started = False
         self._expired = False
@@ -80,51 +86,51 @@ class RabbitDelivery:
         self._poison = 0
 
     @property
-    def arrived(self) -> Arrived:
+    def copy(self) -> ReceivedCopy:
         """The copy that was taken up."""
-        return self._arrived
+        return self._copy
 
     @property
-    def hop(self) -> int:
+    def revision(self) -> int:
         """Which copy this is."""
-        return self._envelope.hop
+        return self._envelope.revision
 
     @property
     def _envelope(self) -> Envelope:
-        return self._arrived.envelope
+        return self._copy.envelope
 
     async def give_back(self) -> None:
         """Undo the receiving of a message that nobody has looked at."""
-        self._let_go(self)
+        self._stop_tracking(self)
         try:
-            await self._moves.claims.hand_back(self.id, self.token)
+            await self._router.claims.hand_back(self.id, self.token)
         finally:  # else it is tried again, and found to be held, until its lease is over
-            put_in_front(self._arrived)
+            requeue_in_front(self._copy)
 
     async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
         """Pass the point of no return; see `Delivery.start`."""
         async with self._one_at_a_time:
             if self._expired:
                 raise MessageExpired(self.id)
-            if self._moves.is_expired(self._envelope):
+            if self._router.is_expired(self._envelope):
                 await self._expire()
                 raise MessageExpired(self.id)
             hold = self._envelope.hold
             if on_ambiguous is not None:
                 hold = on_ambiguous is OnAmbiguous.HOLD
-            moves = self._moves
-            tell = None if self._started else moves.told(Change.STARTED, self._as_it_is, note)
-            start = moves.claims.start
-            if not await start(self.id, self.token, self.hop, hold=hold, tell=tell):
+            router = self._router
+            event = None if self._started else router.event(Change.STARTED, self._as_it_is, note)
+            start = router.claims.start
+            if not await start(self.id, self.token, self.revision, hold=hold, event=event):
                 self._lose()
                 raise LeaseLost(self.id)
-            self.held_until = moves.lease_ends
+            self.lease_until = router.lease_ends
             self._started = True
 
     async def ack(self, note: Note = b"") -> None:
         """Settle: done."""
         async with self._one_at_a_time:
-            await self._finish("ack", self._moves.told(Change.DONE, self._as_it_is, note))
+            await self._finish("ack", self._router.event(Change.DONE, self._as_it_is, note))
 
     async def forward(
         self, lane: str, note: Note = b"", *, max_attempts: int | None = None
@@ -136,82 +142,84 @@ class RabbitDelivery:
             deferrals=0,
             max_attempts=max_attempts or self.max_attempts,
             due=0,
-            since=self._moves.now_ms,
+            since=self._router.now_ms,
         )
-        await self._settle("forward", moved, self._moves.told(Change.FORWARDED, moved, note))
+        await self._settle("forward", moved, self._router.event(Change.FORWARDED, moved, note))
 
     async def retry(
         self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
     ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        self._arrived.note_uncertainty(is_uncertain)
+        self._copy.mark_uncertain(is_uncertain)
         if self.attempt >= self.max_attempts:
             error = f"attempts exhausted: {self.attempt}"
-            await self.give_up("exhausted", End(change=Change.EXHAUSTED, error=error, note=note))
+            await self.give_up(
+                "exhausted", DeadLetterReason(change=Change.EXHAUSTED, error=error, note=note)
+            )
             return
         moved = self._later(delay, attempt=self.attempt + 1)
-        await self._settle("retry", moved, self._moves.told(Change.RETRIED, moved, note))
+        await self._settle("retry", moved, self._router.event(Change.RETRIED, moved, note))
 
     async def defer(self, delay: timedelta, note: Note = b"") -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
         moved = self._later(delay, deferrals=self.deferrals + 1)
-        await self._settle("defer", moved, self._moves.told(Change.DEFERRED, moved, note))
+        await self._settle("defer", moved, self._router.event(Change.DEFERRED, moved, note))
 
     async def dead_letter(
         self, error: str, note: Note = b"", *, is_uncertain: bool = False
     ) -> None:
         """Settle: given up, kept with its bytes and `error`."""
-        self._arrived.note_uncertainty(is_uncertain)
+        self._copy.mark_uncertain(is_uncertain)
         # An error may quote text that can't be encoded.
         text = error.encode(errors="backslashreplace").decode()
-        await self.give_up("dead", End(change=Change.DEAD, error=text, note=note))
+        await self.give_up("dead", DeadLetterReason(change=Change.DEAD, error=text, note=note))
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
         """Hand it back untried; poison if that happens over and over."""
-        goes = delay > timedelta(0) or not self._arrived.line.is_live
+        goes = delay > timedelta(0) or not self._copy.session.is_live
         moved = self._later(delay) if goes else self._as_it_is
-        tell = self._moves.told(Change.RELEASED, moved, note)
+        event = self._router.event(Change.RELEASED, moved, note)
 
         async def back(deliveries: int) -> None:
             if deliveries:
                 end = poison(deliveries, note)
-                await self._moves.record(end.change, self._envelope, end.note)
-                await bury(self._moves, self._arrived, self.token, end)
+                await self._router.record(end.change, self._envelope, end.note)
+                await move_to_dead_letters(self._router, self._copy, self.token, end)
             elif goes:
                 await self._move(moved, suspect=True)
             else:
                 await self._put_back()
 
-        await self._decide("release", tell, back)
+        await self._decide("release", event, back)
 
-    async def give_up(self, verdict: str, end: End) -> None:
+    async def give_up(self, verdict: str, end: DeadLetterReason) -> None:
         """Settle: make it a dead letter, for a reason of whoever calls."""
 
         async def carry_out(_: int) -> None:
-            await bury(self._moves, self._arrived, self.token, end)
+            await move_to_dead_letters(self._router, self._copy, self.token, end)
 
-        tell = self._moves.told(end.change, self._as_it_is, end.note)
-        await self._decide(verdict, tell, carry_out, end.memo)
+        event = self._router.event(end.change, self._as_it_is, end.note)
+        await self._decide(verdict, event, carry_out, end.memo)
 
-    async def _settle(self, verdict: str, moved: Envelope, tell: Recorded) -> None:
-        await self._decide(verdict, tell, lambda _: self._move(moved))
+    async def _settle(self, verdict: str, moved: Envelope, event: ChangeEvent) -> None:
+        await self._decide(verdict, event, lambda _: self._move(moved))
 
     async def _decide(
         self,
         verdict: str,
-        tell: Recorded,
+        event: ChangeEvent,
         carry_out: Callable[[int], Awaitable[None]],
         memo: str = "",
     ) -> None:
         async with self._one_at_a_time:
-            decide = self._moves.claims.decide
+            decide = self._router.claims.decide
             code, deliveries = await decide(
                 self.id,
                 self.token,
-                self.hop,
+                self.revision,
                 verdict,
                 memo,
-                tell,
+                event,
                 is_uncertain=self._envelope.uncertain,
             )
             if code == "lost" or self._settled not in {"", verdict}:
@@ -220,22 +228,24 @@ class RabbitDelivery:
             if self._settled:
                 return
             # Until it is carried out the copy stays ours, for nobody else has it.
-            self._decided, self.held_until = verdict, self._moves.lease_ends
+            self._decided, self.lease_until = verdict, self._router.lease_ends
             await afailpoint("queue.after_decide")
             self._poison = deliveries or self._poison
             await carry_out(self._poison)
             self._settled = verdict
-            self._let_go(self)
+            self._stop_tracking(self)
 
-    async def _finish(self, verdict: str, tell: Recorded) -> None:
-        is_ours = await self._moves.claims.finish(self.id, self.token, self.hop, verdict, tell)
+    async def _finish(self, verdict: str, event: ChangeEvent) -> None:
+        is_ours = await self._router.claims.finish(
+            self.id, self.token, self.revision, verdict, event
+        )
         if not is_ours or self._settled not in {"", verdict}:
             self._lose()
             raise LeaseLost(self.id)
-        self._let_go(self)
+        self._stop_tracking(self)
         await afailpoint("queue.after_decide")
         if not self._settled:
-            await self._arrived.done()
+            await self._copy.done()
         self._settled = verdict
 
     def _lose(self) -> None:
@@ -243,24 +253,24 @@ class RabbitDelivery:
         decided and is not carried out, for then whoever decided may still do so.
         """
         is_undone = self._decided != self._settled
-        if not is_undone and self._let_go(self) and not self._settled:
-            put_in_front(self._arrived)
+        if not is_undone and self._stop_tracking(self) and not self._settled:
+            requeue_in_front(self._copy)
 
     async def _expire(self) -> None:
-        await self._finish("expire", self._moves.told(Change.EXPIRED, self._as_it_is))
+        await self._finish("expire", self._router.event(Change.EXPIRED, self._as_it_is))
         self._expired = True
 
     async def _move(self, moved: Envelope, *, suspect: bool = False) -> None:
-        await self._moves.put(moved)
+        await self._router.put(moved)
         await afailpoint("queue.after_put")
-        claims = self._moves.claims
-        await claims.settled(self.id, self.token, moved.hop, State.WAITING, suspect=suspect)
-        await self._arrived.done()
+        claims = self._router.claims
+        await claims.settled(self.id, self.token, moved.revision, State.WAITING, suspect=suspect)
+        await self._copy.done()
 
     async def _put_back(self) -> None:
-        claims = self._moves.claims
-        await claims.settled(self.id, self.token, self.hop, State.WAITING, suspect=True)
-        put_in_front(self._arrived)
+        claims = self._router.claims
+        await claims.settled(self.id, self.token, self.revision, State.WAITING, suspect=True)
+        requeue_in_front(self._copy)
 
     @property
     def _as_it_is(self) -> Envelope:
@@ -268,13 +278,13 @@ class RabbitDelivery:
         return replace(self._envelope, due=0) if self._envelope.due else self._envelope
 
     def _later(self, delay: timedelta, **changes: int) -> Envelope:
-        now_ms = self._moves.now_ms
+        now_ms = self._router.now_ms
         due = now_ms + delay // _MILLISECOND if delay > timedelta(0) else 0
         return self._envelope.moved(due=due, since=now_ms, is_pause=due > 0, **changes)
 
 
-def put_in_front(arrived: Arrived) -> None:
+def requeue_in_front(copy: ReceivedCopy) -> None:
     """Let the next worker of this process that asks have it, before all others."""
-    arrived.was_delayed = False
-    arrived.line.buffers[arrived.envelope.lane].appendleft(arrived)
-    arrived.line.announce()
+    copy.was_delayed = False
+    copy.session.buffers[copy.envelope.lane].appendleft(copy)
+    copy.session.announce()

@@ -32,17 +32,17 @@ _MAX_ATTEMPTS: Final = 8
 class Envelope:
     """One copy of a message; times are milliseconds since 1970, 0 for none.
 
-    `hop` counts its moves, so that old copies are known as such. `since` is when it came into its
-    lane, or died. `due` is set while it waits for a time; `is_pause` says that the wait counts from
-    `since`, so that it is no time of day. `error`, `change` and `note` are a dead
-    letter's: why it was given up, and what was recorded then. `uncertain` says that an
-    earlier start may have had its effect. `schema` is of whoever wrote it.
+    `revision` counts its moves, so that old copies are known as such. `since` is when it came into
+    its lane, or died. `due` is set while it waits for a time; `is_pause` says that the wait counts
+    from `since`, so that it is no time of day. `error`, `change` and `note` are a dead letter's:
+    why it was given up, and what was recorded then. `uncertain` says that an earlier start may have
+    had its effect. `schema` is of whoever wrote it.
     """
 
     id: str
     lane: str
     body: bytes
-    hop: int = 0
+    revision: int = 0
     attempt: int = 1
     max_attempts: int = _MAX_ATTEMPTS
     deferrals: int = 0
@@ -59,7 +59,7 @@ class Envelope:
 
     def moved(self, **changes: object) -> Self:
         """Return the next copy."""
-        return replace(self, hop=self.hop + 1, schema=SCHEMA, **changes)  # type: ignore[arg-type]  # by name
+        return replace(self, revision=self.revision + 1, schema=SCHEMA, **changes)  # type: ignore[arg-type]  # by name
 
     def replayed(self, *, due: int, since: int) -> Self:
         """Return the next copy of a dead letter: as one that was never tried."""
@@ -80,7 +80,7 @@ class Envelope:
         return bool(self.error)
 
     @property
-    def is_understood(self) -> bool:
+    def is_schema_supported(self) -> bool:
         """Whether this release knows what its headers mean."""
         return self.schema <= SCHEMA
 
@@ -98,7 +98,7 @@ class Envelope:
             "x-an-schema": self.schema,
             "x-an-event": self.id,
             "x-an-stage": self.lane,
-            "x-an-hop": self.hop,
+            "x-an-hop": self.revision,
             "x-an-attempt": self.attempt,
             "x-an-attempts": self.max_attempts,
             "x-an-since-ms": self.since,
@@ -134,7 +134,7 @@ class Envelope:
                 id=str(headers["x-an-event"]),
                 lane=lane or str(headers["x-an-stage"]),
                 body=body,
-                hop=_int(headers["x-an-hop"]),
+                revision=_int(headers["x-an-hop"]),
                 attempt=_int(headers.get("x-an-attempt", 1)),
                 max_attempts=_int(headers.get("x-an-attempts", _MAX_ATTEMPTS)),
                 deferrals=_int(headers.get("x-an-deferrals", 0)),

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
 from aiormq.exceptions import AMQPException, ChannelPreconditionFailed
 
-from durable_queue.patience import is_being_cancelled
+from durable_queue.backoff import is_being_cancelled
 from durable_queue.port import QueueError, QueueUnavailable, UnsafeBroker
 
 _MISMATCH = "inequivalent arg"

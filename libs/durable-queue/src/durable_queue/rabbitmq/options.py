@@ -14,7 +14,7 @@ TIERS: Final = (
     timedelta(hours=2),
     timedelta(hours=6),
 )
-"""Waiting rooms, each for one period: quorum queues expire messages at their head only."""
+"""Delay queues, each for one period: quorum queues expire messages at their head only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

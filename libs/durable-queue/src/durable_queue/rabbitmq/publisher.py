@@ -10,9 +10,9 @@ from aio_pika.exceptions import DeliveryError, PublishError
 from aiormq.channel import Channel as UnderlayChannel
 
 from durable_queue.port import QueueUnavailable
+from durable_queue.rabbitmq.connection import Connection, notify_when_closed
 from durable_queue.rabbitmq.envelope import Envelope
 from durable_queue.rabbitmq.errors import as_queue_errors
-from durable_queue.rabbitmq.link import Link, tell_if_closed
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.topology import Topology
 
@@ -20,7 +20,7 @@ _BLOCKED: Final = "RabbitMQ accepts nothing: out of memory or disk"
 _RENEW_AFTER_S: Final = 10.0
 
 
-class PublishLine:
+class PublisherSession:
     """The channels of the publishing connection: one to publish, one to declare and ask."""
 
     def __init__(
@@ -108,14 +108,14 @@ class Publisher:
         self._lanes = options.lanes
         self._timeout_s = options.call_timeout.total_seconds()
         self._renewed_at = -_RENEW_AFTER_S
-        self._link = Link(url, options, role="publish", set_up=self._set_up)
+        self._connection = Connection(url, options, role="publish", set_up=self._set_up)
 
     async def to_lane(self, envelope: Envelope, *, is_new: bool = False) -> None:
         """Put a message at the end of its lane."""
         exchange = self.topology.input if is_new else self.topology.work
         await self._publish(exchange, envelope)
 
-    async def to_waiting_room(self, envelope: Envelope, delay_ms: int) -> None:
+    async def to_delay_queue(self, envelope: Envelope, delay_ms: int) -> None:
         """Let a message come back to its lane in about `delay_ms`, or earlier."""
         await self._publish(self.topology.retry(self.topology.tier_for(delay_ms)), envelope)
 
@@ -126,19 +126,19 @@ class Publisher:
     async def ping(self) -> None:
         """Publish something that goes nowhere, and look at a queue."""
         with as_queue_errors():
-            line = await self._link.get()
-            self._refuse_if_blocked(line)
+            session = await self._connection.get()
+            self._refuse_if_blocked(session)
             async with asyncio.timeout(self._timeout_s):
-                exchange = await line.asking.get_exchange(self.topology.ping, ensure=False)
+                exchange = await session.asking.get_exchange(self.topology.ping, ensure=False)
                 await exchange.publish(AmqpMessage(b""), "", mandatory=False)
-                await line.check()
+                await session.check()
 
     async def count(self, lane: str) -> int:
         """Return how many messages of a lane are in nobody's hands."""
         with as_queue_errors():
-            line = await self._link.get()
+            session = await self._connection.get()
             async with asyncio.timeout(self._timeout_s):
-                return await line.count(lane)
+                return await session.count(lane)
 
     async def count_all(self, lane: str) -> int:
         """Return how many messages of a lane are in nobody's hands, and how many are delayed.
@@ -146,42 +146,46 @@ class Publisher:
         All lanes' delayed ones: the broker can't tell them apart.
         """
         with as_queue_errors():
-            line = await self._link.get()
+            session = await self._connection.get()
             async with asyncio.timeout(self._timeout_s):
-                waiting, delayed = await asyncio.gather(line.count(lane), line.count_delayed())
+                waiting, delayed = await asyncio.gather(
+                    session.count(lane), session.count_delayed()
+                )
                 return waiting + delayed
 
     async def server_version(self) -> str:
         """Return RabbitMQ's version."""
-        line = await self._link.get()
-        return line.version
+        session = await self._connection.get()
+        return session.version
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._link.close()
+        await self._connection.close()
 
     async def _publish(self, exchange: str, envelope: Envelope, key: str | None = None) -> None:
         with as_queue_errors():
-            line = await self._link.get()
-            self._refuse_if_blocked(line)
+            session = await self._connection.get()
+            self._refuse_if_blocked(session)
             try:
                 async with asyncio.timeout(self._timeout_s):
-                    await self._routed(line, exchange, key or envelope.lane, envelope)
+                    await self._routed(session, exchange, key or envelope.lane, envelope)
             except TimeoutError:
-                if not line.is_blocked:
-                    self._link.broken("a publish was not confirmed in time")
+                if not session.is_blocked:
+                    self._connection.reset("a publish was not confirmed in time")
                 raise
 
-    async def _routed(self, line: PublishLine, exchange: str, key: str, envelope: Envelope) -> None:
-        # Also before a waiting room: what comes out of it must have somewhere to go.
-        await line.ensure_lane(envelope.lane)
+    async def _routed(
+        self, session: PublisherSession, exchange: str, key: str, envelope: Envelope
+    ) -> None:
+        # Also before a delay queue: what comes out of it must have somewhere to go.
+        await session.ensure_lane(envelope.lane)
         try:
-            await line.publish(exchange, key, envelope)
+            await session.publish(exchange, key, envelope)
         except PublishError:
             # Somebody deleted the queue. Not declared again at once and on these channels: they
             # still count messages as if to the old queue, and RabbitMQ 3.10 would confirm ours and
             # never deliver it.
-            self._link.broken("a message was returned: its queue, or a binding, was deleted")
+            self._connection.reset("a message was returned: its queue, or a binding, was deleted")
             raise
         except DeliveryError:
             self._renew_channels()
@@ -193,21 +197,21 @@ class Publisher:
         now = asyncio.get_running_loop().time()
         if now - self._renewed_at > _RENEW_AFTER_S:
             self._renewed_at = now
-            self._link.broken("a message was refused")
+            self._connection.reset("a message was refused")
 
-    def _refuse_if_blocked(self, line: PublishLine) -> None:
-        if line.is_blocked:
+    def _refuse_if_blocked(self, session: PublisherSession) -> None:
+        if session.is_blocked:
             raise QueueUnavailable(_BLOCKED)
 
     async def _set_up(
         self, connection: AbstractConnection, broken: Callable[[str], None]
-    ) -> PublishLine:
+    ) -> PublisherSession:
         asking = await connection.channel(publisher_confirms=True, on_return_raises=True)
         publishing = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self.topology.declare(asking)
         for channel in (asking, publishing):
-            tell_if_closed(channel, "a channel", broken)
-        line = PublishLine(connection, publishing, asking, self.topology)
+            notify_when_closed(channel, "a channel", broken)
+        session = PublisherSession(connection, publishing, asking, self.topology)
         for lane in self._lanes:
-            await line.ensure_lane(lane)
-        return line
+            await session.ensure_lane(lane)
+        return session

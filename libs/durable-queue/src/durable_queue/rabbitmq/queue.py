@@ -7,9 +7,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from durable_queue.claims.book import ClaimBook
-from durable_queue.claims.calls import Claims, Reserved, Terms
-from durable_queue.claims.recording import RecordingBook
+from durable_queue.claims.memory import InMemoryClaimStore
+from durable_queue.claims.operations import Claims, LeaseTerms, Reservation
+from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import ClaimStore
 from durable_queue.clock import steady_now, utc_now
 from durable_queue.port import (
@@ -31,16 +31,16 @@ from durable_queue.port import (
     SendOutcome,
     TickReport,
 )
+from durable_queue.rabbitmq.acquirer import Acquirer
+from durable_queue.rabbitmq.consumer import Consumer
+from durable_queue.rabbitmq.control import RabbitControl
 from durable_queue.rabbitmq.delivery import RabbitDelivery
 from durable_queue.rabbitmq.envelope import Envelope, to_ms
-from durable_queue.rabbitmq.fitness import faults_of
-from durable_queue.rabbitmq.intake import Intake
-from durable_queue.rabbitmq.moves import Moves, bring_in
-from durable_queue.rabbitmq.operator import Operator
+from durable_queue.rabbitmq.lane_capacity import LaneCapacity
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.publisher import Publisher
-from durable_queue.rabbitmq.room import Room
-from durable_queue.rabbitmq.taking import Taking
+from durable_queue.rabbitmq.routing import MessageRouter, publish_and_record
+from durable_queue.rabbitmq.version_check import missing_features
 from durable_queue.recorder import Recorder
 
 _ROTATE_EVERY: Final = 8
@@ -65,16 +65,16 @@ class RabbitQueue:
         steady: Callable[[], datetime] = steady_now,
     ) -> None:
         options = options or RabbitOptions()
-        terms = Terms(lease=options.lease, max_deliveries=options.max_deliveries)
-        own = RecordingBook(ClaimBook(now=lambda: to_ms(steady())), recorder, now=now)
+        terms = LeaseTerms(lease=options.lease, max_deliveries=options.max_deliveries)
+        own = InMemoryClaimStore(ClaimStateMachine(now=lambda: to_ms(steady())), recorder, now=now)
         self._claims = Claims(claims or own, terms)
         self._publisher = Publisher(url, options)
-        self._moves = Moves(self._publisher, self._claims, options, steady=steady)
-        self._taking = Taking(self._moves, self._let_go)
-        self._intake = Intake(url, options, self._taking.examine)
-        self._room = Room(self._publisher.count_all, options.max_waiting)
-        self._operator = Operator(url, options, self._moves)
-        self._held: dict[str, RabbitDelivery] = {}
+        self._router = MessageRouter(self._publisher, self._claims, options, steady=steady)
+        self._acquirer = Acquirer(self._router, self._stop_tracking)
+        self._consumer = Consumer(url, options, self._acquirer.examine)
+        self._capacity = LaneCapacity(self._publisher.count_all, options.max_waiting)
+        self._control = RabbitControl(url, options, self._router)
+        self._in_flight: dict[str, RabbitDelivery] = {}
         self._receives = itertools.count(1)
         self._receiving: set[asyncio.Task[list[RabbitDelivery]]] = set()
         self._handing_back: set[asyncio.Task[None]] = set()
@@ -84,19 +84,21 @@ class RabbitQueue:
 
     async def send(self, message: Message) -> SendOutcome:
         """Store the message on a majority of nodes, then return."""
-        reserved = await self._claims.reserve(message.id, message.dedupe)
-        if not isinstance(reserved, Reserved):
-            return reserved
-        envelope = self._new(message, reserved)
+        reservation = await self._claims.reserve(message.id, message.dedupe)
+        if not isinstance(reservation, Reservation):
+            return reservation
+        envelope = self._new(message, reservation)
         try:
             change = Change.SCHEDULED if envelope.due else Change.ENQUEUED
-            async with self._room.entering(message.lane):
-                is_ours = await bring_in(self._moves, envelope, reserved, change, message.note)
+            async with self._capacity.reserve(message.lane):
+                is_ours = await publish_and_record(
+                    self._router, envelope, reservation, change, message.note
+                )
         except QueueFull:
-            await self._claims.free(message.id, reserved.token)
+            await self._claims.free(message.id, reservation.token)
             raise
         except QueueError:
-            await self._claims.doubt(message.id, reserved.token)
+            await self._claims.doubt(message.id, reservation.token)
             raise
         if message.dedupe and not is_ours:
             return await self._in_its_place(message.id, message.dedupe)
@@ -129,8 +131,8 @@ class RabbitQueue:
             handing_back = asyncio.create_task(self._hand_back(taking))
             self._handing_back.add(handing_back)
             handing_back.add_done_callback(self._handing_back.discard)
-            if self._intake.line is not None:
-                self._intake.line.announce()
+            if self._consumer.session is not None:
+                self._consumer.session.announce()
             # So that whoever called it off knows when nothing of it is in hand any more.
             await asyncio.shield(handing_back)
             raise
@@ -138,21 +140,21 @@ class RabbitQueue:
     async def close(self) -> None:
         """Close connections; what nobody has taken up goes back to the broker at once."""
         self._is_closed = True
-        if self._intake.line is not None:
-            self._intake.line.announce()
+        if self._consumer.session is not None:
+            self._consumer.session.announce()
         await asyncio.gather(*self._receiving, *self._handing_back, return_exceptions=True)
-        await asyncio.gather(self._intake.close(), self._publisher.close(), self._operator.close())
+        await asyncio.gather(self._consumer.close(), self._publisher.close(), self._control.close())
         await self._claims.close()
 
     async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         """Extend the leases; return those deliveries whose claim is over."""
         held = cast("Sequence[RabbitDelivery]", deliveries)
         alive = await asyncio.gather(
-            *(self._claims.renew(each.id, each.token, each.hop) for each in held)
+            *(self._claims.renew(each.id, each.token, each.revision) for each in held)
         )
-        until = self._moves.lease_ends
+        until = self._router.lease_ends
         for delivery, is_alive in zip(held, alive, strict=True):
-            delivery.held_until = until if is_alive else delivery.held_until
+            delivery.lease_until = until if is_alive else delivery.lease_until
         return [each for each, is_alive in zip(held, alive, strict=True) if not is_alive]
 
     async def tick(self, lanes: Sequence[str]) -> TickReport:
@@ -161,19 +163,19 @@ class RabbitQueue:
         The rest of upkeep is the broker's, or the next receiver's.
         """
         await self._claims.read_time()
-        taking = self._taking
+        taking = self._acquirer
         silent = [
             each
-            for each in reversed(self._held.values())
-            if self._moves.is_over(each.held_until) and each.lane in lanes
+            for each in reversed(self._in_flight.values())
+            if self._router.is_over(each.lease_until) and each.lane in lanes
         ]
         lost = 0
         for delivery in silent:
-            self._let_go(delivery)
+            self._stop_tracking(delivery)
             try:
                 lost += await taking.lose(delivery)
             except QueueError:
-                self._held[delivery.token] = delivery
+                self._in_flight[delivery.token] = delivery
                 raise
         report = TickReport(
             promoted=taking.promoted, leases_expired=lost, died=taking.died, expired=taking.expired
@@ -183,12 +185,12 @@ class RabbitQueue:
 
     async def heal(self) -> int:
         """Make claims and records agree with the dead letters; return how many were mended."""
-        return await self._operator.audit() if self._moves.options.audits else 0
+        return await self._control.audit() if self._router.options.audits else 0
 
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
         """Count the messages of each lane that wait, and those that this process has leased.
 
-        What other processes hold, and what is in the waiting rooms, which all lanes share, is not
+        What other processes hold, and what is in the delay queues, which all lanes share, is not
         counted. How long the oldest has waited is known where this process consumes the lane.
         """
         counts = await asyncio.gather(*(self._publisher.count(lane) for lane in lanes))
@@ -196,17 +198,17 @@ class RabbitQueue:
 
     async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
         """Withdraw a message that is not yet started; its copies are dropped when they arrive."""
-        return await self._operator.cancel(message_id, note)
+        return await self._control.cancel(message_id, note)
 
     async def replay(
         self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
     ) -> ControlOutcome:
         """Put a dead letter back into its lane, attempts counted anew."""
-        return await self._operator.replay(message_id, delay, note)
+        return await self._control.replay(message_id, delay, note)
 
     async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
         """Forget a dead letter's bytes."""
-        return await self._operator.delete(message_id, note)
+        return await self._control.delete(message_id, note)
 
     async def durability(self) -> Durability:
         """Say whether this RabbitMQ is fit for quorum queues, and who keeps the claims is durable.
@@ -217,27 +219,27 @@ class RabbitQueue:
         version, lost = await self._publisher.server_version(), await self._claims.faults()
         found: Sequence[str] = ()
         if version != self._fit_version:
-            found = await faults_of(self._url, version, self._moves.options)
+            found = await missing_features(self._url, version, self._router.options)
             self._fit_version = "" if found else version
         return Durability(profile="quorum", faults=(*found, *lost))
 
     async def time(self) -> datetime:
         """Return the time of whoever keeps the claims."""
         await self._claims.read_time()
-        return self._moves.now()
+        return self._router.now()
 
     async def ping(self) -> None:
         """Have something confirmed, a queue answer, and whoever keeps the claims."""
         await self._publisher.ping()
         await self._claims.ping()
 
-    def _new(self, message: Message, reserved: Reserved) -> Envelope:
-        now_ms, due_ms = self._moves.now_ms, to_ms(message.due_at)
+    def _new(self, message: Message, reservation: Reservation) -> Envelope:
+        now_ms, due_ms = self._router.now_ms, to_ms(message.due_at)
         return Envelope(
             id=message.id,
             lane=message.lane,
             body=message.body,
-            hop=reserved.hop,
+            revision=reservation.revision,
             max_attempts=message.max_attempts,
             expires=to_ms(message.expires_at),
             due=due_ms if due_ms > now_ms else 0,
@@ -245,8 +247,8 @@ class RabbitQueue:
             hold=message.on_ambiguous is OnAmbiguous.HOLD,
         )
 
-    def _let_go(self, delivery: RabbitDelivery) -> bool:
-        return self._held.pop(delivery.token, None) is not None
+    def _stop_tracking(self, delivery: RabbitDelivery) -> bool:
+        return self._in_flight.pop(delivery.token, None) is not None
 
     async def _receive(
         self, lanes: Sequence[str], limit: int, wait: timedelta
@@ -255,28 +257,28 @@ class RabbitQueue:
         deadline = loop.time() + wait.total_seconds()
         order = self._order(lanes)
         await self._claims.learn_time()
-        line, is_new = await self._intake.consuming(lanes)
+        session, is_new = await self._consumer.consuming(lanes)
         if is_new or wait <= timedelta(0):
-            await self._intake.settle(line, lanes)
+            await self._consumer.fetch(session, lanes)
         while True:
-            news = line.news
-            found = await self._taking.begin_all(line.take(order, limit))
-            self._held.update((delivery.token, delivery) for delivery in found)
+            news = session.news
+            found = await self._acquirer.begin_all(session.take(order, limit))
+            self._in_flight.update((delivery.token, delivery) for delivery in found)
             left = deadline - loop.time()
             if found or self._is_closed or asyncio.current_task() not in self._receiving:
                 return found
-            if not any(line.buffers[lane] for lane in lanes):
+            if not any(session.buffers[lane] for lane in lanes):
                 if left <= 0:
                     return []
                 with suppress(TimeoutError):
                     async with asyncio.timeout(left):
                         await news.wait()
-            if not line.is_live:
+            if not session.is_live:
                 raise QueueUnavailable("the connection to RabbitMQ broke")
 
     async def _hand_back(self, taking: asyncio.Task[list[RabbitDelivery]]) -> None:
         try:
-            await self._taking.hand_back(await taking)
+            await self._acquirer.hand_back(await taking)
         except QueueError:
             return  # leases run out
 
@@ -288,10 +290,10 @@ class RabbitQueue:
         return [*lanes[first:], *lanes[:first]]
 
     def _depth(self, lane: str, ready: int) -> LaneDepth:
-        line = self._intake.line
-        here = line.buffers.get(lane, ()) if line else ()
+        session = self._consumer.session
+        here = session.buffers.get(lane, ()) if session else ()
         return LaneDepth(
             waiting=ready + len(here),
-            leased=sum(delivery.lane == lane for delivery in self._held.values()),
-            oldest_waiting=self._moves.age(here[0].envelope.since) if here else timedelta(0),
+            leased=sum(delivery.lane == lane for delivery in self._in_flight.values()),
+            oldest_waiting=self._router.age(here[0].envelope.since) if here else timedelta(0),
         )

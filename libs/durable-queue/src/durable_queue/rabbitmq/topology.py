@@ -60,7 +60,7 @@ class Topology:
         return f"{self.options.namespace}.dlq.v1"
 
     @property
-    def desk(self) -> str:
+    def browser_lock(self) -> str:
         """The queue that belongs to whoever looks through the dead letters, while he does."""
         return f"{self.options.namespace}.desk"
 
@@ -75,7 +75,7 @@ class Topology:
         return f"{self.options.namespace}.ping"
 
     def retry(self, tier: timedelta) -> str:
-        """The exchange of a waiting room."""
+        """The exchange of a delay queue."""
         return f"{self.options.namespace}.retry.{_period(tier)}"
 
     def lane_queue(self, lane: str) -> str:
@@ -83,7 +83,7 @@ class Topology:
         return f"{self.options.namespace}.{lane}.v1"
 
     def tier_for(self, delay_ms: int) -> timedelta:
-        """Choose the waiting room: the longest that is not too long, else the shortest."""
+        """Choose the delay queue: the longest that is not too long, else the shortest."""
         tiers = self.options.tiers
         fitting = [tier for tier in tiers if tier <= timedelta(milliseconds=delay_ms)]
         return max(fitting, default=min(tiers))
@@ -121,7 +121,7 @@ class Topology:
         return await channel.declare_queue(self.dead_queue, durable=True, arguments=arguments)
 
     async def count_delayed(self, channel: AbstractChannel) -> int:
-        """Return how many messages there are in all waiting rooms."""
+        """Return how many messages there are in all delay queues."""
         total = 0
         for tier in self.options.tiers:
             room = await channel.declare_queue(f"{self.retry(tier)}.v1", passive=True)

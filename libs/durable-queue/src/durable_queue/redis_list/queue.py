@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from durable_queue.clock import DistantClock, Monotonic
+from durable_queue.clock import Monotonic, RemoteClock
 from durable_queue.port import (
     Conflict,
     ControlOutcome,
@@ -30,10 +30,10 @@ from durable_queue.redis_list.batcher import Batcher
 from durable_queue.redis_list.blocking import BlockingPops
 from durable_queue.redis_list.connections import Argument, connector
 from durable_queue.redis_list.delivery import RedisDelivery
+from durable_queue.redis_list.early_promotion import EarlyPromotion
 from durable_queue.redis_list.inspection import Inspector
 from durable_queue.redis_list.keys import Keys, checked_lane
 from durable_queue.redis_list.options import RedisListOptions
-from durable_queue.redis_list.promptly import Promptly
 from durable_queue.redis_list.receiver import Receiver
 from durable_queue.redis_list.runner import ScriptRunner
 from durable_queue.redis_list.scripts import assemble, lua_sources
@@ -63,7 +63,7 @@ class RedisListQueue:
         lua: Mapping[str, str] | None = None,
         monotonic: Monotonic = time.monotonic,
     ) -> None:
-        self._clock = DistantClock(monotonic)
+        self._clock = RemoteClock(monotonic)
         self._lanes: tuple[str, ...] = ()
         self._set_back: dict[str, int] = {}
         self._options = options or RedisListOptions()
@@ -73,7 +73,7 @@ class RedisListQueue:
         self._batcher = Batcher(connect, timeout=self._options.call_timeout)
         self._inspector = Inspector(self._batcher)
         self._runner = ScriptRunner(self._batcher, scripts, self._keys.prefix)
-        self._promptly = Promptly(lambda lane: self._tick(lane, None))
+        self._early_promotion = EarlyPromotion(lambda lane: self._tick(lane, None))
         self._receiver = Receiver(self._runner, BlockingPops(connect), self._batcher, self._keys)
 
     async def send(self, message: Message) -> SendOutcome:
@@ -82,7 +82,7 @@ class RedisListQueue:
         code, *details = cast("list[bytes]", call.result())
         match code:
             case b"ENQUEUED":
-                self._promptly.scheduled(message)
+                self._early_promotion.scheduled(message)
                 return Enqueued(message.id)
             case b"DUPLICATE":
                 first, answer = (detail.decode() for detail in details)
@@ -132,7 +132,7 @@ class RedisListQueue:
         reports = cast("list[tuple[TickReport, int]]", ticked)
         # Not before all lanes have been told of a jump.
         for _, now_ms in reports[:1]:
-            self._clock.saw(now_ms, asked_at=asked_at)
+            self._clock.observe(now_ms, asked_at=asked_at)
             if expected is not None and now_ms < expected - milliseconds(self._options.lease) // 2:
                 self._set_back.update(dict.fromkeys(lanes, 0))
         await self._let_rest_anew()
@@ -181,7 +181,7 @@ class RedisListQueue:
         """Return Redis's time."""
         if not self._clock.is_fresh:
             asked_at = self._clock.monotonic()
-            self._clock.saw(cast(int, await self._runner.run("time")), asked_at=asked_at)
+            self._clock.observe(cast(int, await self._runner.run("time")), asked_at=asked_at)
         return self._clock.now()
 
     async def ping(self) -> None:

@@ -10,11 +10,11 @@ from typing import Final, Protocol
 from prometheus_client import CollectorRegistry
 from service_kit.logs import get_logger
 
+from durable_queue.backoff import Outage, end_tasks, is_being_cancelled
 from durable_queue.metrics import QueueMetrics
-from durable_queue.patience import Outage, end_tasks, is_being_cancelled
-from durable_queue.port import Delivery, LeaseKeeper, MessageQueue, QueueUnavailable
-from durable_queue.worker.hands import LONGEST_END_S, Handle, Hands
-from durable_queue.worker.solitude import Solitude
+from durable_queue.port import Delivery, LeaseRenewal, MessageQueue, QueueUnavailable
+from durable_queue.worker.in_flight import LONGEST_END_S, Handle, InFlight
+from durable_queue.worker.isolation import Isolation
 
 log = get_logger(__name__)
 
@@ -25,7 +25,7 @@ POLL: Final = timedelta(seconds=2)
 """How long the queue may wait for messages before it answers."""
 
 
-class WorkQueue(MessageQueue, LeaseKeeper, Protocol):
+class WorkQueue(MessageQueue, LeaseRenewal, Protocol):
     """What a worker asks of a queue.
 
     `receive` may be cancelled: what it found by then is handed back, or its leases run out.
@@ -51,7 +51,7 @@ class Worker:
     left to its lease, and the queue does what its sender wanted for a worker that went silent.
 
     A message with which workers fell silent before is handled while nothing else is in the hands of
-    the workers that share a `solitude`, as all of one process should.
+    the workers that share a `isolation`, as all of one process should.
 
     When a claim ends early, as by a cancellation, the task is cancelled unless it has started.
     `lease` must be the queue's. A worker may run once at a time.
@@ -68,7 +68,7 @@ class Worker:
         lease: timedelta = timedelta(seconds=60),
         grace: timedelta = timedelta(seconds=20),
         metrics: QueueMetrics | None = None,
-        solitude: Solitude | None = None,
+        isolation: Isolation | None = None,
     ) -> None:
         self._queue = queue
         self._lanes = lanes
@@ -77,28 +77,28 @@ class Worker:
         self._outage = Outage(f"{name}: receive")
         self._polled_at = time.monotonic()
         metrics = metrics or QueueMetrics(CollectorRegistry())
-        self._solitude = solitude or Solitude()
-        self._hands = Hands(
+        self._isolation = isolation or Isolation()
+        self._in_flight = InFlight(
             queue,
             handle,
             worker=name,
             concurrency=concurrency,
             lease=lease,
             metrics=metrics,
-            solitude=self._solitude,
+            isolation=self._isolation,
         )
         metrics.watch(
             name,
-            in_flight=lambda: self._hands.in_flight,
+            in_flight=lambda: self._in_flight.in_flight,
             last_poll_age=self._poll_age_s,
         )
 
     def stats(self) -> WorkerStats:
         """Return how it is doing, for health checks."""
         return WorkerStats(
-            in_flight=self._hands.in_flight,
-            concurrency=self._hands.concurrency,
-            handled=self._hands.handled,
+            in_flight=self._in_flight.in_flight,
+            concurrency=self._in_flight.concurrency,
+            handled=self._in_flight.handled,
             last_poll_age=timedelta(seconds=self._poll_age_s()),
         )
 
@@ -110,7 +110,7 @@ class Worker:
         """
         self._polled_at = time.monotonic()
         receiver = asyncio.create_task(self._receive_for_ever())
-        renewer = asyncio.create_task(self._hands.renew_for_ever())
+        renewer = asyncio.create_task(self._in_flight.renew_for_ever())
         stop = asyncio.create_task(_until(stopping))
         try:
             await asyncio.wait({receiver, renewer, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,28 +118,28 @@ class Worker:
                 # Whoever runs us runs us again; what is in hand is still finished in order.
                 log.error("worker.loop_ended", worker=self._name)
             receiver.cancel()
-            await self._hands.finish(self._grace_s)
+            await self._in_flight.finish(self._grace_s)
         finally:
             last_moments_s = min(self._grace_s * 0.1, LONGEST_END_S)
             await end_tasks(receiver, renewer, stop, within_s=last_moments_s)
-            await self._hands.drop(last_moments_s)
+            await self._in_flight.drop(last_moments_s)
 
     def _poll_age_s(self) -> float:
         return time.monotonic() - self._polled_at
 
     async def _receive_for_ever(self) -> None:
         while True:
-            await self._solitude.until_open()
-            if self._hands.free > 0:
-                self._hands.take_up(await self._poll())
+            await self._isolation.until_open()
+            if self._in_flight.free_slots > 0:
+                self._in_flight.add(await self._poll())
             else:
-                await self._hands.wait_for_free()
+                await self._in_flight.wait_for_slot()
 
     async def _poll(self) -> Sequence[Delivery]:
-        limit = min(self._hands.free, BATCH)
+        limit = min(self._in_flight.free_slots, BATCH)
         try:
             receiving = self._queue.receive(self._lanes, limit=limit, wait=POLL)
-            received = await self._solitude.poll(receiving)
+            received = await self._isolation.poll(receiving)
         except QueueUnavailable as error:
             await asyncio.sleep(self._outage.failed(error))
             return ()

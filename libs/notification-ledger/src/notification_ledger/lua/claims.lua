@@ -1,4 +1,4 @@
--- Claims, for a queue whose broker does not know single messages. `durable_queue.claims.book` is
+-- Claims, for a queue whose broker does not know single messages. `durable_queue.claims.state_machine` is
 -- the reference, and says what each operation is given and replies.
 -- KEYS 1 prefix   ARGV 1 retention ms 2 operation 3 id
 -- 4 change to be told, or '' 5 lane 6 at ms 7 due ms 8 note 9 '1' if it is uncertain, then the

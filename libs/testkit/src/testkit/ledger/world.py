@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from durable_queue.port import Change, Delivery, Message, Note, OnAmbiguous, Queue
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 from notification_contracts.lanes import delivery_lane, validation_lane
 from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
@@ -86,8 +86,10 @@ class LedgerWorld:
         return [entry.status for entry in (await self.record(trace_id)).timeline]
 
 
-def recorded(trace_id: str, change: Change, note: Note = b"", *, lane: str = DELIVERY) -> Recorded:
+def recorded(
+    trace_id: str, change: Change, note: Note = b"", *, lane: str = DELIVERY
+) -> ChangeEvent:
     """Make a change as a queue without scripts tells the ledger of it."""
-    return Recorded(
+    return ChangeEvent(
         change=change, message_id=trace_id, lane=lane, at=datetime.now(UTC), due_at=None, note=note
     )

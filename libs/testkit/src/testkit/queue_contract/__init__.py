@@ -2,7 +2,7 @@
 
     class TestRedisListQueue(QueueContract, AdoptingContract):
         @pytest.fixture
-        async def rig(self, redis_url: str) -> AsyncIterator[QueueRig]:
+        async def rig(self, redis_url: str) -> AsyncIterator[QueueHarness]:
             ...
 
 Where adapters may differ, there is a class of its own, `AdoptingContract`: for those brokers into
@@ -11,13 +11,13 @@ which a foreign producer can put bytes. An adapter without a subclass is none.
 
 from testkit.queue_contract.adopting import AdoptingContract
 from testkit.queue_contract.clocks import ClockContract
-from testkit.queue_contract.company import CompanyContract
 from testkit.queue_contract.control import ControlContract
 from testkit.queue_contract.expiry import ExpiryContract
+from testkit.queue_contract.harness import LANE, OTHER_LANE, QueueHarness, message
+from testkit.queue_contract.isolation import IsolationContract
 from testkit.queue_contract.leases import LeaseContract
 from testkit.queue_contract.receiving import ReceivingContract
 from testkit.queue_contract.recording import RecordingContract
-from testkit.queue_contract.rig import LANE, OTHER_LANE, QueueRig, message
 from testkit.queue_contract.sending import SendingContract
 from testkit.queue_contract.uncertainty import UncertaintyContract
 from testkit.queue_contract.upkeep import UpkeepContract
@@ -28,7 +28,7 @@ __all__ = [
     "OTHER_LANE",
     "AdoptingContract",
     "QueueContract",
-    "QueueRig",
+    "QueueHarness",
     "message",
 ]
 
@@ -38,7 +38,7 @@ class QueueContract(
     ReceivingContract,
     VerdictContract,
     LeaseContract,
-    CompanyContract,
+    IsolationContract,
     ExpiryContract,
     UncertaintyContract,
     ControlContract,
@@ -46,4 +46,4 @@ class QueueContract(
     UpkeepContract,
     ClockContract,
 ):
-    """Subclass it, and give it a fixture `rig`."""
+    """Subclass it, and give it a fixture `harness`."""

@@ -5,7 +5,7 @@ import re
 import pytest
 from durable_queue.port import Change, Duplicate
 
-from testkit.queue_contract.rig import LANE, OTHER_LANE, QueueRig, message
+from testkit.queue_contract.harness import LANE, OTHER_LANE, QueueHarness, message
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 KNOWN = "019a0b1c-2d3e-7f40-8a5b-6c7d8e9f0a1b"
@@ -34,61 +34,61 @@ class AdoptingContract:
     """What holds for bytes that did not come through `send`, where that is possible."""
 
     @pytest.mark.parametrize("raw", RAW, ids=range(len(RAW)))
-    async def test_raw_bytes_become_a_message(self, rig: QueueRig, raw: bytes) -> None:
-        await _push_raw(rig, raw)
+    async def test_raw_bytes_become_a_message(self, harness: QueueHarness, raw: bytes) -> None:
+        await _push_raw(harness, raw)
 
-        delivery = await rig.take()
+        delivery = await harness.take()
 
         assert (delivery.body, delivery.attempt, delivery.lane) == (raw, 1, LANE)
         assert UUID7.fullmatch(delivery.id)
-        assert await rig.changes(delivery.id) == [Change.ADOPTED]
+        assert await harness.changes(delivery.id) == [Change.ADOPTED]
 
-    async def test_raw_message_brings_its_own_id(self, rig: QueueRig) -> None:
-        await _push_raw(rig, f'{{"trace_id": "{KNOWN.upper()}"}}'.encode())
+    async def test_raw_message_brings_its_own_id(self, harness: QueueHarness) -> None:
+        await _push_raw(harness, f'{{"trace_id": "{KNOWN.upper()}"}}'.encode())
 
-        assert (await rig.take()).id == KNOWN
+        assert (await harness.take()).id == KNOWN
 
-    async def test_raw_message_may_not_take_a_known_id(self, rig: QueueRig) -> None:
-        await rig.send(KNOWN)
-        await _push_raw(rig, f'{{"trace_id": "{KNOWN}"}}'.encode())
+    async def test_raw_message_may_not_take_a_known_id(self, harness: QueueHarness) -> None:
+        await harness.send(KNOWN)
+        await _push_raw(harness, f'{{"trace_id": "{KNOWN}"}}'.encode())
 
-        sent, raw = await rig.take(), await rig.take()
+        sent, raw = await harness.take(), await harness.take()
 
         assert sent.id == KNOWN
         assert UUID7.fullmatch(raw.id)
         assert raw.id != KNOWN
 
-    async def test_many_raw_messages_are_all_different(self, rig: QueueRig) -> None:
+    async def test_many_raw_messages_are_all_different(self, harness: QueueHarness) -> None:
         for _ in range(100):
-            await _push_raw(rig, b"same")
+            await _push_raw(harness, b"same")
 
-        assert len(set(await rig.left())) == 100
+        assert len(set(await harness.left())) == 100
 
-    async def test_raw_and_sent_messages_keep_their_order(self, rig: QueueRig) -> None:
-        await rig.send("m1")
-        await _push_raw(rig, b"raw")
-        await rig.send("m2")
+    async def test_raw_and_sent_messages_keep_their_order(self, harness: QueueHarness) -> None:
+        await harness.send("m1")
+        await _push_raw(harness, b"raw")
+        await harness.send("m2")
 
-        bodies = [(await rig.take()).body for _ in range(3)]
+        bodies = [(await harness.take()).body for _ in range(3)]
 
-        if not rig.adopts_in_place:
+        if not harness.adopts_in_place:
             assert bodies == [b"hello", b"hello", b"raw"]
         else:
             assert bodies == [b"hello", b"raw", b"hello"]
 
-    async def test_raw_message_is_as_safe_as_any_once_adopted(self, rig: QueueRig) -> None:
-        await _push_raw(rig, b"raw\x00")
-        lost = await rig.take()
-        await rig.lose_lease(lost)
+    async def test_raw_message_is_as_safe_as_any_once_adopted(self, harness: QueueHarness) -> None:
+        await _push_raw(harness, b"raw\x00")
+        lost = await harness.take()
+        await harness.lose_lease(lost)
 
-        again = await rig.take()
+        again = await harness.take()
         await again.forward(OTHER_LANE)
 
         assert (again.id, again.body) == (lost.id, b"raw\x00")
-        assert (await rig.take(OTHER_LANE)).body == b"raw\x00"
-        assert await rig.queue.send(message(lost.id)) == Duplicate(lost.id, "")
+        assert (await harness.take(OTHER_LANE)).body == b"raw\x00"
+        assert await harness.queue.send(message(lost.id)) == Duplicate(lost.id, "")
 
 
-async def _push_raw(rig: QueueRig, raw: bytes) -> None:
-    assert rig.push_raw is not None
-    await rig.push_raw(LANE, raw)
+async def _push_raw(harness: QueueHarness, raw: bytes) -> None:
+    assert harness.push_raw is not None
+    await harness.push_raw(LANE, raw)

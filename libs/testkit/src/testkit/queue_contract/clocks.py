@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from durable_queue.port import Change
 
-from testkit.queue_contract.rig import AT_ONCE, LANE, LANES, QueueRig, message
+from testkit.queue_contract.harness import AT_ONCE, LANE, LANES, QueueHarness, message
 
 HOUR = timedelta(hours=1)
 JUMPS = pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["forward", "back"])
@@ -15,83 +15,83 @@ class ClockContract:
     """What holds for a jump between two ticks."""
 
     @JUMPS
-    async def test_time_is_the_brokers(self, rig: QueueRig, jump: timedelta) -> None:
-        before = await rig.queue.time()
-        await rig.jump(jump)
-        await rig.advance(rig.moment)
+    async def test_time_is_the_brokers(self, harness: QueueHarness, jump: timedelta) -> None:
+        before = await harness.queue.time()
+        await harness.jump(jump)
+        await harness.advance(harness.moment)
 
-        passed = await rig.queue.time() - before
+        passed = await harness.queue.time() - before
         assert round(passed / HOUR) == jump / HOUR
 
     @JUMPS
     async def test_no_live_worker_loses_its_message_by_a_jump(
-        self, rig: QueueRig, jump: timedelta
+        self, harness: QueueHarness, jump: timedelta
     ) -> None:
-        await rig.send("started", "held")
-        started, held = await rig.take(), await rig.take()
+        await harness.send("started", "held")
+        started, held = await harness.take(), await harness.take()
         await started.start()
-        await rig.queue.tick(LANES)
-        await rig.jump(jump)
-        await rig.pass_time(rig.moment)
+        await harness.queue.tick(LANES)
+        await harness.jump(jump)
+        await harness.pass_time(harness.moment)
 
-        assert list(await rig.queue.renew([started, held])) == []
-        await rig.pass_time(rig.lease / 2)
+        assert list(await harness.queue.renew([started, held])) == []
+        await harness.pass_time(harness.lease / 2)
         await started.ack()
         await held.retry(AT_ONCE)
-        assert await rig.left() == ["held"]
+        assert await harness.left() == ["held"]
 
     @JUMPS
     async def test_a_dead_workers_message_comes_within_two_leases_of_a_jump(
-        self, rig: QueueRig, jump: timedelta
+        self, harness: QueueHarness, jump: timedelta
     ) -> None:
-        await rig.send("before", "after")
-        await rig.take()
-        await rig.queue.tick(LANES)
-        await rig.jump(jump)
-        await rig.take()
-        await rig.pass_time(rig.moment)
-        await rig.pass_time(rig.lease + rig.moment)
+        await harness.send("before", "after")
+        await harness.take()
+        await harness.queue.tick(LANES)
+        await harness.jump(jump)
+        await harness.take()
+        await harness.pass_time(harness.moment)
+        await harness.pass_time(harness.lease + harness.moment)
 
-        assert sorted(await rig.left()) == ["after", "before"]
+        assert sorted(await harness.left()) == ["after", "before"]
 
     @JUMPS
     async def test_a_retry_waits_its_delay_and_no_longer(
-        self, rig: QueueRig, jump: timedelta
+        self, harness: QueueHarness, jump: timedelta
     ) -> None:
-        if jump > timedelta(0) and not rig.rests_by_a_steady_clock:
+        if jump > timedelta(0) and not harness.rests_by_a_steady_clock:
             return
-        await rig.send("m")
-        await (await rig.take()).retry(rig.moment)
-        await rig.queue.tick(LANES)
-        await rig.jump(jump)
-        await rig.queue.tick(LANES)
-        at_once = await rig.left()
+        await harness.send("m")
+        await (await harness.take()).retry(harness.moment)
+        await harness.queue.tick(LANES)
+        await harness.jump(jump)
+        await harness.queue.tick(LANES)
+        at_once = await harness.left()
         for _ in range(3):
-            await rig.pass_time(rig.moment)
+            await harness.pass_time(harness.moment)
 
-        assert (at_once, await rig.left()) == ([], ["m"])
+        assert (at_once, await harness.left()) == ([], ["m"])
 
     async def test_what_is_due_later_waits_although_the_clock_was_set_back(
-        self, rig: QueueRig
+        self, harness: QueueHarness
     ) -> None:
-        await rig.queue.tick(LANES)
-        await rig.queue.send(message("m", due_at=rig.now() + rig.moment))
-        await rig.jump(-HOUR)
-        await rig.pass_time(2 * rig.moment)
+        await harness.queue.tick(LANES)
+        await harness.queue.send(message("m", due_at=harness.now() + harness.moment))
+        await harness.jump(-HOUR)
+        await harness.pass_time(2 * harness.moment)
 
-        assert await rig.left() == []
-        await rig.pass_time(HOUR)
-        await rig.queue.tick(LANES)
-        assert await rig.left() == ["m"]
+        assert await harness.left() == []
+        await harness.pass_time(HOUR)
+        await harness.queue.tick(LANES)
+        assert await harness.left() == ["m"]
 
     async def test_nothing_expires_early_by_the_clock_that_was_set_back(
-        self, rig: QueueRig
+        self, harness: QueueHarness
     ) -> None:
-        await rig.queue.send(message("m", expires_at=rig.now() + rig.moment))
-        await rig.jump(-HOUR)
-        await rig.pass_time(2 * rig.moment)
-        delivery = await rig.take(LANE)
+        await harness.queue.send(message("m", expires_at=harness.now() + harness.moment))
+        await harness.jump(-HOUR)
+        await harness.pass_time(2 * harness.moment)
+        delivery = await harness.take(LANE)
         await delivery.start()
         await delivery.ack()
 
-        assert (await rig.changes("m"))[-1] == Change.DONE
+        assert (await harness.changes("m"))[-1] == Change.DONE

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from testkit.queue_contract.rig import AT_ONCE, LANE, SOON, QueueRig
+from testkit.queue_contract.harness import AT_ONCE, LANE, SOON, QueueHarness
 
 PRIORITIES = ("stage.high", "stage.normal", "stage.low")
 
@@ -14,83 +14,87 @@ PRIORITIES = ("stage.high", "stage.normal", "stage.low")
 class ReceivingContract:
     """What holds for `receive`."""
 
-    async def test_earlier_lanes_come_first(self, rig: QueueRig) -> None:
+    async def test_earlier_lanes_come_first(self, harness: QueueHarness) -> None:
         for lane in reversed(PRIORITIES):
-            await rig.send(f"{lane}.1", f"{lane}.2", lane=lane)
+            await harness.send(f"{lane}.1", f"{lane}.2", lane=lane)
 
-        found = await rig.queue.receive(PRIORITIES, limit=5, wait=SOON)
+        found = await harness.queue.receive(PRIORITIES, limit=5, wait=SOON)
 
         expected = ["stage.high.1", "stage.high.2", "stage.normal.1", "stage.normal.2"]
         assert [delivery.id for delivery in found] == [*expected, "stage.low.1"]
         assert [delivery.lane for delivery in found[::2]] == list(PRIORITIES)
 
-    async def test_later_lanes_are_not_starved(self, rig: QueueRig) -> None:
-        await rig.send("low", lane="stage.low")
-        await rig.send("normal", lane="stage.normal")
-        await rig.send(*(f"high{number}" for number in range(60)), lane="stage.high")
+    async def test_later_lanes_are_not_starved(self, harness: QueueHarness) -> None:
+        await harness.send("low", lane="stage.low")
+        await harness.send("normal", lane="stage.normal")
+        await harness.send(*(f"high{number}" for number in range(60)), lane="stage.high")
 
-        found = {(await rig.take(*PRIORITIES)).id for _ in range(40)}
+        found = {(await harness.take(*PRIORITIES)).id for _ in range(40)}
 
         assert {"low", "normal"} < found
 
-    async def test_no_more_than_the_limit_is_received(self, rig: QueueRig) -> None:
-        await rig.send("m1", "m2", "m3")
+    async def test_no_more_than_the_limit_is_received(self, harness: QueueHarness) -> None:
+        await harness.send("m1", "m2", "m3")
 
-        first = await rig.queue.receive([LANE], limit=2, wait=SOON)
+        first = await harness.queue.receive([LANE], limit=2, wait=SOON)
 
         assert [delivery.id for delivery in first] == ["m1", "m2"]
-        assert await rig.left() == ["m3"]
+        assert await harness.left() == ["m3"]
 
-    async def test_leased_message_is_not_received_again(self, rig: QueueRig) -> None:
-        await rig.send("m")
-        await rig.take()
-        await rig.pass_time(rig.moment)
+    async def test_leased_message_is_not_received_again(self, harness: QueueHarness) -> None:
+        await harness.send("m")
+        await harness.take()
+        await harness.pass_time(harness.moment)
 
-        assert await rig.left() == []
+        assert await harness.left() == []
 
-    async def test_other_lanes_are_left_alone(self, rig: QueueRig) -> None:
-        await rig.send("m", lane="stage.low")
+    async def test_other_lanes_are_left_alone(self, harness: QueueHarness) -> None:
+        await harness.send("m", lane="stage.low")
 
-        assert await rig.left("stage.high", "stage.normal") == []
+        assert await harness.left("stage.high", "stage.normal") == []
 
-    async def test_receive_waits_for_a_message(self, rig: QueueRig) -> None:
-        receiving = asyncio.create_task(rig.take(*PRIORITIES))
+    async def test_receive_waits_for_a_message(self, harness: QueueHarness) -> None:
+        receiving = asyncio.create_task(harness.take(*PRIORITIES))
         await asyncio.sleep(0.05)
-        await rig.send("m")
+        await harness.send("m")
 
         async with asyncio.timeout(60):
             assert (await receiving).id == "m"
 
     @pytest.mark.parametrize("wait", [timedelta(0), timedelta(milliseconds=150)])
-    async def test_receive_gives_up_after_its_wait(self, rig: QueueRig, wait: timedelta) -> None:
-        await rig.queue.receive([LANE], limit=1, wait=AT_ONCE)  # connects
+    async def test_receive_gives_up_after_its_wait(
+        self, harness: QueueHarness, wait: timedelta
+    ) -> None:
+        await harness.queue.receive([LANE], limit=1, wait=AT_ONCE)  # connects
         began = time.monotonic()
 
-        found = await rig.queue.receive([LANE], limit=1, wait=wait)
+        found = await harness.queue.receive([LANE], limit=1, wait=wait)
 
         took = timedelta(seconds=time.monotonic() - began)
         assert list(found) == []
         assert wait <= took + timedelta(milliseconds=2)
 
-    async def test_many_receivers_get_each_message_once(self, rig: QueueRig) -> None:
+    async def test_many_receivers_get_each_message_once(self, harness: QueueHarness) -> None:
         ids = [f"m{number}" for number in range(200)]
         found: list[str] = []
 
         async def work() -> None:
             while len(found) < len(ids):
-                some = await rig.queue.receive([LANE], limit=3, wait=timedelta(milliseconds=100))
+                some = await harness.queue.receive(
+                    [LANE], limit=3, wait=timedelta(milliseconds=100)
+                )
                 found.extend(delivery.id for delivery in some)
 
-        await asyncio.gather(rig.send(*ids), *(work() for _ in range(8)))
+        await asyncio.gather(harness.send(*ids), *(work() for _ in range(8)))
 
         assert sorted(found) == sorted(ids)
 
-    async def test_cancelled_receive_loses_nothing(self, rig: QueueRig) -> None:
+    async def test_cancelled_receive_loses_nothing(self, harness: QueueHarness) -> None:
         ids = {f"m{number}" for number in range(30)}
         for number, message_id in enumerate(sorted(ids)):
-            receiving = asyncio.create_task(rig.queue.receive([LANE], limit=1, wait=SOON))
+            receiving = asyncio.create_task(harness.queue.receive([LANE], limit=1, wait=SOON))
             await asyncio.sleep(0.001 * (number % 4))
-            sending = asyncio.create_task(rig.send(message_id))
+            sending = asyncio.create_task(harness.send(message_id))
             await asyncio.sleep(0.0003 * (number % 5))
             receiving.cancel()
             found, _ = await asyncio.gather(receiving, sending, return_exceptions=True)
@@ -99,15 +103,15 @@ class ReceivingContract:
 
         async with asyncio.timeout(60):
             while ids:
-                ids.discard((await rig.take()).id)
+                ids.discard((await harness.take()).id)
 
-    async def test_receive_works_after_one_was_cancelled(self, rig: QueueRig) -> None:
-        receiving = asyncio.create_task(rig.queue.receive([LANE], limit=1, wait=SOON))
+    async def test_receive_works_after_one_was_cancelled(self, harness: QueueHarness) -> None:
+        receiving = asyncio.create_task(harness.queue.receive([LANE], limit=1, wait=SOON))
         await asyncio.sleep(0.02)
         receiving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await receiving
 
-        await rig.send("m")
+        await harness.send("m")
 
-        assert (await rig.take()).id == "m"
+        assert (await harness.take()).id == "m"

@@ -29,7 +29,7 @@ local function wait_again(change, put, ...)
 end
 
 local function die(change, reason)
-  bury(id, reason, verdict)
+  dead_letter(id, reason, verdict)
   record_end(change, id, lane, note)
 end
 

@@ -60,7 +60,7 @@ local function expire(id, lane)
 end
 
 -- dead: kept with its bytes until it is replayed or deleted
-local function bury(id, reason, op)
+local function dead_letter(id, reason, op)
   redis.call('HSET', event(id), 'st', 'dead', 'er', reason, 'op', op)
   redis.call('ZADD', P .. ':dead', now, id)
 end
@@ -98,7 +98,7 @@ local function condemn(id, lane)
   for _, part in ipairs({'wait', 'lease', 'delay'}) do redis.call('ZREM', key(lane, part), id) end
   on_key('HSET', event(id), 'ln', lane)
   redis.call('HSETNX', event(id), 'mx', RAW_ATTEMPTS)
-  bury(id, 'damaged: ' .. damage, 'damaged')
+  dead_letter(id, 'damaged: ' .. damage, 'damaged')
   record_end('damaged', id, lane, damage)
   return true
 end

@@ -105,11 +105,11 @@ local function take_back(id, kept)
   local deliveries = tonumber(kept[4] or 0)
   if kept[1] == 'started' then redis.call('HSET', event(id), 'unc', 1) end
   if kept[1] == 'started' and kept[5] == 'hold' then
-    bury(id, 'ambiguous: its worker went silent after it had started', 'ambiguous')
+    dead_letter(id, 'ambiguous: its worker went silent after it had started', 'ambiguous')
     record_end('ambiguous', id, lane, '')
     died = died + 1
   elseif deliveries >= MAX_DELIVERIES then
-    bury(id, 'poison: ' .. deliveries .. ' deliveries without an outcome', 'poisoned')
+    dead_letter(id, 'poison: ' .. deliveries .. ' deliveries without an outcome', 'poisoned')
     record_end('poisoned', id, lane, '')
     died = died + 1
   else

@@ -13,7 +13,7 @@ _HAS_STREAMS_FOR_SURE: Final = (3, 12)
 _IS_OFF: Final = "feature flag is disabled"
 
 
-async def faults_of(url: str, version: str, options: RabbitOptions) -> list[str]:
+async def missing_features(url: str, version: str, options: RabbitOptions) -> list[str]:
     """Say what a broker of this version lacks.
 
     Raises:
@@ -26,7 +26,7 @@ async def faults_of(url: str, version: str, options: RabbitOptions) -> list[str]
         # Without it the broker takes "at-least-once" for "at-most-once", and says nothing.
         return [
             "its feature flag stream_queue is off, as after an upgrade, so that what leaves a "
-            "waiting room may be lost: run rabbitmqctl enable_feature_flag stream_queue"
+            "delay queue may be lost: run rabbitmqctl enable_feature_flag stream_queue"
         ]
     return []
 

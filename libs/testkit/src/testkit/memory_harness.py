@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from durable_queue.memory import InMemoryQueue, MemoryOptions
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 
 from testkit.clock import FrozenClock
-from testkit.queue_contract.rig import MAX_DELIVERIES, MAX_WAITING, QueueRig
+from testkit.queue_contract.harness import MAX_DELIVERIES, MAX_WAITING, QueueHarness
 
 
-def memory_rig(*, moment: timedelta = timedelta(seconds=10)) -> QueueRig:
+def memory_harness(*, moment: timedelta = timedelta(seconds=10)) -> QueueHarness:
     """Return a rig of its own."""
-    told: list[Recorded] = []
+    events: list[ChangeEvent] = []
     clock = FrozenClock()
     options = MemoryOptions(
         lease=6 * moment, max_deliveries=MAX_DELIVERIES, max_waiting=MAX_WAITING
@@ -23,11 +23,13 @@ def memory_rig(*, moment: timedelta = timedelta(seconds=10)) -> QueueRig:
     async def jump(by: timedelta) -> None:
         clock.jump(by)
 
-    async def recorded() -> list[Recorded]:
-        return list(told)
+    async def recorded() -> list[ChangeEvent]:
+        return list(events)
 
-    return QueueRig(
-        queue=InMemoryQueue(recorder=told.append, now=clock, steady=clock.steady, options=options),
+    return QueueHarness(
+        queue=InMemoryQueue(
+            recorder=events.append, now=clock, steady=clock.steady, options=options
+        ),
         moment=moment,
         now=clock,
         advance=advance,

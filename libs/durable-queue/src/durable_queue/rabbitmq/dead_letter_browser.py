@@ -18,12 +18,12 @@ _SETTLE_S: Final = 0.01
 _AT_ONCE: Final = 256
 
 
-class LookedThroughElsewhere(QueueUnavailable):
+class BrowsedElsewhere(QueueUnavailable):
     """Raised while another process has the dead letters on its desk."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter, and the copy of it that is in our hands."""
 
     envelope: Envelope
@@ -36,7 +36,7 @@ class Letter:
             await self.copy.ack()
 
 
-class DeadLetterDesk:
+class DeadLetterBrowser:
     """The dead letters spread out on a desk, on a channel of their own, to take out some.
 
     What is not taken goes back into the queue when the desk is cleared, or when this process dies.
@@ -44,49 +44,49 @@ class DeadLetterDesk:
     Only one process at a time can have a desk. All methods raise what aio-pika does.
     """
 
-    def __init__(self, channel: AbstractChannel, publisher: Publisher, room: int) -> None:
+    def __init__(self, channel: AbstractChannel, publisher: Publisher, capacity: int) -> None:
         self.used_at = 0.0
-        self.nameless: list[AbstractIncomingMessage] = []
+        self.without_id: list[AbstractIncomingMessage] = []
         self._channel = channel
         self._publisher = publisher
-        self._room = room
-        self._found: dict[str, Letter] = {}
+        self._capacity = capacity
+        self._found: dict[str, DeadLetter] = {}
         self._opening = asyncio.Lock()
         self._is_open = False
         self._mutex: AbstractQueue | None = None
 
-    async def find(self, message_id: str) -> Letter | None:
+    async def find(self, message_id: str) -> DeadLetter | None:
         """Take out a message's dead letter, the newest one; None if there is none."""
         await self._open()
-        left = await self._spread(message_id)
+        left = await self._fetch(message_id)
         to_turn = left + len(self._found)
         while message_id not in self._found and self._is_full and to_turn > 0:
-            to_turn -= await self._turn_over()
-            await self._spread(message_id)
+            to_turn -= await self._rotate()
+            await self._fetch(message_id)
         return self._found.pop(message_id, None)
 
-    async def sweep(self) -> AsyncIterator[Sequence[Letter]]:
+    async def scan(self) -> AsyncIterator[Sequence[DeadLetter]]:
         """Show all dead letters with a name, some at a time; they stay on the desk."""
         await self._open()
         seen: set[tuple[str, int]] = set()
         while True:
-            await self._spread("")
+            await self._fetch("")
             fresh = [
                 letter
                 for letter in self._found.values()
-                if (letter.envelope.id, letter.envelope.hop) not in seen
+                if (letter.envelope.id, letter.envelope.revision) not in seen
             ]
             if not fresh:
                 return
-            seen.update((letter.envelope.id, letter.envelope.hop) for letter in fresh)
+            seen.update((letter.envelope.id, letter.envelope.revision) for letter in fresh)
             for start in range(0, len(fresh), _AT_ONCE):
                 self._use()
                 yield fresh[start : start + _AT_ONCE]
             if not self._is_full:
                 return
-            await self._turn_over()
+            await self._rotate()
 
-    async def drop(self, letter: Letter) -> None:
+    async def drop(self, letter: DeadLetter) -> None:
         """Take a letter out of the queue for good, unless somebody has taken it meanwhile."""
         if self._found.get(letter.envelope.id) is letter:
             del self._found[letter.envelope.id]
@@ -101,7 +101,7 @@ class DeadLetterDesk:
 
     @property
     def _is_full(self) -> bool:
-        return len(self._found) + len(self.nameless) >= self._room
+        return len(self._found) + len(self.without_id) >= self._capacity
 
     def _use(self) -> None:
         self.used_at = asyncio.get_running_loop().time()
@@ -112,22 +112,20 @@ class DeadLetterDesk:
             if self._is_open:
                 return
             await self._lock()
-            await self._channel.set_qos(prefetch_count=self._room)
+            await self._channel.set_qos(prefetch_count=self._capacity)
             queue = await self._publisher.topology.declare_dead_queue(self._channel)
             await queue.consume(self._on_message)
             self._is_open = True
 
     async def _lock(self) -> None:
         # A queue of our connection alone: quorum queues don't mind several exclusive consumers.
-        name = self._publisher.topology.desk
+        name = self._publisher.topology.browser_lock
         try:
             self._mutex = await self._channel.declare_queue(name, exclusive=True)
         except ChannelLockedResource as error:
-            raise LookedThroughElsewhere(
-                "another process looks through the dead letters"
-            ) from error
+            raise BrowsedElsewhere("another process looks through the dead letters") from error
 
-    async def _spread(self, message_id: str) -> int:
+    async def _fetch(self, message_id: str) -> int:
         """Let letters come until this one is here, or all are, or the desk is full.
 
         Returns how many are left in the queue.
@@ -142,9 +140,9 @@ class DeadLetterDesk:
                 return left
             await asyncio.sleep(_SETTLE_S)
 
-    async def _turn_over(self) -> int:
+    async def _rotate(self) -> int:
         """Put the half that lies on the desk for longest at the end of the queue."""
-        half = list(islice(self._found.values(), max(1, self._room // 2)))
+        half = list(islice(self._found.values(), max(1, self._capacity // 2)))
         for start in range(0, len(half), _AT_ONCE):
             letters = half[start : start + _AT_ONCE]
             self._use()
@@ -159,10 +157,10 @@ class DeadLetterDesk:
     async def _on_message(self, copy: AbstractIncomingMessage) -> None:
         envelope = Envelope.from_amqp(copy.body, copy.headers, None)
         if envelope is None:
-            self.nameless.append(copy)
+            self.without_id.append(copy)
             return
-        letter, known = Letter(envelope, copy), self._found.get(envelope.id)
-        if known is not None and known.envelope.hop >= envelope.hop:
+        letter, known = DeadLetter(envelope, copy), self._found.get(envelope.id)
+        if known is not None and known.envelope.revision >= envelope.revision:
             await letter.done()  # the same once more, from a crash between two steps
             return
         self._found[envelope.id] = letter

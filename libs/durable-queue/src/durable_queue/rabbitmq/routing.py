@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from durable_queue.claims.calls import Claims, Reserved
+from durable_queue.claims.operations import Claims, Reservation
 from durable_queue.claims.store import State
 from durable_queue.clock import steady_now
 from durable_queue.messages import UNDONE
@@ -21,15 +21,15 @@ from durable_queue.port import Change, Note
 from durable_queue.rabbitmq.envelope import Envelope, from_ms, to_ms
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.publisher import Publisher
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 
 _ALMOST_MS: Final = 20
-"""So little before its time a message counts as due: a waiting room costs more."""
+"""So little before its time a message counts as due: a delay queue costs more."""
 _SET_BACK_MS: Final = 1000
 """So much may two processes differ over what the clock shows."""
 
 
-class Moves:
+class MessageRouter:
     """What the parts of the adapter do with messages."""
 
     def __init__(
@@ -64,16 +64,16 @@ class Moves:
         """Return how long ago that was, or nothing if the clock was set back since."""
         return timedelta(milliseconds=max(self.now_ms - since_ms, 0) if since_ms else 0)
 
-    def told(
+    def event(
         self,
         change: Change,
         envelope: Envelope,
         note: Note = b"",
         *,
         at_ms: int = 0,
-    ) -> Recorded:
+    ) -> ChangeEvent:
         """Say what happened to a message, which is then as `envelope` says; by default now."""
-        return Recorded(
+        return ChangeEvent(
             change=change,
             message_id=envelope.id,
             lane=envelope.lane,
@@ -86,7 +86,7 @@ class Moves:
     async def record(self, change: Change, envelope: Envelope, note: Note = b"") -> None:
         """Put on record what happened by itself. Raises `QueueUnavailable`; again is safe."""
         due = replace(envelope, due=0)
-        await self.claims.record(self.told(change, due, note))
+        await self.claims.record(self.event(change, due, note))
 
     def is_due(self, envelope: Envelope) -> bool:
         """Tell whether a delayed message may go on, or must because it expired."""
@@ -106,20 +106,26 @@ class Moves:
             pause_ms = envelope.due - envelope.since
             envelope = replace(envelope, due=self.now_ms + pause_ms, since=self.now_ms)
         left_ms = envelope.look_at - self.now_ms
-        await self.publisher.to_waiting_room(envelope, left_ms)
+        await self.publisher.to_delay_queue(envelope, left_ms)
 
 
-async def bring_in(
-    moves: Moves, envelope: Envelope, reserved: Reserved, change: Change, note: bytes = b""
+async def publish_and_record(
+    router: MessageRouter,
+    envelope: Envelope,
+    reservation: Reservation,
+    change: Change,
+    note: bytes = b"",
 ) -> bool:
     """Put a new message, or one that was dead, into the broker, then record it, then let it go.
 
     False if it took too long, and another may have taken its place meanwhile.
     """
-    if moves.is_due(envelope):
-        await moves.publisher.to_lane(envelope, is_new=True)
+    if router.is_due(envelope):
+        await router.publisher.to_lane(envelope, is_new=True)
     else:
-        await moves.put(envelope)
-    tell = moves.told(change, envelope, note)
-    settled = moves.claims.settled
-    return await settled(envelope.id, reserved.token, envelope.hop, State.WAITING, tell=tell)
+        await router.put(envelope)
+    event = router.event(change, envelope, note)
+    settled = router.claims.settled
+    return await settled(
+        envelope.id, reservation.token, envelope.revision, State.WAITING, event=event
+    )

@@ -6,15 +6,15 @@ from typing import Final, Self
 
 from durable_queue.claims.store import State
 from durable_queue.port import Change, Note
+from durable_queue.rabbitmq.consumer import ReceivedCopy
 from durable_queue.rabbitmq.envelope import Envelope
-from durable_queue.rabbitmq.intake import Arrived
-from durable_queue.rabbitmq.moves import Moves
+from durable_queue.rabbitmq.routing import MessageRouter
 
 AMBIGUOUS: Final = "ambiguous: its worker went silent after it had started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+class DeadLetterReason:
     """Why a message was given up: what is recorded, and what its dead letter says.
 
     As a memo it is kept with the claim until the message is buried, so that whoever takes over from
@@ -46,26 +46,30 @@ class End:
         )
 
 
-def poison(deliveries: int, note: Note = b"") -> End:
+def poison(deliveries: int, note: Note = b"") -> DeadLetterReason:
     """Say that workers never settle a message."""
     error = f"poison: {deliveries} deliveries without an outcome"
-    return End(change=Change.POISONED, error=error, note=note)
+    return DeadLetterReason(change=Change.POISONED, error=error, note=note)
 
 
-def not_understood(schema: int) -> End:
+def unsupported_schema(schema: int) -> DeadLetterReason:
     """Say that a message was written by a release that is newer than this one."""
-    return End(change=Change.POISONED, error=f"poison: headers of schema {schema} are not known")
-
-
-async def bury(moves: Moves, arrived: Arrived, token: str, end: End) -> None:
-    """Put a message that was given up, and recorded as such, among the dead letters."""
-    envelope = arrived.envelope
-    dead = envelope.moved(
-        due=0, since=moves.now_ms, error=end.error, change=end.change.value, note=_text(end.note)
+    return DeadLetterReason(
+        change=Change.POISONED, error=f"poison: headers of schema {schema} are not known"
     )
-    await moves.publisher.to_dead_letters(dead)
-    await moves.claims.settled(envelope.id, token, dead.hop, State.DEAD)
-    await arrived.done()
+
+
+async def move_to_dead_letters(
+    router: MessageRouter, copy: ReceivedCopy, token: str, end: DeadLetterReason
+) -> None:
+    """Put a message that was given up, and recorded as such, among the dead letters."""
+    envelope = copy.envelope
+    dead = envelope.moved(
+        due=0, since=router.now_ms, error=end.error, change=end.change.value, note=_text(end.note)
+    )
+    await router.publisher.to_dead_letters(dead)
+    await router.claims.settled(envelope.id, token, dead.revision, State.DEAD)
+    await copy.done()
 
 
 def _text(note: Note) -> str:

@@ -7,27 +7,27 @@ from typing import Any
 from durable_queue.port import Delivery
 
 
-class Solitude:
+class Isolation:
     """Counts what the workers of a process have in hand, and lets one message be there alone.
 
     Share one among all workers of a process: what kills the process kills them all.
     """
 
     def __init__(self) -> None:
-        self._in_hand = 0
-        self._is_claimed = False
+        self._in_flight = 0
+        self._is_on = False
         self._polls: set[asyncio.Task[Any]] = set()
         self._called_off: set[asyncio.Task[Any]] = set()
         self._changed = asyncio.Event()
 
     @property
-    def is_claimed(self) -> bool:
+    def is_on(self) -> bool:
         """Whether a message is handled alone, or about to be: nothing else may be taken up."""
-        return self._is_claimed
+        return self._is_on
 
     async def until_open(self) -> None:
         """Wait until more may be taken up."""
-        while self._is_claimed:
+        while self._is_on:
             await self._changed.wait()
 
     async def poll(
@@ -50,7 +50,7 @@ class Solitude:
         finally:
             self._polls.discard(task)
             self._end_calling_off(task)
-            self._tell()
+            self._notify()
 
     def _is_cancelled_by_others(self, task: asyncio.Task[Any]) -> bool:
         return task not in self._called_off or task.cancelling() > 1
@@ -60,32 +60,32 @@ class Solitude:
             self._called_off.discard(task)
             task.uncancel()
 
-    def claim(self) -> None:
+    def begin(self) -> None:
         """Let nobody take up more, until `end`."""
-        self._is_claimed = True
+        self._is_on = True
         for task in self._polls - self._called_off:
             self._called_off.add(task)
             task.cancel()
 
     async def until_alone(self) -> None:
         """Wait until the one message for which it was claimed is all that is in hand."""
-        while self._polls or self._in_hand > 1:
+        while self._polls or self._in_flight > 1:
             await self._changed.wait()
 
     def end(self) -> None:
         """Let others take up messages again."""
-        self._is_claimed = False
-        self._tell()
+        self._is_on = False
+        self._notify()
 
-    def take_up(self) -> None:
+    def message_added(self) -> None:
         """Count a message that came into a hand."""
-        self._in_hand += 1
+        self._in_flight += 1
 
-    def put_down(self) -> None:
+    def message_removed(self) -> None:
         """Count a message that left it."""
-        self._in_hand -= 1
-        self._tell()
+        self._in_flight -= 1
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()

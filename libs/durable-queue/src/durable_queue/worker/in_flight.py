@@ -12,18 +12,18 @@ from service_kit.failpoints import afailpoint
 from service_kit.logs import get_logger
 from structlog.typing import FilteringBoundLogger
 
+from durable_queue.backoff import Outage, end_tasks, is_being_cancelled
 from durable_queue.metrics import QueueMetrics
-from durable_queue.patience import Outage, end_tasks, is_being_cancelled
 from durable_queue.port import (
     ClaimEnded,
     Delivery,
-    LeaseKeeper,
+    LeaseRenewal,
     MessageExpired,
     QueueError,
     QueueUnavailable,
 )
-from durable_queue.worker.held import HeldDelivery
-from durable_queue.worker.solitude import Solitude
+from durable_queue.worker.isolation import Isolation
+from durable_queue.worker.tracked_delivery import TrackedDelivery
 
 log = get_logger(__name__)
 
@@ -41,59 +41,59 @@ class NoVerdict(Exception):
     """Raised when a handler ended without an error and without having settled its message."""
 
 
-class Hands:
+class InFlight:
     """Up to `concurrency` messages at a time."""
 
     def __init__(
         self,
-        keeper: LeaseKeeper,
+        renewal: LeaseRenewal,
         handle: Handle,
         *,
         worker: str,
         concurrency: int,
         lease: timedelta,
         metrics: QueueMetrics,
-        solitude: Solitude,
+        isolation: Isolation,
     ) -> None:
         self.concurrency = concurrency
         self.handled = 0
-        self._keeper = keeper
+        self._renewal = renewal
         self._handle = handle
         self._worker = worker
         self._lease_s = lease.total_seconds()
         self._metrics = metrics
-        self._solitude = solitude
-        self._full: dict[asyncio.Task[None], HeldDelivery] = {}
+        self._isolation = isolation
+        self._tasks: dict[asyncio.Task[None], TrackedDelivery] = {}
         self._freed = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
         """How many messages are in hand."""
-        return len(self._full)
+        return len(self._tasks)
 
     @property
-    def free(self) -> int:
+    def free_slots(self) -> int:
         """How many more could be."""
-        return self.concurrency - len(self._full)
+        return self.concurrency - len(self._tasks)
 
-    async def wait_for_free(self) -> None:
+    async def wait_for_slot(self) -> None:
         """Return when a hand was freed."""
         self._freed.clear()
         await self._freed.wait()
 
-    def take_up(self, deliveries: Sequence[Delivery]) -> None:
+    def add(self, deliveries: Sequence[Delivery]) -> None:
         """Begin to work on messages that were just received."""
         lease_ends = time.monotonic() + self._lease_s
-        is_unwelcome = self._solitude.is_claimed  # another worker's message is to be alone
+        is_refused = self._isolation.is_on  # another worker's message is to be alone
         for delivery in deliveries:
-            held = HeldDelivery(delivery, lease_ends=lease_ends)
-            if held.is_suspect and not is_unwelcome:
-                self._solitude.claim()
-            work = self._return(held) if is_unwelcome else self._work(held)
+            held = TrackedDelivery(delivery, lease_ends=lease_ends)
+            if held.is_suspect and not is_refused:
+                self._isolation.begin()
+            work = self._return(held) if is_refused else self._work(held)
             task = asyncio.create_task(work)
-            self._full[task] = held
-            self._solitude.take_up()
-            end = partial(self._put_down, is_alone=held.is_suspect and not is_unwelcome)
+            self._tasks[task] = held
+            self._isolation.message_added()
+            end = partial(self._remove, is_alone=held.is_suspect and not is_refused)
             task.add_done_callback(end)
 
     async def renew_for_ever(self) -> None:
@@ -119,16 +119,16 @@ class Hands:
         Two tenths of the time, and no more than three seconds, are kept for that end.
         """
         last_s = min(within_s * 0.1, LONGEST_END_S)
-        if self._full:
-            await asyncio.wait(self._full, timeout=within_s - 2 * last_s)
-        if not self._full:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=within_s - 2 * last_s)
+        if not self._tasks:
             return
-        unstarted = [held for held in self._full.values() if held.may_be_given_back]
+        unstarted = [held for held in self._tasks.values() if held.may_be_given_back]
         log.warning(
             "worker.cut_off",
             worker=self._worker,
             handed_back=len(unstarted),
-            left_to_lease=len(self._full) - len(unstarted),
+            left_to_lease=len(self._tasks) - len(unstarted),
         )
         await self.drop(last_s)
         with contextlib.suppress(TimeoutError):
@@ -138,22 +138,22 @@ class Hands:
 
     async def drop(self, within_s: float) -> None:
         """Stop working at once; leases run out by themselves."""
-        await end_tasks(*self._full, within_s=within_s)
+        await end_tasks(*self._tasks, within_s=within_s)
 
     async def _renew(self) -> None:
-        hands = {task: held for task, held in self._full.items() if not held.is_claim_over}
-        if not hands:
+        renewed = {task: held for task, held in self._tasks.items() if not held.is_claim_over}
+        if not renewed:
             return
         lease_ends = time.monotonic() + self._lease_s
-        over = await self._keeper.renew([held.delivery for held in hands.values()])
+        over = await self._renewal.renew([held.delivery for held in renewed.values()])
         over_ids = set(map(id, over))
-        for task, held in hands.items():
+        for task, held in renewed.items():
             if id(held.delivery) in over_ids:
                 self._lose(task, held)
             else:
                 held.lease_ends = lease_ends
 
-    def _lose(self, task: asyncio.Task[None], held: HeldDelivery) -> None:
+    def _lose(self, task: asyncio.Task[None], held: TrackedDelivery) -> None:
         if held.may_be_given_back and not held.is_settling:
             held.is_claim_over = True
             task.cancel()
@@ -162,19 +162,19 @@ class Hands:
             held.is_claim_over = True
             log.warning("worker.claim_lost_while_started", worker=self._worker, message_id=held.id)
 
-    def _put_down(self, task: asyncio.Task[None], *, is_alone: bool) -> None:
-        del self._full[task]
-        self._solitude.put_down()
+    def _remove(self, task: asyncio.Task[None], *, is_alone: bool) -> None:
+        del self._tasks[task]
+        self._isolation.message_removed()
         if is_alone:
-            self._solitude.end()
+            self._isolation.end()
         self.handled += 1
         self._freed.set()
 
-    async def _return(self, held: HeldDelivery) -> None:
+    async def _return(self, held: TrackedDelivery) -> None:
         with contextlib.suppress(QueueError):  # its lease runs out instead
             await held.give_back()
 
-    async def _work(self, held: HeldDelivery) -> None:
+    async def _work(self, held: TrackedDelivery) -> None:
         try:
             outcome = await self._outcome(held)
         except ClaimEnded as ended:
@@ -195,7 +195,7 @@ class Hands:
             await self._give_back(held)
         self._metrics.count_handled(self._worker, outcome)
 
-    def _say(self, held: HeldDelivery) -> FilteringBoundLogger:
+    def _say(self, held: TrackedDelivery) -> FilteringBoundLogger:
         return log.bind(
             worker=self._worker,
             message_id=held.id,
@@ -204,10 +204,10 @@ class Hands:
             started=held.is_started,
         )
 
-    async def _outcome(self, held: HeldDelivery) -> str:
+    async def _outcome(self, held: TrackedDelivery) -> str:
         try:
             if held.is_suspect:
-                await self._solitude.until_alone()
+                await self._isolation.until_alone()
             await afailpoint("worker.after_receive")
             await self._handle(held)
         except asyncio.CancelledError as error:
@@ -218,7 +218,7 @@ class Hands:
             raise NoVerdict("the handler returned without settling the message")
         return held.verdict
 
-    async def _give_back(self, held: HeldDelivery) -> None:
+    async def _give_back(self, held: TrackedDelivery) -> None:
         if held.may_be_given_back:
             try:
                 await held.release(RELEASE_AFTER_FAILURE)

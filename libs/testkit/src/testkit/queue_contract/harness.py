@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from durable_queue.port import Delivery, Message, Note, Queue, QueueFull
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 
 LANE = "stage.normal"
 OTHER_LANE = "next.normal"
@@ -20,7 +20,7 @@ AT_ONCE = timedelta(0)
 
 
 @dataclass(kw_only=True)
-class QueueRig:
+class QueueHarness:
     """A queue under test, with its broker's clock and a recorder that remembers.
 
     `moment` is the contract's unit of time: long against what a call takes, and as short as
@@ -35,7 +35,7 @@ class QueueRig:
     """Let time pass for the broker."""
     jump: Callable[[timedelta], Coroutine[object, object, None]]
     """Set the broker's clock, forwards or back, while no time passes."""
-    recorded: Callable[[], Awaitable[Sequence[Recorded]]]
+    recorded: Callable[[], Awaitable[Sequence[ChangeEvent]]]
     """What the queue's recorder was told so far, in order."""
     push_raw: Callable[[str, bytes], Awaitable[None]] | None = None
     """Put bytes into a lane as a foreign producer would."""

@@ -14,25 +14,25 @@ from durable_queue.port import (
     Duplicate,
     QueueUnavailable,
 )
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 
-GATE: Final = timedelta(seconds=5)
+RESERVATION: Final = timedelta(seconds=5)
 """How long a message that is being put into the broker is nobody's to take."""
 _LOOK_AGAIN_S: Final = 0.02
 _PATIENCE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved:
-    """This id may be sent, as this hop, by who knows the token."""
+class Reservation:
+    """This id may be sent, as this revision, by who knows the token."""
 
     token: str
-    hop: int
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """What came of trying to take up a message, or of losing it, in the words of `book.py`."""
+class BeginReply:
+    """The reply to taking up a message, or to losing it, in the words of `state_machine`."""
 
     token: str
     code: str
@@ -43,7 +43,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class LeaseTerms:
     """How long a claim lasts, and when a message counts as poison."""
 
     lease: timedelta
@@ -58,7 +58,7 @@ class Terms:
 class Claims:
     """The operations of a store, with types. What is to be told goes on record in the same step."""
 
-    def __init__(self, store: ClaimStore, terms: Terms) -> None:
+    def __init__(self, store: ClaimStore, terms: LeaseTerms) -> None:
         self._run = store.run
         self._terms = terms
         self._store = store
@@ -83,23 +83,23 @@ class Claims:
 
     async def reserve(
         self, message_id: str, dedupe: Dedupe | None
-    ) -> Reserved | Duplicate | Conflict:
+    ) -> Reservation | Duplicate | Conflict:
         """Take the id, and the dedupe key, for a message that is about to be sent.
 
         Raises:
             QueueUnavailable: somebody else is about to send it, and does not come to an end.
         """
         token = secrets.token_hex(8)
-        told = (
+        event = (
             (dedupe.key, dedupe.fingerprint, dedupe.answer, _ms(dedupe.keep))
             if dedupe
             else ("", "", "", 0)
         )
         deadline = asyncio.get_running_loop().time() + _PATIENCE_S
         while True:
-            code, *rest = await self._run("reserve", message_id, token, _ms(GATE), *told)
+            code, *rest = await self._run("reserve", message_id, token, _ms(RESERVATION), *event)
             if code == "ok":
-                return Reserved(token, int(rest[0]))
+                return Reservation(token, int(rest[0]))
             if code != "wait":
                 return _first(code, rest)
             if asyncio.get_running_loop().time() > deadline:
@@ -119,13 +119,13 @@ class Claims:
         code, *rest = await self._run("recall", dedupe.key, dedupe.fingerprint)
         return None if code == "none" else _first(code, rest)
 
-    async def begin(self, message_id: str, hop: int, *, is_uncertain: bool) -> Begun:
+    async def begin(self, message_id: str, revision: int, *, is_uncertain: bool) -> BeginReply:
         """Try to take up a copy that arrived, and says whether an earlier start is uncertain."""
         token, terms = secrets.token_hex(8), self._terms
         code, *rest = await self._run(
             "begin",
             message_id,
-            hop,
+            revision,
             token,
             terms.lease_ms,
             terms.max_deliveries,
@@ -133,34 +133,36 @@ class Claims:
         )
         match code, *rest:
             case "go", number, was, uncertain:
-                return Begun(token, "go", int(number), str(was), is_uncertain=bool(uncertain))
+                return BeginReply(token, "go", int(number), str(was), is_uncertain=bool(uncertain))
             case "bury", memo, uncertain:
-                return Begun(token, "bury", memo=str(memo), is_uncertain=bool(uncertain))
+                return BeginReply(token, "bury", memo=str(memo), is_uncertain=bool(uncertain))
             case "poison", number, uncertain:
-                return Begun(token, "poison", int(number), is_uncertain=bool(uncertain))
+                return BeginReply(token, "poison", int(number), is_uncertain=bool(uncertain))
             case "busy", number:
-                return Begun(token, "busy", int(number))
-        return Begun(token, str(code), is_uncertain=code == "ambiguous")
+                return BeginReply(token, "busy", int(number))
+        return BeginReply(token, str(code), is_uncertain=code == "ambiguous")
 
     async def start(
-        self, message_id: str, token: str, hop: int, *, hold: bool, tell: Recorded | None
+        self, message_id: str, token: str, revision: int, *, hold: bool, event: ChangeEvent | None
     ) -> bool:
         """Pass the point of no return, unless the claim is over.
 
         With `hold` the message is not repeated if its holder goes silent from here on.
         """
         lease_ms = self._terms.lease_ms
-        code, *_ = await self._run("start", message_id, token, hop, lease_ms, int(hold), tell=tell)
+        code, *_ = await self._run(
+            "start", message_id, token, revision, lease_ms, int(hold), event=event
+        )
         return code != "lost"
 
     async def decide(
         self,
         message_id: str,
         token: str,
-        hop: int,
+        revision: int,
         verdict: str,
         memo: str = "",
-        tell: Recorded | None = None,
+        event: ChangeEvent | None = None,
         *,
         is_uncertain: bool = False,
     ) -> tuple[str, int]:
@@ -174,75 +176,75 @@ class Claims:
             "decide",
             message_id,
             token,
-            hop,
+            revision,
             verdict,
             terms.lease_ms,
             terms.max_deliveries,
             memo,
             int(is_uncertain),
-            tell=tell,
+            event=event,
         )
         return str(code), int(rest[0]) if rest else 0
 
     async def finish(
-        self, message_id: str, token: str, hop: int, verdict: str, tell: Recorded | None
+        self, message_id: str, token: str, revision: int, verdict: str, event: ChangeEvent | None
     ) -> bool:
         """Settle on a verdict after which nothing is left to do, unless the claim is over."""
-        code, *_ = await self._run("finish", message_id, token, hop, verdict, tell=tell)
+        code, *_ = await self._run("finish", message_id, token, revision, verdict, event=event)
         return code != "lost"
 
     async def settled(
         self,
         message_id: str,
         token: str,
-        hop: int,
+        revision: int,
         state: State,
         *,
         suspect: bool = False,
-        tell: Recorded | None = None,
+        event: ChangeEvent | None = None,
     ) -> bool:
         """Tell that the broker has been told; `suspect` keeps the count of deliveries.
 
         False if the claim is no longer this one's, or had been told before.
         """
         code, *_ = await self._run(
-            "settled", message_id, token, hop, state.value, int(suspect), tell=tell
+            "settled", message_id, token, revision, state.value, int(suspect), event=event
         )
         return code == "ok"
 
-    async def renew(self, message_id: str, token: str, hop: int) -> bool:
+    async def renew(self, message_id: str, token: str, revision: int) -> bool:
         """Extend the lease, unless the claim is over."""
-        code, *_ = await self._run("renew", message_id, token, hop, self._terms.lease_ms)
+        code, *_ = await self._run("renew", message_id, token, revision, self._terms.lease_ms)
         return code == "ok"
 
-    async def lose(self, message_id: str, token: str) -> Begun:
+    async def lose(self, message_id: str, token: str) -> BeginReply:
         """End a claim whose holder went silent: `waiting`, `poison`, `ambiguous` or `lost`."""
         terms = self._terms
         code, *rest = await self._run(
             "lose", message_id, token, terms.max_deliveries, terms.lease_ms
         )
         if code == "poison":
-            return Begun(token, "poison", int(rest[0]), is_uncertain=bool(rest[1]))
-        return Begun(token, str(code), is_uncertain=code == "ambiguous")
+            return BeginReply(token, "poison", int(rest[0]), is_uncertain=bool(rest[1]))
+        return BeginReply(token, str(code), is_uncertain=code == "ambiguous")
 
     async def hand_back(self, message_id: str, token: str) -> None:
         """End a claim that nobody has seen."""
         await self._run("hand_back", message_id, token)
 
-    async def cancel(self, message_id: str, tell: Recorded | None) -> ControlOutcome:
+    async def cancel(self, message_id: str, event: ChangeEvent | None) -> ControlOutcome:
         """Make all copies void, unless it has started or ended."""
-        code, *_ = await self._run("cancel", message_id, tell=tell)
+        code, *_ = await self._run("cancel", message_id, event=event)
         return ControlOutcome(str(code))
 
-    async def move(self, message_id: str) -> Reserved | ControlOutcome:
+    async def move(self, message_id: str) -> Reservation | ControlOutcome:
         """Reserve a dead letter for an operator."""
         token = secrets.token_hex(8)
-        code, *rest = await self._run("move", message_id, token, _ms(GATE))
-        return Reserved(token, int(rest[0])) if code == "ok" else ControlOutcome(str(code))
+        code, *rest = await self._run("move", message_id, token, _ms(RESERVATION))
+        return Reservation(token, int(rest[0])) if code == "ok" else ControlOutcome(str(code))
 
-    async def audit(self, message_id: str, hop: int, *, is_uncertain: bool) -> str:
+    async def audit(self, message_id: str, revision: int, *, is_uncertain: bool) -> str:
         """Say what a dead letter in the broker is: `kept`, `stale`, `busy` or `adopted`."""
-        code, *_ = await self._run("audit", message_id, hop, int(is_uncertain))
+        code, *_ = await self._run("audit", message_id, revision, int(is_uncertain))
         return str(code)
 
 

@@ -8,11 +8,11 @@ from functools import partial
 
 from service_kit.failpoints import afailpoint
 
-from durable_queue.patience import delays
+from durable_queue.backoff import delays
 from durable_queue.port import Delivery, Note, OnAmbiguous, QueueUnavailable
 
 
-class HeldDelivery:
+class TrackedDelivery:
     """A `Delivery` that notices what its handler does with it.
 
     Calls that the broker doesn't answer are repeated until the lease has ended, so a handler can
@@ -89,8 +89,8 @@ class HeldDelivery:
         self, error: str, note: Note = b"", *, is_uncertain: bool = False
     ) -> None:
         """Settle: given up, kept with its bytes and `error`."""
-        bury = partial(self.delivery.dead_letter, error, note, is_uncertain=is_uncertain)
-        await self._settle("dead", bury)
+        give_up = partial(self.delivery.dead_letter, error, note, is_uncertain=is_uncertain)
+        await self._settle("dead", give_up)
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
         """Hand it back untried."""

@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from durable_queue.port import Change
-from durable_queue.recorder import LuaRecorder, Recorded
+from durable_queue.recorder import ChangeEvent, LuaRecorder
 from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from durable_queue.redis_list.scripts import lua_sources
 from redis.asyncio import Redis
 
-from testkit.queue_contract.rig import MAX_DELIVERIES, MAX_WAITING, QueueRig
+from testkit.queue_contract.harness import MAX_DELIVERIES, MAX_WAITING, QueueHarness
 
 PREFIX = "{an:0}"
 LOG = f"{PREFIX}:log"
@@ -72,13 +72,13 @@ class RedisClock:
 
 
 @asynccontextmanager
-async def redis_list_rig(
+async def redis_list_harness(
     url: str,
     *,
     through: str | None = None,
     moment: timedelta = timedelta(seconds=10),
     edit: Callable[[dict[str, str]], dict[str, str]] = lambda sources: sources,
-) -> AsyncIterator[QueueRig]:
+) -> AsyncIterator[QueueHarness]:
     """Yield a rig on an empty Redis.
 
     The queue connects `through` another URL, if given, such as a proxy's; `edit` may change the
@@ -100,7 +100,7 @@ async def redis_list_rig(
         monotonic=clock.monotonic,
     )
 
-    async def recorded() -> list[Recorded]:
+    async def recorded() -> list[ChangeEvent]:
         return [_recorded(entry) for entry in await redis.lrange(LOG, 0, -1)]
 
     async def push_raw(lane: str, raw: bytes) -> None:
@@ -108,7 +108,7 @@ async def redis_list_rig(
 
     await queue.time()  # before somebody sets it
     try:
-        yield QueueRig(
+        yield QueueHarness(
             queue=queue,
             moment=moment,
             now=clock.now,
@@ -122,9 +122,9 @@ async def redis_list_rig(
         await redis.aclose()
 
 
-def _recorded(entry: bytes | str) -> Recorded:
+def _recorded(entry: bytes | str) -> ChangeEvent:
     change, message_id, lane, now, due, note, is_uncertain = json.loads(entry)
-    return Recorded(
+    return ChangeEvent(
         change=Change(change),
         message_id=message_id,
         lane=lane,

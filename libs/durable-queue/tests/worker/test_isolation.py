@@ -13,7 +13,7 @@ from durable_queue.messages import SUSPECT_AFTER
 from durable_queue.port import Delivery, Message
 from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
-from durable_queue.worker import Solitude, Worker
+from durable_queue.worker import Isolation, Worker
 from redis.asyncio import Redis
 from testkit.running import until
 
@@ -27,13 +27,13 @@ class Process:
 
     def __init__(self) -> None:
         self.in_hand: set[str] = set()
-        self.company: dict[str, set[str]] = {}
+        self.neighbours: dict[str, set[str]] = {}
         self.done: set[str] = set()
 
     async def handle(self, delivery: Delivery) -> None:
         self.in_hand.add(delivery.id)
         for each in self.in_hand:
-            self.company.setdefault(each, set()).update(self.in_hand - {each})
+            self.neighbours.setdefault(each, set()).update(self.in_hand - {each})
         await asyncio.sleep(0.02)
         await delivery.ack()
         self.in_hand.discard(delivery.id)
@@ -57,7 +57,7 @@ async def fall_silent(queue: RedisListQueue, lanes: tuple[str, ...], count: int)
 
 @contextlib.asynccontextmanager
 async def working(queue: RedisListQueue, process: Process) -> AsyncIterator[None]:
-    stopping, solitude = asyncio.Event(), Solitude()
+    stopping, isolation = asyncio.Event(), Isolation()
     workers = [
         Worker(
             queue,
@@ -66,7 +66,7 @@ async def working(queue: RedisListQueue, process: Process) -> AsyncIterator[None
             name=lane,
             concurrency=5,
             lease=LEASE,
-            solitude=solitude,
+            isolation=isolation,
         )
         for lane in LANES
     ]
@@ -89,11 +89,13 @@ async def test_suspects_are_handled_alone_whichever_worker_has_them(queue: Redis
     async with working(queue, process):
         await until(lambda: process.done == suspects | others)
 
-    assert {name: process.company[name] for name in suspects} == {name: set() for name in suspects}
-    assert any(process.company[name] for name in others)
+    assert {name: process.neighbours[name] for name in suspects} == {
+        name: set() for name in suspects
+    }
+    assert any(process.neighbours[name] for name in others)
 
 
-async def test_stopping_does_not_wait_for_solitude(queue: RedisListQueue) -> None:
+async def test_stopping_does_not_wait_for_isolation(queue: RedisListQueue) -> None:
     await queue.send(Message(id="first suspect", lane="first", body=b""))
     await fall_silent(queue, ("first",), 1)
     process = Process()
@@ -109,7 +111,7 @@ from datetime import timedelta
 from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from durable_queue.upkeep import Ticker
-from durable_queue.worker import Solitude, Worker
+from durable_queue.worker import Isolation, Worker
 
 LEASE = timedelta(milliseconds=500)
 
@@ -121,9 +123,9 @@ async def handle(delivery):
 
 async def main():
     queue = RedisListQueue(sys.argv[1], options=RedisListOptions(lease=LEASE, max_deliveries=4))
-    solitude, stopping = Solitude(), asyncio.Event()
+    isolation, stopping = Isolation(), asyncio.Event()
     workers = [
-        Worker(queue, [lane], handle, name=lane, concurrency=10, lease=LEASE, solitude=solitude)
+        Worker(queue, [lane], handle, name=lane, concurrency=10, lease=LEASE, isolation=isolation)
         for lane in ("first", "second")
     ]
     ticker = Ticker(queue, ["first", "second"], every=timedelta(milliseconds=50))
@@ -182,8 +184,8 @@ class Stock:
 
 @pytest.mark.parametrize("turns", range(5))
 async def test_what_is_received_while_the_worker_is_stopped_is_not_left_to_its_lease(turns):
-    solitude, stock = Solitude(), Stock()
-    polling = asyncio.create_task(solitude.poll(stock.receive()))
+    isolation, stock = Isolation(), Stock()
+    polling = asyncio.create_task(isolation.poll(stock.receive()))
     await asyncio.sleep(0.01)
     stock.arrived.set()
     for _ in range(turns):
@@ -196,24 +198,24 @@ async def test_what_is_received_while_the_worker_is_stopped_is_not_left_to_its_l
 
 
 async def test_a_poll_that_is_called_off_leaves_its_task_alive():
-    solitude, stock = Solitude(), Stock()
+    isolation, stock = Isolation(), Stock()
 
     async def poll():
-        return await solitude.poll(stock.receive()), asyncio.current_task().cancelling()
+        return await isolation.poll(stock.receive()), asyncio.current_task().cancelling()
 
     polling = asyncio.create_task(poll())
     await asyncio.sleep(0.01)
-    solitude.claim()
+    isolation.begin()
 
     assert await polling == (None, 0)
     assert stock.is_back
 
 
 async def test_a_poll_that_is_called_off_and_cancelled_is_cancelled():
-    solitude, stock = Solitude(), Stock()
-    polling = asyncio.create_task(solitude.poll(stock.receive()))
+    isolation, stock = Isolation(), Stock()
+    polling = asyncio.create_task(isolation.poll(stock.receive()))
     await asyncio.sleep(0.01)
-    solitude.claim()
+    isolation.begin()
     polling.cancel()
 
     with pytest.raises(asyncio.CancelledError):

@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from asyncnotify_prove.rabbitmq_node import RabbitNode
-from durable_queue.claims.book import ClaimBook
-from durable_queue.claims.recording import RecordingBook
+from durable_queue.claims.memory import InMemoryClaimStore
+from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.port import Change, ControlOutcome, LeaseLost, Message, QueueUnavailable
-from durable_queue.rabbitmq.keeper import Keeper, KeeperClient, KeptElsewhere
+from durable_queue.rabbitmq.claim_server import ClaimServer, ClaimServerRuns
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.queue import RabbitQueue
-from durable_queue.recorder import Recorded
+from durable_queue.rabbitmq.remote_claim_store import RemoteClaimStore
+from durable_queue.recorder import ChangeEvent
 from testkit.clock import FrozenClock
-from testkit.rabbitmq_rig import delete_queues
+from testkit.rabbitmq_harness import delete_queues
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -31,30 +32,30 @@ class Two:
         self.options = RabbitOptions(
             namespace=f"k{secrets.token_hex(4)}", lease=SOON, call_timeout=PATIENT
         )
-        self.told: list[Recorded] = []
+        self.events: list[ChangeEvent] = []
         options = self.options
-        book = self.new_book()
-        self.keeper = Keeper(url, book, options)
-        self.client = KeeperClient(url, options)
-        self.accepting = RabbitQueue(url, claims=book, options=options)
+        store = self.new_store()
+        self.server = ClaimServer(url, store, options)
+        self.client = RemoteClaimStore(url, options)
+        self.accepting = RabbitQueue(url, claims=store, options=options)
         self.working = RabbitQueue(url, claims=self.client, options=options)
 
-    def new_book(self) -> RecordingBook:
-        return RecordingBook(ClaimBook(), self.told.append)
+    def new_store(self) -> InMemoryClaimStore:
+        return InMemoryClaimStore(ClaimStateMachine(), self.events.append)
 
     async def close(self) -> None:
         await self.working.close()
         await self.accepting.close()
-        await self.keeper.stop()
+        await self.server.stop()
 
     def changes(self, message_id: str) -> list[Change]:
-        return [each.change for each in self.told if each.message_id == message_id]
+        return [each.change for each in self.events if each.message_id == message_id]
 
 
 @pytest.fixture
 async def two(rabbitmq_url: str) -> AsyncIterator[Two]:
     two = Two(rabbitmq_url)
-    await two.keeper.start()
+    await two.server.start()
     yield two
     await two.close()
     await delete_queues(rabbitmq_url, two.options)
@@ -66,7 +67,7 @@ async def test_records_of_all_processes_are_in_one_place(two: Two) -> None:
     await delivery.start(b"2")
     await delivery.ack("ü".encode())
 
-    story = [(each.change, each.note) for each in two.told]
+    story = [(each.change, each.note) for each in two.events]
     assert story == [
         (Change.ENQUEUED, b"1"),
         (Change.STARTED, b"2"),
@@ -76,13 +77,13 @@ async def test_records_of_all_processes_are_in_one_place(two: Two) -> None:
 
 async def test_times_and_lanes_cross_the_wire(two: Two) -> None:
     at = datetime(2027, 1, 31, 9, 0, 0, 123_000, tzinfo=UTC)
-    told = Recorded(
+    events = ChangeEvent(
         change=Change.RETRIED, message_id="m", lane=LANE, at=at, due_at=at + SOON, note=b""
     )
 
-    await two.client.record(told)
+    await two.client.record(events)
 
-    assert two.told == [told]
+    assert two.events == [events]
 
 
 async def test_either_start_or_cancel_wins_between_processes(two: Two) -> None:
@@ -97,9 +98,9 @@ async def test_either_start_or_cancel_wins_between_processes(two: Two) -> None:
         assert isinstance(started, LeaseLost) == (cancelled is ControlOutcome.DONE)
 
 
-async def test_nothing_is_taken_up_or_lost_while_the_keeper_is_away(two: Two) -> None:
+async def test_nothing_is_taken_up_or_lost_while_the_claim_server_is_away(two: Two) -> None:
     await two.accepting.send(Message(id="m", lane=LANE, body=b"hello"))
-    await two.keeper.stop()
+    await two.server.stop()
 
     async with asyncio.timeout(60):
         with pytest.raises(QueueUnavailable, match="away"):
@@ -107,19 +108,19 @@ async def test_nothing_is_taken_up_or_lost_while_the_keeper_is_away(two: Two) ->
         with pytest.raises(QueueUnavailable, match="away"):
             await two.working.ping()
 
-    two.keeper = Keeper(two.keeper._link._url, two.new_book(), two.options)
-    await two.keeper.start()
+    two.server = ClaimServer(two.server._connection._url, two.new_store(), two.options)
+    await two.server.start()
     [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
     await delivery.ack()
     assert two.changes("m")[-1] is Change.DONE
 
 
-async def test_restarted_keeper_lets_go_on_with_what_is_in_hand(two: Two) -> None:
+async def test_restarted_claim_server_lets_go_on_with_what_is_in_hand(two: Two) -> None:
     await two.accepting.send(Message(id="m", lane=LANE, body=b"hello"))
     [delivery] = await two.working.receive([LANE], limit=1, wait=SOON)
-    await two.keeper.stop()
-    two.keeper = Keeper(two.keeper._link._url, two.new_book(), two.options)
-    await two.keeper.start()
+    await two.server.stop()
+    two.server = ClaimServer(two.server._connection._url, two.new_store(), two.options)
+    await two.server.start()
 
     await delivery.start()
     assert list(await two.working.renew([delivery])) == []
@@ -128,15 +129,15 @@ async def test_restarted_keeper_lets_go_on_with_what_is_in_hand(two: Two) -> Non
     assert two.changes("m") == [Change.ENQUEUED, Change.STARTED, Change.DONE]
 
 
-async def test_second_keeper_is_refused_and_says_why(two: Two, rabbitmq_url: str) -> None:
-    second = Keeper(rabbitmq_url, two.new_book(), two.options)
+async def test_second_claim_server_is_refused_and_says_why(two: Two, rabbitmq_url: str) -> None:
+    second = ClaimServer(rabbitmq_url, two.new_store(), two.options)
     await second.start()
 
-    with pytest.raises(KeptElsewhere, match="only one"):
+    with pytest.raises(ClaimServerRuns, match="only one"):
         await second.check()
 
     await second.stop()
-    await two.keeper.check()
+    await two.server.check()
 
 
 async def test_account_with_the_permissions_that_are_asked_for_may_do_everything(
@@ -147,7 +148,7 @@ async def test_account_with_the_permissions_that_are_asked_for_may_do_everything
     rights = (own, rf"^({two.options.namespace}\.|amq\.default$)", own)
     await asyncio.to_thread(rabbitmq_node.control, "add_user", "few", "rights")
     await asyncio.to_thread(rabbitmq_node.control, "set_permissions", "few", *rights)
-    await two.keeper.start()
+    await two.server.start()
 
     await two.accepting.durability()
     await two.accepting.send(Message(id="m", lane=LANE, body=b"hello"))
@@ -170,18 +171,21 @@ async def test_operation_that_fails_fails_alone(two: Two) -> None:
     assert isinstance(outcomes[1], QueueUnavailable)
 
 
-async def test_the_keepers_clock_counts_for_all(rabbitmq_url: str) -> None:
-    told: list[Recorded] = []
+async def test_the_claim_servers_clock_counts_for_all(rabbitmq_url: str) -> None:
+    events: list[ChangeEvent] = []
     options = RabbitOptions(
         namespace=f"k{secrets.token_hex(4)}",
         lease=timedelta(minutes=1),
         call_timeout=PATIENT,
     )
     clock = FrozenClock()
-    book = RecordingBook(ClaimBook(), told.append, now=clock)
-    keeper, client = Keeper(rabbitmq_url, book, options), KeeperClient(rabbitmq_url, options)
-    await keeper.start()
-    accepting = RabbitQueue(rabbitmq_url, claims=book, options=options)
+    store = InMemoryClaimStore(ClaimStateMachine(), events.append, now=clock)
+    server, client = (
+        ClaimServer(rabbitmq_url, store, options),
+        RemoteClaimStore(rabbitmq_url, options),
+    )
+    await server.start()
+    accepting = RabbitQueue(rabbitmq_url, claims=store, options=options)
     working = RabbitQueue(rabbitmq_url, claims=client, options=options)
     late = Message(id="late", lane=LANE, body=b"", expires_at=clock() + SOON)
     in_time = Message(id="m", lane=LANE, body=b"", expires_at=clock() + timedelta(hours=2))
@@ -194,8 +198,8 @@ async def test_the_keepers_clock_counts_for_all(rabbitmq_url: str) -> None:
     await delivery.ack()
 
     assert delivery.id == "m"
-    assert [each.change for each in told if each.message_id == "late"][-1] is Change.EXPIRED
+    assert [each.change for each in events if each.message_id == "late"][-1] is Change.EXPIRED
     assert round((await working.time() - clock()) / timedelta(hours=1)) == 0
     await asyncio.gather(working.close(), accepting.close())
-    await keeper.stop()
+    await server.stop()
     await delete_queues(rabbitmq_url, options)

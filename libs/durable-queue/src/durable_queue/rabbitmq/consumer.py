@@ -1,7 +1,7 @@
 """What arrives: lanes are consumed ahead of time, so that a worker never waits for the network.
 
 A message that arrived waits here until a worker asks. One that is not yet due goes into the next
-waiting room instead, and one that nobody has given a name is adopted.
+delay queue instead, and one that nobody has given a name is adopted.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from service_kit.logs import get_logger
 
 from durable_queue.port import QueueError
+from durable_queue.rabbitmq.connection import Connection, notify_when_closed
 from durable_queue.rabbitmq.envelope import Envelope
 from durable_queue.rabbitmq.errors import as_queue_errors, regardless
-from durable_queue.rabbitmq.link import Link, tell_if_closed
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.topology import Topology
 
@@ -28,12 +28,12 @@ _SETTLE_ROUNDS: Final = 2
 
 
 @dataclass(slots=True, kw_only=True)
-class Arrived:
+class ReceivedCopy:
     """A copy in this process's hands; the broker gives it to another when the line breaks."""
 
     envelope: Envelope
     incoming: AbstractIncomingMessage
-    line: "ConsumeLine"
+    session: "ConsumerSession"
     was_delayed: bool = False
 
     @property
@@ -41,7 +41,7 @@ class Arrived:
         """The lane that it was last put into by us; by hand it may come into another."""
         return str(self.incoming.headers.get("x-an-stage", self.envelope.lane))
 
-    def note_uncertainty(self, is_uncertain: bool) -> None:
+    def mark_uncertain(self, is_uncertain: bool) -> None:
         """Let all copies that follow say that an earlier start may have had its effect."""
         if is_uncertain and not self.envelope.uncertain:
             self.envelope = replace(self.envelope, uncertain=True)
@@ -53,17 +53,19 @@ class Arrived:
             await self.incoming.ack()
 
 
-Examine = Callable[[str, AbstractIncomingMessage, "ConsumeLine"], Awaitable[Arrived | None]]
+Examine = Callable[
+    [str, AbstractIncomingMessage, "ConsumerSession"], Awaitable[ReceivedCopy | None]
+]
 """Says what is to wait for a worker; None if there is nothing."""
 
 
-class ConsumeLine:
+class ConsumerSession:
     """The consumers of one connection, and what they brought."""
 
     def __init__(
         self, channel: AbstractChannel, topology: Topology, examine: Examine, prefetch: int
     ) -> None:
-        self.buffers: dict[str, deque[Arrived]] = {}
+        self.buffers: dict[str, deque[ReceivedCopy]] = {}
         self.news = asyncio.Event()
         self.is_live = True
         self._channel = channel
@@ -105,7 +107,7 @@ class ConsumeLine:
             del self.buffers[lane]
             raise
 
-    async def settle(self, lanes: Sequence[str]) -> None:
+    async def fetch(self, lanes: Sequence[str]) -> None:
         """Wait until what the broker has for these lanes is here, as far as there is room."""
         before, unchanged = -1, 0
         while unchanged < _SETTLE_ROUNDS:
@@ -117,9 +119,9 @@ class ConsumeLine:
             before, unchanged = left, 0 if moving else unchanged + 1
             await asyncio.sleep(_SETTLE_S)
 
-    def take(self, order: Sequence[str], limit: int) -> list[Arrived]:
+    def take(self, order: Sequence[str], limit: int) -> list[ReceivedCopy]:
         """Return what waits here, that of earlier lanes first."""
-        found: list[Arrived] = []
+        found: list[ReceivedCopy] = []
         for lane in order:
             buffer = self.buffers[lane]
             while buffer and len(found) < limit:
@@ -134,7 +136,7 @@ class ConsumeLine:
     async def _on_message(self, lane: str, incoming: AbstractIncomingMessage) -> None:
         self._examining += 1
         try:
-            arrived = await self._examine(lane, incoming, self)
+            copy = await self._examine(lane, incoming, self)
         except QueueError as error:
             # Unacknowledged; it comes again when the line is set up anew.
             log.warning("rabbitmq.not_examined", lane=lane, error=str(error))
@@ -142,8 +144,8 @@ class ConsumeLine:
             return
         finally:
             self._examining -= 1
-        if arrived is not None:
-            self.buffers[lane].append(arrived)
+        if copy is not None:
+            self.buffers[lane].append(copy)
             self.announce()
 
     def put_back_later(self, incoming: AbstractIncomingMessage) -> None:
@@ -156,7 +158,7 @@ async def _reject(incoming: AbstractIncomingMessage) -> None:
         await incoming.reject(requeue=True)
 
 
-class Intake:
+class Consumer:
     """Keeps the consuming connection."""
 
     def __init__(self, url: str, options: RabbitOptions, examine: Examine) -> None:
@@ -165,54 +167,54 @@ class Intake:
         self._prefetch = options.prefetch
         self._timeout_s = options.call_timeout.total_seconds()
         self._lanes: dict[str, None] = {}
-        self._link = Link(url, options, role="consume", set_up=self._set_up)
+        self._connection = Connection(url, options, role="consume", set_up=self._set_up)
 
     @property
-    def line(self) -> ConsumeLine | None:
+    def session(self) -> ConsumerSession | None:
         """What is consumed now, if anything is."""
-        return self._link.line
+        return self._connection.session
 
-    async def consuming(self, lanes: Sequence[str]) -> tuple[ConsumeLine, bool]:
+    async def consuming(self, lanes: Sequence[str]) -> tuple[ConsumerSession, bool]:
         """Return a line on which these lanes are consumed, and whether that is new.
 
         Raises:
             QueueUnavailable: RabbitMQ can't be reached.
         """
         with as_queue_errors():
-            line = await self._link.get()
-            is_new = not line.consumes(lanes)
+            session = await self._connection.get()
+            is_new = not session.consumes(lanes)
             async with asyncio.timeout(self._timeout_s):
-                await line.subscribe(lanes)
+                await session.subscribe(lanes)
         self._lanes.update(dict.fromkeys(lanes))
-        return line, is_new
+        return session, is_new
 
-    async def settle(self, line: ConsumeLine, lanes: Sequence[str]) -> None:
+    async def fetch(self, session: ConsumerSession, lanes: Sequence[str]) -> None:
         """Wait until what the broker has for these lanes is here. Raises `QueueUnavailable`."""
         with as_queue_errors():
             async with asyncio.timeout(self._timeout_s):
-                await line.settle(lanes)
+                await session.fetch(lanes)
 
     async def close(self) -> None:
         """Close the connection; the broker takes back what nobody acknowledged."""
-        if self._link.line is not None:
-            self._link.line.announce()
-        await self._link.close()
+        if self._connection.session is not None:
+            self._connection.session.announce()
+        await self._connection.close()
 
     async def _set_up(
         self, connection: AbstractConnection, broken: Callable[[str], None]
-    ) -> ConsumeLine:
+    ) -> ConsumerSession:
         channel = await connection.channel(publisher_confirms=False)
         await self._topology.declare(channel)
         await channel.set_qos(prefetch_count=self._prefetch, global_=False)
-        line = ConsumeLine(channel, self._topology, self._examine, self._prefetch)
+        session = ConsumerSession(channel, self._topology, self._examine, self._prefetch)
 
         def end(why: str) -> None:
-            line.is_live = False
-            line.announce()
+            session.is_live = False
+            session.announce()
             broken(why)
 
-        tell_if_closed(channel, "the channel", end)
+        notify_when_closed(channel, "the channel", end)
         underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda *_: end("the broker cancelled a consumer"))
-        await line.subscribe(list(self._lanes))
-        return line
+        await session.subscribe(list(self._lanes))
+        return session

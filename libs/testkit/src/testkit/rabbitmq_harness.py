@@ -1,6 +1,6 @@
-"""A RabbitMQ queue under test. Its clock can be moved on; the broker's waiting rooms really wait.
+"""A RabbitMQ queue under test. Its clock can be moved on; the broker's delay queues really wait.
 
-There is one waiting room, of a tenth of a second, out of which messages come to be looked at until
+There is one delay queue, of a tenth of a second, out of which messages come to be looked at until
 they are due by the rig's clock.
 """
 
@@ -15,21 +15,21 @@ import aio_pika
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.queue import RabbitQueue
 from durable_queue.rabbitmq.topology import Topology
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 
 from testkit.clock import FrozenClock
-from testkit.queue_contract.rig import LANES, MAX_DELIVERIES, MAX_WAITING, QueueRig
+from testkit.queue_contract.harness import LANES, MAX_DELIVERIES, MAX_WAITING, QueueHarness
 
 TIER: Final = timedelta(milliseconds=100)
 _ROUND_S: Final = 0.35
 
 
 @asynccontextmanager
-async def rabbitmq_rig(
+async def rabbitmq_harness(
     url: str, *, moment: timedelta = timedelta(seconds=10)
-) -> AsyncIterator[QueueRig]:
+) -> AsyncIterator[QueueHarness]:
     """Yield a rig with queues of its own."""
-    told: list[Recorded] = []
+    events: list[ChangeEvent] = []
     clock = FrozenClock()
     options = RabbitOptions(
         namespace=f"t{secrets.token_hex(4)}",
@@ -40,7 +40,9 @@ async def rabbitmq_rig(
         tiers=(TIER,),
         call_timeout=timedelta(seconds=10),
     )
-    queue = RabbitQueue(url, recorder=told.append, options=options, now=clock, steady=clock.steady)
+    queue = RabbitQueue(
+        url, recorder=events.append, options=options, now=clock, steady=clock.steady
+    )
 
     async def advance(by: timedelta) -> None:
         clock.advance(by)
@@ -49,8 +51,8 @@ async def rabbitmq_rig(
     async def jump(by: timedelta) -> None:
         clock.jump(by)
 
-    async def recorded() -> list[Recorded]:
-        return list(told)
+    async def recorded() -> list[ChangeEvent]:
+        return list(events)
 
     async def push_raw(lane: str, raw: bytes) -> None:
         async with await aio_pika.connect(url) as connection:
@@ -60,7 +62,7 @@ async def rabbitmq_rig(
 
     await queue.depths(LANES)  # declares
     try:
-        yield QueueRig(
+        yield QueueHarness(
             queue=queue,
             moment=moment,
             now=clock,

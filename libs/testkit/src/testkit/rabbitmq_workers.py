@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Final, Self
 
 import aio_pika
-from durable_queue.claims.book import ClaimBook
-from durable_queue.claims.recording import RecordingBook
-from durable_queue.patience import delays, end_tasks
+from durable_queue.backoff import delays, end_tasks
+from durable_queue.claims.memory import InMemoryClaimStore
+from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.port import (
     Change,
     ClaimEnded,
@@ -22,9 +22,9 @@ from durable_queue.port import (
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.queue import RabbitQueue
 from durable_queue.rabbitmq.topology import Topology
-from durable_queue.recorder import Recorded
+from durable_queue.recorder import ChangeEvent
 
-from testkit.rabbitmq_rig import delete_queues
+from testkit.rabbitmq_harness import delete_queues
 
 LANE: Final = "stage.normal"
 NEXT: Final = "next.normal"
@@ -33,7 +33,7 @@ _POLL: Final = timedelta(seconds=0.3)
 _PATIENCE_S: Final = 60.0
 
 
-class Crew:
+class RabbitWorkers:
     """Two stages of work, as in production; `fatal` messages make their worker vanish.
 
     All queues share one book of claims, as processes share one keeper. `check` is the conservation
@@ -51,10 +51,10 @@ class Crew:
         self.direct_url = direct_url or url
         self.accepted: set[str] = set()
         self.handled: list[str] = []
-        self.told: list[Recorded] = []
+        self.events: list[ChangeEvent] = []
         self.fatal: set[str] = set()
         self._url = url
-        self._claims = RecordingBook(ClaimBook(), self.told.append)
+        self._claims = InMemoryClaimStore(ClaimStateMachine(), self.events.append)
         self._options = RabbitOptions(
             namespace=f"c{secrets.token_hex(4)}",
             lease=timedelta(seconds=2),
@@ -86,8 +86,8 @@ class Crew:
     async def forget(self) -> RabbitQueue:
         """Return a queue to which all that was known so far is unknown, as after a restart."""
         await asyncio.gather(*(queue.close() for queue in self._queues))
-        self.told.clear()
-        self._claims = RecordingBook(ClaimBook(), self.told.append)
+        self.events.clear()
+        self._claims = InMemoryClaimStore(ClaimStateMachine(), self.events.append)
         return self.another()
 
     async def kill(self, *ids: str, note: bytes = b"") -> None:
@@ -130,7 +130,7 @@ class Crew:
 
     def changes(self, message_id: str) -> list[Change]:
         """Return what was recorded of a message."""
-        return [each.change for each in self.told if each.message_id == message_id]
+        return [each.change for each in self.events if each.message_id == message_id]
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
         """Return when something has come true."""
@@ -167,7 +167,7 @@ class Crew:
         return found
 
     def _open(self) -> set[str]:
-        ended = {each.message_id for each in self.told if each.change in ENDS}
+        ended = {each.message_id for each in self.events if each.change in ENDS}
         return self.accepted - ended
 
     async def _work(self, queue: RabbitQueue) -> None:

@@ -26,14 +26,8 @@ Operations, their arguments, and what they reply:
 from collections.abc import Callable
 from typing import Final
 
-from durable_queue.claims.claim import (
-    GATED,
-    GIVEN_UP,
-    HELD,
-    UNSETTLED,
-    Claim,
-)
-from durable_queue.claims.keys import DedupeKey, DedupeKeys
+from durable_queue.claims.claim import GIVEN_UP, HELD, RESERVED_STATES, UNSETTLED, Claim
+from durable_queue.claims.dedupe_keys import DedupeKey, DedupeKeys
 from durable_queue.claims.store import Argument, Reply, State
 from durable_queue.clock import steady_ms
 
@@ -46,7 +40,7 @@ _OK: Final = ("ok",)
 _AGAIN: Final = ("again",)
 
 
-class ClaimBook:
+class ClaimStateMachine:
     """Claims in memory. When there are more than `max_ended`, those that ended first go."""
 
     def __init__(self, *, now: Callable[[], int] = steady_ms, max_ended: int = 200_000) -> None:
@@ -69,7 +63,7 @@ class ClaimBook:
         return claim is not None and claim.is_uncertain
 
     def _reserve(
-        self, id_: str, token: str, gate_ms: int, key: str, fp: str, answer: str, keep_ms: int
+        self, id_: str, token: str, period_ms: int, key: str, fp: str, answer: str, keep_ms: int
     ) -> Reply:
         now = self._now()
         if first := self._keys.get(key, now):
@@ -87,11 +81,13 @@ class ClaimBook:
             return ("duplicate", id_, "")
         if claim and claim.until > now:
             return ("wait",)
-        hop = claim.hop + 1 if claim else 0
-        until = now + gate_ms
-        self._claims[id_] = Claim(State.RESERVED, hop=hop, token=token, until=until, key=key)
+        revision = claim.revision + 1 if claim else 0
+        until = now + period_ms
+        self._claims[id_] = Claim(
+            State.RESERVED, revision=revision, token=token, until=until, key=key
+        )
         self._keys.add(key, DedupeKey(id_, fp, answer, now + keep_ms), now)
-        return ("ok", hop)
+        return ("ok", revision)
 
     def _doubt(self, id_: str, token: str) -> Reply:
         claim = self._claims.get(id_)
@@ -118,26 +114,32 @@ class ClaimBook:
         return ("duplicate", first.id, first.answer)
 
     def _begin(
-        self, id_: str, hop: int, token: str, lease_ms: int, max_deliveries: int, uncertain: int
+        self,
+        id_: str,
+        revision: int,
+        token: str,
+        lease_ms: int,
+        max_deliveries: int,
+        uncertain: int,
     ) -> Reply:
         now = self._now()
-        claim = self._claims.setdefault(id_, Claim(State.WAITING, hop=hop))
+        claim = self._claims.setdefault(id_, Claim(State.WAITING, revision=revision))
         claim.is_uncertain |= bool(uncertain)
-        if claim.is_stale(hop):
+        if claim.is_stale(revision):
             return ("stale",)
-        if claim.state in GATED and claim.until > now:
+        if claim.state in RESERVED_STATES and claim.until > now:
             return ("wait",)
-        was = claim.state.value if claim.state in GATED else ""
-        if claim.state is State.LEASED and (claim.token, claim.hop) == (token, hop):
+        was = claim.state.value if claim.state in RESERVED_STATES else ""
+        if claim.state is State.LEASED and (claim.token, claim.revision) == (token, revision):
             # Asked again, for its reply was lost.
             return ("go", claim.deliveries, "", int(claim.is_uncertain))
-        if claim.state in HELD and hop == claim.hop:
+        if claim.state in HELD and revision == claim.revision:
             if held := self._still_held(claim, token, lease_ms, max_deliveries):
                 return held
             was = State.LEASED.value
-        if hop > claim.hop and not claim.is_moving_on:
+        if revision > claim.revision and not claim.is_moving_on:
             claim.deliveries = 0
-        claim.hop, claim.state, claim.token = hop, State.LEASED, token
+        claim.revision, claim.state, claim.token = revision, State.LEASED, token
         claim.until, claim.verdict, claim.memo = now + lease_ms, "", ""
         claim.is_moving_on = False
         claim.deliveries += 1
@@ -156,8 +158,8 @@ class ClaimBook:
             return ("bury", claim.memo, int(claim.is_uncertain)) if claim.memo else claim.end()
         return claim.lost(token, max_deliveries, now + lease_ms)
 
-    def _start(self, id_: str, token: str, hop: int, lease_ms: int, hold: int) -> Reply:
-        claim = self._held(id_, token, hop)
+    def _start(self, id_: str, token: str, revision: int, lease_ms: int, hold: int) -> Reply:
+        claim = self._held(id_, token, revision)
         if claim is None or claim.state not in {State.LEASED, State.STARTED}:
             return _LOST
         reply = _AGAIN if claim.state is State.STARTED else _OK
@@ -168,14 +170,14 @@ class ClaimBook:
         self,
         id_: str,
         token: str,
-        hop: int,
+        revision: int,
         verdict: str,
         lease_ms: int,
         max_deliveries: int,
         memo: str,
         uncertain: int,
     ) -> Reply:
-        claim = self._open_to_a_verdict(id_, token, hop)
+        claim = self._open_to_a_verdict(id_, token, revision)
         if not isinstance(claim, Claim):
             return _AGAIN if claim == verdict else _LOST
         claim.state, claim.verdict, claim.until = State.SETTLING, verdict, self._now() + lease_ms
@@ -185,27 +187,27 @@ class ClaimBook:
             return ("poison", claim.deliveries)
         return _OK
 
-    def _finish(self, id_: str, token: str, hop: int, verdict: str) -> Reply:
-        claim = self._open_to_a_verdict(id_, token, hop)
+    def _finish(self, id_: str, token: str, revision: int, verdict: str) -> Reply:
+        claim = self._open_to_a_verdict(id_, token, revision)
         if not isinstance(claim, Claim):
             return _AGAIN if claim == verdict else _LOST
         claim.verdict = verdict
         self._end(id_, claim, State.ENDED)
         return _OK
 
-    def _settled(self, id_: str, token: str, hop: int, state: str, suspect: int) -> Reply:
+    def _settled(self, id_: str, token: str, revision: int, state: str, suspect: int) -> Reply:
         claim = self._claims.get(id_)
         if claim is None or claim.token != token or claim.state not in UNSETTLED:
             return _LOST
-        claim.hop, claim.state, claim.memo = hop, State(state), ""
+        claim.revision, claim.state, claim.memo = revision, State(state), ""
         if not suspect:
             claim.deliveries, claim.is_moving_on = 0, False
         if claim.state is State.ENDED:
             self._end(id_, claim, claim.state)
         return _OK
 
-    def _renew(self, id_: str, token: str, hop: int, lease_ms: int) -> Reply:
-        claim = self._held(id_, token, hop)
+    def _renew(self, id_: str, token: str, revision: int, lease_ms: int) -> Reply:
+        claim = self._held(id_, token, revision)
         if claim is None or claim.state not in HELD:
             return _LOST
         claim.until = self._now() + lease_ms
@@ -236,7 +238,7 @@ class ClaimBook:
             return ("done",)
         return ("refused",)
 
-    def _move(self, id_: str, token: str, gate_ms: int) -> Reply:
+    def _move(self, id_: str, token: str, period_ms: int) -> Reply:
         claim, now = self._claims.get(id_), self._now()
         if claim is None:
             return ("unknown",)
@@ -244,38 +246,44 @@ class ClaimBook:
         if claim.state is not State.DEAD and not is_stuck:
             return ("refused",)
         claim.state, claim.token = State.MOVING, token
-        claim.until, claim.verdict = now + gate_ms, ""
-        return ("ok", claim.hop)
+        claim.until, claim.verdict = now + period_ms, ""
+        return ("ok", claim.revision)
 
-    def _audit(self, id_: str, hop: int, uncertain: int) -> Reply:
+    def _audit(self, id_: str, revision: int, uncertain: int) -> Reply:
         """Say what a dead letter is that was found in the broker; it counts if nothing newer does.
 
         The broker itself puts some there, and what knew of the others may have been forgotten.
         """
-        claim = self._claims.setdefault(id_, Claim(State.WAITING, hop=hop))
+        claim = self._claims.setdefault(id_, Claim(State.WAITING, revision=revision))
         claim.is_uncertain |= bool(uncertain)
-        if hop == claim.hop and claim.state in {State.DEAD, State.MOVING}:
+        if revision == claim.revision and claim.state in {State.DEAD, State.MOVING}:
             return ("kept",)
-        if hop < claim.hop or claim.state in {State.ENDED, State.CANCELLED}:
+        if revision < claim.revision or claim.state in {State.ENDED, State.CANCELLED}:
             return ("stale",)
-        if claim.state in HELD | GATED and claim.until > self._now():
+        if claim.state in HELD | RESERVED_STATES and claim.until > self._now():
             return ("busy",)
         is_told = claim.state is State.SETTLING and claim.verdict in GIVEN_UP
         self._claims[id_] = Claim(
-            State.DEAD, hop=hop, key=claim.key, hold=claim.hold, is_uncertain=claim.is_uncertain
+            State.DEAD,
+            revision=revision,
+            key=claim.key,
+            hold=claim.hold,
+            is_uncertain=claim.is_uncertain,
         )
         return ("kept",) if is_told else ("adopted",)
 
-    def _held(self, id_: str, token: str, hop: int) -> Claim | None:
+    def _held(self, id_: str, token: str, revision: int) -> Claim | None:
         """Return the claim of this holder; one that was forgotten is taken as it says."""
         claim = self._claims.get(id_)
         if claim is None:
-            claim = self._claims[id_] = Claim(State.LEASED, hop=hop, token=token, deliveries=1)
+            claim = self._claims[id_] = Claim(
+                State.LEASED, revision=revision, token=token, deliveries=1
+            )
         return claim if claim.token == token else None
 
-    def _open_to_a_verdict(self, id_: str, token: str, hop: int) -> Claim | str:
+    def _open_to_a_verdict(self, id_: str, token: str, revision: int) -> Claim | str:
         """Return the claim of a holder that has settled on nothing; else what was settled on."""
-        claim = self._held(id_, token, hop)
+        claim = self._held(id_, token, revision)
         if claim is None:
             return ""
         is_open = not claim.verdict and claim.state in {State.LEASED, State.STARTED}

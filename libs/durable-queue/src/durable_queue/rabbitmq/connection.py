@@ -16,7 +16,7 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from service_kit.logs import get_logger
 
-from durable_queue.patience import Outage, pause
+from durable_queue.backoff import Outage, pause
 from durable_queue.port import QueueError, QueueUnavailable
 from durable_queue.rabbitmq.errors import as_queue_errors, regardless
 from durable_queue.rabbitmq.options import RabbitOptions
@@ -27,7 +27,7 @@ _CLOSE_TIMEOUT_S = 2.0
 _REST_S = 0.2
 
 
-class Line(Protocol):
+class Session(Protocol):
     """What a link sets up on a connection: channels, consumers."""
 
     async def check(self) -> None:
@@ -35,10 +35,10 @@ class Line(Protocol):
         ...
 
 
-L = TypeVar("L", bound=Line)
+L = TypeVar("L", bound=Session)
 
 
-class Link(Generic[L]):
+class Connection(Generic[L]):
     """Keeps one connection, and what `set_up` makes on it, from its first use on.
 
     `set_up` is given the connection and a function to call when something of it is broken.
@@ -57,7 +57,7 @@ class Link(Generic[L]):
         self._set_up = set_up
         self._timeout_s = options.call_timeout.total_seconds()
         self._watch_s = options.watch_every.total_seconds()
-        self._line: L | None = None
+        self._session: L | None = None
         self._is_up = asyncio.Event()
         self._is_broken = asyncio.Event()
         self._closing = asyncio.Event()
@@ -66,9 +66,9 @@ class Link(Generic[L]):
         self._error: QueueError | None = None
 
     @property
-    def line(self) -> L | None:
+    def session(self) -> L | None:
         """What is set up now, if it is."""
-        return self._line
+        return self._session
 
     async def get(self) -> L:
         """Return what is set up; wait for it at first, but not through an outage.
@@ -77,8 +77,8 @@ class Link(Generic[L]):
             QueueUnavailable: RabbitMQ can't be reached.
             UnsafeBroker: it has other queues under our names.
         """
-        if self._line is not None:
-            return self._line
+        if self._session is not None:
+            return self._session
         if self._closing.is_set():
             raise QueueUnavailable("the queue is closed")
         if self._keeping is None:
@@ -86,15 +86,15 @@ class Link(Generic[L]):
         with suppress(TimeoutError):
             async with asyncio.timeout(0.1 if self._error else self._timeout_s):
                 await self._is_up.wait()
-        if (line := self.line) is None:
+        if (session := self.session) is None:
             raise self._error or QueueUnavailable("RabbitMQ did not answer in time")
-        return line
+        return session
 
-    def broken(self, why: str) -> None:
+    def reset(self, why: str) -> None:
         """Have everything set up anew."""
         if not self._is_broken.is_set() and not self._closing.is_set():
-            log.warning("rabbitmq.link_broken", role=self._role, why=why)
-            self._line = None
+            log.warning("rabbitmq.connection_broken", role=self._role, why=why)
+            self._session = None
             self._is_up.clear()
             self._is_broken.set()
 
@@ -104,7 +104,7 @@ class Link(Generic[L]):
         self._is_broken.set()
         if self._keeping is not None:
             await self._keeping
-        self._line = None
+        self._session = None
 
     async def _keep(self) -> None:
         while not self._closing.is_set():
@@ -118,7 +118,7 @@ class Link(Generic[L]):
                 continue
             self._outage.over()
             await self._watch()
-            self._line = None
+            self._session = None
             self._is_up.clear()
             self._error = self._error or QueueUnavailable("the connection to RabbitMQ broke")
             await _hang_up(connection)
@@ -133,9 +133,9 @@ class Link(Generic[L]):
             timeout=self._timeout_s,
             client_properties={"connection_name": self._role},
         )
-        tell_if_closed(connection, "the connection", self.broken)
+        notify_when_closed(connection, "the connection", self.reset)
         try:
-            self._line = await self._set_up(connection, self.broken)
+            self._session = await self._set_up(connection, self.reset)
         except BaseException:
             await _hang_up(connection)
             raise
@@ -147,26 +147,26 @@ class Link(Generic[L]):
     async def _watch(self) -> None:
         """Return when the line is broken, or doesn't answer."""
         while not await pause(self._is_broken, self._watch_s):
-            line = self._line
+            session = self._session
             try:
                 with as_queue_errors():
                     async with asyncio.timeout(self._watch_s):
-                        if line is not None:
-                            await line.check()
+                        if session is not None:
+                            await session.check()
             except QueueError as error:
-                self.broken(f"it does not answer: {error!r}")
+                self.reset(f"it does not answer: {error!r}")
 
 
-def tell_if_closed(
-    line: AbstractConnection | AbstractChannel, name: str, broken: Callable[[str], None]
+def notify_when_closed(
+    closable: AbstractConnection | AbstractChannel, name: str, broken: Callable[[str], None]
 ) -> None:
     """Have it said, and why, when a connection or a channel is closed, by whichever end."""
 
-    def tell(_: object, why: BaseException | None = None) -> None:
+    def report(_: object, why: BaseException | None = None) -> None:
         reason = str(why or "")
         broken(f"{name} was closed: {reason}" if reason else f"{name} was closed")
 
-    line.close_callbacks.add(tell)
+    closable.close_callbacks.add(report)
 
 
 def with_heartbeat(url: str, heartbeat: timedelta) -> str:

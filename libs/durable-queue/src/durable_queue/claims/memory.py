@@ -4,17 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from durable_queue.claims.book import ClaimBook
+from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import Argument, Reply
 from durable_queue.clock import utc_now
 from durable_queue.messages import UNDONE
 from durable_queue.port import QueueError, QueueUnavailable
-from durable_queue.recorder import Recorded, Recorder
+from durable_queue.recorder import ChangeEvent, Recorder
 
 _CARRIED_OUT = frozenset({"ok", "done"})
 
 
-class RecordingBook:
+class InMemoryClaimStore:
     """Claims in a book, and a recorder that is told of each change once it is in there.
 
     A recorder that fails is told when the operation is repeated, as its caller then does.
@@ -24,32 +24,32 @@ class RecordingBook:
 
     def __init__(
         self,
-        book: ClaimBook,
+        machine: ClaimStateMachine,
         recorder: Recorder | None = None,
         *,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self.now = now
-        self._book = book
+        self._machine = machine
         self._recorder = recorder
         self._untold: set[str] = set()
 
     async def run(
-        self, operation: str, *arguments: Argument, tell: Recorded | None = None
+        self, operation: str, *arguments: Argument, event: ChangeEvent | None = None
     ) -> Reply:
         """See `ClaimStore.run`."""
-        reply = self._book.apply(operation, *arguments)
-        if tell is None:
+        reply = self._machine.apply(operation, *arguments)
+        if event is None:
             return reply
-        if tell.change in UNDONE and self._book.is_uncertain(tell.message_id):
-            tell = replace(tell, is_uncertain=True)
-        if reply[0] in _CARRIED_OUT or tell.message_id in self._untold:
-            self._untold.add(tell.message_id)
-            await self.record(tell)
-            self._untold.discard(tell.message_id)
+        if event.change in UNDONE and self._machine.is_uncertain(event.message_id):
+            event = replace(event, is_uncertain=True)
+        if reply[0] in _CARRIED_OUT or event.message_id in self._untold:
+            self._untold.add(event.message_id)
+            await self.record(event)
+            self._untold.discard(event.message_id)
         return reply
 
-    async def record(self, recorded: Recorded) -> None:
+    async def record(self, recorded: ChangeEvent) -> None:
         """See `ClaimStore.record`."""
         if self._recorder is None:
             return

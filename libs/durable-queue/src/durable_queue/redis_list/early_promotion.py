@@ -12,7 +12,7 @@ _BETWEEN_TICKS: Final = timedelta(seconds=2)
 _ROUNDING_S: Final = 0.002  # Redis keeps milliseconds
 
 
-class Promptly:
+class EarlyPromotion:
     """Has a lane looked after when a message that it was told of is due.
 
     By this process's clock, which may be wrong: then the tick finds the message, a little late.

@@ -1,4 +1,4 @@
-"""Whether a lane has room for one more.
+"""Whether a lane can take one more.
 
 Not `x-max-length`: it would also refuse what is under way, and could never be changed. The count
 is taken from the broker now and then, and what this process added since is added. What waits for
@@ -26,7 +26,7 @@ class _Lane:
     counting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Room:
+class LaneCapacity:
     """Counts as seldom as it can: about twice a second, and more often where it is tight."""
 
     def __init__(self, count: Callable[[str], Awaitable[int]], most: int) -> None:
@@ -35,7 +35,7 @@ class Room:
         self._lanes: defaultdict[str, _Lane] = defaultdict(_Lane)
 
     @asynccontextmanager
-    async def entering(self, lane: str) -> AsyncIterator[None]:
+    async def reserve(self, lane: str) -> AsyncIterator[None]:
         """Hold room for one message while it is put into the broker.
 
         Raises:
@@ -43,9 +43,9 @@ class Room:
             QueueUnavailable: the broker can't be asked.
         """
         known = self._lanes[lane]
-        if not self._has_room(known):
+        if not self._has_capacity(known):
             async with known.counting:
-                if not self._has_room(known):
+                if not self._has_capacity(known):
                     known.waiting = await self._count(lane) + known.entering
                     known.counted_at = time.monotonic()
         if known.waiting >= self._most:
@@ -57,6 +57,6 @@ class Room:
         finally:
             known.entering -= 1
 
-    def _has_room(self, known: _Lane) -> bool:
+    def _has_capacity(self, known: _Lane) -> bool:
         is_fresh = time.monotonic() - known.counted_at < _GOOD_FOR_S
         return is_fresh and known.waiting < self._most

@@ -1,0 +1,196 @@
+"""From a copy that arrived to a delivery, or to whatever else it turns out to be."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import takewhile
+from typing import Final
+
+from aio_pika.abc import AbstractIncomingMessage
+from service_kit.logs import get_logger
+
+from durable_queue.claims.operations import BeginReply
+from durable_queue.claims.store import State
+from durable_queue.port import Change, QueueError
+from durable_queue.rabbitmq.consumer import ConsumerSession, ReceivedCopy
+from durable_queue.rabbitmq.dead_lettering import (
+    AMBIGUOUS,
+    DeadLetterReason,
+    move_to_dead_letters,
+    poison,
+    unsupported_schema,
+)
+from durable_queue.rabbitmq.delivery import RabbitDelivery, StopTracking, requeue_in_front
+from durable_queue.rabbitmq.envelope import Envelope, own_id
+from durable_queue.rabbitmq.manual_requeue import replay_requeued
+from durable_queue.rabbitmq.reconciliation import reserve_new_id, reserve_own_id
+from durable_queue.rabbitmq.routing import MessageRouter, publish_and_record
+
+log = get_logger(__name__)
+
+_BUSY_DELAY_MS: Final = 5000
+_RESERVED_WAIT_S: Final = 0.01
+_MISSED: Final = {State.RESERVED: Change.ENQUEUED, State.MOVING: Change.REPLAYED}
+"""What a sender, or an operator, that died did not come to record."""
+
+
+class Acquirer:
+    """Takes copies up. Counts what it found due, and what had expired, for the next tick."""
+
+    def __init__(self, router: MessageRouter, stop_tracking: StopTracking) -> None:
+        self.promoted = 0
+        self.expired = 0
+        self.died = 0
+        self._router = router
+        self._stop_tracking = stop_tracking
+
+    async def examine(
+        self, lane: str, incoming: AbstractIncomingMessage, session: ConsumerSession
+    ) -> ReceivedCopy | None:
+        """Look at what was just delivered: what must not wait for a worker is dealt with."""
+        envelope = Envelope.from_amqp(incoming.body, incoming.headers, lane)
+        if envelope is None:
+            await self._adopt(lane, incoming)
+            return None
+        copy = ReceivedCopy(envelope=envelope, incoming=incoming, session=session)
+        if envelope.is_dead_letter:
+            await replay_requeued(self._router, copy)
+            return None
+        if not envelope.is_schema_supported:
+            await self.begin(copy)
+            return None
+        if not self._router.is_due(envelope):
+            await self._router.put(envelope)
+            await copy.done()
+            return None
+        if self._router.is_expired(envelope):
+            await self.begin(copy)
+            return None
+        copy.was_delayed = envelope.due > 0
+        self.promoted += copy.was_delayed
+        return copy
+
+    async def begin(self, copy: ReceivedCopy) -> RabbitDelivery | None:
+        """Take a copy up, if it is the one that counts and nobody holds it."""
+        envelope, router = copy.envelope, self._router
+        begun = await router.claims.begin(
+            envelope.id, envelope.revision, is_uncertain=envelope.uncertain
+        )
+        copy.mark_uncertain(begun.is_uncertain)
+        match begun.code:
+            case "go":
+                return await self._take_up(copy, begun)
+            case "stale":
+                # What the broker itself gave up, and somebody put back, says nothing of it.
+                await replay_requeued(router, copy)
+            case "bury" | "poison" | "ambiguous":
+                await self._give_up(copy, begun)
+            case "busy":
+                # Another holds it, or did until it went silent: look again later.
+                await router.publisher.to_delay_queue(envelope, min(begun.number, _BUSY_DELAY_MS))
+                await copy.done()
+            case _:  # whoever puts it into the broker has not finished
+                await asyncio.sleep(_RESERVED_WAIT_S)
+                requeue_in_front(copy)
+        return None
+
+    async def begin_all(self, copies: Sequence[ReceivedCopy]) -> list[RabbitDelivery]:
+        """Take up what can be; of what is suspect only one, and that alone."""
+        outcomes = await asyncio.gather(*map(self.begin, copies), return_exceptions=True)
+        found = [outcome for outcome in outcomes if isinstance(outcome, RabbitDelivery)]
+        failed = [error for error in outcomes if isinstance(error, BaseException)]
+        for copy, outcome in reversed(list(zip(copies, outcomes, strict=True))):
+            if isinstance(outcome, BaseException) and copy.session.is_live:
+                copy.session.buffers[copy.envelope.lane].appendleft(copy)
+        if failed and not found:
+            raise failed[0]
+        neighbours = list(takewhile(lambda each: not each.is_suspect, found)) or found[:1]
+        with suppress(QueueError):  # leases run out
+            await self.hand_back(found[len(neighbours) :])
+        return neighbours
+
+    async def lose(self, delivery: RabbitDelivery) -> bool:
+        """Take a message back whose worker, in this process, went silent; tell if it was held."""
+        copy, claims = delivery.copy, self._router.claims
+        lost = await claims.lose(delivery.id, delivery.token)
+        copy.mark_uncertain(lost.is_uncertain)
+        if lost.code in {"poison", "ambiguous"}:
+            await self._give_up(copy, lost)
+        elif lost.code == "waiting":
+            await self._router.record(Change.LEASE_LOST, copy.envelope)
+            requeue_in_front(copy)
+            return True
+        else:
+            # It was cancelled, or a verdict was not carried out: its claim says which, and when
+            # whoever looks at it next may do so.
+            requeue_in_front(copy)
+        return False
+
+    async def hand_back(self, deliveries: Sequence[RabbitDelivery]) -> None:
+        """Undo a receive that nobody waited for to its end."""
+        for delivery in reversed(deliveries):
+            await delivery.give_back()
+
+    async def _take_up(self, copy: ReceivedCopy, begun: BeginReply) -> RabbitDelivery | None:
+        envelope, router = copy.envelope, self._router
+        if not envelope.is_schema_supported:
+            delivery = RabbitDelivery(copy, begun, router, self._stop_tracking)
+            await delivery.give_up("poison", unsupported_schema(envelope.schema))
+            self.died += 1
+            return None
+        if begun.was == State.LEASED:
+            await router.record(Change.LEASE_LOST, envelope)
+        elif begun.was:
+            await router.record(_MISSED[State(begun.was)], envelope)
+        if router.is_expired(envelope):
+            await self._expire(copy, begun)
+            return None
+        if copy.was_delayed:
+            await router.record(Change.PROMOTED, envelope)
+        return RabbitDelivery(copy, begun, router, self._stop_tracking)
+
+    async def _expire(self, copy: ReceivedCopy, begun: BeginReply) -> None:
+        envelope, router = copy.envelope, self._router
+        event = router.event(Change.EXPIRED, replace(envelope, due=0))
+        await router.claims.finish(envelope.id, begun.token, envelope.revision, "expire", event)
+        await copy.done()
+        self.expired += envelope.due > 0
+
+    async def _give_up(self, copy: ReceivedCopy, begun: BeginReply) -> None:
+        end = _end(begun)
+        if begun.code != "bury":  # which is on record since it was decided
+            await self._router.record(end.change, copy.envelope, end.note)
+        await move_to_dead_letters(self._router, copy, begun.token, end)
+        self.died += 1
+
+    async def _adopt(self, lane: str, incoming: AbstractIncomingMessage) -> None:
+        """Give a foreign producer's message a name, and put it back as one of ours.
+
+        Under a new copy, for only a message that carries its name is the same one after a crash.
+        """
+        named = await reserve_own_id(self._router, incoming.body)
+        if named is None and incoming.redelivered and own_id(incoming.body):
+            # Whoever adopted it died before this.
+            log.info("rabbitmq.adopted_before", message_id=own_id(incoming.body), lane=lane)
+            await incoming.ack()
+            return
+        name, reservation = named or await reserve_new_id(self._router)
+        envelope = Envelope(
+            id=name,
+            lane=lane,
+            body=incoming.body,
+            revision=reservation.revision,
+            max_attempts=self._router.options.raw_max_attempts,
+            since=self._router.now_ms,
+        )
+        await publish_and_record(self._router, envelope, reservation, Change.ADOPTED)
+        await incoming.ack()
+
+
+def _end(begun: BeginReply) -> DeadLetterReason:
+    if begun.code == "bury":
+        return DeadLetterReason.from_memo(begun.memo)
+    if begun.code == "poison":
+        return poison(begun.number)
+    return DeadLetterReason(change=Change.AMBIGUOUS, error=AMBIGUOUS)

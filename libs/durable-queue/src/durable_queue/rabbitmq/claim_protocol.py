@@ -1,0 +1,69 @@
+"""One process keeps claims and records in its memory for all the others, which ask it by message.
+
+    <ns>.status  direct  ─► <ns>.status.v1     requests; exclusive to the claim server
+    direct reply-to                            answers
+
+A request is a list of operations of a `ClaimStore`, carried out in order, each with what is to be
+told; `record` is one more that only tells. An answer also says what time it is at the server. All
+that a process asks for while its last request is under way goes into the next. While there is no
+server requests are returned at once, and whoever asked waits with its message unacknowledged.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aio_pika import ExchangeType
+from aio_pika.abc import AbstractChannel
+
+from durable_queue.claims.store import Argument
+from durable_queue.clock import utc_now
+from durable_queue.port import Change
+from durable_queue.rabbitmq.envelope import from_ms, to_ms
+from durable_queue.recorder import ChangeEvent
+
+NOW_HEADER: Final = "x-an-now-ms"
+"""Of an answer: what time it is at the server."""
+
+WireEvent = Sequence[str | int]
+Operation = tuple[Sequence[Argument], WireEvent | None]
+
+
+class ClaimSession:
+    """The channel of either side."""
+
+    def __init__(self, channel: AbstractChannel, exchange: str) -> None:
+        self.channel = channel
+        self.exchange = exchange
+
+    async def check(self) -> None:
+        """Ask the broker something."""
+        await self.channel.declare_exchange(self.exchange, ExchangeType.DIRECT, durable=True)
+
+
+def to_wire(event: ChangeEvent) -> WireEvent:
+    """Return an event as it is sent."""
+    note = event.note.decode("utf-8", "replace")
+    times = (to_ms(event.at), to_ms(event.due_at))
+    uncertain = int(event.is_uncertain)
+    return (
+        event.change.value,
+        event.message_id,
+        event.lane,
+        *times,
+        note,
+        uncertain,
+    )
+
+
+def from_wire(wire_event: WireEvent) -> ChangeEvent:
+    """Return an event that was sent."""
+    change, message_id, lane, at_ms, due_ms, note, uncertain = wire_event
+    return ChangeEvent(
+        change=Change(str(change)),
+        message_id=str(message_id),
+        lane=str(lane),
+        at=from_ms(int(at_ms)) or utc_now(),
+        due_at=from_ms(int(due_ms)),
+        note=str(note).encode(),
+        is_uncertain=bool(uncertain),
+    )
