@@ -114,8 +114,8 @@ async def test_silent_network_is_noticed(proxied: tuple[RabbitWorkers, TcpProxy]
 async def test_channel_closed_by_the_broker_is_opened_again(workers: RabbitWorkers) -> None:
     await workers.send("m1", "m2")
     [held, *_] = await workers.queue.receive([LANE], limit=1, wait=timedelta(seconds=5))
-    assert workers.queue._consumer.line
-    channel = await workers.queue._consumer.line._channel.get_underlay_channel()
+    assert workers.queue._consumer.session
+    channel = await workers.queue._consumer.session._channel.get_underlay_channel()
     await channel.basic_ack(999_999)  # 406: unknown delivery tag
     await held.ack()
     workers.work(1)

@@ -88,7 +88,7 @@ async def test_what_was_cancelled_in_a_workers_hands_does_not_stay_in_them(
         await delivery.start()
 
     assert await harness.left() == []
-    assert delivery.arrived.incoming.processed
+    assert delivery.copy.incoming.processed
 
 
 async def test_a_send_that_another_under_its_key_did_not_wait_for_does_not_claim_to_count(
