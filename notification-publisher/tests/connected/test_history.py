@@ -32,7 +32,9 @@ async def end(ledger: RedisLedger, count: int, change: Change = Change.DONE) -> 
         for each in (Change.ENQUEUED, change):
             note = NOTE if each is change else b""
             events: Any = {"message_id": trace_id, "lane": "delivery.sms.normal", "note": note}
-            await ledger.record(ChangeEvent(change=each, at=datetime.now(UTC), due_at=None, **events))
+            await ledger.record(
+                ChangeEvent(change=each, at=datetime.now(UTC), due_at=None, **events)
+            )
 
     await asyncio.gather(*(tell(trace_id) for trace_id in trace_ids))
     return trace_ids
