@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 from notification_contracts.events import NotificationRequested
-from notification_dispatcher.infrastructure.memory import InMemoryContactDirectory
+from notification_dispatcher.infrastructure.contacts.memory import InMemoryContactDirectory
 from testkit.redis_server import (  # noqa: F401 - fixtures
     private_redis,
     redis_server,

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE, parse_schedule
+from notification_dispatcher.infrastructure.providers.registry import open_providers
+from notification_dispatcher.infrastructure.providers.urls import ProviderContext
 from notification_dispatcher.settings import settings_class
 from pydantic import ValidationError
 from service_kit.settings import documented_settings, load_settings
@@ -53,7 +55,8 @@ def test_names_are_those_of_the_public_contract(monkeypatch, tmp_path):
     assert settings.fake_outbox == Path(environment["FAKE_OUTBOX"])
     assert settings.retries.schedule == (timedelta(seconds=1), timedelta(minutes=2))
     assert settings.contacts.fresh == timedelta(seconds=4)
-    opened = settings.open_providers(lambda: datetime.now(UTC))["email"]
+    context = ProviderContext(now=lambda: datetime.now(UTC))
+    opened = open_providers(settings.provider_urls, context, settings.provider_limits)["email"]
     assert [provider.name for provider, _ in opened] == ["fake-one", "fake-two"]
     assert [limits.per_second for _, limits in opened] == [None, 5]
     assert [limits.timeout for _, limits in opened] == [timedelta(seconds=3.5)] * 2
@@ -146,7 +149,7 @@ def test_a_provider_that_may_take_longer_than_any_stop_is_refused(monkeypatch, c
     ],
 )
 def test_a_stop_leaves_the_slowest_provider_its_time(settings, slowest):
-    grace = settings_class()(**settings).working.grace
+    grace = settings_class()(**settings).workers.grace
 
     assert timedelta(seconds=slowest) < grace <= timedelta(seconds=slowest + 8)
 

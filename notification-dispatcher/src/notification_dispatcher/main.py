@@ -1,7 +1,6 @@
 """Puts the dispatcher together, and runs it."""
 
 import random
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -9,6 +8,8 @@ from typing import Final
 from durable_queue.broker import Broker
 from durable_queue.port import Queue
 from fastapi import FastAPI
+from notification_ledger.queues import open_working
+from notification_ledger.settings import Stores
 from prometheus_client import CollectorRegistry
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
@@ -16,7 +17,7 @@ from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
-from service_kit.lifecycle import BackgroundTasks, NamedLoop, Stopping
+from service_kit.lifecycle import BackgroundTasks, Stopping
 from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
 from service_kit.settings import load_settings
@@ -25,17 +26,23 @@ from notification_dispatcher.application.deliver_notification import DeliverNoti
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.ports import ContactDirectory
 from notification_dispatcher.application.validate_notification import ValidateNotification
-from notification_dispatcher.infrastructure.contacts import HttpContactLookup, SharedContacts
-from notification_dispatcher.infrastructure.providers import ChannelSenders, Providers, Senders
+from notification_dispatcher.infrastructure.contacts.batching import BatchingContactDirectory
+from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
+from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
+from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
+from notification_dispatcher.infrastructure.providers.pauses.redis import RedisPauses
+from notification_dispatcher.infrastructure.providers.registry import Providers, open_providers
+from notification_dispatcher.infrastructure.providers.senders import ChannelSenders
+from notification_dispatcher.infrastructure.providers.urls import ProviderContext
 from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.workers import Workers
-from notification_dispatcher.settings import Settings, settings_class
+from notification_dispatcher.settings import DispatcherSettings, settings_class
 
 SERVICE: Final = "notification-dispatcher"
 
 
 def build(
-    settings: Settings,
+    settings: DispatcherSettings,
     *,
     queue: Queue | None = None,
     contacts: ContactDirectory | None = None,
@@ -43,13 +50,73 @@ def build(
 ) -> FastAPI:
     """Put the service together, on what the settings say or on what is given."""
     now, registry = partial(datetime.now, UTC), new_registry()
-    queue = queue or settings.open_queue()
+    queue = queue or _open_queue(settings)
     broker = Broker(queue, queue.close, allow_volatile=settings.allow_volatile, registry=registry)
     http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
-    directory = SharedContacts(lookup=HttpContactLookup(http=http), limits=settings.contacts)
+    lookup = HttpContactLookup(http=http)
+    directory = BatchingContactDirectory(lookup=lookup, limits=settings.contacts)
     find_contact = FindContact(contacts=contacts or directory, random=random.random)
-    opened = {**settings.open_providers(now), **(providers or {})}
-    senders = _protected(opened, settings, registry)
+    context = ProviderContext(now=now, fake_outbox=settings.fake_outbox)
+    opened = open_providers(settings.provider_urls, context, settings.provider_limits)
+    senders = _senders(settings, {**opened, **(providers or {})}, registry)
+    workers, stopping = _workers(settings, queue, find_contact, senders, registry), Stopping()
+    background = BackgroundTasks(
+        ("broker", broker.watch),
+        *workers.loops(),
+        # A little longer than the workers take, so that none is cut off.
+        grace=settings.workers.grace + timedelta(seconds=2),
+        stopping=stopping,
+    )
+    return build_app(
+        service=SERVICE,
+        title="AsyncNotify notification-dispatcher",
+        routers=[],
+        problems={},
+        checks=checks(broker, workers, partial(senders.states, now), http),
+        resources=[broker, http, senders, background],
+        registry=registry,
+        admission=Admission(
+            access=access_of(settings, service=SERVICE, listens_on=settings.dispatcher_host)
+        ),
+        stopping=stopping,
+    )
+
+
+def _open_queue(settings: DispatcherSettings) -> Queue:
+    return open_working(
+        settings.stores, lease=settings.lease, concurrency=settings.dispatcher_concurrency
+    )
+
+
+def _senders(
+    settings: DispatcherSettings, providers: Providers, registry: CollectorRegistry
+) -> ChannelSenders:
+    return ChannelSenders(
+        providers,
+        breaker=settings.breaker,
+        pauses=_open_pauses(settings.stores),
+        bounded=settings.retries.bounded,
+        registry=registry,
+    )
+
+
+def _open_pauses(stores: Stores) -> Pauses:
+    """Pauses are in the Redis of the records, if there is one; else each dispatcher has its own."""
+    if stores.are_tracked_in_redis:
+        return RedisPauses(stores.ledger_url, namespace=stores.namespace)
+    return InMemoryPauses()
+
+
+def _workers(
+    settings: DispatcherSettings,
+    queue: Queue,
+    find_contact: FindContact,
+    senders: ChannelSenders,
+    registry: CollectorRegistry,
+) -> Workers:
+    workers = Workers(queue, registry, settings.workers)
+    if settings.validates:
+        workers.validate(ValidateNotification(find_contact=find_contact))
     deliver = DeliverNotification(
         find_contact=find_contact,
         senders=senders.by_channel,
@@ -57,48 +124,9 @@ def build(
         holds=settings.holding_channels,
         random=random.random,
     )
-    workers, stopping = _workers(queue, registry, settings, deliver), Stopping()
-    loops = [("broker", broker.watch), *workers.loops()]
-    return build_app(
-        service=SERVICE,
-        title="AsyncNotify notification-dispatcher",
-        routers=[],
-        problems={},
-        checks=checks(broker, workers, partial(senders.states, now), http),
-        resources=[broker, http, senders, _running(loops, settings, stopping)],
-        registry=registry,
-        admission=_admission(settings),
-        stopping=stopping,
-    )
-
-
-def _protected(
-    providers: Providers, settings: Settings, registry: CollectorRegistry
-) -> ChannelSenders:
-    pauses, bounded = settings.open_pauses(), settings.retries.bounded
-    return Senders(registry, settings.breaker, pauses=pauses, bounded=bounded).build(providers)
-
-
-def _running(loops: Sequence[NamedLoop], settings: Settings, stopping: Stopping) -> BackgroundTasks:
-    # A little longer than the workers take, so that none is cut off.
-    grace = settings.working.grace + timedelta(seconds=2)
-    return BackgroundTasks(*loops, grace=grace, stopping=stopping)
-
-
-def _workers(
-    queue: Queue, registry: CollectorRegistry, settings: Settings, deliver: DeliverNotification
-) -> Workers:
-    workers = Workers(queue, registry, settings.working)
-    if settings.validates:
-        workers.validate(ValidateNotification(find_contact=deliver.find_contact))
     for channel in settings.channels:
         workers.deliver(channel, deliver)
     return workers
-
-
-def _admission(settings: Settings) -> Admission:
-    access = access_of(settings, service=SERVICE, listens_on=settings.dispatcher_host)
-    return Admission(access=access)
 
 
 def run() -> None:
@@ -112,5 +140,5 @@ def run() -> None:
         port=settings.dispatcher_port,
         service=SERVICE,
         limits=limits,
-        stop_within=settings.working.grace + timedelta(seconds=7),  # 25 s by default
+        stop_within=settings.workers.grace + timedelta(seconds=7),  # 25 s by default
     )

@@ -1,31 +1,25 @@
 """What the dispatcher can be told, by environment variables."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from durable_queue.pauses.port import Pauses
-from durable_queue.port import Queue
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
-from notification_ledger.queues import open_pauses, open_working
 from notification_ledger.settings import StoreSettings
 from pydantic import AfterValidator, Field, create_model, model_validator
 from service_kit.http.client import MAX_CONNECTIONS
+from service_kit.settings import comma_separated
 
 from notification_dispatcher.domain.retries import RetryPolicy, parse_schedule
-from notification_dispatcher.infrastructure.contacts import ContactLimits
-from notification_dispatcher.infrastructure.providers import (
-    PROVIDERS,
-    BreakerSettings,
-    Limits,
-    ProviderContext,
-    Providers,
-)
-from notification_dispatcher.infrastructure.providers.registry import parse
-from notification_dispatcher.interface.workers import Working, grace_after
+from notification_dispatcher.infrastructure.contacts.batching import ContactLimits
+from notification_dispatcher.infrastructure.providers.registry import check_provider
+from notification_dispatcher.infrastructure.providers.senders import BreakerSettings
+from notification_dispatcher.infrastructure.providers.urls import Limits, parse
+from notification_dispatcher.interface.workers import WorkerOptions, grace_after
 
 ALL: Final = "all"
 LONGEST_PROVIDER_TIMEOUT: Final = timedelta(seconds=45)
@@ -44,28 +38,24 @@ def _schedule(text: str) -> str:
 
 def _stages(text: str) -> str:
     known = {ALL, VALIDATION, DELIVERY, *(f"{DELIVERY}.{channel}" for channel in CHANNELS)}
-    for name in _items(text):
+    for name in comma_separated(text):
         if name not in known:
             raise ValueError(f"{name!r} is no stage; there is {', '.join(sorted(known))}")
-    if not _items(text):
+    if not comma_separated(text):
         raise ValueError("must name a stage")
     return text
 
 
 def _provider_urls(text: str) -> str:
-    urls = _items(text)
+    urls = comma_separated(text)
     if not urls:
         raise ValueError("must name a provider, such as fake://")
     for url in urls:
-        PROVIDERS.open(url, ProviderContext(now=lambda: datetime.now(UTC)), Limits())
+        check_provider(url)
     return text
 
 
-def _items(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
-
-
-class Settings(StoreSettings):
+class DispatcherSettings(StoreSettings):
     """What does not depend on which channels there are; `settings_class` adds the rest."""
 
     user_service_url: Annotated[str, AfterValidator(_http_url)] = Field(
@@ -79,14 +69,18 @@ class Settings(StoreSettings):
         "`delivery.sms` and so on, comma separated.",
     )
     dispatcher_concurrency: int = Field(
-        default=64, ge=1, le=4096, description="Notifications in hand at once, for each queue."
+        default=64,
+        ge=1,
+        le=4096,
+        description="Notifications handled at once, for each stage and channel.",
     )
     fake_outbox: Path | None = Field(
         default=None, description="File to which fake providers append what they accept."
     )
     retry_schedule: Annotated[str, AfterValidator(_schedule)] = Field(
         default="5s,30s,2m,10m,30m,2h,6h",
-        description="Wait before attempt 2, 3, and so on; then it is given up.",
+        description="Wait before attempt 2, 3, and so on; then it is given up. There is one "
+        "attempt more than there are delays.",
     )
     provider_timeout_seconds: float = Field(
         default=10,
@@ -112,10 +106,10 @@ class Settings(StoreSettings):
         default=64, ge=1, le=4096, description="Calls under way at once, for each provider."
     )
     provider_breaker_failures: int = Field(
-        default=10, ge=1, description="Failures in a row after which a provider is left alone."
+        default=10, ge=1, description="Failures in a row after which a provider gets no call."
     )
     provider_breaker_seconds: float = Field(
-        default=30, gt=0, description="How long it is left alone before it is probed."
+        default=30, gt=0, description="For how long it gets none; then it is probed."
     )
     provider_retry_after_max_seconds: float = Field(
         default=3600,
@@ -156,17 +150,17 @@ class Settings(StoreSettings):
     @property
     def slowest_provider(self) -> timedelta:
         """The longest that any provider of any channel may take to answer."""
-        urls = [url for channel in CHANNELS for url in _items(self._of(channel, "providers"))]
-        return max(parse(url, self._limits)[1].timeout for url in urls)
+        urls = chain.from_iterable(self.provider_urls.values())
+        return max(parse(url, self.provider_limits)[1].timeout for url in urls)
 
     @property
-    def working(self) -> Working:
-        """How this process works on what it finds in the queues."""
-        return Working(
+    def workers(self) -> WorkerOptions:
+        """How this process's workers work."""
+        return WorkerOptions(
             concurrency=self.dispatcher_concurrency,
             lease=self.lease,
             grace=grace_after(self.slowest_provider),
-            version_patience=timedelta(seconds=self.unknown_version_seconds),
+            longest_version_wait=timedelta(seconds=self.unknown_version_seconds),
         )
 
     @property
@@ -179,7 +173,7 @@ class Settings(StoreSettings):
 
     @property
     def breaker(self) -> BreakerSettings:
-        """When a provider is left alone."""
+        """When a provider gets no call."""
         pause = timedelta(seconds=self.provider_breaker_seconds)
         return BreakerSettings(failures=self.provider_breaker_failures, pause=pause)
 
@@ -200,12 +194,12 @@ class Settings(StoreSettings):
     @property
     def validates(self) -> bool:
         """Whether this process validates."""
-        return bool({ALL, VALIDATION} & set(_items(self.dispatcher_stages)))
+        return bool({ALL, VALIDATION} & set(comma_separated(self.dispatcher_stages)))
 
     @property
     def channels(self) -> list[ChannelName]:
         """On which channels this process delivers."""
-        stages = set(_items(self.dispatcher_stages))
+        stages = set(comma_separated(self.dispatcher_stages))
         if stages & {ALL, DELIVERY}:
             return list(CHANNELS)
         return [channel for channel in CHANNELS if f"{DELIVERY}.{channel}" in stages]
@@ -222,27 +216,14 @@ class Settings(StoreSettings):
             channel for channel in CHANNELS if self._of(channel, "on_ambiguous") == "hold"
         )
 
-    def open_queue(self) -> Queue:
-        """Make the queue; it connects when it is first used."""
-        return open_working(self.stores, lease=self.lease, concurrency=self.dispatcher_concurrency)
-
-    def open_pauses(self) -> Pauses:
-        """Make what knows which providers all dispatchers leave alone."""
-        return open_pauses(self.stores)
-
-    def open_providers(self, now: Callable[[], datetime]) -> Providers:
-        """Make the providers of each channel, in order."""
-        context = ProviderContext(now=now, fake_outbox=self.fake_outbox)
-        return {
-            channel: [
-                PROVIDERS.open(url, context, self._limits)
-                for url in _items(self._of(channel, "providers"))
-            ]
-            for channel in CHANNELS
-        }
+    @property
+    def provider_urls(self) -> Mapping[ChannelName, Sequence[str]]:
+        """The URLs of each channel's providers, in order."""
+        return {channel: comma_separated(self._of(channel, "providers")) for channel in CHANNELS}
 
     @property
-    def _limits(self) -> Limits:
+    def provider_limits(self) -> Limits:
+        """How much a provider may be asked to do whose URL says nothing of it."""
         return Limits(
             timeout=timedelta(seconds=self.provider_timeout_seconds),
             concurrency=self.provider_concurrency,
@@ -253,7 +234,7 @@ class Settings(StoreSettings):
         return value
 
 
-def settings_class() -> type[Settings]:
+def settings_class() -> type[DispatcherSettings]:
     """Return the settings with `<CHANNEL>_PROVIDERS` and `<CHANNEL>_ON_AMBIGUOUS` for each channel.
 
     Made when called, so that channels that were registered before have theirs.
@@ -276,7 +257,7 @@ def settings_class() -> type[Settings]:
                 "sent: send it again, or keep it as a dead letter.",
             ),
         )
-    return create_model("DispatcherSettings", __base__=Settings, **fields)
+    return create_model("DispatcherSettings", __base__=DispatcherSettings, **fields)
 
 
 def _field_name(channel: ChannelName, what: str) -> str:

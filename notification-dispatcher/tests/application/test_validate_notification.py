@@ -2,7 +2,7 @@ import pytest
 from notification_contracts.states import Reason
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.validate_notification import ValidateNotification
-from notification_dispatcher.domain.verdicts import Abandoned, Deferred, Forwarded
+from notification_dispatcher.domain.verdicts import Deferred, Failed, Validated
 
 
 @pytest.fixture
@@ -11,13 +11,13 @@ def validate(contacts):
 
 
 async def test_it_is_forwarded_to_the_preferred_channel(validate, event):
-    assert await validate(event, deferrals=0) == Forwarded(channel="email")
+    assert await validate(event, deferrals=0) == Validated(channel="email")
 
 
 async def test_it_is_forwarded_to_the_channel_asked_for(validate, event):
     asking = event.model_copy(update={"channel": "sms"})
 
-    assert await validate(asking, deferrals=0) == Forwarded(channel="sms")
+    assert await validate(asking, deferrals=0) == Validated(channel="sms")
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ async def test_it_is_forwarded_to_the_channel_asked_for(validate, event):
         ({"channel": "fax"}, Reason.UNKNOWN_CHANNEL),
     ],
 )
-async def test_what_can_never_be_delivered_is_abandoned(validate, contacts, event, changes, reason):
+async def test_what_can_never_be_delivered_is_given_up(validate, contacts, event, changes, reason):
     contacts.add("bob", {"email": "bob@example.com"})
     contacts.add("nowhere", {})
 
     verdict = await validate(event.model_copy(update=changes), deferrals=0)
 
-    assert isinstance(verdict, Abandoned)
+    assert isinstance(verdict, Failed)
     assert verdict.reason is reason
 
 

@@ -14,7 +14,7 @@ def test_the_channel_asked_for_wins_over_the_preferred_one():
     assert choose_channel(contact, "sms") == "sms"
 
 
-def test_without_a_wish_the_preferred_channel_is_taken():
+def test_without_a_channel_asked_for_the_preferred_channel_is_taken():
     contact = Contact(addresses=EVERYWHERE, preferred_channel="push")
 
     assert choose_channel(contact, None) == "push"

@@ -5,10 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notification_dispatcher.domain.retries import (
     DEFAULT_SCHEDULE,
-    Exhausted,
     RetryPolicy,
-    Tries,
-    TryAgain,
     growing,
     jittered,
 )
@@ -22,31 +19,31 @@ delays = st.timedeltas(timedelta(seconds=1), timedelta(hours=6))
 
 @pytest.mark.parametrize(("attempt", "base"), list(enumerate(DEFAULT_SCHEDULE, 1)))
 def test_each_attempt_waits_as_the_schedule_says(attempt, base):
-    decision = RetryPolicy().after(Tries(number=attempt, limit=8), chance=MIDDLE)
+    delay = RetryPolicy().delay_after(attempt, chance=MIDDLE)
 
-    assert decision == TryAgain(base)
+    assert delay == base
 
 
 def test_the_last_attempt_is_the_last():
-    assert RetryPolicy().after(Tries(number=8, limit=8), chance=MIDDLE) == Exhausted()
+    assert RetryPolicy().delay_after(8, chance=MIDDLE) is None
 
 
 def test_the_schedule_has_room_for_one_attempt_more_than_it_has_delays():
     policy = RetryPolicy(schedule=(timedelta(seconds=1), timedelta(seconds=2)))
 
-    second = policy.after(Tries(number=2, limit=20), chance=MIDDLE)
-    third = policy.after(Tries(number=3, limit=20), chance=MIDDLE)
+    second = policy.delay_after(2, chance=MIDDLE)
+    third = policy.delay_after(3, chance=MIDDLE)
 
-    assert (second, third) == (TryAgain(timedelta(seconds=2)), Exhausted())
+    assert (second, third) == (timedelta(seconds=2), None)
 
 
 @given(attempt=attempts, chance=chances)
 def test_a_delay_is_never_further_than_a_fifth_from_the_schedule(attempt, chance):
-    decision = RetryPolicy().after(Tries(number=attempt, limit=8), chance=chance)
+    delay = RetryPolicy().delay_after(attempt, chance=chance)
 
-    assert isinstance(decision, TryAgain)
+    assert delay is not None
     base = DEFAULT_SCHEDULE[attempt - 1]
-    assert 0.8 * base <= decision.delay <= 1.2 * base
+    assert 0.8 * base <= delay <= 1.2 * base
 
 
 @given(
@@ -55,12 +52,10 @@ def test_a_delay_is_never_further_than_a_fifth_from_the_schedule(attempt, chance
     retry_after=st.timedeltas(timedelta(seconds=1), timedelta(hours=1)),
 )
 def test_what_was_asked_for_is_kept_with_a_little_more_and_never_less(attempt, chance, retry_after):
-    decision = RetryPolicy().after(
-        Tries(number=attempt, limit=8), chance=chance, retry_after=retry_after
-    )
+    delay = RetryPolicy().delay_after(attempt, chance=chance, retry_after=retry_after)
 
-    assert isinstance(decision, TryAgain)
-    assert retry_after <= decision.delay <= 1.2 * retry_after
+    assert delay is not None
+    assert retry_after <= delay <= 1.2 * retry_after
 
 
 @given(retry_after=st.timedeltas(timedelta(hours=1)), chance=chances)

@@ -6,22 +6,22 @@ from durable_queue.memory import InMemoryQueue
 from durable_queue.port import ClaimEnded, Message, MessageExpired, OnAmbiguous
 from notification_contracts.states import Reason, Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_dispatcher.domain.outcomes import Trial
+from notification_dispatcher.domain.sending import ProviderCall
 from notification_dispatcher.domain.verdicts import (
-    Abandoned,
     Deferred,
-    Delivered,
-    Forwarded,
-    Retried,
+    Failed,
+    Retrying,
+    Sent,
+    Validated,
 )
-from notification_dispatcher.interface.reports import StageMetrics
-from notification_dispatcher.interface.stages import Stage
+from notification_dispatcher.interface.metrics import StageMetrics
+from notification_dispatcher.interface.stages import StageHandler
 from notification_ledger.memory import MemoryLedger
 from prometheus_client import CollectorRegistry
 from testkit.clock import FrozenClock
 
 LANES = ("delivery.email.normal",)
-TRIAL = Trial(provider="post", duration=timedelta(milliseconds=12.34))
+CALL = ProviderCall(provider="post", duration=timedelta(milliseconds=12.34))
 SOON = timedelta(seconds=3)
 
 
@@ -55,10 +55,10 @@ def handle(queue, metrics):
     """Let a stage handle the next message with a verdict that is given; None: it starts it."""
 
     async def run(decide, *, channel="email", on_ambiguous=OnAmbiguous.RESEND):
-        async def decide_so(event, settlement):
-            return await decide(event, settlement) if callable(decide) else decide
+        async def decide_so(event, in_stage):
+            return await decide(event, in_stage) if callable(decide) else decide
 
-        stage = Stage(
+        stage = StageHandler(
             name="delivery.email" if channel else "validation",
             decide=decide_so,
             metrics=metrics,
@@ -83,8 +83,8 @@ async def put(queue, body=b'{"user_id":"ada","message":"secret words"}', **field
     return trace_id
 
 
-async def test_a_delivered_one_is_sent(handle, ledger, trace_id):
-    await handle(Delivered(trial=TRIAL))
+async def test_a_sent_one_is_acknowledged(handle, ledger, trace_id):
+    await handle(Sent(call=CALL))
 
     record = await ledger.get(trace_id)
     last = record.timeline[-1]
@@ -94,11 +94,11 @@ async def test_a_delivered_one_is_sent(handle, ledger, trace_id):
     assert last.duration_ms == 12.3
 
 
-async def test_a_forwarded_one_goes_to_its_channels_lane_of_its_priority(
+async def test_a_validated_one_goes_to_its_channels_lane_of_its_priority(
     handle, ledger, queue, clock
 ):
     trace_id = await put(queue, b'{"user_id":"ada","message":"m","priority":"high"}')
-    await handle(Forwarded(channel="sms"), channel=None)
+    await handle(Validated(channel="sms"), channel=None)
 
     [delivery] = await queue.receive(["delivery.sms.high"], limit=1, wait=timedelta(0))
     record = await ledger.get(trace_id)
@@ -106,12 +106,10 @@ async def test_a_forwarded_one_goes_to_its_channels_lane_of_its_priority(
     assert (record.status, record.channel, record.user_id) == (Status.VALIDATED, "sms", "ada")
 
 
-async def test_a_retried_one_waits_with_its_reason_and_its_next_attempt(
+async def test_a_retrying_one_waits_with_its_reason_and_its_next_attempt(
     handle, ledger, clock, trace_id
 ):
-    await handle(
-        Retried(delay=SOON, reason=Reason.PROVIDER_UNAVAILABLE, detail="busy", trial=TRIAL)
-    )
+    await handle(Retrying(delay=SOON, reason=Reason.PROVIDER_UNAVAILABLE, detail="busy", call=CALL))
 
     record = await ledger.get(trace_id)
     assert (record.status, record.reason) == (Status.RETRYING, Reason.PROVIDER_UNAVAILABLE)
@@ -138,7 +136,7 @@ async def test_a_deferred_one_stays_what_it_was_and_says_why(
 async def test_one_that_is_deferred_between_attempts_is_still_being_retried(
     handle, ledger, queue, clock, trace_id
 ):
-    await handle(Retried(delay=SOON, reason=Reason.RATE_LIMITED, detail="429", trial=TRIAL))
+    await handle(Retrying(delay=SOON, reason=Reason.RATE_LIMITED, detail="429", call=CALL))
     clock.advance(SOON)
     await queue.tick(LANES)
     await handle(Deferred(delay=SOON, reason=Reason.CONTACTS_UNAVAILABLE, detail="down"))
@@ -146,8 +144,8 @@ async def test_one_that_is_deferred_between_attempts_is_still_being_retried(
     assert (await ledger.get(trace_id)).status is Status.RETRYING
 
 
-async def test_an_abandoned_one_is_kept_with_its_reason_and_error(handle, ledger, queue, trace_id):
-    await handle(Abandoned(reason=Reason.INVALID_ADDRESS, detail="no such mailbox", trial=TRIAL))
+async def test_a_failed_one_is_kept_with_its_reason_and_error(handle, ledger, queue, trace_id):
+    await handle(Failed(reason=Reason.INVALID_ADDRESS, detail="no such mailbox", call=CALL))
 
     record = await ledger.get(trace_id)
     assert (record.status, record.reason) == (Status.FAILED, Reason.INVALID_ADDRESS)
@@ -160,7 +158,7 @@ async def test_an_abandoned_one_is_kept_with_its_reason_and_error(handle, ledger
 )
 async def test_what_cannot_be_understood_is_kept_with_its_bytes(handle, ledger, queue, body):
     trace_id = await put(queue, body)
-    await handle(Delivered(trial=None))
+    await handle(Sent(call=None))
 
     record = await ledger.get(trace_id)
     assert (record.status, record.reason) == (Status.FAILED, Reason.UNDECODABLE)
@@ -175,7 +173,7 @@ async def test_an_event_of_a_later_version_waits_a_day_for_someone_who_knows_it(
     trace_id = await put(queue, b'{"version": 2, "user": "ada"}')
     began = clock()
     while (await ledger.get(trace_id)).status is not Status.FAILED:
-        await handle(Delivered(trial=None))
+        await handle(Sent(call=None))
         clock.advance(timedelta(minutes=12))
         await queue.tick(LANES)
 
@@ -184,12 +182,12 @@ async def test_an_event_of_a_later_version_waits_a_day_for_someone_who_knows_it(
 
 
 async def test_starting_says_who_sends_and_which_attempt_it_is(handle, ledger, trace_id):
-    async def decide(event, settlement):
-        await settlement.start("post")
+    async def decide(event, in_stage):
+        await in_stage.start("post")
         record = await ledger.get(trace_id)
         assert (record.status, record.attempts) == (Status.SENDING, 1)
         assert record.timeline[-1].provider == "post"
-        return Delivered(trial=TRIAL)
+        return Sent(call=CALL)
 
     await handle(decide)
 
@@ -209,8 +207,8 @@ async def test_one_whose_worker_dies_while_sending_is_sent_again_or_held(
     class Died(Exception):
         pass
 
-    async def decide(event, settlement):
-        await settlement.start("post")
+    async def decide(event, in_stage):
+        await in_stage.start("post")
         raise Died
 
     with pytest.raises(Died):
@@ -225,9 +223,9 @@ async def test_one_whose_worker_dies_while_sending_is_sent_again_or_held(
 async def test_one_that_expired_meanwhile_is_not_started(handle, ledger, queue, clock, capsys):
     trace_id = await put(queue, expires_at=clock() + SOON)
 
-    async def decide(event, settlement):
+    async def decide(event, in_stage):
         clock.advance(SOON)
-        await settlement.start("post")
+        await in_stage.start("post")
 
     with pytest.raises(MessageExpired):
         await handle(decide)
@@ -239,9 +237,9 @@ async def test_one_that_expired_meanwhile_is_not_started(handle, ledger, queue, 
 async def test_one_that_was_cancelled_meanwhile_stays_cancelled(
     handle, ledger, queue, trace_id, capsys
 ):
-    async def decide(event, settlement):
+    async def decide(event, in_stage):
         await queue.cancel(trace_id)
-        return Forwarded(channel="email")
+        return Validated(channel="email")
 
     with pytest.raises(ClaimEnded):
         await handle(decide, channel=None)
@@ -253,7 +251,7 @@ async def test_one_that_was_cancelled_meanwhile_stays_cancelled(
 async def test_each_is_one_line_in_the_log_with_its_trace_id_and_without_its_text(
     handle, trace_id, capsys
 ):
-    await handle(Delivered(trial=TRIAL))
+    await handle(Sent(call=CALL))
 
     said = capsys.readouterr().out
     [line] = said.splitlines()
@@ -263,9 +261,9 @@ async def test_each_is_one_line_in_the_log_with_its_trace_id_and_without_its_tex
 
 
 async def test_each_is_counted_by_verdict_and_reason(handle, queue, registry, trace_id):
-    await handle(Abandoned(reason=Reason.NO_ADDRESS, detail="none"))
+    await handle(Failed(reason=Reason.NO_ADDRESS, detail="none"))
 
-    labels = {"stage": "delivery.email", "verdict": "abandoned", "reason": "no_address"}
+    labels = {"stage": "delivery.email", "verdict": "failed", "reason": "no_address"}
     assert registry.get_sample_value("dispatcher_notifications_total", labels) == 1
     timed = {"stage": "delivery.email"}
     assert registry.get_sample_value("dispatcher_handling_seconds_count", timed) == 1

@@ -77,8 +77,8 @@ def user_service():
 
 
 @dataclass
-class Sent:
-    """What a test sends, and what came of it."""
+class Publisher:
+    """Sends as the publisher does, and reads what came of it."""
 
     queue: Queue
     ledger: MemoryLedger | RedisLedger
@@ -167,7 +167,7 @@ async def in_memory(contacts, outbox):
             providers=providers,
         )
         async with asgi_client(app) as http:
-            yield Sent(queue, ledger), http
+            yield Publisher(queue, ledger), http
 
     return run
 
@@ -177,7 +177,7 @@ async def send_on_redis(redis_url):
     """Send as the publisher does, on a real Redis."""
     queue = open_queue(redis_url, recorder=lua_recorder())
     ledger = RedisLedger(redis_url)
-    yield Sent(queue, ledger)
+    yield Publisher(queue, ledger)
     await queue.close()
     await ledger.close()
 
@@ -202,6 +202,6 @@ async def send_on_private_redis(private_redis):
     """Send as the publisher does, on a Redis that the test may freeze."""
     queue = open_queue(private_redis.url, recorder=lua_recorder())
     ledger = RedisLedger(private_redis.url)
-    yield Sent(queue, ledger)
+    yield Publisher(queue, ledger)
     await queue.close()
     await ledger.close()

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from notification_contracts.states import Reason
-from notification_dispatcher.domain.outcomes import (
+from notification_dispatcher.domain.sending import (
     Accepted,
     PermanentFailure,
     TransientFailure,
     UncertainFailure,
 )
-from notification_dispatcher.infrastructure.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers import Limits
+from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
+from notification_dispatcher.infrastructure.providers.urls import Limits
 from service_kit.failpoints import armed
 
 BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
@@ -86,7 +86,7 @@ async def test_a_send_that_fails_twice_is_sent_on_the_third_attempt(in_memory, c
 
 
 async def test_exhausted_attempts_end_as_failed_with_the_last_error(in_memory):
-    providers = {"email": [(InMemoryProvider(outcomes=[BUSY] * 9), Limits())]}
+    providers = {"email": [(InMemoryProvider(answers=[BUSY] * 9), Limits())]}
     async with in_memory(providers=providers, RETRY_SCHEDULE="0.1s") as (send, _):
         record = await send.until(await send(), "failed")
 
@@ -97,7 +97,7 @@ async def test_exhausted_attempts_end_as_failed_with_the_last_error(in_memory):
 
 async def test_a_permanent_failure_is_not_tried_again(in_memory):
     refused = PermanentFailure(reason=Reason.PROVIDER_REJECTED, detail="bad key")
-    provider = InMemoryProvider(outcomes=[refused])
+    provider = InMemoryProvider(answers=[refused])
     async with in_memory(providers={"email": [(provider, Limits())]}) as (send, _):
         record = await send.until(await send(), "failed")
 
@@ -106,7 +106,7 @@ async def test_a_permanent_failure_is_not_tried_again(in_memory):
 
 
 async def test_an_uncertain_send_is_repeated_under_the_same_key(in_memory):
-    provider = InMemoryProvider(outcomes=[UncertainFailure(detail="no answer")])
+    provider = InMemoryProvider(answers=[UncertainFailure(detail="no answer")])
     async with in_memory(providers={"email": [(provider, Limits())]}) as (send, _):
         trace_id = await send()
         await send.until(trace_id, "sent")
@@ -246,7 +246,7 @@ async def test_metrics_count_notifications_and_providers_answers(in_memory):
         metrics = (await http.get("/metrics")).text
 
     assert (
-        'dispatcher_notifications_total{reason="",stage="delivery.email",verdict="delivered"} 1.0'
+        'dispatcher_notifications_total{reason="",stage="delivery.email",verdict="sent"} 1.0'
         in metrics
     )
     assert (

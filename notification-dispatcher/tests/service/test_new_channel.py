@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 from notification_contracts.channels import CHANNELS, AddressKind, Channel, register
-from notification_dispatcher.domain.outcomes import Accepted, OutgoingMessage
-from notification_dispatcher.infrastructure.providers import PROVIDERS
+from notification_dispatcher.domain.sending import Accepted, OutgoingMessage
+from notification_dispatcher.infrastructure.providers.registry import PROVIDERS
 
 
 @dataclass

@@ -17,9 +17,6 @@ from durable_queue.claims.memory import InMemoryClaimStore
 from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import ClaimStore
 from durable_queue.factory import open_queue
-from durable_queue.pauses.memory import InMemoryPauses
-from durable_queue.pauses.port import Pauses
-from durable_queue.pauses.redis import RedisPauses
 from durable_queue.port import Queue
 from durable_queue.rabbitmq.claim_server import ClaimServer
 from durable_queue.rabbitmq.options import RabbitOptions
@@ -96,16 +93,6 @@ def open_working(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue
         lease=lease,
         rabbitmq=RabbitOptions(lanes=all_lanes(), prefetch=2 * concurrency, audits=False),
     )
-
-
-def open_pauses(stores: Stores) -> Pauses:
-    """Open what all processes are to leave alone: in the Redis that keeps the records, if one does.
-
-    Where the publisher's memory keeps them, each process has pauses of its own.
-    """
-    if stores.are_tracked_in_redis:
-        return RedisPauses(stores.ledger_url, namespace=stores.namespace)
-    return InMemoryPauses()
 
 
 def _redis_writer(stores: Stores) -> RedisClaimStore:

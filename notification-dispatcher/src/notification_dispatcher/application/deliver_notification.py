@@ -1,7 +1,7 @@
 """Hand a notification to a provider, and decide what follows from the outcome."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
@@ -10,63 +10,45 @@ from notification_contracts.events import NotificationRequested
 from notification_contracts.states import Reason
 
 from notification_dispatcher.application.find_contact import FindContact, without_address
-from notification_dispatcher.application.ports import Sender, Starting
+from notification_dispatcher.application.ports import OnStart, Sender
 from notification_dispatcher.domain.contact import Contact
-from notification_dispatcher.domain.outcomes import (
+from notification_dispatcher.domain.retries import RetryPolicy, later
+from notification_dispatcher.domain.sending import (
     Accepted,
     NotTried,
     OutgoingMessage,
     PermanentFailure,
-    SendReport,
+    SendResult,
     TransientFailure,
-    Trial,
     UncertainFailure,
 )
-from notification_dispatcher.domain.retries import (
-    Exhausted,
-    RetryPolicy,
-    Tries,
-    TryAgain,
-    later,
-)
 from notification_dispatcher.domain.verdicts import (
-    Abandoned,
     Deferred,
-    Delivered,
     DeliveryVerdict,
-    Retried,
+    Failed,
+    Retrying,
+    Sent,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """One attempt to deliver one notification on one channel."""
+class DeliveryAttempt:
+    """One attempt to deliver one notification on one channel; the first has number 1."""
 
     trace_id: str
     channel: ChannelName
-    tries: Tries
+    number: int
     deferrals: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Failed:
-    """A failure after which the same send may still succeed."""
-
-    reason: Reason
-    detail: str
-    trial: Trial | None
-    retry_after: timedelta | None = None
-    is_uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverNotification:
     """Send a notification to the user's address as it is now, at the last moment.
 
-    What failed for now is tried again by the schedule, what failed for good is abandoned. A
-    provider that asks to be left alone uses up no attempt. Where nobody knows whether it was sent,
+    What failed for now is tried again by the schedule, what failed for good is given up. A provider
+    that asks for no further call uses up no attempt. If it is uncertain whether a message was sent,
     it is sent again under the same idempotency key, unless its channel is one that `holds`: then it
-    is abandoned, for a person to decide.
+    is given up, for a person to decide.
     """
 
     find_contact: FindContact
@@ -76,88 +58,74 @@ class DeliverNotification:
     random: Callable[[], float]
 
     async def __call__(
-        self, event: NotificationRequested, assignment: Assignment, *, starting: Starting
+        self, event: NotificationRequested, attempt: DeliveryAttempt, *, on_start: OnStart
     ) -> DeliveryVerdict:
-        """Make one attempt. `starting` passes the point of no return; what it raises is raised."""
-        contact = await self.find_contact(event.user_id, deferrals=assignment.deferrals)
+        """Make one attempt. `on_start` passes the point of no return; what it raises is raised."""
+        contact = await self.find_contact(event.user_id, deferrals=attempt.deferrals)
         if not isinstance(contact, Contact):
             return contact
-        message = _addressed(event, contact, assignment)
+        message = _addressed(event, contact, attempt)
         if not isinstance(message, OutgoingMessage):
             return message
-        report = await self.senders[assignment.channel].send(message, starting=starting)
-        return self._judge(report, assignment)
+        result = await self.senders[attempt.channel].send(message, on_start=on_start)
+        return self._verdict(result, attempt)
 
-    def _judge(self, report: SendReport, assignment: Assignment) -> DeliveryVerdict:
-        trial = report.trial
-        match report.outcome:
+    def _verdict(self, result: SendResult, attempt: DeliveryAttempt) -> DeliveryVerdict:
+        call = result.call
+        match result.outcome:
             case Accepted():
-                return Delivered(trial=trial)
+                return Sent(call=call)
             case NotTried(reason=reason, detail=detail, retry_in=retry_in):
                 delay = later(retry_in, self.random())
                 return Deferred(delay=delay, reason=reason, detail=detail)
             case PermanentFailure(reason=reason, detail=detail):
-                return Abandoned(reason=reason, detail=detail, trial=trial)
-            case UncertainFailure(detail=detail) if assignment.channel in self.holds:
-                return Abandoned(
-                    reason=Reason.AMBIGUOUS, detail=detail, trial=trial, is_uncertain=True
-                )
+                return Failed(reason=reason, detail=detail, call=call)
             case UncertainFailure(detail=detail):
-                failed = _Failed(
-                    reason=Reason.AMBIGUOUS, detail=detail, trial=trial, is_uncertain=True
+                failed = Failed(
+                    reason=Reason.AMBIGUOUS, detail=detail, call=call, is_uncertain=True
                 )
-                return self._again(failed, assignment.tries)
-            case TransientFailure() as failure:
-                return self._not_now(failure, trial, assignment.tries)
+                return failed if attempt.channel in self.holds else self._again(failed, attempt)
+            case TransientFailure(reason=reason, detail=detail) as failure:
+                if (asked := failure.provider_retry_after) is not None:
+                    delay = self.retries.asked(asked, self.random())
+                    return Deferred(delay=delay, reason=reason, detail=detail, call=call)
+                failed = Failed(reason=reason, detail=detail, call=call)
+                return self._again(failed, attempt, failure.retry_after)
             case never:
                 assert_never(never)
 
-    def _not_now(
-        self, failure: TransientFailure, trial: Trial | None, tries: Tries
-    ) -> DeliveryVerdict:
-        reason, detail = failure.reason, failure.detail
-        asked = failure.provider_asks_to_wait
-        if asked is not None:
-            delay = self.retries.asked(asked, self.random())
-            return Deferred(delay=delay, reason=reason, detail=detail, trial=trial)
-        failed = _Failed(reason=reason, detail=detail, trial=trial, retry_after=failure.retry_after)
-        return self._again(failed, tries)
-
-    def _again(self, failed: _Failed, tries: Tries) -> DeliveryVerdict:
-        reason, detail, trial = failed.reason, failed.detail, failed.trial
-        next_try = self.retries.after(tries, chance=self.random(), retry_after=failed.retry_after)
-        may_be_sent = failed.is_uncertain
-        match next_try:
-            case TryAgain(delay):
-                return Retried(
-                    delay=delay, reason=reason, detail=detail, trial=trial, is_uncertain=may_be_sent
-                )
-            case Exhausted():
-                detail = f"{reason}: {detail}"
-                return Abandoned(
-                    reason=Reason.ATTEMPTS_EXHAUSTED,
-                    detail=detail,
-                    trial=trial,
-                    is_uncertain=may_be_sent,
-                )
-            case never:
-                assert_never(never)
+    def _again(
+        self, failed: Failed, attempt: DeliveryAttempt, retry_after: timedelta | None = None
+    ) -> Retrying | Failed:
+        delay = self.retries.delay_after(
+            attempt.number, chance=self.random(), retry_after=retry_after
+        )
+        if delay is None:
+            detail = f"{failed.reason}: {failed.detail}"
+            return replace(failed, reason=Reason.ATTEMPTS_EXHAUSTED, detail=detail)
+        return Retrying(
+            delay=delay,
+            reason=failed.reason,
+            detail=failed.detail,
+            call=failed.call,
+            is_uncertain=failed.is_uncertain,
+        )
 
 
 def _addressed(
-    event: NotificationRequested, contact: Contact, assignment: Assignment
-) -> OutgoingMessage | Abandoned:
-    address = contact.address_on(assignment.channel)
+    event: NotificationRequested, contact: Contact, attempt: DeliveryAttempt
+) -> OutgoingMessage | Failed:
+    address = contact.address_on(attempt.channel)
     if address is None:
-        return without_address(assignment.channel)
-    limit = CHANNELS[assignment.channel].max_message_chars
+        return without_address(attempt.channel)
+    limit = CHANNELS[attempt.channel].max_message_chars
     if limit is not None and len(event.message) > limit:
         detail = f"{len(event.message)} characters, {limit} are allowed"
-        return Abandoned(reason=Reason.MESSAGE_TOO_LONG, detail=detail)
+        return Failed(reason=Reason.MESSAGE_TOO_LONG, detail=detail)
     return OutgoingMessage(
-        trace_id=assignment.trace_id,
-        channel=assignment.channel,
-        attempt=assignment.tries.number,
+        trace_id=attempt.trace_id,
+        channel=attempt.channel,
+        attempt=attempt.number,
         address=address,
         message=event.message,
         subject=event.subject,

@@ -1,4 +1,4 @@
-"""Look a user up, where whatever goes wrong is a verdict."""
+"""Look up a user's contact; every failure is a verdict."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from notification_contracts.states import Reason
 from notification_dispatcher.application.ports import (
     ContactDirectory,
     ContactsUnavailable,
-    UnknownUser,
+    NoSuchUser,
 )
 from notification_dispatcher.domain.contact import Contact
 from notification_dispatcher.domain.retries import growing
-from notification_dispatcher.domain.verdicts import Abandoned, Deferred
+from notification_dispatcher.domain.verdicts import Deferred, Failed
 
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(seconds=60)
@@ -27,18 +27,18 @@ class FindContact:
     contacts: ContactDirectory
     random: Callable[[], float]
 
-    async def __call__(self, user_id: str, *, deferrals: int) -> Contact | Deferred | Abandoned:
+    async def __call__(self, user_id: str, *, deferrals: int) -> Contact | Deferred | Failed:
         """Return the contact, or the verdict that follows from having none."""
         try:
             return await self.contacts.contact_of(user_id)
-        except UnknownUser:
-            return Abandoned(reason=Reason.UNKNOWN_USER, detail="there is no such user")
+        except NoSuchUser:
+            return Failed(reason=Reason.UNKNOWN_USER, detail="there is no such user")
         except ContactsUnavailable as error:
             delay = growing(deferrals, self.random(), first=FIRST_WAIT, cap=LONGEST_WAIT)
             return Deferred(delay=delay, reason=Reason.CONTACTS_UNAVAILABLE, detail=str(error))
 
 
-def without_address(channel: ChannelName | None) -> Abandoned:
+def without_address(channel: ChannelName | None) -> Failed:
     """Give up, for want of an address on this channel; None means on any."""
     detail = f"the user has no address on {channel or 'any channel'}"
-    return Abandoned(reason=Reason.NO_ADDRESS, detail=detail)
+    return Failed(reason=Reason.NO_ADDRESS, detail=detail)

@@ -4,18 +4,14 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from notification_dispatcher.domain.contact import Contact
-from notification_dispatcher.domain.outcomes import OutgoingMessage, ProviderOutcome, SendReport
+from notification_dispatcher.domain.sending import OutgoingMessage, ProviderAnswer, SendResult
 
 
-class ContactsError(Exception):
-    """Base of all errors that a contact directory raises."""
-
-
-class UnknownUser(ContactsError):
+class NoSuchUser(Exception):
     """Raised when the directory answers that it has no such user."""
 
 
-class ContactsUnavailable(ContactsError):
+class ContactsUnavailable(Exception):
     """Raised when the directory gives no answer for now, or one that can't be understood."""
 
 
@@ -26,30 +22,30 @@ class ContactDirectory(Protocol):
         """Return the user's contact: as it is now, or, while that can't be told, as it was.
 
         Raises:
-            UnknownUser: there is no such user.
+            NoSuchUser: there is no such user.
             ContactsUnavailable: it can't be told for now.
         """
         ...
 
 
 class Provider(Protocol):
-    """Who carries a channel's messages: an SMTP server, an SMS gateway, a fake."""
+    """Carries a channel's messages: an SMTP server, an SMS gateway, a fake."""
 
     @property
     def name(self) -> str:
         """Name it in logs, metrics and timelines: short, stable, without credentials."""
         ...
 
-    async def send(self, message: OutgoingMessage) -> ProviderOutcome:
+    async def send(self, message: OutgoingMessage) -> ProviderAnswer:
         """Hand the message over, with its trace id as idempotency key.
 
-        Every failure is an outcome. It need not watch the clock: it is cancelled when it takes too
+        Every failure is an answer. It need not watch the clock: it is cancelled when it takes too
         long, and the outcome is then uncertain.
         """
         ...
 
 
-Starting = Callable[[str], Awaitable[None]]
+OnStart = Callable[[str], Awaitable[None]]
 """Awaited with a provider's name right before a message is handed to it. What it raises stops the
 send: the notification expired, was cancelled, or is another worker's by now."""
 
@@ -57,10 +53,10 @@ send: the notification expired, was cancelled, or is another worker's by now."""
 class Sender(Protocol):
     """Sends on one channel, by whichever of its providers can."""
 
-    async def send(self, message: OutgoingMessage, *, starting: Starting) -> SendReport:
-        """Try the channel's providers in order, each after `starting`. Failures are outcomes.
+    async def send(self, message: OutgoingMessage, *, on_start: OnStart) -> SendResult:
+        """Try the channel's providers in order, each after `on_start`. Failures are outcomes.
 
         Raises:
-            Exception: only what `starting` raised.
+            Exception: only what `on_start` raised.
         """
         ...

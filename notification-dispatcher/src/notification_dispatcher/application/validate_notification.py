@@ -1,4 +1,4 @@
-"""Is it deliverable, to whom, and by which channel?"""
+"""Decide whether a notification can be delivered, to whom, and on which channel."""
 
 from dataclasses import dataclass
 
@@ -12,14 +12,14 @@ from notification_dispatcher.domain.contact import (
     UnknownChannel,
     choose_channel,
 )
-from notification_dispatcher.domain.verdicts import Abandoned, Forwarded, ValidationVerdict
+from notification_dispatcher.domain.verdicts import Failed, Validated, ValidationVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateNotification:
-    """Forward a notification to the channel by which its user is to be told.
+    """Choose the channel on which a notification is delivered.
 
-    It is abandoned when there is no such user, channel or address, and deferred, with no attempt
+    It fails when there is no such user, channel or address, and deferred, with no attempt
     used up, while contacts can't be looked up.
     """
 
@@ -32,8 +32,8 @@ class ValidateNotification:
             return contact
         match choose_channel(contact, event.channel):
             case UnknownChannel():
-                return Abandoned(reason=Reason.UNKNOWN_CHANNEL, detail="there is no such channel")
+                return Failed(reason=Reason.UNKNOWN_CHANNEL, detail="there is no such channel")
             case NoAddress(channel=channel):
                 return without_address(channel)
             case chosen:
-                return Forwarded(channel=chosen)
+                return Validated(channel=chosen)

@@ -1,6 +1,6 @@
-"""Who is told, and by which channel."""
+"""How a user can be reached, and on which channel a notification is delivered."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from notification_contracts.channels import CHANNELS, ChannelName
@@ -33,25 +33,21 @@ class NoAddress:
 
 
 def choose_channel(
-    contact: Contact,
-    requested: str | None,
-    known: Collection[ChannelName] = CHANNELS.keys(),  # a live view: sees channels registered later
+    contact: Contact, requested: str | None
 ) -> ChannelName | UnknownChannel | NoAddress:
     """Take the channel asked for, else the preferred one, else the first that has an address.
 
     A channel asked for is never replaced by another; a preference without an address is.
     """
     if requested is not None:
-        return _requested(contact, requested, known)
+        return _requested(contact, requested)
     preferred = contact.preferred_channel
-    if preferred is not None and preferred in known and contact.address_on(preferred):
+    if preferred is not None and preferred in CHANNELS and contact.address_on(preferred):
         return preferred
-    return next((name for name in known if contact.address_on(name)), NoAddress(None))
+    return next((name for name in CHANNELS if contact.address_on(name)), NoAddress(None))
 
 
-def _requested(
-    contact: Contact, channel: str, known: Collection[ChannelName]
-) -> ChannelName | UnknownChannel | NoAddress:
-    if channel not in known:
+def _requested(contact: Contact, channel: str) -> ChannelName | UnknownChannel | NoAddress:
+    if channel not in CHANNELS:
         return UnknownChannel(channel)
     return channel if contact.address_on(channel) else NoAddress(channel)

@@ -22,29 +22,9 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-@dataclass(frozen=True, slots=True)
-class TryAgain:
-    """Make the next attempt after `delay`."""
-
-    delay: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Exhausted:
-    """That was the last attempt."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tries:
-    """Where a notification stands: attempt `number` of `limit` has just failed, or is to come."""
-
-    number: int
-    limit: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How long to wait before attempt 2, 3, …; no more attempts than the schedule has room for.
+    """How long to wait before attempt 2, 3, …; there is one attempt more than there are delays.
 
     `retry_after_max` is the longest that anyone may be asked to wait.
 
@@ -55,19 +35,18 @@ class RetryPolicy:
     schedule: tuple[timedelta, ...] = DEFAULT_SCHEDULE
     retry_after_max: timedelta = timedelta(hours=1)
 
-    def after(
-        self, tries: Tries, *, chance: float, retry_after: timedelta | None = None
-    ) -> TryAgain | Exhausted:
-        """Decide what follows a failed attempt. `chance` is random, from 0 to 1.
+    def delay_after(
+        self, attempt: int, *, chance: float, retry_after: timedelta | None = None
+    ) -> timedelta | None:
+        """Return how long to wait after a failed attempt, the first being 1; None after the last.
 
-        A `retry_after` takes the schedule's place.
+        A `retry_after` takes the schedule's place. `chance` is random, from 0 to 1.
         """
-        if tries.number >= tries.limit or tries.number > len(self.schedule):
-            return Exhausted()
-        base = self.schedule[tries.number - 1]
-        return TryAgain(
-            jittered(base, chance) if retry_after is None else self.asked(retry_after, chance)
-        )
+        if attempt > len(self.schedule):
+            return None
+        if retry_after is not None:
+            return self.asked(retry_after, chance)
+        return jittered(self.schedule[attempt - 1], chance)
 
     def asked(self, retry_after: timedelta, chance: float) -> timedelta:
         """Return how long to wait where it was asked for: never less, up to the maximum."""

@@ -1,4 +1,7 @@
-"""What a stage decided about a notification. The interface settles each, and forgets none."""
+"""What a stage decided about a notification, in the words of its status.
+
+The interface settles each verdict, and forgets none.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,60 +9,62 @@ from datetime import timedelta
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Reason
 
-from notification_dispatcher.domain.outcomes import Trial
+from notification_dispatcher.domain.sending import ProviderCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forwarded:
+class Validated:
     """It can be delivered: hand it to this channel's delivery stage."""
 
     channel: ChannelName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
+class Sent:
     """A provider has taken it over."""
 
-    trial: Trial | None
+    call: ProviderCall | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deferred:
-    """It could not be tried for now. No attempt is used up.
+class NotSent:
+    """What every verdict has to say that leaves a notification unsent.
 
-    `trial` is there if a provider was asked, and had everyone wait.
+    `call` is there if a provider was called.
+    """
+
+    reason: Reason
+    detail: str
+    call: ProviderCall | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferred(NotSent):
+    """It could not be tried for now, or its provider asked for no further call: no attempt is used
+    up.
     """
 
     delay: timedelta
-    reason: Reason
-    detail: str
-    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retried:
+class Retrying(NotSent):
     """An attempt failed; another follows after `delay`, unless it has expired by then.
 
     `is_uncertain` says that the provider may have taken it all the same.
     """
 
     delay: timedelta
-    reason: Reason
-    detail: str
-    trial: Trial | None = None
     is_uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Abandoned:
-    """Given up, to be kept with its reason. `is_uncertain` is as for `Retried`."""
+class Failed(NotSent):
+    """Given up, to be kept as a dead letter. `is_uncertain` is as for `Retrying`."""
 
-    reason: Reason
-    detail: str
-    trial: Trial | None = None
     is_uncertain: bool = False
 
 
-ValidationVerdict = Forwarded | Deferred | Abandoned
-DeliveryVerdict = Delivered | Deferred | Retried | Abandoned
+ValidationVerdict = Validated | Deferred | Failed
+DeliveryVerdict = Sent | Deferred | Retrying | Failed
 Verdict = ValidationVerdict | DeliveryVerdict

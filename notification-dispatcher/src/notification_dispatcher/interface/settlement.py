@@ -1,32 +1,76 @@
-"""Settles a delivery as its verdict says: the only place that touches the queue's verbs."""
+"""How each outcome of a stage is settled: the queue's move, the log's line, the metric's label.
 
+`StageDelivery.settlement` is the one place that decides these three.
+"""
+
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import assert_never
 
-from durable_queue.port import Delivery, OnAmbiguous
+from durable_queue.port import ClaimEnded, Delivery, MessageExpired, OnAmbiguous
 from notification_contracts.channels import ChannelName
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import delivery_lane
 from notification_contracts.states import Priority, Reason, Status
 from notification_ledger.notes import StatusNote
+from service_kit.logs import get_logger
 
-from notification_dispatcher.domain.outcomes import Trial
+from notification_dispatcher.domain.sending import ProviderCall
 from notification_dispatcher.domain.verdicts import (
-    Abandoned,
     Deferred,
-    Delivered,
-    Forwarded,
-    Retried,
+    Failed,
+    NotSent,
+    Retrying,
+    Sent,
+    Validated,
     Verdict,
 )
-from notification_dispatcher.interface.reports import milliseconds
+
+log = get_logger(__name__)
+
+
+async def _stay() -> None:
+    """Move nothing: the queue has settled the message already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """Settles one delivery.
+    """How one outcome is settled.
 
-    `channel` is None while it is not chosen yet, `event` if there is none that can be understood.
+    `name` is the verdict in the metrics, and with `notification.` before it the event in the log.
+    `move` raises `LeaseLost` if the notification is another worker's by now: nothing was changed.
+    """
+
+    name: str
+    move: Callable[[], Awaitable[None]] = _stay
+    channel: ChannelName | None = None
+    reason: Reason | None = None
+    call: ProviderCall | None = None
+    delay: timedelta | None = None
+    is_worrying: bool = False
+
+    def log(self, **fields: str | int | float) -> None:
+        """Write the line. Neither addresses nor texts are ever in it, so details are not."""
+        if self.channel is not None:
+            fields["channel"] = self.channel
+        if self.reason is not None:
+            fields["reason"] = self.reason.value
+        if self.delay is not None:
+            fields["delay_s"] = round(self.delay.total_seconds(), 1)
+        if self.call is not None:
+            fields["provider"] = self.call.provider
+            fields["send_ms"] = _milliseconds(self.call.duration)
+        write = log.warning if self.is_worrying else log.info
+        write(f"notification.{self.name}", **fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageDelivery:
+    """A message that a stage works on.
+
+    `channel` is the stage's, None for validation; `event` is None if it can't be understood.
     `on_ambiguous` says what becomes of it if this process dies while it is being sent.
     """
 
@@ -42,42 +86,62 @@ class Settlement:
             ClaimEnded: the notification is another worker's, was cancelled, or has expired.
         """
         attempt = self.delivery.attempt
-        note = StatusNote(
+        update = StatusNote(
             status=Status.SENDING,
             channel=self.channel,
             provider=provider,
             attempt=attempt,
             attempts=attempt,
-        ).encode()
-        await self.delivery.start(note, on_ambiguous=self.on_ambiguous)
+        )
+        await self.delivery.start(update.encode(), on_ambiguous=self.on_ambiguous)
 
-    async def settle(self, verdict: Verdict) -> None:
-        """Do what the verdict says.
-
-        Raises:
-            LeaseLost: the notification is another worker's by now; nothing was changed.
-        """
+    def settlement(self, outcome: Verdict | ClaimEnded) -> Settlement:
+        """Decide how a verdict is settled, or a claim that ended before there was one."""
         delivery = self.delivery
-        match verdict:
-            case Forwarded(channel=channel):
+        match outcome:
+            case Validated(channel=channel):
                 note = self._note(Status.VALIDATED, channel=channel)
-                await delivery.forward(delivery_lane(channel, self._priority), note)
-            case Delivered(trial=trial):
-                note = self._note(Status.SENT, trial=trial)
-                await delivery.ack(note)
-            case Deferred(delay=delay, reason=reason, detail=detail, trial=trial):
-                status = Status.RETRYING if trial else self._waiting
-                note = self._note(status, reason, detail, trial=trial)
-                await delivery.defer(delay, note)
-            case Retried(delay=delay, reason=reason, detail=detail, trial=trial):
-                note = self._note(Status.RETRYING, reason, detail, trial=trial)
-                await delivery.retry(delay, note, is_uncertain=verdict.is_uncertain)
-            case Abandoned(reason=reason, detail=detail, trial=trial):
-                note = self._note(Status.FAILED, reason, detail, trial=trial)
-                error = f"{reason}: {detail}"
-                await delivery.dead_letter(error, note, is_uncertain=verdict.is_uncertain)
+                move = partial(delivery.forward, delivery_lane(channel, self._priority), note)
+                settled = Settlement(name="validated", move=move, channel=channel)
+            case Sent(call=call):
+                move = partial(delivery.ack, self._note(Status.SENT, call=call))
+                settled = Settlement(name="sent", move=move, channel=self.channel, call=call)
+            case Deferred(delay=delay, call=call):
+                status = Status.RETRYING if call else self._waiting
+                move = partial(delivery.defer, delay, self._note(status, unsent=outcome))
+                settled = self._unsent("deferred", move, outcome, delay)
+            case Retrying(delay=delay, is_uncertain=uncertain):
+                note = self._note(Status.RETRYING, unsent=outcome)
+                move = partial(delivery.retry, delay, note, is_uncertain=uncertain)
+                settled = self._unsent("retrying", move, outcome, delay)
+            case Failed(reason=reason, detail=detail, is_uncertain=uncertain):
+                note, error = self._note(Status.FAILED, unsent=outcome), f"{reason}: {detail}"
+                move = partial(delivery.dead_letter, error, note, is_uncertain=uncertain)
+                settled = self._unsent("failed", move, outcome)
+            case MessageExpired():
+                settled = Settlement(name="expired", channel=self.channel)
+            case ClaimEnded():  # cancelled, or another worker's by now; that the upkeep warns of
+                settled = Settlement(name="claim_lost", channel=self.channel)
             case never:
                 assert_never(never)
+        return settled
+
+    def _unsent(
+        self,
+        name: str,
+        move: Callable[[], Awaitable[None]],
+        verdict: NotSent,
+        delay: timedelta | None = None,
+    ) -> Settlement:
+        return Settlement(
+            name=name,
+            move=move,
+            channel=self.channel,
+            reason=verdict.reason,
+            call=verdict.call,
+            delay=delay,
+            is_worrying=isinstance(verdict, Failed),
+        )
 
     @property
     def _priority(self) -> Priority:
@@ -93,21 +157,25 @@ class Settlement:
     def _note(
         self,
         status: Status,
-        reason: Reason | None = None,
-        detail: str | None = None,
         *,
-        trial: Trial | None = None,
         channel: ChannelName | None = None,
+        call: ProviderCall | None = None,
+        unsent: NotSent | None = None,
     ) -> bytes:
-        attempt = self.delivery.attempt if trial else None
+        call = unsent.call if unsent else call
+        attempt = self.delivery.attempt if call else None
         return StatusNote(
             status=status,
-            reason=reason,
-            detail=detail,
+            reason=unsent.reason if unsent else None,
+            detail=unsent.detail if unsent else None,
             channel=channel or self.channel,
-            provider=trial.provider if trial else None,
+            provider=call.provider if call else None,
             attempt=attempt,
             attempts=attempt,
-            duration_ms=milliseconds(trial.duration) if trial else None,
+            duration_ms=_milliseconds(call.duration) if call else None,
             user_id=self.event.user_id if self.event else None,
         ).encode()
+
+
+def _milliseconds(duration: timedelta) -> float:
+    return round(duration / timedelta(milliseconds=1), 1)

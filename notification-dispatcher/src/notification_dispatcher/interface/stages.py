@@ -1,8 +1,8 @@
-"""From a delivery to a verdict and back: what the queue's workers call for each notification."""
+"""What a queue's worker calls for each notification: decode it, decide, settle, log, count."""
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from durable_queue.port import ClaimEnded, Delivery, OnAmbiguous
@@ -13,28 +13,28 @@ from notification_contracts.states import Reason
 from service_kit.logs import bind_contextvars
 
 from notification_dispatcher.application.deliver_notification import (
-    Assignment,
     DeliverNotification,
+    DeliveryAttempt,
 )
 from notification_dispatcher.application.validate_notification import ValidateNotification
-from notification_dispatcher.domain.retries import Tries, jittered
-from notification_dispatcher.domain.verdicts import Abandoned, Deferred, Verdict
-from notification_dispatcher.interface.reports import Report, StageMetrics, report_of, report_of_end
-from notification_dispatcher.interface.settlement import Settlement
+from notification_dispatcher.domain.retries import jittered
+from notification_dispatcher.domain.verdicts import Deferred, Failed, Verdict
+from notification_dispatcher.interface.metrics import StageMetrics
+from notification_dispatcher.interface.settlement import Settlement, StageDelivery
 
 VERSION_WAIT = timedelta(minutes=10)
-VERSION_PATIENCE = timedelta(days=1)
+LONGEST_VERSION_WAIT = timedelta(days=1)
 
-Decide = Callable[[NotificationRequested, Settlement], Awaitable[Verdict]]
-"""A stage's own part: what becomes of a notification. The settlement is there for its `start`."""
+Decide = Callable[[NotificationRequested, StageDelivery], Awaitable[Verdict]]
+"""A stage's own part: what becomes of a notification. The delivery is there for its `start`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Decodes, decides, settles, and writes one line to the log for each notification.
+class StageHandler:
+    """Brings each message of a stage to its end, with one line in the log and one count.
 
     `channel` is None for validation. An event of a version that is not known waits for a dispatcher
-    that knows it, for `version_patience` at most.
+    that knows it, for `longest_version_wait` at most.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Stage:
     random: Callable[[], float]
     channel: ChannelName | None = None
     on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
-    version_patience: timedelta = VERSION_PATIENCE
+    longest_version_wait: timedelta = LONGEST_VERSION_WAIT
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end.
@@ -53,55 +53,51 @@ class Stage:
             QueueUnavailable: what was decided could not be written down.
         """
         started = time.perf_counter()
-        event = self._decoded(delivery)
-        settlement = Settlement(
-            delivery=delivery,
-            channel=self.channel,
-            event=_known(event),
-            on_ambiguous=self.on_ambiguous,
+        in_stage = StageDelivery(
+            delivery=delivery, channel=self.channel, on_ambiguous=self.on_ambiguous
         )
         # For good: a worker handles each delivery in a task, so in a context, of its own.
-        bind_contextvars(**_context(settlement))
+        bind_contextvars(trace_id=delivery.id)
         try:
-            verdict = await self._verdict(event, settlement)
-            await settlement.settle(verdict)
+            event = self._decoded(delivery)
+            if isinstance(event, NotificationRequested):
+                in_stage = replace(in_stage, event=event)
+                if event.request_id is not None:
+                    bind_contextvars(request_id=event.request_id)
+                settlement = in_stage.settlement(await self.decide(event, in_stage))
+            else:
+                settlement = in_stage.settlement(event)
+            await settlement.move()
         except ClaimEnded as ended:
-            self._conclude(report_of_end(ended, self.channel), delivery, started)
+            self._conclude(in_stage.settlement(ended), delivery, started)
             raise
-        self._conclude(report_of(verdict, self.channel), delivery, started)
+        self._conclude(settlement, delivery, started)
 
-    def _conclude(self, report: Report, delivery: Delivery, started: float) -> None:
+    def _conclude(self, settlement: Settlement, delivery: Delivery, started: float) -> None:
         seconds = time.perf_counter() - started
-        self.metrics.count(self.name, report, seconds)
-        report.write(
+        self.metrics.count(self.name, settlement.name, settlement.reason or "", seconds)
+        settlement.log(
             stage=self.name, attempt=delivery.attempt, duration_ms=round(seconds * 1000, 1)
         )
 
-    async def _verdict(
-        self, event: NotificationRequested | Verdict, settlement: Settlement
-    ) -> Verdict:
-        if isinstance(event, NotificationRequested):
-            return await self.decide(event, settlement)
-        return event
-
-    def _decoded(self, delivery: Delivery) -> NotificationRequested | Deferred | Abandoned:
+    def _decoded(self, delivery: Delivery) -> NotificationRequested | Deferred | Failed:
         try:
             return decode(delivery.body)
         except UndecodableEvent as error:
-            return Abandoned(reason=Reason.UNDECODABLE, detail=str(error))
+            return Failed(reason=Reason.UNDECODABLE, detail=str(error))
         except UnsupportedVersion as error:
             reason, detail = Reason.UNSUPPORTED_VERSION, str(error)
-            wait = min(VERSION_WAIT, self.version_patience)
-            if delivery.deferrals * wait >= self.version_patience:
-                return Abandoned(reason=reason, detail=detail)
+            wait = min(VERSION_WAIT, self.longest_version_wait)
+            if delivery.deferrals * wait >= self.longest_version_wait:
+                return Failed(reason=reason, detail=detail)
             return Deferred(delay=jittered(wait, self.random()), reason=reason, detail=detail)
 
 
 def validation(validate: ValidateNotification) -> Decide:
     """Make the validation stage's part."""
 
-    async def decide(event: NotificationRequested, settlement: Settlement) -> Verdict:
-        return await validate(event, deferrals=settlement.delivery.deferrals)
+    async def decide(event: NotificationRequested, in_stage: StageDelivery) -> Verdict:
+        return await validate(event, deferrals=in_stage.delivery.deferrals)
 
     return decide
 
@@ -109,26 +105,14 @@ def validation(validate: ValidateNotification) -> Decide:
 def delivery_on(channel: ChannelName, deliver: DeliverNotification) -> Decide:
     """Make one channel's part of the delivery stage."""
 
-    async def decide(event: NotificationRequested, settlement: Settlement) -> Verdict:
-        delivery = settlement.delivery
-        assignment = Assignment(
+    async def decide(event: NotificationRequested, in_stage: StageDelivery) -> Verdict:
+        delivery = in_stage.delivery
+        attempt = DeliveryAttempt(
             trace_id=delivery.id,
             channel=channel,
-            tries=Tries(number=delivery.attempt, limit=delivery.max_attempts),
+            number=delivery.attempt,
             deferrals=delivery.deferrals,
         )
-        return await deliver(event, assignment, starting=settlement.start)
+        return await deliver(event, attempt, on_start=in_stage.start)
 
     return decide
-
-
-def _known(event: NotificationRequested | Verdict) -> NotificationRequested | None:
-    return event if isinstance(event, NotificationRequested) else None
-
-
-def _context(settlement: Settlement) -> dict[str, str]:
-    """What every line of the log that is written underneath shall hold."""
-    context = {"trace_id": settlement.delivery.id}
-    if settlement.event is not None and settlement.event.request_id is not None:
-        context["request_id"] = settlement.event.request_id
-    return context

@@ -22,8 +22,8 @@ from service_kit.lifecycle import NamedLoop
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.validate_notification import ValidateNotification
-from notification_dispatcher.interface.reports import StageMetrics
-from notification_dispatcher.interface.stages import Decide, Stage, delivery_on, validation
+from notification_dispatcher.interface.metrics import StageMetrics
+from notification_dispatcher.interface.stages import Decide, StageHandler, delivery_on, validation
 
 # What may come before and after a send that a stop has to wait for: a look-up, waiting for room at
 # the provider, settling; and handing back what was not begun.
@@ -36,29 +36,29 @@ def grace_after(slowest_provider: timedelta) -> timedelta:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Working:
+class WorkerOptions:
     """How workers work.
 
-    `concurrency` is how many notifications each has in hand at once, `lease` the queue's, `grace`
-    how long they may take to stop, `version_patience` how long one of an unknown version waits.
+    `concurrency` is how many notifications each handles at once, `lease` the queue's, `grace` how
+    long they may take to stop, `longest_version_wait` how long one of an unknown version waits.
     """
 
     concurrency: int
     lease: timedelta
     grace: timedelta
-    version_patience: timedelta
+    longest_version_wait: timedelta
 
 
 class Workers:
-    """The workers of this process. Each has its own lanes and hands: no channel delays another."""
+    """The workers of this process, each with lanes of its own: no channel delays another."""
 
-    def __init__(self, queue: Queue, registry: CollectorRegistry, working: Working) -> None:
+    def __init__(self, queue: Queue, registry: CollectorRegistry, options: WorkerOptions) -> None:
         self.by_stage: dict[str, Worker] = {}
         self._queue = queue
-        self._working = working
+        self._options = options
         self._stage_metrics = StageMetrics(registry)
         self._queue_metrics = QueueMetrics(registry)
-        self._solitude = Isolation()
+        self._isolation = Isolation()
 
     def validate(self, validate: ValidateNotification) -> None:
         """Work on validation."""
@@ -89,23 +89,23 @@ class Workers:
         *,
         holds: bool = False,
     ) -> None:
-        stage = Stage(
+        stage = StageHandler(
             name=name,
             decide=decide,
             metrics=self._stage_metrics,
             random=random.random,
             channel=channel,
             on_ambiguous=OnAmbiguous.HOLD if holds else OnAmbiguous.RESEND,
-            version_patience=self._working.version_patience,
+            longest_version_wait=self._options.longest_version_wait,
         )
         self.by_stage[name] = Worker(
             self._queue,
             lanes,
             stage.handle,
             name=name,
-            concurrency=self._working.concurrency,
-            lease=self._working.lease,
-            grace=self._working.grace,
+            concurrency=self._options.concurrency,
+            lease=self._options.lease,
+            grace=self._options.grace,
             metrics=self._queue_metrics,
-            isolation=self._solitude,
+            isolation=self._isolation,
         )

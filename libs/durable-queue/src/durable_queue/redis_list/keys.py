@@ -17,7 +17,7 @@ hash tag: on a cluster all keys are on one node, so that one script may touch an
     P:ended          ZSET    id -> ended at ms        ended messages           forgotten
     P:damaged:<ms>:… any     what was in the place of another key              never
     P:ping           STRING  when a health check last wrote                    a minute later
-    P:p:<name>       STRING  ms for which a name is paused (`pauses`)         the pause is over
+    P:p:<name>       STRING  ms for which a provider is paused          the pause is over
 
 `P:<lane>:ready` is the list for foreign producers: `RPUSH {an:0}:<lane>:ready <body>`. Whatever
 is pushed is adopted as a message when it is popped: under its own `trace_id` if it is a JSON object

@@ -12,7 +12,7 @@ from service_kit.http.client import HttpClient, UpstreamError, UpstreamResponse
 from service_kit.http.paths import path_segment
 from structlog.contextvars import get_contextvars
 
-from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
+from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
 from notification_dispatcher.domain.contact import Contact
 from notification_dispatcher.infrastructure.contacts.lookup import Answer
 
@@ -78,7 +78,7 @@ def _answer_about(user_id: str, answer: UpstreamResponse) -> Answer:
         except ValidationError:
             return _nonsense()
     if answer.status == 404 and _is_about_a_user(answer.body):
-        return UnknownUser(user_id)
+        return NoSuchUser(user_id)
     return _answers(answer.status)
 
 
@@ -86,7 +86,7 @@ def _among(found: Mapping[str, _Object | None], user_id: str) -> Answer:
     if user_id not in found:
         return _nonsense()
     fields = found[user_id]
-    return UnknownUser(user_id) if fields is None else _contact(fields)
+    return NoSuchUser(user_id) if fields is None else _contact(fields)
 
 
 def _contact(fields: _Object) -> Contact:

@@ -1,12 +1,12 @@
-"""Looking up many contacts at once: what stands behind a contact directory."""
+"""The port behind a batching contact directory: many contacts in one call."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
+from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
 from notification_dispatcher.domain.contact import Contact
 
-Answer = Contact | UnknownUser | ContactsUnavailable
+Answer = Contact | NoSuchUser | ContactsUnavailable
 """What came of one user's look-up: one that failed takes no other with it."""
 
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 from service_kit.logs import get_logger
 
-from notification_dispatcher.application.ports import Starting
-from notification_dispatcher.domain.outcomes import (
-    Fault,
+from notification_dispatcher.application.ports import OnStart
+from notification_dispatcher.domain.sending import (
+    FaultSide,
     NotTried,
     OutgoingMessage,
     PermanentFailure,
-    SendReport,
+    SendResult,
     TransientFailure,
 )
 from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
@@ -27,65 +27,64 @@ POLL_SECONDS = 0.1
 class FailoverSender:
     """Sends by the first provider that can.
 
-    The next one is asked when a provider's breaker is open, when it asked to be left alone, or when
-    it failed through a fault of its own and surely has not taken the message. It is not asked when
-    the recipient is at fault, nor when the outcome is uncertain: that would be asking for a
-    duplicate. A provider at its limit is waited for, not passed over: the order is the operator's
-    choice.
+    The next one is tried when a provider's breaker is open, when it is paused, or when it failed
+    through a fault of its own and surely has not taken the message. It is not tried when the
+    recipient is at fault, nor when the outcome is uncertain: that would be asking for a duplicate.
+    A provider at its limit is waited for, not passed over: the order is the operator's choice.
     """
 
     providers: Sequence[ProtectedProvider]
-    patience: timedelta = timedelta(seconds=2)
+    max_wait: timedelta = timedelta(seconds=2)
 
-    async def send(self, message: OutgoingMessage, *, starting: Starting) -> SendReport:
-        """Try the providers in order, each after `starting`. Failures are outcomes."""
+    async def send(self, message: OutgoingMessage, *, on_start: OnStart) -> SendResult:
+        """Try the providers in order, each after `on_start`. Failures are outcomes."""
         await self._wait_for_any()
-        reports: list[SendReport] = []
+        results: list[SendResult] = []
         for provider in self.providers:
-            report = await provider.send(message, starting=starting)
-            reports.append(report)
-            if not _may_another_do_better(report):
+            result = await provider.send(message, on_start=on_start)
+            results.append(result)
+            if not _may_another_do_better(result):
                 break
-            log.info("provider.passed_over", provider=provider.name, why=_why(report))
-        return _conclusion(reports)
+            log.info("provider.passed_over", provider=provider.name, why=_why(result))
+        return _conclusion(results)
 
     async def _wait_for_any(self) -> None:
-        """Wait a little while all are left alone, so that a backlog stays in its queue."""
+        """Wait a little while none is available, so that a backlog stays in its queue."""
         waited = 0.0
-        while not any(provider.is_admitting for provider in self.providers):
-            if waited >= self.patience.total_seconds():
+        while not any(provider.is_available for provider in self.providers):
+            if waited >= self.max_wait.total_seconds():
                 return
             await asyncio.sleep(POLL_SECONDS)
             waited += POLL_SECONDS
 
 
-def _may_another_do_better(report: SendReport) -> bool:
-    match report.outcome:
+def _may_another_do_better(result: SendResult) -> bool:
+    match result.outcome:
         case TransientFailure(fault=fault) | PermanentFailure(fault=fault):
-            return fault is Fault.PROVIDER
-        case NotTried(is_resting=is_resting):
-            return is_resting
+            return fault is FaultSide.PROVIDER
+        case NotTried(is_unavailable=is_unavailable):
+            return is_unavailable
         case _:
             return False
 
 
-def _why(report: SendReport) -> str | None:
-    return getattr(report.outcome, "reason", None)
+def _why(result: SendResult) -> str | None:
+    return getattr(result.outcome, "reason", None)
 
 
-def _conclusion(reports: Sequence[SendReport]) -> SendReport:
+def _conclusion(results: Sequence[SendResult]) -> SendResult:
     """Return the answer that settles it; failing that, the failure that leaves most hope."""
-    last = reports[-1]
+    last = results[-1]
     if not isinstance(last.outcome, NotTried) and not _may_another_do_better(last):
         return last
-    untried = [report.outcome for report in reports if isinstance(report.outcome, NotTried)]
-    answered = [report for report in reports if not isinstance(report.outcome, NotTried)]
+    untried = [result.outcome for result in results if isinstance(result.outcome, NotTried)]
+    answered = [result for result in results if not isinstance(result.outcome, NotTried)]
     if not answered:
-        return SendReport(outcome=min(untried, key=lambda outcome: outcome.retry_in))
+        return SendResult(outcome=min(untried, key=lambda outcome: outcome.retry_in))
     failed = [
-        (report.outcome, report)
-        for report in answered
-        if isinstance(report.outcome, TransientFailure)
+        (result.outcome, result)
+        for result in answered
+        if isinstance(result.outcome, TransientFailure)
     ]
     if failed:
         return _first_to_ask_again(failed, untried)
@@ -97,13 +96,13 @@ def _conclusion(reports: Sequence[SendReport]) -> SendReport:
 
 
 def _first_to_ask_again(
-    failed: Sequence[tuple[TransientFailure, SendReport]], untried: Sequence[NotTried]
-) -> SendReport:
+    failed: Sequence[tuple[TransientFailure, SendResult]], untried: Sequence[NotTried]
+) -> SendResult:
     """Return a failure that leaves the time to the schedule; failing that, the shortest wait."""
     waits = [outcome.retry_in for outcome in untried]
-    for outcome, report in failed:
-        if outcome.provider_asks_to_wait is None:
-            return report
-        waits.append(outcome.provider_asks_to_wait)
-    outcome, report = failed[0]
-    return replace(report, outcome=replace(outcome, retry_after=min(waits)))
+    for outcome, result in failed:
+        if outcome.provider_retry_after is None:
+            return result
+        waits.append(outcome.provider_retry_after)
+    outcome, result = failed[0]
+    return replace(result, outcome=replace(outcome, retry_after=min(waits)))

@@ -5,16 +5,16 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from notification_dispatcher.domain.outcomes import (
+from notification_dispatcher.domain.sending import (
     Accepted,
     PermanentFailure,
-    ProviderOutcome,
+    ProviderAnswer,
     TransientFailure,
     UncertainFailure,
 )
-from notification_dispatcher.infrastructure.breaker import BreakerState
+from notification_dispatcher.infrastructure.circuit_breaker import BreakerState
 
-_NAMES: dict[type[ProviderOutcome], str] = {
+_NAMES: dict[type[ProviderAnswer], str] = {
     Accepted: "accepted",
     TransientFailure: "transient",
     PermanentFailure: "permanent",
@@ -48,29 +48,28 @@ class ProviderMetrics:
             labels,
             registry=registry,
         )
-
         self._paused = Gauge(
             "dispatcher_provider_paused_seconds",
-            "For how much longer the provider is left alone because it asked for it.",
+            "For how much longer the provider gets no call because it asked for it.",
             labels,
             registry=registry,
         )
 
-    def observer(self, channel: str, provider: str) -> Callable[[ProviderOutcome, float], None]:
-        """Give what is to be told of each answer of this provider, and of its seconds."""
+    def observer(self, channel: str, provider: str) -> Callable[[ProviderAnswer, float], None]:
+        """Return what counts and times each answer of this provider."""
         seconds = self._seconds.labels(channel, provider)
         counts = {
             kind: self._sends.labels(channel, provider, name) for kind, name in _NAMES.items()
         }
 
-        def observe(outcome: ProviderOutcome, took: float) -> None:
-            counts[type(outcome)].inc()
+        def observe(answer: ProviderAnswer, took: float) -> None:
+            counts[type(answer)].inc()
             seconds.observe(took)
 
         return observe
 
     def breaker_gauge(self, channel: str, provider: str) -> Callable[[BreakerState], None]:
-        """Give what is to be told of each new state of this provider's breaker."""
+        """Return what shows each new state of this provider's breaker."""
         gauge = self._breaker.labels(channel, provider)
         gauge.set(_LEVELS[BreakerState.CLOSED])
 

@@ -11,23 +11,23 @@ from notification_contracts.states import Reason
 from service_kit.failpoints import afailpoint
 from service_kit.logs import get_logger
 
-from notification_dispatcher.application.ports import Provider, Starting
-from notification_dispatcher.domain.outcomes import (
+from notification_dispatcher.application.ports import OnStart, Provider
+from notification_dispatcher.domain.sending import (
     Accepted,
-    Fault,
+    FaultSide,
     NotTried,
     OutgoingMessage,
     PermanentFailure,
-    ProviderOutcome,
+    ProviderAnswer,
+    ProviderCall,
     SendOutcome,
-    SendReport,
+    SendResult,
     TransientFailure,
-    Trial,
     UncertainFailure,
 )
-from notification_dispatcher.infrastructure.breaker import CircuitBreaker
-from notification_dispatcher.infrastructure.providers.limits import Gate
-from notification_dispatcher.infrastructure.providers.pause import ProviderPause
+from notification_dispatcher.infrastructure.circuit_breaker import CircuitBreaker
+from notification_dispatcher.infrastructure.providers.gate import Gate
+from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
 
 log = get_logger(__name__)
 
@@ -36,10 +36,10 @@ THROTTLED_FOR = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectedProvider:
-    """Asks a provider only as often as its limits allow, and waits for no answer for ever.
+    """Calls a provider only as often as its limits allow, and waits for no answer for ever.
 
-    When it says how long it wants to be left alone, it is, by every dispatcher; `bounded` says what
-    of that is within reason. `observe` is told of each answer and how long it took, in seconds.
+    When it asks for no further call for a while, every dispatcher pauses it; `bounded` limits for
+    how long. `observe` gets each answer, and how long it took in seconds.
     """
 
     name: str
@@ -49,48 +49,48 @@ class ProtectedProvider:
     breaker: CircuitBreaker
     pause: ProviderPause
     bounded: Callable[[timedelta], timedelta]
-    observe: Callable[[ProviderOutcome, float], None] = lambda _outcome, _seconds: None
+    observe: Callable[[ProviderAnswer, float], None] = lambda _outcome, _seconds: None
 
     @property
-    def is_admitting(self) -> bool:
+    def is_available(self) -> bool:
         """True when neither the breaker nor a pause that is known of would turn a message away."""
-        return self.breaker.is_admitting and not self.pause.remaining
+        return self.breaker.is_available and not self.pause.remaining
 
-    async def send(self, message: OutgoingMessage, *, starting: Starting) -> SendReport:
+    async def send(self, message: OutgoingMessage, *, on_start: OnStart) -> SendResult:
         """Hand the message over, unless a limit or a pause forbids it: then `NotTried`."""
         if pause := self.pause.remaining:
-            return SendReport(outcome=self._is_paused(pause))
-        admission = self.breaker.admit()
-        if admission is None:
-            return SendReport(outcome=self._is_resting())
+            return SendResult(outcome=self._is_paused(pause))
+        permit = self.breaker.acquire()
+        if permit is None:
+            return SendResult(outcome=self._breaker_is_open())
         is_healthy = None
         try:
             if not await self.gate.enter():
-                return SendReport(outcome=self._is_busy())
+                return SendResult(outcome=self._is_busy())
             try:
                 # Last, for it may have been paused while this message waited for room.
                 if pause := await self.pause.look():
-                    return SendReport(outcome=self._is_paused(pause))
-                await starting(self.name)
-                report = await self._timed(message)
+                    return SendResult(outcome=self._is_paused(pause))
+                await on_start(self.name)
+                result = await self._timed(message)
             finally:
                 self.gate.leave()
-            is_healthy = _health(report.outcome)
-            return report
+            is_healthy = _health(result.outcome)
+            return result
         finally:
-            self.breaker.settle(admission, is_healthy=is_healthy)
+            self.breaker.settle(permit, is_healthy=is_healthy)
 
-    async def _timed(self, message: OutgoingMessage) -> SendReport:
+    async def _timed(self, message: OutgoingMessage) -> SendResult:
         started = time.perf_counter()
         outcome = await self._answer(message)
         seconds = time.perf_counter() - started
-        if isinstance(outcome, TransientFailure) and outcome.provider_asks_to_wait is not None:
-            await self.pause.begin(self.bounded(outcome.provider_asks_to_wait))
+        if isinstance(outcome, TransientFailure) and outcome.provider_retry_after is not None:
+            await self.pause.begin(self.bounded(outcome.provider_retry_after))
         self.observe(outcome, seconds)
-        trial = Trial(provider=self.name, duration=timedelta(seconds=seconds))
-        return SendReport(outcome=outcome, trial=trial)
+        call = ProviderCall(provider=self.name, duration=timedelta(seconds=seconds))
+        return SendResult(outcome=outcome, call=call)
 
-    async def _answer(self, message: OutgoingMessage) -> ProviderOutcome:
+    async def _answer(self, message: OutgoingMessage) -> ProviderAnswer:
         try:
             async with asyncio.timeout(self.timeout.total_seconds()):
                 outcome = await self.provider.send(message)
@@ -105,16 +105,18 @@ class ProtectedProvider:
             await afailpoint("provider.after_accept")
         return outcome
 
-    def _is_resting(self) -> NotTried:
-        detail = f"{self.name} has failed too often and is left alone for a while"
+    def _breaker_is_open(self) -> NotTried:
+        detail = f"{self.name} has failed too often and gets no call for a while"
         wait = max(self.breaker.reopens_in, THROTTLED_FOR)
         return NotTried(
-            reason=Reason.PROVIDER_UNAVAILABLE, detail=detail, retry_in=wait, is_resting=True
+            reason=Reason.PROVIDER_UNAVAILABLE, detail=detail, retry_in=wait, is_unavailable=True
         )
 
     def _is_paused(self, pause: timedelta) -> NotTried:
-        detail = f"{self.name} asked to be left alone for a while"
-        return NotTried(reason=Reason.RATE_LIMITED, detail=detail, retry_in=pause, is_resting=True)
+        detail = f"{self.name} asked for no further call for a while"
+        return NotTried(
+            reason=Reason.RATE_LIMITED, detail=detail, retry_in=pause, is_unavailable=True
+        )
 
     def _is_busy(self) -> NotTried:
         detail = f"{self.name} is at its limit"
@@ -122,7 +124,7 @@ class ProtectedProvider:
 
 
 def _health(outcome: SendOutcome) -> bool | None:
-    """Tell what an outcome says of the provider; None if it says nothing."""
+    """Return what an outcome says of the provider's health; None if it says nothing."""
     match outcome:
         case Accepted():
             return True
@@ -131,6 +133,6 @@ def _health(outcome: SendOutcome) -> bool | None:
         case TransientFailure(reason=Reason.RATE_LIMITED) | NotTried():
             return None
         case TransientFailure(fault=fault) | PermanentFailure(fault=fault):
-            return fault is Fault.RECIPIENT
+            return fault is FaultSide.RECIPIENT
         case never:
             assert_never(never)

@@ -5,50 +5,67 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from durable_queue.pauses.port import Pauses
 from notification_contracts.channels import ChannelName
 from prometheus_client import CollectorRegistry
 from service_kit.logs import get_logger
 
 from notification_dispatcher.application.ports import Provider
-from notification_dispatcher.infrastructure.breaker import BreakerState, CircuitBreaker
+from notification_dispatcher.infrastructure.circuit_breaker import BreakerState, CircuitBreaker
 from notification_dispatcher.infrastructure.providers.failover import FailoverSender
-from notification_dispatcher.infrastructure.providers.limits import Gate
+from notification_dispatcher.infrastructure.providers.gate import Gate
 from notification_dispatcher.infrastructure.providers.metrics import ProviderMetrics
-from notification_dispatcher.infrastructure.providers.pause import ProviderPause
+from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
+from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
 from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
-from notification_dispatcher.infrastructure.providers.registry import Limits
+from notification_dispatcher.infrastructure.providers.registry import Providers
+from notification_dispatcher.infrastructure.providers.urls import Limits
 
 log = get_logger(__name__)
-
-Providers = Mapping[ChannelName, Sequence[tuple[Provider, Limits]]]
-"""The providers of each channel, in order, and how much each may be asked to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSettings:
-    """When a provider is left alone, and for how long."""
+    """After how many failures in a row a provider gets no call, and for how long."""
 
     failures: int = 10
     pause: timedelta = timedelta(seconds=30)
 
 
 class ChannelSenders:
-    """Each channel's sender, and how its providers are doing. A `Resource`."""
+    """Each channel's sender, with every provider behind limits of its own. A `Resource`.
 
-    def __init__(self, by_channel: Mapping[ChannelName, FailoverSender], pauses: Pauses) -> None:
-        self.by_channel = by_channel
+    `bounded` limits for how long a provider may ask for no further call.
+    """
+
+    def __init__(
+        self,
+        providers: Providers,
+        *,
+        breaker: BreakerSettings,
+        pauses: Pauses,
+        bounded: Callable[[timedelta], timedelta],
+        registry: CollectorRegistry,
+    ) -> None:
+        self._breaker = breaker
         self._pauses = pauses
+        self._bounded = bounded
+        self._metrics = ProviderMetrics(registry)
+        self.by_channel: Mapping[ChannelName, FailoverSender] = {
+            channel: FailoverSender(
+                providers=[self._protected(channel, *named) for named in _named(in_order)]
+            )
+            for channel, in_order in providers.items()
+        }
 
     async def start(self) -> None:
         """Open nothing: the pauses' store is connected to when it is first asked."""
 
     async def stop(self) -> None:
-        """Close what was opened for the pauses, which stay."""
+        """Close the connection to the pauses' store; pauses stay."""
         await self._pauses.close()
 
     async def states(self, now: Callable[[], datetime]) -> dict[str, str]:
-        """Tell the state of each provider's breaker, and until when it is paused, if it is.
+        """Return the state of each provider's breaker, and until when it is paused, if it is.
 
         By `channel.provider`; `now` is only there to show a time rather than a period.
         """
@@ -61,49 +78,15 @@ class ChannelSenders:
         kept_by = "all dispatchers" if self._pauses.is_shared else "each dispatcher for itself"
         return {**dict(zip(by_name, states, strict=True)), "pauses are kept by": kept_by}
 
-
-async def _state(provider: ProtectedProvider, now: Callable[[], datetime]) -> str:
-    state, pause = provider.breaker.state.value, await provider.pause.look()
-    if not pause:
-        return state
-    return f"{state}, paused until {(now() + pause).isoformat(timespec='seconds')}"
-
-
-class Senders:
-    """Builds each channel's sender, with every provider behind limits of its own."""
-
-    def __init__(
-        self,
-        registry: CollectorRegistry,
-        breaker: BreakerSettings,
-        *,
-        pauses: Pauses,
-        bounded: Callable[[timedelta], timedelta],
-    ) -> None:
-        self._metrics = ProviderMetrics(registry)
-        self._breaker = breaker
-        self._pauses = pauses
-        self._bounded = bounded
-
-    def build(self, providers: Providers) -> ChannelSenders:
-        """Make one sender per channel."""
-        return ChannelSenders(
-            {
-                channel: FailoverSender(
-                    providers=[
-                        self._protected(channel, name, provider, limits)
-                        for name, provider, limits in _named(in_order)
-                    ]
-                )
-                for channel, in_order in providers.items()
-            },
-            self._pauses,
-        )
-
     def _protected(
         self, channel: ChannelName, name: str, provider: Provider, limits: Limits
     ) -> ProtectedProvider:
         show = self._metrics.breaker_gauge(channel, name)
+
+        def on_change(state: BreakerState) -> None:
+            show(state)
+            log.warning("provider.breaker", channel=channel, provider=name, state=state.value)
+
         pause = ProviderPause(name=f"{channel}.{name}", pauses=self._pauses)
         self._metrics.show_pause(channel, name, lambda: pause.remaining)
         return ProtectedProvider(
@@ -112,9 +95,7 @@ class Senders:
             timeout=limits.timeout,
             gate=Gate(concurrency=limits.concurrency, per_second=limits.per_second),
             breaker=CircuitBreaker(
-                failures=self._breaker.failures,
-                pause=self._breaker.pause,
-                on_change=_telling(channel, name, show),
+                failures=self._breaker.failures, pause=self._breaker.pause, on_change=on_change
             ),
             pause=pause,
             bounded=self._bounded,
@@ -122,14 +103,11 @@ class Senders:
         )
 
 
-def _telling(
-    channel: ChannelName, name: str, show: Callable[[BreakerState], None]
-) -> Callable[[BreakerState], None]:
-    def tell(state: BreakerState) -> None:
-        show(state)
-        log.warning("provider.breaker", channel=channel, provider=name, state=state.value)
-
-    return tell
+async def _state(provider: ProtectedProvider, now: Callable[[], datetime]) -> str:
+    state, pause = provider.breaker.state.value, await provider.pause.look()
+    if not pause:
+        return state
+    return f"{state}, paused until {(now() + pause).isoformat(timespec='seconds')}"
 
 
 def _named(

@@ -1,4 +1,4 @@
-"""A provider that asks to be left alone is, by every dispatcher, and costs nobody an attempt."""
+"""A provider that asks for no further call gets none from any dispatcher, at no attempt's cost."""
 
 import asyncio
 import time
@@ -6,18 +6,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from notification_contracts.states import Reason
-from notification_dispatcher.domain.outcomes import Accepted, TransientFailure
-from notification_dispatcher.infrastructure.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers import Limits
+from notification_dispatcher.domain.sending import Accepted, TransientFailure
+from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
+from notification_dispatcher.infrastructure.providers.urls import Limits
 
 HOUR = timedelta(hours=1)
 
 
 @dataclass
 class ThrottlingProvider:
-    """Asks to be left alone at the first message; keeps when it was asked."""
+    """Asks for no further call at the first message; keeps when it was called."""
 
-    wish: timedelta
+    retry_after: timedelta
     name: str = "post"
     asked_at: list[float] = field(default_factory=list)
 
@@ -25,11 +25,13 @@ class ThrottlingProvider:
         self.asked_at.append(time.monotonic())
         if len(self.asked_at) > 1:
             return Accepted()
-        return TransientFailure(reason=Reason.RATE_LIMITED, detail="429", retry_after=self.wish)
+        return TransientFailure(
+            reason=Reason.RATE_LIMITED, detail="429", retry_after=self.retry_after
+        )
 
 
-async def test_two_dispatchers_leave_a_provider_alone_until_its_time_has_come(on_redis):
-    provider = ThrottlingProvider(wish=timedelta(seconds=3))
+async def test_two_dispatchers_pause_a_provider_until_its_time_has_come(on_redis):
+    provider = ThrottlingProvider(retry_after=timedelta(seconds=3))
     providers = {"email": [(provider, Limits())]}
     async with on_redis(providers=providers) as (send, _), on_redis(providers=providers):
         first = await send()
@@ -44,7 +46,7 @@ async def test_two_dispatchers_leave_a_provider_alone_until_its_time_has_come(on
 
 
 async def test_the_timeline_says_who_had_it_wait_and_why(on_redis):
-    provider = ThrottlingProvider(wish=timedelta(seconds=1))
+    provider = ThrottlingProvider(retry_after=timedelta(seconds=1))
     async with on_redis(providers={"email": [(provider, Limits())]}) as (send, _):
         trace_id = await send()
         record = await send.until(trace_id, "sent", "failed", seconds=60)
@@ -59,8 +61,8 @@ async def test_the_timeline_says_who_had_it_wait_and_why(on_redis):
     ]
 
 
-async def test_a_second_provider_takes_all_while_the_first_is_left_alone(on_redis):
-    first, second = ThrottlingProvider(wish=HOUR), InMemoryProvider(name="spare")
+async def test_a_second_provider_takes_all_while_the_first_is_paused(on_redis):
+    first, second = ThrottlingProvider(retry_after=HOUR), InMemoryProvider(name="spare")
     providers = {"email": [(first, Limits()), (second, Limits())]}
     async with on_redis(providers=providers) as (send, _), on_redis(providers=providers):
         await send.until(await send(), "sent")
@@ -73,7 +75,7 @@ async def test_a_second_provider_takes_all_while_the_first_is_left_alone(on_redi
 
 
 async def test_a_dispatcher_that_starts_later_sees_the_pause_and_shows_it(on_redis):
-    provider = ThrottlingProvider(wish=HOUR)
+    provider = ThrottlingProvider(retry_after=HOUR)
     providers = {"email": [(provider, Limits())]}
     async with on_redis(providers=providers) as (send, _):
         await send.until(await send(), "retrying")
@@ -91,8 +93,8 @@ async def test_a_dispatcher_that_starts_later_sees_the_pause_and_shows_it(on_red
     assert 'dispatcher_provider_paused_seconds{channel="email",provider="post"} 35' in metrics
 
 
-async def test_no_wish_is_granted_beyond_the_maximum(on_redis):
-    provider = ThrottlingProvider(wish=timedelta(days=1))
+async def test_a_retry_after_beyond_the_maximum_is_cut(on_redis):
+    provider = ThrottlingProvider(retry_after=timedelta(days=1))
     providers = {"email": [(provider, Limits())]}
     async with on_redis(providers=providers, PROVIDER_RETRY_AFTER_MAX_SECONDS=1) as (send, _):
         record = await send.until(await send(), "sent", "failed", seconds=60)

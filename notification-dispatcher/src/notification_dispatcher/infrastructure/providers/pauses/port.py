@@ -1,11 +1,11 @@
-"""What a store of pauses promises, whoever keeps them."""
+"""What every store of pauses promises."""
 
 from datetime import timedelta
 from typing import Protocol
 
 
 class Pauses(Protocol):
-    """Knows which names are to be left alone, and for how much longer.
+    """Knows which names are paused, and for how much longer.
 
     Only periods go in and out, never points in time, so that no caller's clock matters. Both calls
     raise `QueueUnavailable` where the store is another process that can't be reached.
@@ -17,11 +17,11 @@ class Pauses(Protocol):
         ...
 
     async def pause(self, name: str, period: timedelta) -> None:
-        """Have a name left alone for at least so long from now; a longer pause stays as it is."""
+        """Pause a name for at least so long from now; a longer pause stays as it is."""
         ...
 
     async def remaining(self, name: str) -> timedelta:
-        """Return for how much longer a name is to be left alone; zero if it is not."""
+        """Return for how much longer a name is paused; zero if it is not."""
         ...
 
     async def close(self) -> None:

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 from asyncnotify_prove.ports import free_port
-from durable_queue.pauses.memory import InMemoryPauses
-from durable_queue.pauses.port import Pauses
-from durable_queue.pauses.redis import RedisPauses
 from durable_queue.port import QueueUnavailable
+from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
+from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
+from notification_dispatcher.infrastructure.providers.pauses.redis import RedisPauses
 from redis.asyncio import Redis
 
 HOUR = timedelta(hours=1)

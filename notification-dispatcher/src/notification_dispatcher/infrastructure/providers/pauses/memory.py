@@ -15,7 +15,7 @@ class InMemoryPauses:
 
     @property
     def is_shared(self) -> bool:
-        """See `Pauses`: nobody else sees them."""
+        """See `Pauses`: no other process sees them."""
         return False
 
     async def pause(self, name: str, period: timedelta) -> None:

@@ -1,7 +1,7 @@
-"""A contact directory that asks once for all who ask at the same time.
+"""A contact directory that makes one call for all look-ups of the same time.
 
 An answer is never older than its question: what was stored before a notification was accepted, or
-replayed, is what the notification meets. What was answered before serves while there is no answer.
+replayed, is what the notification meets. Earlier answers are used while there is no new one.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from datetime import timedelta
 
 from service_kit.gathering import Gathered
 
-from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
+from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
 from notification_dispatcher.domain.contact import Contact
-from notification_dispatcher.infrastructure.breaker import CircuitBreaker
+from notification_dispatcher.infrastructure.circuit_breaker import CircuitBreaker
 from notification_dispatcher.infrastructure.contacts.lookup import Answer, ContactLookup
 
 
@@ -38,17 +38,17 @@ class _Remembered:
 
 
 @dataclass(slots=True, kw_only=True)
-class SharedContacts:
+class BatchingContactDirectory:
     """A `ContactDirectory` over a look-up of many.
 
-    While the look-up fails again and again, it is left alone for a second at a time, so that a dead
-    user-service costs each notification no time-out. Whoever then has no remembered contact waits
-    for `patience`, so that a backlog doesn't go round through deferral at full speed.
+    While the look-up fails again and again, it is not called for a second at a time, so that a dead
+    user-service costs each notification no time-out. A look-up without a remembered contact then
+    fails after `outage_delay`, so that a backlog isn't deferred again and again at full speed.
     """
 
     lookup: ContactLookup
     limits: ContactLimits = field(default_factory=ContactLimits)
-    patience: timedelta = timedelta(seconds=0.2)
+    outage_delay: timedelta = timedelta(seconds=0.2)
     monotonic: Callable[[], float] = time.monotonic
     breaker: CircuitBreaker = field(
         default_factory=lambda: CircuitBreaker(failures=3, pause=timedelta(seconds=1))
@@ -66,16 +66,16 @@ class SharedContacts:
         answer = await self._gathered.get(user_id)
         if isinstance(answer, Contact):
             return answer
-        if isinstance(answer, UnknownUser):
-            raise UnknownUser(user_id)
+        if isinstance(answer, NoSuchUser):
+            raise NoSuchUser(user_id)
         if (contact := self._not_older_than(self.limits.stale, user_id)) is not None:
             return contact
-        await asyncio.sleep(self.patience.total_seconds())
+        await asyncio.sleep(self.outage_delay.total_seconds())
         raise ContactsUnavailable(str(answer))
 
     async def _look_up(self, user_ids: Sequence[str]) -> Mapping[str, Answer]:
-        admission = self.breaker.admit()
-        if admission is None:
+        permit = self.breaker.acquire()
+        if permit is None:
             error = ContactsUnavailable("contacts could not be looked up too often just now")
             return dict.fromkeys(user_ids, error)
         is_healthy = None
@@ -85,13 +85,13 @@ class SharedContacts:
                 isinstance(answer, ContactsUnavailable) for answer in answers.values()
             )
         finally:
-            self.breaker.settle(admission, is_healthy=is_healthy)
+            self.breaker.settle(permit, is_healthy=is_healthy)
         for user_id, answer in answers.items():
-            self._note(user_id, answer)
+            self._remember(user_id, answer)
         return answers
 
-    def _note(self, user_id: str, answer: Answer) -> None:
-        if isinstance(answer, UnknownUser):
+    def _remember(self, user_id: str, answer: Answer) -> None:
+        if isinstance(answer, NoSuchUser):
             self._remembered.pop(user_id, None)
         elif isinstance(answer, Contact):
             self._remembered[user_id] = _Remembered(answer, self.monotonic())

@@ -1,12 +1,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from notification_dispatcher.infrastructure.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers.registry import (
+from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
+from notification_dispatcher.infrastructure.providers.registry import ProviderRegistry
+from notification_dispatcher.infrastructure.providers.urls import (
     InvalidProviderUrl,
     Limits,
     ProviderContext,
-    ProviderRegistry,
     parse,
 )
 

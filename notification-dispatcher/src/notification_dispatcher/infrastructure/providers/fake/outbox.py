@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from notification_dispatcher.domain.outcomes import OutgoingMessage
+from notification_dispatcher.domain.sending import OutgoingMessage
 
 _LOOK_BACK_BYTES: Final = 4096
 
@@ -18,7 +18,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outbox:
+class FakeOutbox:
     """One JSON line per accepted message. Many processes may append to the same file.
 
     The file is opened for each line, so that it may be moved or removed at any time.

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from notification_dispatcher.infrastructure.breaker import BreakerState, CircuitBreaker
+from notification_dispatcher.infrastructure.circuit_breaker import BreakerState, CircuitBreaker
 
 PAUSE = timedelta(seconds=30)
 
@@ -31,20 +31,20 @@ def breaker(clock, changes):
 
 def fail(breaker, times=1):
     for _ in range(times):
-        breaker.settle(breaker.admit(), is_healthy=False)
+        breaker.settle(breaker.acquire(), is_healthy=False)
 
 
 def test_it_stays_closed_while_failures_are_not_in_a_row(breaker):
     for _ in range(5):
         fail(breaker, 2)
-        breaker.settle(breaker.admit(), is_healthy=True)
+        breaker.settle(breaker.acquire(), is_healthy=True)
 
     assert breaker.state is BreakerState.CLOSED
 
 
 def test_what_tells_nothing_neither_counts_nor_ends_a_row(breaker):
     fail(breaker, 2)
-    breaker.settle(breaker.admit(), is_healthy=None)
+    breaker.settle(breaker.acquire(), is_healthy=None)
     fail(breaker)
 
     assert breaker.state is BreakerState.OPEN
@@ -53,8 +53,8 @@ def test_what_tells_nothing_neither_counts_nor_ends_a_row(breaker):
 def test_it_opens_after_failures_in_a_row_and_lets_nothing_through(breaker, changes):
     fail(breaker, 3)
 
-    assert breaker.admit() is None
-    assert not breaker.is_admitting
+    assert breaker.acquire() is None
+    assert not breaker.is_available
     assert changes == [BreakerState.OPEN]
 
 
@@ -69,17 +69,17 @@ def test_after_its_pause_it_lets_one_probe_through_at_a_time(breaker, clock):
     fail(breaker, 3)
     clock.now += 30
 
-    assert breaker.admit() is not None
-    assert breaker.admit() is None
+    assert breaker.acquire() is not None
+    assert breaker.acquire() is None
     assert breaker.state is BreakerState.HALF_OPEN
 
 
 def test_a_probe_that_succeeds_closes_it(breaker, clock, changes):
     fail(breaker, 3)
     clock.now += 30
-    breaker.settle(breaker.admit(), is_healthy=True)
+    breaker.settle(breaker.acquire(), is_healthy=True)
 
-    assert breaker.admit() is not None
+    assert breaker.acquire() is not None
     assert changes == [BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED]
 
 
@@ -94,13 +94,13 @@ def test_a_probe_that_fails_opens_it_for_another_pause(breaker, clock):
 def test_a_probe_that_was_never_answered_makes_room_for_another(breaker, clock):
     fail(breaker, 3)
     clock.now += 30
-    breaker.settle(breaker.admit(), is_healthy=None)
+    breaker.settle(breaker.acquire(), is_healthy=None)
 
-    assert breaker.admit() is not None
+    assert breaker.acquire() is not None
 
 
 def test_a_late_answer_from_before_it_opened_does_not_close_it(breaker, clock):
-    late = breaker.admit()
+    late = breaker.acquire()
     fail(breaker, 3)
     clock.now += 30
     breaker.settle(late, is_healthy=True)
@@ -109,10 +109,10 @@ def test_a_late_answer_from_before_it_opened_does_not_close_it(breaker, clock):
 
 
 def test_a_late_answer_does_not_take_the_probes_place(breaker, clock):
-    late = breaker.admit()
+    late = breaker.acquire()
     fail(breaker, 3)
     clock.now += 30
-    breaker.admit()
+    breaker.acquire()
     breaker.settle(late, is_healthy=None)
 
-    assert breaker.admit() is None
+    assert breaker.acquire() is None

@@ -2,22 +2,22 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from durable_queue.pauses.memory import InMemoryPauses
 from notification_contracts.states import Reason
-from notification_dispatcher.domain.outcomes import (
+from notification_dispatcher.domain.retries import RetryPolicy
+from notification_dispatcher.domain.sending import (
     Accepted,
-    Fault,
+    FaultSide,
     NotTried,
     OutgoingMessage,
     PermanentFailure,
     TransientFailure,
     UncertainFailure,
 )
-from notification_dispatcher.domain.retries import RetryPolicy
-from notification_dispatcher.infrastructure.breaker import BreakerState, CircuitBreaker
-from notification_dispatcher.infrastructure.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers.limits import Gate
-from notification_dispatcher.infrastructure.providers.pause import ProviderPause
+from notification_dispatcher.infrastructure.circuit_breaker import BreakerState, CircuitBreaker
+from notification_dispatcher.infrastructure.providers.gate import Gate
+from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
+from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
+from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
 from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
 
 MESSAGE = OutgoingMessage(trace_id="t-1", channel="email", attempt=1, address="a", message="m")
@@ -38,7 +38,7 @@ class CrashingProvider:
         raise RuntimeError("ada@example.com is too much for me")
 
 
-async def starting(provider):
+async def on_start(provider):
     """Begin without a queue."""
 
 
@@ -59,12 +59,12 @@ def observed():
 
 @pytest.fixture
 def protect(observed, pauses):
-    def wrap(provider, *, concurrency=10, patience=0.01, failures=3):
+    def wrap(provider, *, concurrency=10, max_wait=0.01, failures=3):
         return ProtectedProvider(
             name="post",
             provider=provider,
             timeout=timedelta(seconds=0.02),
-            gate=Gate(concurrency=concurrency, patience=patience),
+            gate=Gate(concurrency=concurrency, max_wait=max_wait),
             breaker=CircuitBreaker(failures=failures, pause=timedelta(seconds=30)),
             pause=ProviderPause(name="email.post", pauses=pauses),
             bounded=RetryPolicy().bounded,
@@ -75,33 +75,33 @@ def protect(observed, pauses):
 
 
 async def test_the_outcome_comes_with_who_gave_it_and_how_long_it_took(protect, provider, observed):
-    report = await protect(provider).send(MESSAGE, starting=starting)
+    report = await protect(provider).send(MESSAGE, on_start=on_start)
 
     assert report.outcome == Accepted()
-    assert report.trial.provider == "post"
-    assert timedelta(0) < report.trial.duration < timedelta(seconds=1)
+    assert report.call.provider == "post"
+    assert timedelta(0) < report.call.duration < timedelta(seconds=1)
     assert observed == [Accepted()]
 
 
 async def test_it_begins_before_the_provider_is_asked(protect, provider):
     sent_when_started = []
 
-    async def starting(name):
+    async def on_start(name):
         sent_when_started.append((name, len(provider.sent)))
 
-    await protect(provider).send(MESSAGE, starting=starting)
+    await protect(provider).send(MESSAGE, on_start=on_start)
 
     assert sent_when_started == [("post", 0)]
 
 
 async def test_a_provider_that_does_not_answer_leaves_it_uncertain(protect):
-    report = await protect(HangingProvider()).send(MESSAGE, starting=starting)
+    report = await protect(HangingProvider()).send(MESSAGE, on_start=on_start)
 
     assert report.outcome == UncertainFailure(detail="no answer within 0.02 s")
 
 
 async def test_a_provider_that_crashes_leaves_it_uncertain_and_keeps_its_words_to_itself(protect):
-    report = await protect(CrashingProvider()).send(MESSAGE, starting=starting)
+    report = await protect(CrashingProvider()).send(MESSAGE, on_start=on_start)
 
     assert report.outcome == UncertainFailure(detail="the adapter crashed: RuntimeError")
 
@@ -116,34 +116,34 @@ async def test_what_starting_raises_is_raised_and_leaves_the_limits_as_they_were
     protected = protect(provider, concurrency=1, failures=1)
     for _ in range(3):
         with pytest.raises(Over):
-            await protected.send(MESSAGE, starting=refuse)
+            await protected.send(MESSAGE, on_start=refuse)
 
     assert provider.sent == []
-    assert (await protected.send(MESSAGE, starting=starting)).outcome == Accepted()
+    assert (await protected.send(MESSAGE, on_start=on_start)).outcome == Accepted()
 
 
 async def test_at_its_limit_nothing_is_begun(protect, provider):
     started = []
 
-    async def starting(name):
+    async def on_start(name):
         started.append(name)
 
     protected = protect(provider, concurrency=1)
     await protected.gate.enter()
-    report = await protected.send(MESSAGE, starting=starting)
+    report = await protected.send(MESSAGE, on_start=on_start)
 
     assert isinstance(report.outcome, NotTried)
     assert report.outcome.reason is Reason.RATE_LIMITED
-    assert report.trial is None
+    assert report.call is None
     assert started == []
 
 
 async def test_failures_in_a_row_open_the_breaker(protect, provider):
-    provider.outcomes = [BUSY] * 3
+    provider.answers = [BUSY] * 3
     protected = protect(provider)
     for _ in range(3):
-        await protected.send(MESSAGE, starting=starting)
-    report = await protected.send(MESSAGE, starting=starting)
+        await protected.send(MESSAGE, on_start=on_start)
+    report = await protected.send(MESSAGE, on_start=on_start)
 
     assert len(provider.sent) == 3
     assert isinstance(report.outcome, NotTried)
@@ -156,34 +156,34 @@ async def test_failures_in_a_row_open_the_breaker(protect, provider):
     [
         TransientFailure(reason=Reason.RATE_LIMITED, detail="429"),
         TransientFailure(
-            reason=Reason.PROVIDER_UNAVAILABLE, detail="full mailbox", fault=Fault.RECIPIENT
+            reason=Reason.PROVIDER_UNAVAILABLE, detail="full mailbox", fault=FaultSide.RECIPIENT
         ),
         PermanentFailure(
-            reason=Reason.INVALID_ADDRESS, detail="no such mailbox", fault=Fault.RECIPIENT
+            reason=Reason.INVALID_ADDRESS, detail="no such mailbox", fault=FaultSide.RECIPIENT
         ),
     ],
 )
 async def test_what_is_not_the_providers_fault_never_opens_the_breaker(protect, provider, outcome):
-    provider.outcomes = [outcome] * 10
+    provider.answers = [outcome] * 10
     protected = protect(provider)
     for _ in range(10):
-        await protected.send(MESSAGE, starting=starting)
+        await protected.send(MESSAGE, on_start=on_start)
 
     assert protected.breaker.state is BreakerState.CLOSED
 
 
 async def test_a_cancelled_probe_makes_room_for_the_next(protect):
     protected = protect(HangingProvider(), failures=1)
-    await protected.send(MESSAGE, starting=starting)
+    await protected.send(MESSAGE, on_start=on_start)
     protected.breaker._opens_at = 0
-    probe = asyncio.create_task(protected.send(MESSAGE, starting=starting))
+    probe = asyncio.create_task(protected.send(MESSAGE, on_start=on_start))
     await asyncio.sleep(0)
-    assert not protected.is_admitting
+    assert not protected.is_available
     probe.cancel()
     with pytest.raises(asyncio.CancelledError):
         await probe
 
-    assert protected.is_admitting
+    assert protected.is_available
 
 
 THROTTLED = TransientFailure(
@@ -191,26 +191,26 @@ THROTTLED = TransientFailure(
 )
 
 
-async def test_who_asks_to_be_left_alone_is_not_asked_again(protect, provider):
-    provider.outcomes = [THROTTLED]
+async def test_a_provider_that_asks_for_no_further_call_gets_none(protect, provider):
+    provider.answers = [THROTTLED]
     protected = protect(provider)
-    await protected.send(MESSAGE, starting=starting)
+    await protected.send(MESSAGE, on_start=on_start)
 
-    report = await protected.send(MESSAGE, starting=starting)
+    report = await protected.send(MESSAGE, on_start=on_start)
 
     assert isinstance(report.outcome, NotTried)
     assert report.outcome.reason is Reason.RATE_LIMITED
     assert timedelta(minutes=4) < report.outcome.retry_in <= timedelta(minutes=5)
     assert len(provider.sent) == 1
-    assert not protected.is_admitting
+    assert not protected.is_available
 
 
 async def test_what_one_dispatcher_was_told_the_others_obey(protect, provider):
-    provider.outcomes = [THROTTLED]
+    provider.answers = [THROTTLED]
     here, elsewhere = protect(provider), protect(provider)
-    await here.send(MESSAGE, starting=starting)
+    await here.send(MESSAGE, on_start=on_start)
 
-    report = await elsewhere.send(MESSAGE, starting=starting)
+    report = await elsewhere.send(MESSAGE, on_start=on_start)
 
     assert isinstance(report.outcome, NotTried)
     assert len(provider.sent) == 1
@@ -219,21 +219,21 @@ async def test_what_one_dispatcher_was_told_the_others_obey(protect, provider):
 async def test_it_is_asked_again_when_its_time_has_come(protect, provider, pauses):
     now = 0.0
     pauses.monotonic = lambda: now
-    provider.outcomes = [THROTTLED]
+    provider.answers = [THROTTLED]
     protected = protect(provider)
     protected.pause.monotonic = lambda: now
-    await protected.send(MESSAGE, starting=starting)
+    await protected.send(MESSAGE, on_start=on_start)
     now = 301.0
 
-    report = await protected.send(MESSAGE, starting=starting)
+    report = await protected.send(MESSAGE, on_start=on_start)
 
     assert report.outcome == Accepted()
 
 
 async def test_a_message_that_waited_for_room_sees_a_pause_that_began_meanwhile(protect, provider):
-    protected = protect(provider, concurrency=1, patience=30)
+    protected = protect(provider, concurrency=1, max_wait=30)
     await protected.gate.enter()
-    waiting = asyncio.create_task(protected.send(MESSAGE, starting=starting))
+    waiting = asyncio.create_task(protected.send(MESSAGE, on_start=on_start))
     await asyncio.sleep(0)
     await protected.pause.begin(timedelta(minutes=5))
     protected.gate.leave()
@@ -242,15 +242,15 @@ async def test_a_message_that_waited_for_room_sees_a_pause_that_began_meanwhile(
     assert provider.sent == []
 
 
-async def test_a_recipient_who_is_to_be_left_alone_pauses_nobody_else(protect, provider):
+async def test_a_retry_after_of_a_recipient_pauses_no_other(protect, provider):
     greylisted = TransientFailure(
         reason=Reason.RATE_LIMITED,
         detail="later",
         retry_after=timedelta(minutes=5),
-        fault=Fault.RECIPIENT,
+        fault=FaultSide.RECIPIENT,
     )
-    provider.outcomes = [greylisted]
+    provider.answers = [greylisted]
     protected = protect(provider)
-    await protected.send(MESSAGE, starting=starting)
+    await protected.send(MESSAGE, on_start=on_start)
 
-    assert (await protected.send(MESSAGE, starting=starting)).outcome == Accepted()
+    assert (await protected.send(MESSAGE, on_start=on_start)).outcome == Accepted()

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from notification_dispatcher.infrastructure.providers.limits import Gate, TokenBucket
+from notification_dispatcher.infrastructure.providers.gate import Gate, TokenBucket
 
 
 @given(
@@ -17,7 +17,7 @@ def test_no_more_than_the_rate_and_one_burst_ever_pass(rate, gaps):
     starts = []
     for gap in gaps:
         now += gap
-        wait = bucket.reserve(patience=1e9)
+        wait = bucket.reserve(max_wait=1e9)
         assert wait is not None
         starts.append(now + wait)
 
@@ -31,16 +31,16 @@ def test_no_more_than_the_rate_and_one_burst_ever_pass(rate, gaps):
 def test_whoever_is_turned_away_takes_no_token():
     now = 0.0
     bucket = TokenBucket(per_second=1, monotonic=lambda: now)
-    assert bucket.reserve(patience=0) == 0
-    assert bucket.reserve(patience=0.5) is None
-    assert bucket.reserve(patience=0.5) is None
+    assert bucket.reserve(max_wait=0) == 0
+    assert bucket.reserve(max_wait=0.5) is None
+    assert bucket.reserve(max_wait=0.5) is None
     now = 1.0
 
-    assert bucket.reserve(patience=0) == 0
+    assert bucket.reserve(max_wait=0) == 0
 
 
 async def test_no_more_than_the_limit_are_inside_at_once():
-    gate = Gate(concurrency=3, patience=5)
+    gate = Gate(concurrency=3, max_wait=5)
     inside = most = 0
 
     async def visit():
@@ -58,7 +58,7 @@ async def test_no_more_than_the_limit_are_inside_at_once():
 
 
 async def test_whoever_finds_no_room_in_time_is_turned_away():
-    gate = Gate(concurrency=1, patience=0.01)
+    gate = Gate(concurrency=1, max_wait=0.01)
     await gate.enter()
 
     assert not await gate.enter()
@@ -68,7 +68,7 @@ async def test_whoever_finds_no_room_in_time_is_turned_away():
 
 
 async def test_a_rate_that_is_used_up_turns_away_and_keeps_no_place():
-    gate = Gate(concurrency=1, per_second=0.01, patience=0.01)
+    gate = Gate(concurrency=1, per_second=0.01, max_wait=0.01)
     assert await gate.enter()
     gate.leave()
 
@@ -77,7 +77,7 @@ async def test_a_rate_that_is_used_up_turns_away_and_keeps_no_place():
 
 
 async def test_whoever_is_cancelled_while_waiting_for_a_token_keeps_no_place():
-    gate = Gate(concurrency=1, per_second=0.5, patience=30)
+    gate = Gate(concurrency=1, per_second=0.5, max_wait=30)
     await gate.enter()
     gate.leave()
     waiting = asyncio.create_task(gate.enter())

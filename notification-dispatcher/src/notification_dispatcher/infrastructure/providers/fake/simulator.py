@@ -23,11 +23,11 @@ from datetime import timedelta
 
 from notification_contracts.states import Reason
 
-from notification_dispatcher.domain.outcomes import (
+from notification_dispatcher.domain.sending import (
     Accepted,
-    Fault,
+    FaultSide,
     PermanentFailure,
-    ProviderOutcome,
+    ProviderAnswer,
     TransientFailure,
     UncertainFailure,
 )
@@ -49,19 +49,19 @@ JUST_WITHIN = timedelta(milliseconds=200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
+class SimulatedCall:
     """What the fake does with one message. `wait` None means that it never answers.
 
     `is_fatal` is for rehearsing poison: the process ends at once, as if it had been killed.
     """
 
-    outcome: ProviderOutcome
+    answer: ProviderAnswer
     is_accepted: bool = False
     wait: timedelta | None = timedelta(0)
     is_fatal: bool = False
 
 
-ACCEPT = Act(outcome=Accepted(), is_accepted=True)
+ACCEPT = SimulatedCall(answer=Accepted(), is_accepted=True)
 
 
 def script_of(address: str) -> str | None:
@@ -77,44 +77,44 @@ def script_of(address: str) -> str | None:
     return name.partition("+")[0]
 
 
-def act(script: str, attempt: int, fault: Fault) -> Act | None:
+def simulate(script: str, attempt: int, fault: FaultSide) -> SimulatedCall | None:
     """Return what to do on this attempt; None if there is no such script."""
-    for pattern, play in _PLAYS:
+    for pattern, run in _SCRIPTS:
         if match := pattern.fullmatch(script):
-            return play(int(match.group(1) or 0) if match.groups() else 0, attempt, fault)
+            return run(int(match.group(1) or 0) if match.groups() else 0, attempt, fault)
     return None
 
 
-def _accept(_number: int, _attempt: int, _fault: Fault) -> Act:
+def _accept(_number: int, _attempt: int, _fault: FaultSide) -> SimulatedCall:
     return ACCEPT
 
 
-def _fail_permanently(_number: int, _attempt: int, fault: Fault) -> Act:
-    return Act(
-        outcome=PermanentFailure(
+def _fail_permanently(_number: int, _attempt: int, fault: FaultSide) -> SimulatedCall:
+    return SimulatedCall(
+        answer=PermanentFailure(
             reason=Reason.PROVIDER_REJECTED, detail="simulated: refused for good", fault=fault
         )
     )
 
 
-def _fail_then_accept(failures: int, attempt: int, fault: Fault) -> Act:
+def _fail_then_accept(failures: int, attempt: int, fault: FaultSide) -> SimulatedCall:
     if attempt > failures:
         return ACCEPT
     detail = f"simulated: failure {attempt} of {failures}"
-    return Act(
-        outcome=TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail, fault=fault)
+    return SimulatedCall(
+        answer=TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail, fault=fault)
     )
 
 
-def _accept_slowly(seconds: int, _attempt: int, _fault: Fault) -> Act:
+def _accept_slowly(seconds: int, _attempt: int, _fault: FaultSide) -> SimulatedCall:
     return replace(ACCEPT, wait=max(timedelta(seconds=seconds) - JUST_WITHIN, timedelta(0)))
 
 
-def _throttle_once(seconds: int, attempt: int, fault: Fault) -> Act:
+def _throttle_once(seconds: int, attempt: int, fault: FaultSide) -> SimulatedCall:
     if attempt > 1:
         return ACCEPT
-    return Act(
-        outcome=TransientFailure(
+    return SimulatedCall(
+        answer=TransientFailure(
             reason=Reason.RATE_LIMITED,
             detail=f"simulated: 429, Retry-After: {seconds}",
             retry_after=timedelta(seconds=seconds),
@@ -123,24 +123,24 @@ def _throttle_once(seconds: int, attempt: int, fault: Fault) -> Act:
     )
 
 
-def _lose_the_answer(_number: int, attempt: int, _fault: Fault) -> Act:
+def _lose_the_answer(_number: int, attempt: int, _fault: FaultSide) -> SimulatedCall:
     if attempt > 1:
         return ACCEPT
-    return Act(
-        outcome=UncertainFailure(detail="simulated: accepted, and the answer was lost"),
+    return SimulatedCall(
+        answer=UncertainFailure(detail="simulated: accepted, and the answer was lost"),
         is_accepted=True,
     )
 
 
-def _never_answer(_number: int, _attempt: int, _fault: Fault) -> Act:
-    return Act(outcome=UncertainFailure(detail="simulated: no answer"), wait=None)
+def _never_answer(_number: int, _attempt: int, _fault: FaultSide) -> SimulatedCall:
+    return SimulatedCall(answer=UncertainFailure(detail="simulated: no answer"), wait=None)
 
 
-def _crash(_number: int, _attempt: int, _fault: Fault) -> Act:
-    return Act(outcome=UncertainFailure(detail="simulated: a crash"), is_fatal=True)
+def _crash(_number: int, _attempt: int, _fault: FaultSide) -> SimulatedCall:
+    return SimulatedCall(answer=UncertainFailure(detail="simulated: a crash"), is_fatal=True)
 
 
-_PLAYS: tuple[tuple[re.Pattern[str], Callable[[int, int, Fault], Act]], ...] = (
+_SCRIPTS: tuple[tuple[re.Pattern[str], Callable[[int, int, FaultSide], SimulatedCall]], ...] = (
     (re.compile(r"ok"), _accept),
     (re.compile(r"fail-permanent"), _fail_permanently),
     (re.compile(r"fail-(\d{1,9})-then-ok"), _fail_then_accept),

@@ -4,14 +4,18 @@ import phonenumbers
 import pytest
 from email_validator import validate_email
 from notification_contracts.states import Reason
-from notification_dispatcher.domain.outcomes import (
+from notification_dispatcher.domain.sending import (
     Accepted,
-    Fault,
+    FaultSide,
     PermanentFailure,
     TransientFailure,
     UncertainFailure,
 )
-from notification_dispatcher.infrastructure.providers.simulator import PHONES, act, script_of
+from notification_dispatcher.infrastructure.providers.fake.simulator import (
+    PHONES,
+    script_of,
+    simulate,
+)
 
 SCRIPTS = (
     "ok",
@@ -25,8 +29,8 @@ SCRIPTS = (
 )
 
 
-def play(script, attempt=1):
-    return act(script, attempt, Fault.RECIPIENT)
+def simulated(script, attempt=1):
+    return simulate(script, attempt, FaultSide.RECIPIENT)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -36,7 +40,7 @@ def test_every_script_can_be_asked_for_on_every_channel(script):
     assert script_of(f"{script}@sim.example") == script
     assert script_of(f"sim-{script}") == script
     assert script_of(phones[script]) == script
-    assert play(script) is not None
+    assert simulated(script) is not None
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -60,64 +64,64 @@ def test_an_ordinary_address_asks_for_nothing(address):
 
 
 def test_a_name_that_is_no_script_is_told_apart():
-    assert play("dance") is None
-    assert play("fail-x-then-ok") is None
+    assert simulated("dance") is None
+    assert simulated("fail-x-then-ok") is None
 
 
 def test_ok_is_accepted():
-    assert play("ok").is_accepted
-    assert isinstance(play("ok").outcome, Accepted)
+    assert simulated("ok").is_accepted
+    assert isinstance(simulated("ok").answer, Accepted)
 
 
 def test_a_permanent_failure_fails_on_every_attempt():
     for attempt in (1, 2, 8):
-        outcome = play("fail-permanent", attempt).outcome
-        assert isinstance(outcome, PermanentFailure)
-        assert outcome.reason is Reason.PROVIDER_REJECTED
+        answer = simulated("fail-permanent", attempt).answer
+        assert isinstance(answer, PermanentFailure)
+        assert answer.reason is Reason.PROVIDER_REJECTED
 
 
 def test_a_failure_passes_after_as_many_attempts_as_its_name_says():
-    played = [play("fail-3-then-ok", attempt) for attempt in (1, 2, 3, 4)]
+    calls = [simulated("fail-3-then-ok", attempt) for attempt in (1, 2, 3, 4)]
 
-    assert [each.is_accepted for each in played] == [False, False, False, True]
-    assert isinstance(played[0].outcome, TransientFailure)
+    assert [each.is_accepted for each in calls] == [False, False, False, True]
+    assert isinstance(calls[0].answer, TransientFailure)
 
 
 def test_a_slow_one_is_accepted_just_before_its_time():
-    slow = play("slow-10s")
+    slow = simulated("slow-10s")
 
     assert slow.is_accepted
     assert timedelta(seconds=9) < slow.wait < timedelta(seconds=10)
 
 
 def test_a_throttled_one_is_accepted_after_it_has_waited():
-    first, second = play("429-after-5s", 1), play("429-after-5s", 2)
+    first, second = simulated("429-after-5s", 1), simulated("429-after-5s", 2)
 
-    assert isinstance(first.outcome, TransientFailure)
-    assert first.outcome.reason is Reason.RATE_LIMITED
-    assert first.outcome.retry_after == timedelta(seconds=5)
+    assert isinstance(first.answer, TransientFailure)
+    assert first.answer.reason is Reason.RATE_LIMITED
+    assert first.answer.retry_after == timedelta(seconds=5)
     assert second.is_accepted
 
 
 def test_a_lost_answer_leaves_an_accepted_message_and_an_uncertain_outcome():
-    first, second = play("timeout-after-accept", 1), play("timeout-after-accept", 2)
+    first, second = simulated("timeout-after-accept", 1), simulated("timeout-after-accept", 2)
 
     assert first.is_accepted
-    assert isinstance(first.outcome, UncertainFailure)
-    assert isinstance(second.outcome, Accepted)
+    assert isinstance(first.answer, UncertainFailure)
+    assert isinstance(second.answer, Accepted)
 
 
 def test_one_that_hangs_is_never_answered():
-    assert play("hang").wait is None
+    assert simulated("hang").wait is None
 
 
 def test_whose_fault_it_is_is_for_the_caller_to_say():
-    outcome = act("fail-permanent", 1, Fault.PROVIDER).outcome
+    answer = simulate("fail-permanent", 1, FaultSide.PROVIDER).answer
 
-    assert isinstance(outcome, PermanentFailure)
-    assert outcome.fault is Fault.PROVIDER
+    assert isinstance(answer, PermanentFailure)
+    assert answer.fault is FaultSide.PROVIDER
 
 
 def test_only_one_that_crashes_is_fatal():
-    assert play("crash").is_fatal
-    assert not any(play(script).is_fatal for script in SCRIPTS if script != "crash")
+    assert simulated("crash").is_fatal
+    assert not any(simulated(script).is_fatal for script in SCRIPTS if script != "crash")

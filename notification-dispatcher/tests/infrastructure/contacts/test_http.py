@@ -2,8 +2,8 @@ import json
 from dataclasses import dataclass, field
 
 import pytest
-from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
-from notification_dispatcher.infrastructure.contacts import HttpContactLookup
+from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
+from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
 from service_kit.http.client import UpstreamResponse, UpstreamTimeout, UpstreamUnavailable
 
 ADA = {"email": "ada@example.com", "sms": None, "push": "", "preferred_channel": "email"}
@@ -63,7 +63,7 @@ async def test_a_user_id_is_one_segment_of_the_path_whatever_it_holds(user_id):
 
 @pytest.mark.parametrize("body", [{"code": "user_not_found"}, {}])
 async def test_a_404_about_the_user_means_that_there_is_none(body):
-    assert isinstance(await contact_of(answering(404, body)), UnknownUser)
+    assert isinstance(await contact_of(answering(404, body)), NoSuchUser)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ async def test_many_are_looked_up_by_one_request():
     answers = await HttpContactLookup(http=http).contacts_of(["ada", "bob"])
 
     assert answers["ada"].address_on("email") == "ada@example.com"
-    assert isinstance(answers["bob"], UnknownUser)
+    assert isinstance(answers["bob"], NoSuchUser)
     assert http.paths == ["POST /contact-info/lookup"]
 
 

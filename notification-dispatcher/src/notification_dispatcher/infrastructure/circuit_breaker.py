@@ -21,8 +21,8 @@ class BreakerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """Leave to make one call; to be settled with what came of it."""
+class CallPermit:
+    """Permission to make one call; to be settled with what came of it."""
 
     era: int
 
@@ -32,7 +32,7 @@ class CircuitBreaker:
     """Opens after `failures` in a row, for `pause`; then lets one probe through at a time.
 
     A call is settled with `is_healthy` True, False, or None where it told nothing. Calls that were
-    admitted before the last change of state no longer count: only the probe closes the breaker.
+    permitted before the last change of state no longer count: only the probe closes the breaker.
     """
 
     failures: int = 10
@@ -47,33 +47,33 @@ class CircuitBreaker:
 
     @property
     def state(self) -> BreakerState:
-        """Tell the state as of now."""
+        """Return the state as of now."""
         if self._state is BreakerState.OPEN and self.monotonic() >= self._opens_at:
             self._become(BreakerState.HALF_OPEN)
         return self._state
 
     @property
     def reopens_in(self) -> timedelta:
-        """Tell how long nothing will be let through; zero unless it is open."""
+        """Return how long nothing will be let through; zero unless it is open."""
         if self.state is not BreakerState.OPEN:
             return timedelta(0)
         return timedelta(seconds=max(self._opens_at - self.monotonic(), 0))
 
     @property
-    def is_admitting(self) -> bool:
-        """True when `admit` would give leave."""
+    def is_available(self) -> bool:
+        """True when `acquire` would permit a call."""
         return self.state is not BreakerState.OPEN and not self._is_probing
 
-    def admit(self) -> Admission | None:
-        """Give leave for one call, or None."""
-        if not self.is_admitting:
+    def acquire(self) -> CallPermit | None:
+        """Permit one call, or return None."""
+        if not self.is_available:
             return None
         self._is_probing = self.state is BreakerState.HALF_OPEN
-        return Admission(self._era)
+        return CallPermit(self._era)
 
-    def settle(self, admission: Admission, *, is_healthy: bool | None) -> None:
-        """Tell what came of an admitted call. Must follow every `admit`, or no probe ever would."""
-        if admission.era != self._era:
+    def settle(self, permit: CallPermit, *, is_healthy: bool | None) -> None:
+        """Say what came of a permitted call. Must follow every `acquire`, or probing stops."""
+        if permit.era != self._era:
             return
         self._is_probing = False
         if is_healthy is None:

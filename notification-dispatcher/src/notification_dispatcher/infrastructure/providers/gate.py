@@ -1,4 +1,4 @@
-"""How many calls at once, and how many a second: local limits that keep a provider unharmed."""
+"""How many calls at once, and how many a second: this process's limits for one provider."""
 
 import asyncio
 import time
@@ -18,16 +18,16 @@ class TokenBucket:
     monotonic: Callable[[], float] = time.monotonic
     _full_at: float = field(default=0.0, init=False)
 
-    def reserve(self, patience: float) -> float | None:
+    def reserve(self, max_wait: float) -> float | None:
         """Reserve the next token; return the seconds until it is there.
 
-        None, and nothing reserved, if that would be more than `patience`.
+        None, and nothing reserved, if that would be more than `max_wait`.
         """
         now = self.monotonic()
         burst = max(1.0, self.per_second) / self.per_second
         full_at = max(self._full_at, now) + 1 / self.per_second
         wait = max(full_at - now - burst, 0.0)
-        if wait > patience:
+        if wait > max_wait:
             return None
         self._full_at = full_at
         return wait
@@ -35,15 +35,15 @@ class TokenBucket:
 
 @dataclass(slots=True, kw_only=True)
 class Gate:
-    """Both limits of a provider. Whoever finds no room within `patience` seconds is turned away.
+    """Both limits of a provider. Turns a call away that finds no room within `max_wait` seconds.
 
-    Waiting a little, rather than turning away at once, keeps a backlog where it is: in its queue
-    and in its order, instead of going round through deferral at full speed.
+    Waiting a little, rather than turning away at once, keeps a backlog where it is, in its queue
+    and in its order; it would be deferred again and again at full speed.
     """
 
     concurrency: int
     per_second: float | None = None
-    patience: float = 2.0
+    max_wait: float = 2.0
     _slots: asyncio.Semaphore = field(init=False)
     _bucket: TokenBucket | None = field(init=False)
 
@@ -72,7 +72,7 @@ class Gate:
         if not self._slots.locked():
             return await self._slots.acquire()  # at once: no need for a timer
         try:
-            async with asyncio.timeout(self.patience):
+            async with asyncio.timeout(self.max_wait):
                 await self._slots.acquire()
         except TimeoutError:
             return False
@@ -81,10 +81,10 @@ class Gate:
     async def _token(self) -> bool:
         if self._bucket is None:
             return True
-        wait = self._bucket.reserve(self.patience)
+        wait = self._bucket.reserve(self.max_wait)
         if wait is None:
-            await asyncio.sleep(self.patience)
-            wait = self._bucket.reserve(self.patience)
+            await asyncio.sleep(self.max_wait)
+            wait = self._bucket.reserve(self.max_wait)
         if wait is None:
             return False
         if wait:

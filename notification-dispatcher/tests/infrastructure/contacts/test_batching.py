@@ -2,9 +2,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
-from notification_dispatcher.infrastructure.breaker import CircuitBreaker
-from notification_dispatcher.infrastructure.contacts import ContactLimits, SharedContacts
+from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
+from notification_dispatcher.infrastructure.circuit_breaker import CircuitBreaker
+from notification_dispatcher.infrastructure.contacts.batching import (
+    BatchingContactDirectory,
+    ContactLimits,
+)
 
 
 class Seconds:
@@ -23,7 +26,7 @@ def clock():
 @pytest.fixture
 def shared(contacts, clock):
     breaker = CircuitBreaker(failures=3, pause=timedelta(seconds=1), monotonic=clock)
-    return SharedContacts(
+    return BatchingContactDirectory(
         lookup=contacts, limits=ContactLimits(max_users=2), monotonic=clock, breaker=breaker
     )
 
@@ -36,7 +39,7 @@ async def test_a_contact_that_was_changed_is_seen_at_once(shared, contacts):
 
 
 async def test_a_user_who_was_added_is_known_at_once(shared, contacts):
-    with pytest.raises(UnknownUser):
+    with pytest.raises(NoSuchUser):
         await shared.contact_of("bob")
     contacts.add("bob", {"sms": "+12025550102"})
 
@@ -48,7 +51,7 @@ async def test_a_user_who_was_removed_is_unknown_at_once_and_stays_so_in_an_outa
 ):
     await shared.contact_of("ada")
     del contacts.contacts["ada"]
-    with pytest.raises(UnknownUser):
+    with pytest.raises(NoSuchUser):
         await shared.contact_of("ada")
     contacts.is_down = True
 
@@ -58,7 +61,7 @@ async def test_a_user_who_was_removed_is_unknown_at_once_and_stays_so_in_an_outa
 
 async def test_an_operator_may_have_contacts_looked_up_less_often(contacts, clock):
     limits = ContactLimits(fresh=timedelta(seconds=60))
-    shared = SharedContacts(lookup=contacts, limits=limits, monotonic=clock)
+    shared = BatchingContactDirectory(lookup=contacts, limits=limits, monotonic=clock)
     for _ in range(3):
         await shared.contact_of("ada")
         clock.now += 30
@@ -101,7 +104,7 @@ async def test_a_contact_that_is_too_old_does_not_serve(shared, contacts, clock)
         await shared.contact_of("ada")
 
 
-async def test_a_directory_that_keeps_failing_is_left_alone_for_a_second(shared, contacts, clock):
+async def test_a_directory_that_keeps_failing_is_not_called_for_a_second(shared, contacts, clock):
     contacts.is_down = True
     for name in ("a", "b", "c", "d", "e"):
         with pytest.raises(ContactsUnavailable):
@@ -113,8 +116,8 @@ async def test_a_directory_that_keeps_failing_is_left_alone_for_a_second(shared,
     assert (await shared.contact_of("ada")).preferred_channel == "email"
 
 
-async def test_while_it_is_left_alone_a_remembered_contact_serves_at_once(shared, contacts):
-    shared.patience = timedelta(hours=1)
+async def test_while_it_is_not_called_a_remembered_contact_is_used_at_once(shared, contacts):
+    shared.outage_delay = timedelta(hours=1)
     await shared.contact_of("ada")
     contacts.is_down = True
     for _ in range(5):

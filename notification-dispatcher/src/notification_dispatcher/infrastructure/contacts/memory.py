@@ -1,13 +1,12 @@
-"""In-memory twins of the ports, for tests and for trying things out."""
+"""Contacts in memory: the twin of the directory and of the look-up behind it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from notification_contracts.channels import ChannelName
 
-from notification_dispatcher.application.ports import ContactsUnavailable, UnknownUser
+from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
 from notification_dispatcher.domain.contact import Contact
-from notification_dispatcher.domain.outcomes import Accepted, OutgoingMessage, ProviderOutcome
 from notification_dispatcher.infrastructure.contacts.lookup import Answer
 
 
@@ -35,7 +34,7 @@ class InMemoryContactDirectory:
     async def _answer(self, user_id: str) -> Answer:
         try:
             return await self.contact_of(user_id)
-        except (UnknownUser, ContactsUnavailable) as error:
+        except (NoSuchUser, ContactsUnavailable) as error:
             return error
 
     async def contact_of(self, user_id: str) -> Contact:
@@ -44,19 +43,5 @@ class InMemoryContactDirectory:
         if self.is_down:
             raise ContactsUnavailable("told to be down")
         if user_id not in self.contacts:
-            raise UnknownUser(user_id)
+            raise NoSuchUser(user_id)
         return self.contacts[user_id]
-
-
-@dataclass(kw_only=True)
-class InMemoryProvider:
-    """Keeps what it was handed; answers with `outcomes` in turn, then accepts."""
-
-    name: str = "in-memory"
-    outcomes: list[ProviderOutcome] = field(default_factory=list)
-    sent: list[OutgoingMessage] = field(default_factory=list)
-
-    async def send(self, message: OutgoingMessage) -> ProviderOutcome:
-        """Take the message, and give the next outcome."""
-        self.sent.append(message)
-        return self.outcomes.pop(0) if self.outcomes else Accepted()

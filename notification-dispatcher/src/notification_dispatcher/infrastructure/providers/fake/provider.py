@@ -17,19 +17,24 @@ from notification_contracts.states import Reason
 from service_kit.failpoints import EXIT_CODE
 from service_kit.logs import get_logger
 
-from notification_dispatcher.domain.outcomes import (
-    Fault,
+from notification_dispatcher.domain.sending import (
+    FaultSide,
     OutgoingMessage,
-    ProviderOutcome,
+    ProviderAnswer,
     TransientFailure,
 )
-from notification_dispatcher.infrastructure.providers.outbox import Outbox
-from notification_dispatcher.infrastructure.providers.registry import (
+from notification_dispatcher.infrastructure.providers.fake.outbox import FakeOutbox
+from notification_dispatcher.infrastructure.providers.fake.simulator import (
+    ACCEPT,
+    SimulatedCall,
+    script_of,
+    simulate,
+)
+from notification_dispatcher.infrastructure.providers.urls import (
     InvalidProviderUrl,
     ProviderContext,
     ProviderUrl,
 )
-from notification_dispatcher.infrastructure.providers.simulator import ACCEPT, Act, act, script_of
 
 log = get_logger(__name__)
 
@@ -39,47 +44,47 @@ class FakeProvider:
     """Appends what it accepts to the outbox, if there is one, and says so in the log."""
 
     name: str = "fake"
-    outbox: Outbox | None = None
+    outbox: FakeOutbox | None = None
     script: str | None = None
     monotonic: Callable[[], float] = time.monotonic
     _throttles_until: float | None = field(default=None, init=False)
 
-    async def send(self, message: OutgoingMessage) -> ProviderOutcome:
+    async def send(self, message: OutgoingMessage) -> ProviderAnswer:
         """Do what the address, or this provider's own script, asks for; else accept."""
-        rehearsed = self._act_for(message)
-        if rehearsed.is_fatal:
+        simulated = self._simulated(message)
+        if simulated.is_fatal:
             os._exit(EXIT_CODE)
-        if rehearsed.wait is None:
+        if simulated.wait is None:
             await asyncio.Event().wait()
-        elif rehearsed.wait:
-            await asyncio.sleep(rehearsed.wait.total_seconds())
-        if rehearsed.is_accepted:
-            return self._accept(message, rehearsed.outcome)
-        return rehearsed.outcome
+        elif simulated.wait:
+            await asyncio.sleep(simulated.wait.total_seconds())
+        if simulated.is_accepted:
+            return self._accept(message, simulated.answer)
+        return simulated.answer
 
-    def _act_for(self, message: OutgoingMessage) -> Act:
+    def _simulated(self, message: OutgoingMessage) -> SimulatedCall:
         if self.script is not None:
-            return self._own_act(self.script, message.attempt)
+            return self._by_own_script(self.script, message.attempt)
         script = script_of(message.address)
         if script is None:
             return ACCEPT
-        return act(script, message.attempt, Fault.RECIPIENT) or ACCEPT
+        return simulate(script, message.attempt, FaultSide.RECIPIENT) or ACCEPT
 
-    def _own_act(self, script: str, attempt: int) -> Act:
-        first = act(script, 1, Fault.PROVIDER) or ACCEPT
-        outcome = first.outcome
-        if not isinstance(outcome, TransientFailure) or outcome.retry_after is None:
-            return act(script, attempt, Fault.PROVIDER) or ACCEPT
+    def _by_own_script(self, script: str, attempt: int) -> SimulatedCall:
+        first = simulate(script, 1, FaultSide.PROVIDER) or ACCEPT
+        answer = first.answer
+        if not isinstance(answer, TransientFailure) or answer.retry_after is None:
+            return simulate(script, attempt, FaultSide.PROVIDER) or ACCEPT
         # It throttles until the time is over that it asked for first, whatever the attempt.
         now = self.monotonic()
         if self._throttles_until is None:
-            self._throttles_until = now + outcome.retry_after.total_seconds()
+            self._throttles_until = now + answer.retry_after.total_seconds()
         left = self._throttles_until - now
         if left <= 0:
             return ACCEPT
-        return replace(first, outcome=replace(outcome, retry_after=timedelta(seconds=left)))
+        return replace(first, answer=replace(answer, retry_after=timedelta(seconds=left)))
 
-    def _accept(self, message: OutgoingMessage, outcome: ProviderOutcome) -> ProviderOutcome:
+    def _accept(self, message: OutgoingMessage, answer: ProviderAnswer) -> ProviderAnswer:
         if self.outbox is not None:
             try:
                 self.outbox.append(message)
@@ -87,14 +92,14 @@ class FakeProvider:
                 detail = f"the outbox can't be written: {error.strerror or error}"
                 return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
         log.info("fake.accepted", trace_id=message.trace_id, channel=message.channel)
-        return outcome
+        return answer
 
 
 def fake_provider(url: ProviderUrl, context: ProviderContext) -> FakeProvider:
     """Make the provider that a `fake://` URL describes."""
     script = url.options.get("script")
-    if script is not None and act(script, 1, Fault.PROVIDER) is None:
+    if script is not None and simulate(script, 1, FaultSide.PROVIDER) is None:
         raise InvalidProviderUrl(f"there is no script {script!r}")
     name = f"fake-{url.host}" if url.host else "fake"
-    outbox = Outbox(path=context.fake_outbox, now=context.now) if context.fake_outbox else None
+    outbox = FakeOutbox(path=context.fake_outbox, now=context.now) if context.fake_outbox else None
     return FakeProvider(name=name, outbox=outbox, script=script)

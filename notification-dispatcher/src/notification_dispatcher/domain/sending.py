@@ -1,11 +1,12 @@
-"""What is handed to a provider, and what comes of it.
+"""What a provider is given, and what comes of it.
 
 SendOutcome
-├── Accepted           the provider has taken the message over
-├── TransientFailure   not now; the same send may succeed later
-├── PermanentFailure   the same send will never succeed at this provider
-├── UncertainFailure   the provider may or may not have taken it over
-└── NotTried           no provider had room; nothing left this process
+├── ProviderAnswer
+│   ├── Accepted           the provider has taken the message over
+│   ├── TransientFailure   not now; the same send may succeed later
+│   ├── PermanentFailure   the same send will never succeed at this provider
+│   └── UncertainFailure   the provider may or may not have taken it over
+└── NotTried               no provider had capacity; nothing left this process
 """
 
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ class OutgoingMessage:
     subject: str | None = field(default=None, repr=False)
 
 
-class Fault(StrEnum):
+class FaultSide(StrEnum):
     """On whose side a failure lies: it decides whether another provider could do better."""
 
     PROVIDER = "provider"
@@ -47,18 +48,18 @@ class Accepted:
 class TransientFailure:
     """Not now: busy, down, throttled. `detail` holds no address and no text.
 
-    `retry_after` is how long the other side asked to be left alone.
+    `retry_after` is how long the other side asked for no further call.
     """
 
     reason: Reason
     detail: str
     retry_after: timedelta | None = None
-    fault: Fault = Fault.PROVIDER
+    fault: FaultSide = FaultSide.PROVIDER
 
     @property
-    def provider_asks_to_wait(self) -> timedelta | None:
-        """Tell how long the provider wants to be left alone by everyone; None if it doesn't."""
-        return self.retry_after if self.fault is Fault.PROVIDER else None
+    def provider_retry_after(self) -> timedelta | None:
+        """For how long the provider wants no call by anyone; None if it did not ask."""
+        return self.retry_after if self.fault is FaultSide.PROVIDER else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class PermanentFailure:
 
     reason: Reason
     detail: str
-    fault: Fault = Fault.PROVIDER
+    fault: FaultSide = FaultSide.PROVIDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,23 +80,23 @@ class UncertainFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotTried:
-    """No provider had room. Try again in `retry_in`, not before, and count no attempt.
+    """No provider had capacity. Try again in `retry_in`, not before, and count no attempt.
 
-    One that `is_resting` is left alone by everyone: another provider need not wait for it.
+    One that `is_unavailable` gets no call from anyone for now: another provider need not wait.
     """
 
     reason: Reason
     detail: str
     retry_in: timedelta
-    is_resting: bool = False
+    is_unavailable: bool = False
 
 
-ProviderOutcome = Accepted | TransientFailure | PermanentFailure | UncertainFailure
-SendOutcome = ProviderOutcome | NotTried
+ProviderAnswer = Accepted | TransientFailure | PermanentFailure | UncertainFailure
+SendOutcome = ProviderAnswer | NotTried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class ProviderCall:
     """One call of a provider: which, and how long it took."""
 
     provider: str
@@ -103,8 +104,8 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendReport:
-    """What came of one attempt, and the trial that had the last word; None if there was none."""
+class SendResult:
+    """What came of one attempt, and the call that decided it; None if no provider was called."""
 
     outcome: SendOutcome
-    trial: Trial | None = None
+    call: ProviderCall | None = None

@@ -2,9 +2,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from durable_queue.pauses.memory import InMemoryPauses
 from durable_queue.port import QueueUnavailable
-from notification_dispatcher.infrastructure.providers.pause import ProviderPause
+from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
+from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
 
 HOUR = timedelta(hours=1)
 

@@ -3,21 +3,22 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from durable_queue.pauses.memory import InMemoryPauses
 from notification_contracts.states import Reason
-from notification_dispatcher.domain.outcomes import (
+from notification_dispatcher.domain.retries import RetryPolicy
+from notification_dispatcher.domain.sending import (
     Accepted,
-    Fault,
+    FaultSide,
     NotTried,
     OutgoingMessage,
     PermanentFailure,
     TransientFailure,
     UncertainFailure,
 )
-from notification_dispatcher.domain.retries import RetryPolicy
-from notification_dispatcher.infrastructure.breaker import BreakerState
-from notification_dispatcher.infrastructure.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers import BreakerSettings, Limits, Senders
+from notification_dispatcher.infrastructure.circuit_breaker import BreakerState
+from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
+from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
+from notification_dispatcher.infrastructure.providers.senders import BreakerSettings, ChannelSenders
+from notification_dispatcher.infrastructure.providers.urls import Limits
 from prometheus_client import CollectorRegistry
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
@@ -28,10 +29,10 @@ THROTTLED = TransientFailure(reason=Reason.RATE_LIMITED, detail="429")
 ASKS = TransientFailure(reason=Reason.RATE_LIMITED, detail="429", retry_after=HOUR)
 REFUSED = PermanentFailure(reason=Reason.PROVIDER_REJECTED, detail="bad key")
 NO_MAILBOX = PermanentFailure(
-    reason=Reason.INVALID_ADDRESS, detail="no mailbox", fault=Fault.RECIPIENT
+    reason=Reason.INVALID_ADDRESS, detail="no mailbox", fault=FaultSide.RECIPIENT
 )
 GREYLISTED = TransientFailure(
-    reason=Reason.PROVIDER_UNAVAILABLE, detail="later", fault=Fault.RECIPIENT
+    reason=Reason.PROVIDER_UNAVAILABLE, detail="later", fault=FaultSide.RECIPIENT
 )
 UNCERTAIN = UncertainFailure(detail="no answer")
 
@@ -55,8 +56,14 @@ def registry():
 def protecting(registry):
     """Make senders of providers, in this process alone."""
 
-    def make(breaker):
-        return Senders(registry, breaker, pauses=InMemoryPauses(), bounded=RetryPolicy().bounded)
+    def make(breaker, *providers):
+        return ChannelSenders(
+            {"email": [(provider, Limits()) for provider in providers]},
+            breaker=breaker,
+            pauses=InMemoryPauses(),
+            bounded=RetryPolicy().bounded,
+            registry=registry,
+        )
 
     return make
 
@@ -64,7 +71,7 @@ def protecting(registry):
 @pytest.fixture
 def senders(first, second, protecting):
     breaker = BreakerSettings(failures=2, pause=timedelta(seconds=0.05))
-    return protecting(breaker).build({"email": [(first, Limits()), (second, Limits())]})
+    return protecting(breaker, first, second)
 
 
 @pytest.fixture
@@ -72,10 +79,10 @@ def send(senders):
     started = []
 
     async def send():
-        async def starting(provider):
+        async def on_start(provider):
             started.append(provider)
 
-        return await senders.by_channel["email"].send(MESSAGE, starting=starting)
+        return await senders.by_channel["email"].send(MESSAGE, on_start=on_start)
 
     send.started = started  # type: ignore[attr-defined]
     return send
@@ -84,25 +91,25 @@ def send(senders):
 async def test_the_first_provider_is_asked_first_and_alone(send, second):
     report = await send()
 
-    assert report.trial.provider == "first"
+    assert report.call.provider == "first"
     assert second.sent == []
     assert send.started == ["first"]
 
 
 @pytest.mark.parametrize("failure", [BUSY, THROTTLED, REFUSED])
 async def test_the_next_takes_over_from_a_provider_that_fails(send, first, failure):
-    first.outcomes = [failure]
+    first.answers = [failure]
 
     report = await send()
 
     assert report.outcome == Accepted()
-    assert report.trial.provider == "second"
+    assert report.call.provider == "second"
     assert send.started == ["first", "second"]
 
 
 @pytest.mark.parametrize("outcome", [NO_MAILBOX, GREYLISTED, UNCERTAIN])
 async def test_the_next_is_not_asked_where_it_could_not_do_better(send, first, second, outcome):
-    first.outcomes = [outcome]
+    first.answers = [outcome]
 
     report = await send()
 
@@ -111,8 +118,8 @@ async def test_the_next_is_not_asked_where_it_could_not_do_better(send, first, s
 
 
 async def test_an_uncertain_outcome_of_the_next_is_the_one_that_counts(send, first, second):
-    first.outcomes = [BUSY]
-    second.outcomes = [UNCERTAIN]
+    first.answers = [BUSY]
+    second.answers = [UNCERTAIN]
 
     assert (await send()).outcome == UNCERTAIN
 
@@ -124,14 +131,14 @@ async def test_an_uncertain_outcome_of_the_next_is_the_one_that_counts(send, fir
 async def test_when_all_fail_the_failure_that_leaves_hope_counts(
     send, first, second, of_first, of_second, expected
 ):
-    first.outcomes = [of_first]
-    second.outcomes = [of_second]
+    first.answers = [of_first]
+    second.answers = [of_second]
 
     assert (await send()).outcome == expected
 
 
 async def test_a_provider_whose_breaker_is_open_is_passed_over(send, first, second):
-    first.outcomes = [BUSY, BUSY]
+    first.answers = [BUSY, BUSY]
     await send()
     await send()
     await send()
@@ -141,8 +148,8 @@ async def test_a_provider_whose_breaker_is_open_is_passed_over(send, first, seco
 
 
 async def test_a_refusal_counts_as_transient_while_another_provider_rests(send, first, second):
-    second.outcomes = [BUSY, BUSY]
-    first.outcomes = [REFUSED, THROTTLED, REFUSED]
+    second.answers = [BUSY, BUSY]
+    first.answers = [REFUSED, THROTTLED, REFUSED]
     await send()
     await send()
 
@@ -150,14 +157,14 @@ async def test_a_refusal_counts_as_transient_while_another_provider_rests(send, 
 
     assert isinstance(report.outcome, TransientFailure)
     assert report.outcome.reason is Reason.PROVIDER_UNAVAILABLE
-    assert report.trial.provider == "first"
+    assert report.call.provider == "first"
 
 
 async def test_while_all_breakers_are_open_it_waits_for_the_first_to_let_a_probe_through(
     send, first, second
 ):
-    first.outcomes = [BUSY, BUSY]
-    second.outcomes = [BUSY, BUSY]
+    first.answers = [BUSY, BUSY]
+    second.answers = [BUSY, BUSY]
     await send()
     await send()
     began = time.monotonic()
@@ -169,16 +176,16 @@ async def test_while_all_breakers_are_open_it_waits_for_the_first_to_let_a_probe
 
 
 async def test_when_no_breaker_lets_anything_through_nothing_is_tried(first, protecting):
-    first.outcomes = [BUSY]
+    first.answers = [BUSY]
     breaker = BreakerSettings(failures=1, pause=timedelta(seconds=30))
-    senders = protecting(breaker).build({"email": [(first, Limits())]})
-    sender = replace(senders.by_channel["email"], patience=timedelta(0))
+    senders = protecting(breaker, first)
+    sender = replace(senders.by_channel["email"], max_wait=timedelta(0))
 
-    async def starting(provider):
+    async def on_start(provider):
         """Begin without a queue."""
 
-    await sender.send(MESSAGE, starting=starting)
-    report = await sender.send(MESSAGE, starting=starting)
+    await sender.send(MESSAGE, on_start=on_start)
+    report = await sender.send(MESSAGE, on_start=on_start)
 
     assert isinstance(report.outcome, NotTried)
     assert report.outcome.reason is Reason.PROVIDER_UNAVAILABLE
@@ -186,7 +193,7 @@ async def test_when_no_breaker_lets_anything_through_nothing_is_tried(first, pro
 
 
 async def test_breakers_are_shown_in_the_metrics_and_by_name(send, senders, first, registry):
-    first.outcomes = [BUSY, BUSY]
+    first.answers = [BUSY, BUSY]
     await send()
     await send()
 
@@ -199,16 +206,16 @@ async def test_breakers_are_shown_in_the_metrics_and_by_name(send, senders, firs
 
 
 async def test_providers_of_the_same_name_have_breakers_of_their_own(protecting):
-    twins = [(InMemoryProvider(name="post"), Limits()), (InMemoryProvider(name="post"), Limits())]
+    twins = [InMemoryProvider(name="post"), InMemoryProvider(name="post")]
 
-    senders = protecting(BreakerSettings()).build({"email": twins})
+    senders = protecting(BreakerSettings(), *twins)
 
     states = await senders.states(lambda: NOW)
     assert (states["email.post"], states["email.post-2"]) == (BreakerState.CLOSED,) * 2
 
 
-async def test_while_the_first_wants_to_be_left_alone_all_go_by_the_second(send, first, second):
-    first.outcomes = [ASKS]
+async def test_while_the_first_is_paused_all_go_by_the_second(send, first, second):
+    first.answers = [ASKS]
     for _ in range(5):
         assert (await send()).outcome == Accepted()
 
@@ -216,19 +223,21 @@ async def test_while_the_first_wants_to_be_left_alone_all_go_by_the_second(send,
     assert len(second.sent) == 5
 
 
-async def test_a_failure_of_the_second_is_not_put_off_by_the_wish_of_the_first(send, first, second):
-    first.outcomes = [ASKS]
-    second.outcomes = [BUSY]
+async def test_a_failure_of_the_second_is_not_put_off_by_the_retry_after_of_the_first(
+    send, first, second
+):
+    first.answers = [ASKS]
+    second.answers = [BUSY]
 
     report = await send()
 
     assert report.outcome == BUSY
-    assert report.trial.provider == "second"
+    assert report.call.provider == "second"
 
 
-async def test_when_all_want_to_be_left_alone_the_shortest_wish_counts(send, first, second):
-    first.outcomes = [ASKS]
-    second.outcomes = [replace(ASKS, retry_after=timedelta(minutes=1))]
+async def test_when_all_are_paused_the_shortest_retry_after_counts(send, first, second):
+    first.answers = [ASKS]
+    second.answers = [replace(ASKS, retry_after=timedelta(minutes=1))]
 
     assert (await send()).outcome.retry_after == timedelta(minutes=1)
     again = await send()
@@ -238,7 +247,7 @@ async def test_when_all_want_to_be_left_alone_the_shortest_wish_counts(send, fir
 
 
 async def test_a_pause_is_shown_in_the_metrics_and_by_its_end(send, senders, first, registry):
-    first.outcomes = [ASKS]
+    first.answers = [ASKS]
     await send()
 
     labels = {"channel": "email", "provider": "first"}

@@ -5,15 +5,16 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from notification_dispatcher.domain.outcomes import (
+from notification_dispatcher.domain.sending import (
     Accepted,
-    Fault,
+    FaultSide,
     OutgoingMessage,
     PermanentFailure,
     TransientFailure,
 )
-from notification_dispatcher.infrastructure.providers import PROVIDERS, Limits, ProviderContext
-from notification_dispatcher.infrastructure.providers.fake import FakeProvider
+from notification_dispatcher.infrastructure.providers.fake.provider import FakeProvider
+from notification_dispatcher.infrastructure.providers.registry import PROVIDERS
+from notification_dispatcher.infrastructure.providers.urls import Limits, ProviderContext
 from service_kit.failpoints import EXIT_CODE
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
@@ -55,7 +56,7 @@ async def test_what_it_refuses_is_not_in_the_outbox(outbox):
     outcome = await open_fake(outbox).send(message("fail-permanent@sim.example"))
 
     assert isinstance(outcome, PermanentFailure)
-    assert outcome.fault is Fault.RECIPIENT
+    assert outcome.fault is FaultSide.RECIPIENT
     assert not outbox.exists()
 
 
@@ -136,7 +137,7 @@ async def test_one_with_a_script_of_its_own_fails_as_a_provider_does(outbox):
 
     assert fake.name == "fake-broken"
     assert isinstance(outcome, PermanentFailure)
-    assert outcome.fault is Fault.PROVIDER
+    assert outcome.fault is FaultSide.PROVIDER
 
 
 async def test_one_that_hangs_hangs(outbox):
@@ -148,8 +149,8 @@ async def test_one_that_hangs_hangs(outbox):
 async def test_one_that_crashes_takes_its_process_with_it():
     program = (
         "import asyncio\n"
-        "from notification_dispatcher.domain.outcomes import OutgoingMessage\n"
-        "from notification_dispatcher.infrastructure.providers.fake import FakeProvider\n"
+        "from notification_dispatcher.domain.sending import OutgoingMessage\n"
+        "from notification_dispatcher.infrastructure.providers.fake.provider import FakeProvider\n"
         "message = OutgoingMessage(trace_id='t', channel='push', attempt=1, address='sim-crash',"
         " message='m', subject=None)\n"
         "asyncio.run(FakeProvider().send(message))\n"

@@ -1,1 +1,0 @@
-"""Pauses that all processes keep: "leave this alone until then", by name."""

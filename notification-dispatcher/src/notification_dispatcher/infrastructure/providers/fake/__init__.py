@@ -1,0 +1,1 @@
+"""`fake://`: for trying out, tests, and rehearsing faults."""
