@@ -281,7 +281,7 @@ class RecordingContract:
             "validated",
             "sending",
             "retrying",
-            "validated",
+            "retrying",
             "sent",
         ]
 
