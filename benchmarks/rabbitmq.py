@@ -35,10 +35,9 @@ from figures import Sheet, yardstick_ms
 from notification_contracts.lanes import all_lanes, delivery_lane, validation_lane
 from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.factory import open_ledger
-from notification_ledger.notes import StatusNote
-from notification_ledger.queues import open_accepting, open_working
+from notification_ledger.opening import open_ledger, open_publisher_queue, open_worker_queue
 from notification_ledger.settings import Stores
+from notification_ledger.status_update import StatusUpdate
 from service_kit.http.server import settle_memory
 
 AT_ONCE: Final = 64
@@ -51,7 +50,7 @@ LEAST_SHARE: Final = 1 / 3
 
 def note(status: Status) -> bytes:
     """Say what a stage says."""
-    return StatusNote(status=status, channel="email", user_id="user_test").encode()
+    return StatusUpdate(status=status, channel="email", user_id="user_test").encode()
 
 
 async def bare(url: str, count: int) -> float:
@@ -139,14 +138,14 @@ async def tracked(url: str, ledger_url: str) -> AsyncIterator[tuple[Queue, Queue
     namespace = f"bench-{secrets.token_hex(4)}"
     stores = Stores(broker_url=url, ledger_url=ledger_url, namespace=namespace)
     ledger = open_ledger(ledger_url, namespace=namespace)
-    accepting = open_accepting(stores, ledger, max_waiting=1_000_000)
-    working = open_working(stores, lease=LEASE, concurrency=AT_ONCE)
-    if accepting.keeper:
-        await accepting.keeper.start()
+    accepting = open_publisher_queue(stores, ledger, max_waiting=1_000_000)
+    working = open_worker_queue(stores, lease=LEASE, concurrency=AT_ONCE)
+    if accepting.claim_server:
+        await accepting.claim_server.start()
     yield accepting.queue, working
     await working.close()
-    if accepting.keeper:
-        await accepting.keeper.stop()
+    if accepting.claim_server:
+        await accepting.claim_server.stop()
     await accepting.queue.close()
     await ledger.close()
     await remove(url, namespace)

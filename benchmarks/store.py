@@ -20,8 +20,8 @@ from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
 from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.status_update import StatusUpdate
 from redis.asyncio import Redis
 
 LANE: Final = validation_lane(Priority.NORMAL)
@@ -45,7 +45,7 @@ class Store:
         event = NotificationRequested(
             trace_id=trace_id, user_id=user_id, message=TEXT, requested_at=datetime.now(UTC)
         )
-        note = StatusNote(status=Status.QUEUED, user_id=user_id).encode()
+        note = StatusUpdate(status=Status.QUEUED, user_id=user_id).encode()
         message = Message(id=trace_id, lane=LANE, body=encode(event), note=note)
         outcome = await self.queue.send(message)
         if not isinstance(outcome, Enqueued):

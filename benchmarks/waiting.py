@@ -22,7 +22,7 @@ import uvloop
 from figures import Laps, Sheet, yardstick_ms
 from notification_contracts.lanes import all_lanes
 from notification_contracts.states import Status
-from notification_ledger.record import RecordQuery
+from notification_ledger.reading import RecordQuery
 from store import LANE, Store, open_store
 
 MAX_BYTES_EACH: Final = 1536

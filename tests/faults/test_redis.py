@@ -15,8 +15,8 @@ from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
 from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.status_update import StatusUpdate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -60,7 +60,7 @@ async def test_a_full_disk_is_503_at_the_door_and_all_goes_on_when_there_is_room
 
 def message():
     event = NotificationRequested(user_id="user_test", message="hi")
-    note = StatusNote(status=Status.QUEUED, user_id="user_test")
+    note = StatusUpdate(status=Status.QUEUED, user_id="user_test")
     return Message(
         id=new_trace_id(),
         lane=validation_lane(Priority.NORMAL),

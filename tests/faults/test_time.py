@@ -10,8 +10,8 @@ from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
 from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.notes import StatusNote
-from notification_ledger.queues import open_working
+from notification_ledger.opening import open_worker_queue
+from notification_ledger.status_update import StatusUpdate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -102,9 +102,9 @@ async def insist(queue: Queue, message: Message) -> None:
 
 
 async def test_an_urgent_one_overtakes_ten_thousand_and_they_still_move(idle_system):
-    queue = open_working(idle_system.stage.stores, lease=timedelta(seconds=60), concurrency=1)
+    queue = open_worker_queue(idle_system.stage.stores, lease=timedelta(seconds=60), concurrency=1)
     event = NotificationRequested(user_id="ok", message="no hurry", priority=Priority.LOW)
-    note = StatusNote(status=Status.QUEUED, user_id="ok").encode()
+    note = StatusUpdate(status=Status.QUEUED, user_id="ok").encode()
 
     async def enqueue(count):
         for _ in range(count):

@@ -12,7 +12,7 @@ from asyncnotify_prove.wall_clock import WallClock
 from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import Argument, Reply
 from durable_queue.port import QueueUnavailable
-from notification_ledger.writer import RedisClaimStore
+from notification_ledger.redis.claims import RedisClaimStore
 
 IDS = ("a", "b")
 TOKENS = ("t1", "t2", "t3")

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.cursors import decode_cursor, encode_cursor, parse_change_id
-from notification_ledger.port import InvalidCursor
-from notification_ledger.record import RecordQuery
+from notification_ledger.cursors import decode_cursor, encode_cursor
+from notification_ledger.reading import InvalidCursor, RecordQuery, parse_change_id
 
 ALL = RecordQuery()
 

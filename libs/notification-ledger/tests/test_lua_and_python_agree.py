@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from notification_contracts.states import Reason, Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.memory import MemoryLedger
-from notification_ledger.notes import StatusNote
-from notification_ledger.port import LedgerStore
-from notification_ledger.record import NotificationRecord
+from notification_ledger.reading import NotificationRecord
 from notification_ledger.redis import RedisLedger
+from notification_ledger.status_update import StatusUpdate
+from notification_ledger.writing import LedgerStore
 from testkit.redis_server import RedisServer
 
 START = datetime(2027, 1, 31, 9, tzinfo=UTC)
 TEXT = st.text(max_size=12)
 
 notes = st.builds(
-    StatusNote,
+    StatusUpdate,
     status=st.sampled_from(Status),
     reason=st.none() | st.sampled_from(Reason) | TEXT,
     detail=st.none() | TEXT,
@@ -40,7 +40,7 @@ changes = st.builds(
     lane=st.sampled_from(["validation.low", "delivery.email.high", "delivery"]),
     at=st.just(START),
     due_at=st.none() | st.just(START + timedelta(days=1)),
-    note=st.just(b"") | notes.map(StatusNote.encode),
+    note=st.just(b"") | notes.map(StatusUpdate.encode),
     is_uncertain=st.booleans(),
 )
 
@@ -52,7 +52,7 @@ changes = st.builds(
 )
 @given(history=st.lists(changes, min_size=1, max_size=8), reports=st.lists(notes, max_size=2))
 def test_any_history_makes_the_same_record(
-    redis_server: RedisServer, history: Sequence[ChangeEvent], reports: Sequence[StatusNote]
+    redis_server: RedisServer, history: Sequence[ChangeEvent], reports: Sequence[StatusUpdate]
 ) -> None:
     trace_id = new_trace_id()
     told = [

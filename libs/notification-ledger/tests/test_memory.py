@@ -7,9 +7,9 @@ import pytest
 from durable_queue.port import Change
 from notification_ledger import memory
 from notification_ledger.memory import MemoryLedger
-from notification_ledger.record import ChangesMissed, RecordQuery, StatusChange
+from notification_ledger.reading import ChangesMissed, RecordQuery, StatusChange
 from testkit.clock import FrozenClock
-from testkit.ledger.world import recorded
+from testkit.ledger.harness import recorded
 
 Write = Callable[..., MemoryLedger]
 Known = Callable[[MemoryLedger], Awaitable[set[str]]]

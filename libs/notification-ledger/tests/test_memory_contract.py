@@ -4,13 +4,13 @@ import pytest
 from durable_queue.memory import InMemoryQueue
 from notification_ledger.memory import MemoryLedger
 from testkit.clock import FrozenClock
+from testkit.ledger.harness import LedgerHarness
 from testkit.ledger.ledger_contract import LedgerContract
-from testkit.ledger.world import LedgerWorld
 
 
 class TestMemoryLedger(LedgerContract):
     @pytest.fixture
-    def world(self) -> LedgerWorld:
+    def harness(self) -> LedgerHarness:
         clock = FrozenClock()
         ledger = MemoryLedger(now=clock)
 
@@ -18,4 +18,4 @@ class TestMemoryLedger(LedgerContract):
             clock.advance(by)
 
         queue = InMemoryQueue(recorder=ledger, now=clock, steady=clock.steady)
-        return LedgerWorld(queue=queue, ledger=ledger, now=clock, skip=skip)
+        return LedgerHarness(queue=queue, ledger=ledger, now=clock, skip=skip)

@@ -7,15 +7,15 @@ from durable_queue.redis_list.queue import RedisListQueue
 from durable_queue.redis_list.scripts import lua_sources
 from notification_ledger.redis import RedisLedger, lua_recorder
 from redis.asyncio import Redis
+from testkit.ledger.harness import LedgerHarness
 from testkit.ledger.ledger_contract import LedgerContract
-from testkit.ledger.world import LedgerWorld
 
 MILLISECOND = timedelta(milliseconds=1)
 
 
 class TestRedisLedger(LedgerContract):
     @pytest.fixture
-    async def world(self, redis_url: str) -> AsyncIterator[LedgerWorld]:
+    async def harness(self, redis_url: str) -> AsyncIterator[LedgerHarness]:
         # The queue's clock is that of Redis; these scripts let it go fast.
         sources = lua_sources()
         sources["prelude"] += "now = now + tonumber(redis.call('GET', 'skipped') or 0)\n"
@@ -35,7 +35,7 @@ class TestRedisLedger(LedgerContract):
                 await redis.set("skipped", skipped // MILLISECOND)
 
         await queue.time()  # before it is set
-        yield LedgerWorld(
+        yield LedgerHarness(
             queue=queue, ledger=ledger, now=lambda: datetime.now(UTC) + skipped, skip=skip
         )
         await queue.close()

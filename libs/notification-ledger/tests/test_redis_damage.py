@@ -6,12 +6,12 @@ import pytest
 from durable_queue.port import Change, Message
 from durable_queue.redis_list.queue import RedisListQueue
 from notification_contracts.states import Reason, Status
-from notification_ledger.record import RecordQuery
+from notification_ledger.reading import RecordQuery
 from notification_ledger.redis import RedisLedger
-from notification_ledger.scripts import lua_recorder
-from notification_ledger.writer import RedisClaimStore
+from notification_ledger.redis.claims import RedisClaimStore
+from notification_ledger.redis.scripts import lua_recorder
 from redis.asyncio import Redis
-from testkit.ledger.world import DELIVERY, LANES, recorded
+from testkit.ledger.harness import DELIVERY, LANES, recorded
 
 P = "{an:0}"
 IDS = [f"0198c5d6-7a10-7c3e-8f21-5b0c9a1d2e{number:02}" for number in range(3)]

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 from durable_queue.port import Change
-from notification_ledger.port import LedgerUnavailable
-from notification_ledger.record import RecordQuery, StatusChange
+from notification_ledger.reading import LedgerUnavailable, RecordQuery, StatusChange
 from notification_ledger.redis import RedisLedger
 from testkit.failover import Pair, redis_pair
-from testkit.ledger.world import recorded
+from testkit.ledger.harness import recorded
 
 CEILING_S = 60
 

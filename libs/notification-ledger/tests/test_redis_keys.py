@@ -10,14 +10,14 @@ from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.notes import StatusNote
-from notification_ledger.record import RecordQuery
+from notification_ledger.reading import RecordQuery
 from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.status_update import StatusUpdate
 from redis.asyncio import Redis
-from testkit.ledger.world import VALIDATION, recorded
+from testkit.ledger.harness import VALIDATION, recorded
 
 KeysOf = Callable[[str], Awaitable[list[str]]]
-USER = StatusNote(status=Status.QUEUED, user_id="user_test").encode()
+USER = StatusUpdate(status=Status.QUEUED, user_id="user_test").encode()
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ async def test_event_pushed_by_hand_is_adopted_under_its_trace_id(
 
 async def test_another_user_is_found_instead(ledger: RedisLedger) -> None:
     await ledger.record(recorded("one", Change.ENQUEUED, USER))
-    other = StatusNote(status=Status.VALIDATED, user_id="other").encode()
+    other = StatusUpdate(status=Status.VALIDATED, user_id="other").encode()
     await ledger.record(recorded("one", Change.FORWARDED, other))
 
     assert (await ledger.find(RecordQuery(user_id="user_test"))).items == ()
@@ -216,7 +216,7 @@ async def test_namespaces_do_not_see_each_other(redis_url: str, ledger: RedisLed
 
 async def test_long_user_ids_are_kept_whole(ledger: RedisLedger) -> None:
     user_id = "ü" * 128
-    note = StatusNote(status=Status.QUEUED, user_id=user_id).encode()
+    note = StatusUpdate(status=Status.QUEUED, user_id=user_id).encode()
     await ledger.record(recorded("one", Change.ENQUEUED, note))
 
     page = await ledger.find(RecordQuery(user_id=user_id))
@@ -230,7 +230,7 @@ async def test_a_waiting_notification_takes_at_most_one_and_a_half_kilobytes(
     count = 2_000
     before = (await redis.info("memory"))["used_memory"]
     for number in range(count):
-        note = StatusNote(status=Status.QUEUED, user_id=f"user-{number}", channel="email")
+        note = StatusUpdate(status=Status.QUEUED, user_id=f"user-{number}", channel="email")
         body = b"x" * 200
         message = Message(id=new_trace_id(), lane=VALIDATION, body=body, note=note.encode())
         await queue.send(message)

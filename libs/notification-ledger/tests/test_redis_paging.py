@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger import paging
 from notification_ledger.memory import MemoryLedger
-from notification_ledger.port import LedgerStore
-from notification_ledger.record import RecordQuery
-from notification_ledger.redis import RedisLedger
+from notification_ledger.reading import RecordQuery
+from notification_ledger.redis import RedisLedger, paging
+from notification_ledger.writing import LedgerStore
 from testkit.redis_server import RedisServer
 
 START = datetime(2027, 1, 31, 9, tzinfo=UTC)

@@ -10,16 +10,14 @@ from asyncnotify_prove.ports import free_port
 from durable_queue.port import Change
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger import paging
-from notification_ledger.notes import StatusNote
-from notification_ledger.port import LedgerUnavailable
-from notification_ledger.record import ChangesMissed, RecordQuery, StatusChange
-from notification_ledger.redis import RedisLedger
-from notification_ledger.writer import RedisClaimStore
+from notification_ledger.reading import ChangesMissed, LedgerUnavailable, RecordQuery, StatusChange
+from notification_ledger.redis import RedisLedger, paging
+from notification_ledger.redis.claims import RedisClaimStore
+from notification_ledger.status_update import StatusUpdate
 from redis.asyncio import Redis
-from testkit.ledger.world import recorded
+from testkit.ledger.harness import recorded
 
-NOTE = StatusNote(status=Status.DELIVERED)
+NOTE = StatusUpdate(status=Status.DELIVERED)
 
 
 @pytest.fixture
@@ -149,7 +147,7 @@ async def test_a_rare_match_is_looked_for_in_bounded_steps(
 ) -> None:
     monkeypatch.setattr(paging, "SCAN_LIMIT", 5)
     monkeypatch.setattr(paging, "_BATCH", 5)
-    rare = StatusNote(status=Status.QUEUED, channel="sms").encode()
+    rare = StatusUpdate(status=Status.QUEUED, channel="sms").encode()
     trace_id = new_trace_id()
     await ledger.record(recorded(trace_id, Change.ENQUEUED, rare))
     for _ in range(12):

@@ -8,7 +8,7 @@ from typing import Final
 from durable_queue.broker import Broker
 from durable_queue.port import Queue
 from fastapi import FastAPI
-from notification_ledger.queues import open_working
+from notification_ledger.opening import open_worker_queue
 from notification_ledger.settings import Stores
 from prometheus_client import CollectorRegistry
 from service_kit.http.access import access_of
@@ -83,7 +83,7 @@ def build(
 
 
 def _open_queue(settings: DispatcherSettings) -> Queue:
-    return open_working(
+    return open_worker_queue(
         settings.stores, lease=settings.lease, concurrency=settings.dispatcher_concurrency
     )
 

@@ -17,8 +17,8 @@ from notification_contracts.trace_ids import new_trace_id
 from notification_dispatcher.main import build
 from notification_dispatcher.settings import settings_class
 from notification_ledger.memory import MemoryLedger
-from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.status_update import StatusUpdate
 from service_kit.http.paths import SegmentPaths, decode_segment
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -99,7 +99,7 @@ class Publisher:
 
     async def bytes(self, body: bytes, *, event: NotificationRequested | None = None) -> str:
         trace_id = new_trace_id()
-        note = StatusNote(status=Status.QUEUED, user_id=event.user_id if event else None)
+        note = StatusUpdate(status=Status.QUEUED, user_id=event.user_id if event else None)
         await self.queue.send(
             Message(
                 id=trace_id,

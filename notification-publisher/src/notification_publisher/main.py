@@ -1,15 +1,16 @@
 """Puts the publisher together, and runs it."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from durable_queue.broker import Broker
 from durable_queue.port import Queue
+from durable_queue.rabbitmq.claim_server import ClaimServer
 from fastapi import APIRouter, FastAPI
 from notification_contracts.http.fields import MAX_REQUEST_BYTES
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.factory import open_ledger
-from notification_ledger.port import LedgerStore
-from notification_ledger.queues import Accepting, open_accepting
+from notification_ledger.opening import PublisherQueue, open_ledger, open_publisher_queue
+from notification_ledger.writing import LedgerStore
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
@@ -21,9 +22,8 @@ from service_kit.metrics import new_registry
 from service_kit.settings import load_settings
 
 from notification_publisher.application.publishing import PublishNotification
-from notification_publisher.infrastructure import ledger as ledgers
 from notification_publisher.infrastructure.housekeeping import Housekeeping
-from notification_publisher.infrastructure.queue import QueueInterventions, QueueOutbox
+from notification_publisher.infrastructure.queue import DurableNotificationQueue
 from notification_publisher.interface.dead_letters import dead_letter_routes
 from notification_publisher.interface.history import history_routes
 from notification_publisher.interface.notifications import sending_routes, tracking_routes
@@ -46,30 +46,30 @@ def build(
     ledger = ledger or open_ledger(
         stores.ledger_url, namespace=stores.namespace, retention=stores.retention
     )
-    accepting = (
-        Accepting(queue=queue)
+    opened = (
+        PublisherQueue(queue=queue)
         if queue
-        else open_accepting(stores, ledger, max_waiting=settings.max_waiting)
+        else open_publisher_queue(stores, ledger, max_waiting=settings.max_waiting)
     )
-    queue, keeper, registry = accepting.queue, accepting.keeper, new_registry()
+    queue, claim_server, registry = opened.queue, opened.claim_server, new_registry()
     is_volatile_allowed, closing = settings.allow_volatile, (queue.close, ledger.close)
     broker = Broker(queue, *closing, allow_volatile=is_volatile_allowed, registry=registry)
-    outbox = QueueOutbox(queue=queue, broker=broker, max_attempts=settings.max_attempts)
-    history = ledgers.LedgerHistory(ledger=ledger, clock=queue)
-    housekeeping = Housekeeping(history, registry)
-    loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *accepting.loops]
-    check_ledger = partial(ledgers.check, ledger, keeper, housekeeping.details)
+    notifications = DurableNotificationQueue(
+        queue=queue, broker=broker, max_attempts=settings.max_attempts
+    )
+    housekeeping = Housekeeping(ledger, queue, registry)
+    loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]
+    check_ledger = partial(_check_ledger, housekeeping, claim_server)
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-publisher",
         routers=[
-            sending_routes(PublishNotification(outbox=outbox, new_trace_id=new_trace_id)),
-            history_routes(history),
+            sending_routes(PublishNotification(queue=notifications, new_trace_id=new_trace_id)),
             *_record_routes(settings, ledger, queue, max_streams or settings.max_streams),
         ],
         problems=PROBLEMS,
         checks={"queue": broker.check, "ledger": check_ledger},
-        resources=[broker, *([keeper] if keeper else []), BackgroundTasks(*loops)],
+        resources=[broker, *([claim_server] if claim_server else []), BackgroundTasks(*loops)],
         registry=registry,
         admission=_admission(settings),
         docs=True,
@@ -79,12 +79,20 @@ def build(
 def _record_routes(
     settings: Settings, ledger: LedgerStore, queue: Queue, max_streams: int
 ) -> list[APIRouter]:
-    records, acting = ledgers.LedgerRecords(ledger=ledger), QueueInterventions(control=queue)
     return [
-        tracking_routes(records, acting),
-        dead_letter_routes(records, acting, per_second=settings.replay_per_second),
-        stream_routes(records, ledgers.LedgerFeed(ledger=ledger), limit=max_streams),
+        history_routes(ledger),
+        tracking_routes(ledger, queue),
+        dead_letter_routes(ledger, queue, per_second=settings.replay_per_second),
+        stream_routes(ledger, limit=max_streams),
     ]
+
+
+async def _check_ledger(
+    housekeeping: Housekeeping, claim_server: ClaimServer | None
+) -> Mapping[str, str]:
+    if claim_server:
+        await claim_server.check()
+    return await housekeeping.check()
 
 
 def _admission(settings: Settings) -> Admission:

@@ -15,7 +15,7 @@ from durable_queue.rabbitmq.queue import RabbitQueue
 from durable_queue.rabbitmq.topology import Topology
 from notification_contracts.lanes import validation_lane, validation_lanes
 from notification_contracts.states import Priority
-from notification_ledger.writer import RedisClaimStore
+from notification_ledger.redis.claims import RedisClaimStore
 from testkit.rabbitmq_harness import delete_queues
 from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
     rabbitmq_node,

@@ -11,12 +11,12 @@ from durable_queue.port import Change
 from durable_queue.recorder import ChangeEvent
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId, new_trace_id
-from notification_ledger.notes import StatusNote
 from notification_ledger.redis import RedisLedger
+from notification_ledger.status_update import StatusUpdate
 from testkit.redis_server import RedisServer
 
 ASKED = {"user_id": "user_test", "message": "hello"}
-NOTE = StatusNote(status=Status.SENT, user_id="u", detail="x" * 1000).encode()
+NOTE = StatusUpdate(status=Status.SENT, user_id="u", detail="x" * 1000).encode()
 
 
 class Publish(Protocol):

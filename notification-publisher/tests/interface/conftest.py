@@ -21,11 +21,6 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def ledger(clock: FrozenClock) -> MemoryLedger:
-    return MemoryLedger(now=clock)
-
-
-@pytest.fixture
 def queue(clock: FrozenClock, ledger: MemoryLedger) -> InMemoryQueue:
     options = MemoryOptions(max_waiting=MAX_WAITING)
     return InMemoryQueue(recorder=ledger, now=clock, steady=clock.steady, options=options)

@@ -5,7 +5,7 @@ import pytest
 from durable_queue.memory import InMemoryQueue
 from durable_queue.port import Delivery
 from notification_contracts.states import Status
-from notification_ledger.notes import StatusNote
+from notification_ledger.status_update import StatusUpdate
 
 Send = Callable[..., Awaitable[str]]
 Take = Callable[[], Awaitable[Delivery]]
@@ -14,7 +14,7 @@ Take = Callable[[], Awaitable[Delivery]]
 async def test_dead_letters_are_listed_with_their_reason(
     client: httpx.AsyncClient, send: Send, send_and_give_up: Send
 ) -> None:
-    note = StatusNote(status=Status.FAILED, reason="no_address").encode()
+    note = StatusUpdate(status=Status.FAILED, reason="no_address").encode()
     dead = await send_and_give_up(note)
     await send()
 
@@ -27,7 +27,7 @@ async def test_dead_letters_are_listed_with_their_reason(
 async def test_dead_letters_are_filtered_by_reason_and_channel(
     client: httpx.AsyncClient, send_and_give_up: Send
 ) -> None:
-    poison = StatusNote(status=Status.FAILED, reason="poison").encode()
+    poison = StatusUpdate(status=Status.FAILED, reason="poison").encode()
     wanted = await send_and_give_up(poison, channel="sms")
     await send_and_give_up(poison, channel="email")
     await send_and_give_up(channel="sms")

@@ -1,41 +1,40 @@
 """Event streams through a real server: an in-process client would only see whole answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import httpx
 import pytest
+from durable_queue.port import Change
 from fastapi import FastAPI
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.record import ChangesMissed, NotificationRecord, StatusChange
-from notification_publisher.infrastructure.memory import InMemoryFeed, InMemoryRecords
+from notification_ledger import memory
+from notification_ledger.memory import MemoryLedger
+from notification_ledger.status_update import StatusUpdate
 from notification_publisher.interface.streams import stream_routes
 from notification_publisher.interface.vocabulary import PROBLEMS
 from service_kit.http.app import build_app
 from testkit.http import live_server
+from testkit.ledger.harness import recorded
 
-MakeRecord = Callable[..., NotificationRecord]
-MakeChange = Callable[[str, Status], StatusChange]
+KNOWN = StatusUpdate(status=Status.QUEUED, user_id="user_test", channel="email").encode()
 LIMIT = 2
 
 
 @pytest.fixture
-def feed() -> InMemoryFeed:
-    return InMemoryFeed()
+async def trace_id(ledger: MemoryLedger) -> str:
+    trace_id = new_trace_id()
+    ledger(recorded(trace_id, Change.ENQUEUED, KNOWN))
+    return trace_id
 
 
 @pytest.fixture
-def record(make_record: MakeRecord) -> NotificationRecord:
-    return make_record(Status.QUEUED)
-
-
-@pytest.fixture
-def app(feed: InMemoryFeed, record: NotificationRecord) -> FastAPI:
-    keep_alive = timedelta(milliseconds=50)
-    routes = stream_routes(InMemoryRecords(record), feed, limit=LIMIT, keep_alive=keep_alive)
+def app(ledger: MemoryLedger) -> FastAPI:
+    routes = stream_routes(ledger, limit=LIMIT, keep_alive=timedelta(milliseconds=50))
     return build_app(service="test", title="test", routers=[routes], problems=PROBLEMS, checks={})
 
 
@@ -80,48 +79,54 @@ async def listening(
 
 
 async def test_a_stream_tells_the_state_then_each_change_and_ends_with_the_notification(
-    client: httpx.AsyncClient,
-    feed: InMemoryFeed,
-    record: NotificationRecord,
-    make_change: MakeChange,
+    client: httpx.AsyncClient, ledger: MemoryLedger, trace_id: str
 ) -> None:
-    path = f"/notifications/{record.trace_id}/events"
-    async with listening(client, path) as listener:
+    seen = await ledger.latest_change()
+    async with listening(client, f"/notifications/{trace_id}/events") as listener:
         assert await listener.block() == ["retry: 3000"]
         first = await listener.event()
-        await feed.happen(make_change(new_trace_id(), Status.FAILED))
-        await feed.happen(make_change(record.trace_id, Status.SENDING))
-        await feed.happen(make_change(record.trace_id, Status.SENT))
+        ids = []
+        for each, change in (
+            (new_trace_id(), Change.DEAD),
+            (trace_id, Change.STARTED),
+            (trace_id, Change.DONE),
+        ):
+            ledger(recorded(each, change))
+            ids.append(await ledger.latest_change())
         events = [first, await listener.event(), await listener.event()]
 
         assert await listener.event() == {}
 
     assert listener.response.headers["Content-Type"].startswith("text/event-stream")
     assert [(each["event"], each["id"]) for each in events] == [
-        ("status", "0"),
-        ("status", "2"),
-        ("status", "3"),
+        ("status", seen),
+        ("status", ids[1]),
+        ("status", ids[2]),
     ]
-    assert events[2]["data"] == (
-        f'{{"trace_id":"{record.trace_id}","user_id":"user_test","channel":"email",'
-        '"status":"sent","reason":null,"at":"2027-01-31T09:00:01Z"}'
-    )
+    data = json.loads(events[2]["data"])
+    assert data == {
+        "trace_id": trace_id,
+        "user_id": "user_test",
+        "channel": "email",
+        "status": "sent",
+        "reason": None,
+        "at": data["at"],
+    }
 
 
 async def test_whoever_comes_back_goes_on_after_the_last_event_that_it_saw(
-    client: httpx.AsyncClient,
-    feed: InMemoryFeed,
-    record: NotificationRecord,
-    make_change: MakeChange,
+    client: httpx.AsyncClient, ledger: MemoryLedger, trace_id: str
 ) -> None:
-    for status in (Status.QUEUED, Status.VALIDATED, Status.SENT):
-        await feed.happen(make_change(record.trace_id, status))
+    expected = [await ledger.latest_change()]
+    for change in (Change.FORWARDED, Change.DONE):
+        ledger(recorded(trace_id, change))
+        expected.append(await ledger.latest_change())
 
-    path = f"/notifications/{record.trace_id}/events"
-    async with listening(client, path, Last_Event_ID="1") as listener:
+    path = f"/notifications/{trace_id}/events"
+    async with listening(client, path, Last_Event_ID=expected[0]) as listener:
         ids = [(await listener.event()).get("id") for _ in range(3)]
 
-    assert ids == ["2", "3", None]
+    assert ids == [*expected[1:], None]
 
 
 async def test_an_idle_stream_says_that_it_is_alive(client: httpx.AsyncClient) -> None:
@@ -132,13 +137,13 @@ async def test_an_idle_stream_says_that_it_is_alive(client: httpx.AsyncClient) -
 
 
 async def test_the_stream_of_all_tells_when_changes_were_missed(
-    client: httpx.AsyncClient, feed: InMemoryFeed, make_change: MakeChange
+    client: httpx.AsyncClient, ledger: MemoryLedger
 ) -> None:
-    async with listening(client, "/events") as listener:
-        await listener.block()
-        await feed.happen(ChangesMissed())
-        await feed.happen(make_change(new_trace_id(), Status.SENT))
+    seen = await ledger.latest_change()
+    for _ in range(memory.MAX_CHANGES + 1):
+        ledger(recorded("busy", Change.RELEASED))
 
+    async with listening(client, "/events", Last_Event_ID=seen) as listener:
         events = [await listener.event() for _ in range(2)]
 
     assert [each["event"] for each in events] == ["missed", "status"]
@@ -168,9 +173,9 @@ async def test_a_stream_whose_client_has_left_makes_room(client: httpx.AsyncClie
 
 @pytest.mark.parametrize("path", ["/events", "/notifications/{}/events"])
 async def test_a_last_event_id_that_is_none_is_refused(
-    client: httpx.AsyncClient, record: NotificationRecord, path: str
+    client: httpx.AsyncClient, trace_id: str, path: str
 ) -> None:
-    answer = await client.get(path.format(record.trace_id), headers={"Last-Event-ID": "nonsense"})
+    answer = await client.get(path.format(trace_id), headers={"Last-Event-ID": "nonsense"})
 
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == ["/header/last-event-id"]

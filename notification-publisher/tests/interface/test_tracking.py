@@ -7,9 +7,13 @@ from durable_queue.memory import InMemoryQueue
 from durable_queue.port import Delivery
 from notification_contracts.states import Status
 from notification_ledger.memory import MemoryLedger
-from notification_ledger.notes import StatusNote
-from notification_ledger.port import LedgerUnavailable
-from notification_ledger.record import NotificationRecord, RecordPage, RecordQuery
+from notification_ledger.reading import (
+    LedgerUnavailable,
+    NotificationRecord,
+    RecordPage,
+    RecordQuery,
+)
+from notification_ledger.status_update import StatusUpdate
 from notification_publisher.main import build
 from notification_publisher.settings import Settings
 from testkit.http import asgi_client
@@ -24,7 +28,9 @@ async def test_a_notification_is_shown_with_all_that_happened_to_it(
     trace_id = await send(channel="sms")
     delivery = await take()
     await delivery.start()
-    sent = StatusNote(status=Status.SENT, provider="fake", attempt=1, attempts=1, duration_ms=12.0)
+    sent = StatusUpdate(
+        status=Status.SENT, provider="fake", attempt=1, attempts=1, duration_ms=12.0
+    )
     await delivery.ack(sent.encode())
 
     shown = (await client.get(f"/notifications/{trace_id}")).json()

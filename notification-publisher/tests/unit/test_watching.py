@@ -1,48 +1,54 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from durable_queue.port import Change
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.record import ChangesMissed, NotificationRecord, StatusChange
+from notification_ledger import memory
+from notification_ledger.memory import MemoryLedger
+from notification_ledger.reading import InvalidCursor, StatusChange
+from notification_ledger.status_update import StatusUpdate
 from notification_publisher.application import tracking
-from notification_publisher.application.ports import UnknownCursor, UnknownNotification
+from notification_publisher.application.ports import UnknownNotification
 from notification_publisher.application.tracking import WatchNotification, WatchNotifications
-from notification_publisher.infrastructure.memory import InMemoryFeed, InMemoryRecords
+from testkit.clock import FrozenClock
+from testkit.ledger.harness import recorded
 
-MakeRecord = Callable[..., NotificationRecord]
-MakeChange = Callable[[str, Status], StatusChange]
+Happen = Callable[..., Awaitable[str]]
 
 UNKNOWN = "019c0f5e-8a3c-7b1e-9a57-3f0c2d1e4b5a"
 
 
 @pytest.fixture
-def records() -> InMemoryRecords:
-    return InMemoryRecords()
+def watch(ledger: MemoryLedger) -> WatchNotification:
+    return WatchNotification(ledger=ledger)
 
 
 @pytest.fixture
-def feed() -> InMemoryFeed:
-    return InMemoryFeed()
+def happen(ledger: MemoryLedger) -> Happen:
+    """Have changes happen to a notification; return the id of the last one."""
+
+    async def to(trace_id: str, *changes: Change) -> str:
+        for change in changes:
+            ledger(recorded(trace_id, change))
+        return await ledger.latest_change()
+
+    return to
 
 
 @pytest.fixture
-def watch(records: InMemoryRecords, feed: InMemoryFeed) -> WatchNotification:
-    return WatchNotification(records=records, feed=feed)
+async def queued(happen: Happen) -> str:
+    trace_id = new_trace_id()
+    await happen(trace_id, Change.ENQUEUED)
+    return trace_id
 
 
 @pytest.fixture
-def record(records: InMemoryRecords, make_record: MakeRecord) -> NotificationRecord:
-    made = make_record(Status.QUEUED)
-    records.by_id[made.trace_id] = made
-    return made
-
-
-@pytest.fixture
-def sent(records: InMemoryRecords, make_record: MakeRecord) -> NotificationRecord:
-    made = make_record(Status.SENT)
-    records.by_id[made.trace_id] = made
-    return made
+async def sent(happen: Happen) -> str:
+    trace_id = new_trace_id()
+    await happen(trace_id, Change.ENQUEUED, Change.DONE)
+    return trace_id
 
 
 async def statuses(changes: AsyncIterator[StatusChange] | None) -> list[Status]:
@@ -52,14 +58,11 @@ async def statuses(changes: AsyncIterator[StatusChange] | None) -> list[Status]:
 
 
 async def test_a_watch_begins_with_the_present_state_and_ends_with_a_final_one(
-    watch: WatchNotification,
-    feed: InMemoryFeed,
-    record: NotificationRecord,
-    make_change: MakeChange,
+    watch: WatchNotification, happen: Happen, ledger: MemoryLedger, queued: str
 ) -> None:
-    changes = await watch(record.trace_id)
-    for status in (Status.VALIDATED, Status.SENDING, Status.SENT, Status.DELIVERED):
-        await feed.happen(make_change(record.trace_id, status))
+    changes = await watch(queued)
+    await happen(queued, Change.FORWARDED, Change.STARTED, Change.DONE)
+    await ledger.report(queued, StatusUpdate(status=Status.DELIVERED))
 
     assert await statuses(changes) == [
         Status.QUEUED,
@@ -70,85 +73,69 @@ async def test_a_watch_begins_with_the_present_state_and_ends_with_a_final_one(
 
 
 async def test_changes_of_others_are_not_told(
-    watch: WatchNotification,
-    feed: InMemoryFeed,
-    record: NotificationRecord,
-    make_change: MakeChange,
+    watch: WatchNotification, happen: Happen, queued: str
 ) -> None:
-    changes = await watch(record.trace_id)
-    await feed.happen(make_change(new_trace_id(), Status.FAILED))
-    await feed.happen(make_change(record.trace_id, Status.SENT))
+    changes = await watch(queued)
+    await happen(new_trace_id(), Change.DEAD)
+    await happen(queued, Change.DONE)
 
     assert await statuses(changes) == [Status.QUEUED, Status.SENT]
 
 
-async def test_an_ended_notification_is_told_once(
-    watch: WatchNotification, sent: NotificationRecord
-) -> None:
-    assert await statuses(await watch(sent.trace_id)) == [Status.SENT]
+async def test_an_ended_notification_is_told_once(watch: WatchNotification, sent: str) -> None:
+    assert await statuses(await watch(sent)) == [Status.SENT]
 
 
 async def test_whoever_comes_back_gets_what_it_missed_and_nothing_twice(
-    watch: WatchNotification,
-    feed: InMemoryFeed,
-    sent: NotificationRecord,
-    make_change: MakeChange,
+    watch: WatchNotification, happen: Happen, queued: str
 ) -> None:
-    for status in (Status.QUEUED, Status.VALIDATED, Status.SENT):
-        await feed.happen(make_change(sent.trace_id, status))
+    seen = await happen(queued)
+    await happen(queued, Change.FORWARDED, Change.DONE)
 
-    assert await statuses(await watch(sent.trace_id, after="1")) == [
-        Status.VALIDATED,
-        Status.SENT,
-    ]
+    assert await statuses(await watch(queued, after=seen)) == [Status.VALIDATED, Status.SENT]
 
 
 async def test_whoever_comes_back_to_a_notification_on_its_way_goes_on_without_its_state(
-    watch: WatchNotification,
-    feed: InMemoryFeed,
-    record: NotificationRecord,
-    make_change: MakeChange,
+    watch: WatchNotification, happen: Happen, queued: str
 ) -> None:
-    await feed.happen(make_change(record.trace_id, Status.QUEUED))
-    changes = await watch(record.trace_id, after="1")
-    await feed.happen(make_change(record.trace_id, Status.SENT))
+    changes = await watch(queued, after=await happen(queued))
+    await happen(queued, Change.DONE)
 
     assert await statuses(changes) == [Status.SENT]
 
 
 async def test_nothing_is_left_to_tell_after_the_end_was_seen(
-    watch: WatchNotification,
-    feed: InMemoryFeed,
-    sent: NotificationRecord,
-    make_change: MakeChange,
-    monkeypatch: pytest.MonkeyPatch,
+    watch: WatchNotification, happen: Happen, sent: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracking, "CATCH_UP_SECONDS", 0.01)
-    await feed.happen(make_change(sent.trace_id, Status.SENT))
 
-    assert await watch(sent.trace_id, after="1") is None
-
-
-async def test_missed_changes_are_made_up_for_by_the_present_state(
-    watch: WatchNotification,
-    feed: InMemoryFeed,
-    records: InMemoryRecords,
-    record: NotificationRecord,
-    sent: NotificationRecord,
-) -> None:
-    changes = await watch(record.trace_id)
-    await feed.happen(ChangesMissed())
-    records.by_id[record.trace_id] = sent
-
-    assert await statuses(changes) == [Status.QUEUED, Status.SENT]
+    assert await watch(sent, after=await happen(sent)) is None
 
 
-async def test_an_ended_notification_whose_changes_are_gone_is_told_as_it_is(
-    watch: WatchNotification, feed: InMemoryFeed, sent: NotificationRecord
-) -> None:
-    await feed.happen(ChangesMissed())
+class TestAfterAGap:
+    """The ledger keeps two changes, and what a follower saw last is older."""
 
-    assert await statuses(await watch(sent.trace_id, after="0")) == [Status.SENT]
+    @pytest.fixture
+    def ledger(self, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> MemoryLedger:
+        monkeypatch.setattr(memory, "MAX_CHANGES", 2)
+        return MemoryLedger(now=clock)
+
+    async def test_missed_changes_are_made_up_for_by_the_present_state(
+        self, watch: WatchNotification, happen: Happen, queued: str
+    ) -> None:
+        changes = await watch(queued)
+        await happen(queued, Change.FORWARDED, Change.STARTED, Change.DONE)
+        await happen(new_trace_id(), Change.ENQUEUED, Change.DONE)
+
+        assert await statuses(changes) == [Status.QUEUED, Status.SENT]
+
+    async def test_an_ended_notification_whose_changes_are_gone_is_told_as_it_is(
+        self, watch: WatchNotification, happen: Happen, ledger: MemoryLedger
+    ) -> None:
+        seen, trace_id = await ledger.latest_change(), new_trace_id()
+        await happen(trace_id, Change.ENQUEUED, Change.FORWARDED, Change.DONE)
+
+        assert await statuses(await watch(trace_id, after=seen)) == [Status.SENT]
 
 
 @pytest.mark.parametrize("trace_id", [UNKNOWN, "nonsense"])
@@ -160,21 +147,21 @@ async def test_unknown_notifications_can_not_be_watched(
 
 
 async def test_a_last_seen_change_that_is_none_is_refused_before_the_stream_begins(
-    watch: WatchNotification, feed: InMemoryFeed, record: NotificationRecord
+    watch: WatchNotification, ledger: MemoryLedger, queued: str
 ) -> None:
-    with pytest.raises(UnknownCursor):
-        await watch(record.trace_id, after="nonsense")
-    with pytest.raises(UnknownCursor):
-        await WatchNotifications(feed=feed)(after="nonsense")
+    with pytest.raises(InvalidCursor):
+        await watch(queued, after="nonsense")
+    with pytest.raises(InvalidCursor):
+        await WatchNotifications(ledger=ledger)(after="nonsense")
 
 
 async def test_all_notifications_are_watched_from_now_on(
-    feed: InMemoryFeed, make_change: MakeChange
+    ledger: MemoryLedger, happen: Happen
 ) -> None:
-    await feed.happen(make_change("before", Status.SENT))
-    changes = await WatchNotifications(feed=feed)()
-    await feed.happen(make_change("a", Status.SENT))
-    await feed.happen(make_change("b", Status.FAILED))
+    await happen("before", Change.DONE)
+    changes = await WatchNotifications(ledger=ledger)()
+    await happen("a", Change.DONE)
+    await happen("b", Change.DEAD)
 
     told = [await anext(changes) for _ in range(2)]
 

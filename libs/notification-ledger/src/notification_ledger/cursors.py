@@ -1,23 +1,17 @@
-"""Cursors and change ids: opaque to callers, checked when they come back."""
+"""Cursors of lists: opaque to callers, checked when they come back."""
 
 import re
 from dataclasses import fields
 
 from service_kit.cursors import ForeignCursor, seal, unseal
 
-from notification_ledger.port import InvalidCursor
-from notification_ledger.record import RecordQuery
+from notification_ledger.reading import InvalidCursor, RecordQuery
 
 Position = tuple[int, str]
 """Where a record stands in a list: created, milliseconds since 1970, and its id."""
 
-ChangeId = tuple[int, int]
-"""A change's id, as changes are ordered by it."""
-
 _NOT_A_FILTER = frozenset({"limit", "cursor"})
 _POSITION = re.compile(r"(\d{1,15}):([\x21-\x7e]{1,128})", re.ASCII)
-_CHANGE_ID = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
-_MAX_PART = 2**64 - 1
 
 
 def encode_cursor(query: RecordQuery, position: Position) -> str:
@@ -44,16 +38,3 @@ def _listing(query: RecordQuery) -> str:
     """Name the list: everything that says what is in it."""
     names = (field.name for field in fields(query) if field.name not in _NOT_A_FILTER)
     return repr([(name, str(getattr(query, name))) for name in names])
-
-
-def parse_change_id(text: str) -> ChangeId:
-    """Return the id that `text` holds.
-
-    Raises:
-        InvalidCursor: it is no change id.
-    """
-    found = _CHANGE_ID.fullmatch(text)
-    parts = (int(found[1]), int(found[2])) if found else (-1, -1)
-    if not found or max(parts) > _MAX_PART:
-        raise InvalidCursor("not a change id")
-    return parts

@@ -3,39 +3,44 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from heapq import nlargest
 from itertools import islice
 from typing import Final
 
-from durable_queue.port import Change
+from durable_queue.messages import Change
 from durable_queue.recorder import ChangeEvent
 from notification_contracts.states import Status
+from service_kit.epoch import from_ms, to_ms
 
-from notification_ledger.cursors import Position, decode_cursor, encode_cursor, parse_change_id
-from notification_ledger.notes import StatusNote
-from notification_ledger.record import (
+from notification_ledger.cursors import Position, decode_cursor, encode_cursor
+from notification_ledger.reading import (
     ChangesMissed,
     NotificationRecord,
     RecordPage,
     RecordQuery,
     StatusChange,
     TimelineEntry,
+    parse_change_id,
 )
-from notification_ledger.rows import from_ms, to_ms
-from notification_ledger.transitions import (
+from notification_ledger.rules import (
     ENDED,
-    FIRST,
-    follows_report,
-    keeps_retrying,
-    read_note,
-    stands,
+    KEPT_FIELDS,
+    REPORTED,
+    is_first,
+    keeps_status,
+    moves,
+    read_update,
 )
+from notification_ledger.status_update import StatusUpdate
 
 MAX_CHANGES: Final = 10_000
 MAX_TIMELINE: Final = 200
 _KEEP_HEAD: Final = 20
+_SAID: Final = tuple(
+    each.name for each in fields(TimelineEntry) if each.name not in {"at", "channel"}
+)
 
 
 def _utc_now() -> datetime:
@@ -43,7 +48,7 @@ def _utc_now() -> datetime:
 
 
 class MemoryLedger:
-    """Keeps up to `max_records` records; a `Ledger`, a `LedgerWriter`, and itself a `Recorder`.
+    """Keeps up to `max_records` records; a `LedgerStore`, and itself a `Recorder`.
 
     When there are more, those that ended first are forgotten first; then the oldest.
     """
@@ -54,7 +59,6 @@ class MemoryLedger:
         self._now = now
         self._max_records = max_records
         self._records: dict[str, NotificationRecord] = {}
-        self._deleted: set[str] = set()
         self._ended: dict[str, None] = {}
         self._changes: deque[StatusChange] = deque(maxlen=MAX_CHANGES)
         # Ids of an earlier run are told apart: whoever comes with one has missed changes.
@@ -65,40 +69,32 @@ class MemoryLedger:
         """Write down a change; see `LedgerWriter.record`."""
         change, trace_id = recorded.change, recorded.message_id
         was = self._records.get(trace_id)
-        if was and change in FIRST:
+        if was and is_first(change):
             return
-        if was and change is Change.PROMOTED and was.status is not Status.SCHEDULED:
+        if was and change is Change.PROMOTED and not moves(change, was.status, was.status):
             self._records[trace_id] = replace(was, next_attempt_at=None)
             return
-        words = read_note(change, recorded.lane, recorded.note, is_uncertain=recorded.is_uncertain)
-        if was and keeps_retrying(change, was.status, words.status):
-            words = replace(words, status=was.status)
-        if was and (trace_id in self._deleted or stands(change, was.status)):
-            self._write(trace_id, recorded.at, words, status=was.status, reason=was.reason)
-            return
-        reason = was.reason if was and change is Change.DELETED else words.reason
-        if change is Change.DELETED:
-            self._deleted.add(trace_id)
-        self._write(
-            trace_id, recorded.at, words, status=words.status, reason=reason, due=recorded.due_at
+        update = read_update(
+            change, recorded.lane, recorded.note, is_uncertain=recorded.is_uncertain
         )
+        if was and keeps_status(change, was.status, update.status):
+            update = replace(update, status=was.status)
+        self._write(trace_id, change, update, at=recorded.at, due=recorded.due_at)
 
     async def record(self, recorded: ChangeEvent) -> None:
         """See `LedgerWriter.record`."""
         self(recorded)
 
-    async def report(self, trace_id: str, note: StatusNote) -> bool:
+    async def report(self, trace_id: str, update: StatusUpdate) -> bool:
         """See `LedgerWriter.report`."""
-        was, words = self._records.get(trace_id), StatusNote.decode(note.encode())
-        if was is None or words is None:
+        if trace_id not in self._records:
             return False
-        moves = follows_report(was.status, words.status)
-        status, reason = (words.status, words.reason) if moves else (was.status, was.reason)
-        self._write(trace_id, self._now(), words, status=status, reason=reason)
+        told = read_update(REPORTED, "", update.encode())
+        self._write(trace_id, REPORTED, told, at=self._now())
         return True
 
     async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
-        """See `LedgerWriter.forget`."""
+        """See `LedgerUpkeep.forget`."""
         over = [each for each in self._ended if self._records[each].updated_at < before]
         if dry_run:
             return len(over)
@@ -107,7 +103,7 @@ class MemoryLedger:
         return min(len(over), limit)
 
     async def overdue(self, by: timedelta) -> int:
-        """See `LedgerStore.overdue`."""
+        """See `LedgerUpkeep.overdue`."""
         latest = self._now() - by
         dues = (record.next_attempt_at for record in self._records.values())
         return sum(due is not None and due < latest for due in dues)
@@ -117,16 +113,16 @@ class MemoryLedger:
         return None
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
-        """See `Ledger.get`."""
+        """See `LedgerReader.get`."""
         return self._records.get(trace_id)
 
     async def find(self, query: RecordQuery) -> RecordPage:
-        """See `Ledger.find`."""
+        """See `LedgerReader.find`."""
         before = decode_cursor(query, query.cursor) if query.cursor else None
         matching = (
             record
             for record in self._records.values()
-            if (before is None or _position(record) < before) and self._matches(record, query)
+            if (before is None or _position(record) < before) and _matches(record, query)
         )
         found = nlargest(query.limit + 1, matching, key=_position)
         items = tuple(found[: query.limit])
@@ -138,7 +134,7 @@ class MemoryLedger:
     async def changes(
         self, after: str | None = None, *, trace_id: str | None = None
     ) -> AsyncGenerator[StatusChange | ChangesMissed]:
-        """See `Ledger.changes`."""
+        """See `LedgerReader.changes`."""
         seen = self._last if after is None else self._seen(after)
         news = asyncio.Event()
         self._followers.add(news)
@@ -159,7 +155,7 @@ class MemoryLedger:
             self._followers.discard(news)
 
     async def latest_change(self) -> str:
-        """See `Ledger.latest_change`."""
+        """See `LedgerReader.latest_change`."""
         return f"{self._run}-{self._last}"
 
     async def ping(self) -> None:
@@ -174,52 +170,38 @@ class MemoryLedger:
             return 0
         return number if run == self._run and number <= self._last else -1
 
-    def _matches(self, record: NotificationRecord, query: RecordQuery) -> bool:
-        if query.dead_letters and (
-            record.status is not Status.FAILED or record.trace_id in self._deleted
-        ):
-            return False
-        wanted = (
-            (query.status, record.status),
-            (query.user_id, record.user_id),
-            (query.channel, record.channel),
-            (query.reason, record.reason),
-        )
-        at = record.updated_at
-        return (
-            all(filter_ is None or filter_ == value for filter_, value in wanted)
-            and (query.since is None or query.since <= at)
-            and (query.until is None or at < query.until)
-        )
-
     def _write(
         self,
         trace_id: str,
-        at: datetime,
-        words: StatusNote,
+        change: str,
+        update: StatusUpdate,
         *,
-        status: Status,
-        reason: str | None,
+        at: datetime,
         due: datetime | None = None,
     ) -> None:
         was, at = self._records.get(trace_id), from_ms(to_ms(at))
-        channel = words.channel or (was.channel if was else None)
-        attempts = was.attempts if was and words.attempts is None else words.attempts
+        status, reason = update.status, update.reason
+        is_deleted = change == Change.DELETED
+        if was and (_is_deleted(was) or not moves(change, was.status, status)):
+            status, reason, due, is_deleted = was.status, was.reason, None, _is_deleted(was)
+        elif was and is_deleted:
+            reason = was.reason
+        kept = {name: getattr(was, name) for name in KEPT_FIELDS if was}
+        said = {name: getattr(update, name) for name in KEPT_FIELDS}
+        kept |= {name: value for name, value in said.items() if value is not None}
         record = NotificationRecord(
             trace_id=trace_id,
-            user_id=words.user_id or (was.user_id if was else None),
-            channel=channel,
             status=status,
             reason=reason,
-            attempts=attempts or 0,
             created_at=was.created_at if was else at,
             updated_at=at,
             next_attempt_at=due,
-            timeline=_longer(was.timeline if was else (), _entry(at, words, channel)),
-            is_dead_letter=status is Status.FAILED and trace_id not in self._deleted,
+            timeline=_longer(was.timeline if was else (), _entry(at, update, kept.get("channel"))),
+            is_dead_letter=status is Status.FAILED and not is_deleted,
+            **kept,
         )
         self._records[trace_id] = record
-        if status in ENDED or trace_id in self._deleted:
+        if status in ENDED or is_deleted:
             self._ended[trace_id] = None
         self._publish(record)
         if len(self._records) > self._max_records:
@@ -244,24 +226,35 @@ class MemoryLedger:
     def _forget(self, trace_id: str) -> None:
         del self._records[trace_id]
         self._ended.pop(trace_id, None)
-        self._deleted.discard(trace_id)
 
 
 def _position(record: NotificationRecord) -> Position:
     return to_ms(record.created_at), record.trace_id
 
 
-def _entry(at: datetime, words: StatusNote, channel: str | None) -> TimelineEntry:
-    return TimelineEntry(
-        at=at,
-        status=words.status,
-        reason=words.reason,
-        detail=words.detail,
-        channel=channel,
-        provider=words.provider,
-        attempt=words.attempt,
-        duration_ms=words.duration_ms,
+def _is_deleted(record: NotificationRecord) -> bool:
+    return record.status is Status.FAILED and not record.is_dead_letter
+
+
+def _matches(record: NotificationRecord, query: RecordQuery) -> bool:
+    wanted = (
+        (query.status, record.status),
+        (query.user_id, record.user_id),
+        (query.channel, record.channel),
+        (query.reason, record.reason),
+        (query.dead_letters or None, record.is_dead_letter),
     )
+    at = record.updated_at
+    return (
+        all(filter_ is None or filter_ == value for filter_, value in wanted)
+        and (query.since is None or query.since <= at)
+        and (query.until is None or at < query.until)
+    )
+
+
+def _entry(at: datetime, update: StatusUpdate, channel: str | None) -> TimelineEntry:
+    said = {name: getattr(update, name) for name in _SAID}
+    return TimelineEntry(at=at, channel=channel, **said)
 
 
 def _longer(timeline: tuple[TimelineEntry, ...], entry: TimelineEntry) -> tuple[TimelineEntry, ...]:

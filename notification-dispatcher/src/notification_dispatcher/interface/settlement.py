@@ -14,7 +14,7 @@ from notification_contracts.channels import ChannelName
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import delivery_lane
 from notification_contracts.states import Priority, Reason, Status
-from notification_ledger.notes import StatusNote
+from notification_ledger.status_update import StatusUpdate
 from service_kit.logs import get_logger
 
 from notification_dispatcher.domain.sending import ProviderCall
@@ -86,7 +86,7 @@ class StageDelivery:
             ClaimEnded: the notification is another worker's, was cancelled, or has expired.
         """
         attempt = self.delivery.attempt
-        update = StatusNote(
+        update = StatusUpdate(
             status=Status.SENDING,
             channel=self.channel,
             provider=provider,
@@ -164,7 +164,7 @@ class StageDelivery:
     ) -> bytes:
         call = unsent.call if unsent else call
         attempt = self.delivery.attempt if call else None
-        return StatusNote(
+        return StatusUpdate(
             status=status,
             reason=unsent.reason if unsent else None,
             detail=unsent.detail if unsent else None,

@@ -4,21 +4,26 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Final
 
+from durable_queue.port import ControlOutcome, MessageControl
 from notification_contracts.states import Reason, Status
 from notification_contracts.trace_ids import TraceId, parse_trace_id
-from notification_ledger.record import MAX_PAGE, NotificationRecord, RecordPage, RecordQuery
+from notification_ledger.reading import MAX_PAGE, LedgerReader, NotificationRecord, RecordQuery
 
 from notification_publisher.application.ports import (
     DeadLetterGone,
-    Interventions,
     NotADeadLetter,
-    NotificationRecords,
     UnknownDeadLetter,
 )
 
 IN_FLIGHT = 100
 """How many replays are under way at once: enough to share round trips, not to crowd out sends."""
+
+_GONE: Final = (
+    "Its message is not among the broker's dead letters: somebody purged, consumed or moved it. "
+    "It can be deleted; to send it, ask for a new notification."
+)
 
 
 def is_ambiguous(record: NotificationRecord) -> bool:
@@ -38,24 +43,14 @@ def _why_none(record: NotificationRecord) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListDeadLetters:
-    """List what was given up and neither replayed nor deleted since, newest first."""
-
-    records: NotificationRecords
-
-    async def __call__(self, query: RecordQuery) -> RecordPage:
-        return await self.records.find(replace(query, dead_letters=True))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowDeadLetter:
     """Show one dead letter; one that was replayed or deleted since is none."""
 
-    records: NotificationRecords
+    ledger: LedgerReader
 
     async def __call__(self, trace_id: str) -> NotificationRecord:
         known = parse_trace_id(trace_id)
-        record = await self.records.get(known) if known else None
+        record = await self.ledger.get(known) if known else None
         if record is None or not record.is_dead_letter:
             raise UnknownDeadLetter(known)
         return record
@@ -68,19 +63,21 @@ class ReplayDeadLetter:
     Returns it, and whether a provider may have taken it before.
     """
 
-    records: NotificationRecords
-    interventions: Interventions
+    ledger: LedgerReader
+    control: MessageControl
 
     async def __call__(self, trace_id: str) -> tuple[NotificationRecord, bool]:
         known = parse_trace_id(trace_id)
         if known is None:
             raise UnknownDeadLetter(known)
-        before = await self.records.get(known)
-        is_done = await self.interventions.replay(known, timedelta(0))
-        record = await self.records.get(known)
+        before = await self.ledger.get(known)
+        outcome = await self.control.replay(known)
+        record = await self.ledger.get(known)
         if record is None:
             raise UnknownDeadLetter(known)
-        if not is_done:
+        if outcome is ControlOutcome.GONE:
+            raise DeadLetterGone(known, _GONE)
+        if outcome is not ControlOutcome.DONE:
             raise NotADeadLetter(known, _why_none(record))
         return record, before is not None and is_ambiguous(before)
 
@@ -92,16 +89,16 @@ class DeleteDeadLetter:
     Deleting twice is deleting once: whoever lost the first answer gets the same one again.
     """
 
-    records: NotificationRecords
-    interventions: Interventions
+    ledger: LedgerReader
+    control: MessageControl
 
     async def __call__(self, trace_id: str) -> None:
         known = parse_trace_id(trace_id)
         if known is None:
             raise UnknownDeadLetter(known)
-        if await self.interventions.delete(known):
+        if await self.control.delete(known) is ControlOutcome.DONE:
             return
-        record = await self.records.get(known)
+        record = await self.ledger.get(known)
         if record is None:
             raise UnknownDeadLetter(known)
         if not was_deleted(record):
@@ -130,8 +127,8 @@ class ReplayDeadLetters:
     simply be called again: what is queued is no dead letter any more.
     """
 
-    records: NotificationRecords
-    interventions: Interventions
+    ledger: LedgerReader
+    control: MessageControl
     per_second: float
 
     async def __call__(
@@ -142,37 +139,34 @@ class ReplayDeadLetters:
         outcomes = [] if dry_run else await self._replay(trace_ids)
         return ReplayReport(
             matched=trace_ids,
-            replayed=outcomes.count(True),
+            replayed=outcomes.count(ControlOutcome.DONE),
             ambiguous=sum(map(is_ambiguous, matched)),
-            gone=[each for each, done in zip(trace_ids, outcomes, strict=False) if done is None],
+            gone=[
+                trace_id
+                for trace_id, outcome in zip(trace_ids, outcomes, strict=False)
+                if outcome is ControlOutcome.GONE
+            ],
         )
 
     async def _match(self, query: RecordQuery, limit: int | None) -> list[NotificationRecord]:
         found: list[NotificationRecord] = []
         page_query = replace(query, dead_letters=True, limit=MAX_PAGE)
         while limit is None or len(found) < limit:
-            page = await self.records.find(page_query)
+            page = await self.ledger.find(page_query)
             found += page.items
             if page.next_cursor is None:
                 break
             page_query = replace(page_query, cursor=page.next_cursor)
         return found[:limit][::-1]
 
-    async def _replay(self, matched: Sequence[TraceId]) -> list[bool | None]:
-        outcomes: list[bool | None] = []
+    async def _replay(self, matched: Sequence[TraceId]) -> list[ControlOutcome]:
+        outcomes: list[ControlOutcome] = []
         for start in range(0, len(matched), IN_FLIGHT):
             chunk = enumerate(matched[start : start + IN_FLIGHT], start)
             outcomes += await asyncio.gather(
                 *(
-                    self._replay_one(trace_id, timedelta(seconds=at / self.per_second))
+                    self.control.replay(trace_id, timedelta(seconds=at / self.per_second))
                     for at, trace_id in chunk
                 )
             )
         return outcomes
-
-    async def _replay_one(self, trace_id: TraceId, delay: timedelta) -> bool | None:
-        """Return None if it is gone: the others are to be replayed all the same."""
-        try:
-            return await self.interventions.replay(trace_id, delay)
-        except DeadLetterGone:
-            return None

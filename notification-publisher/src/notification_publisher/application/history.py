@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from notification_publisher.application.ports import History
+from durable_queue.port import BrokerClock
+from notification_ledger.writing import LedgerUpkeep
 
 AT_ONCE: Final = 500
 """Notifications that one step forgets: some milliseconds of the store's time."""
@@ -26,15 +27,15 @@ class Forgotten:
 class ForgetEnded:
     """Forget notifications that ended before a time, so many that a call does not take long."""
 
-    history: History
+    ledger: LedgerUpkeep
 
     async def __call__(self, before: datetime, *, dry_run: bool) -> Forgotten:
         if dry_run:
-            count = await self.history.forget(before, limit=0, dry_run=True)
+            count = await self.ledger.forget(before, limit=0, dry_run=True)
             return Forgotten(count=count, more=False)
         count = 0
         while count < PER_CALL:
-            forgotten = await self.history.forget(before, limit=AT_ONCE)
+            forgotten = await self.ledger.forget(before, limit=AT_ONCE)
             count += forgotten
             if forgotten < AT_ONCE:
                 return Forgotten(count=count, more=False)
@@ -45,17 +46,19 @@ class ForgetEnded:
 class MakeRoom:
     """Forget what ended first while the store is nearly full; what waits matters more.
 
-    Returns how full the store is afterwards, and how many were forgotten.
+    Returns how full the store is afterwards, and how many were forgotten. `clock` is the one by
+    which ends are noted.
     """
 
-    history: History
+    ledger: LedgerUpkeep
+    clock: BrokerClock
 
     async def __call__(self) -> tuple[float | None, int]:
         count = 0
-        while (fullness := await self.history.fullness()) is not None and count < PER_CALL:
+        while (fullness := await self.ledger.fullness()) is not None and count < PER_CALL:
             if fullness <= GIVE_WAY_ABOVE:
                 break
-            forgotten = await self.history.forget(await self.history.time(), limit=AT_ONCE)
+            forgotten = await self.ledger.forget(await self.clock.time(), limit=AT_ONCE)
             count += forgotten
             if not forgotten:
                 break

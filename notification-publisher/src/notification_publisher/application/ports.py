@@ -3,10 +3,6 @@
 Errors:
 
     PublisherError
-    ├── PublishingUnavailable  the queue can't take anything now
-    ├── TooManyWaiting         the queue holds as many notifications as it may
-    ├── RecordsUnavailable     the record of notifications can't be read now
-    ├── UnknownCursor          a cursor, or a change's id, is not one that was handed out
     ├── TimesNotGranted        the request asks for times that can't be
     ├── KeyReused              an idempotency key was used for another request
     ├── UnknownNotification    no notification has this trace id
@@ -14,22 +10,16 @@ Errors:
     ├── UnknownDeadLetter      no dead letter has this trace id
     └── NotADeadLetter         the notification is not, or no longer, a dead letter
         └── DeadLetterGone     its message is no longer in the broker
+
+Besides, the errors of the queue's and the ledger's ports come through as they are.
 """
 
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId
-from notification_ledger.record import (
-    ChangesMissed,
-    NotificationRecord,
-    RecordPage,
-    RecordQuery,
-    StatusChange,
-)
 
 from notification_publisher.domain.notification import Notification
 from notification_publisher.domain.timing import TimeFault
@@ -37,22 +27,6 @@ from notification_publisher.domain.timing import TimeFault
 
 class PublisherError(Exception):
     """Base of all errors of this application."""
-
-
-class PublishingUnavailable(PublisherError):
-    """Raised when the queue can't take anything now."""
-
-
-class TooManyWaiting(PublisherError):
-    """Raised when the queue holds as many notifications as it may."""
-
-
-class RecordsUnavailable(PublisherError):
-    """Raised when the record of notifications can't be read now."""
-
-
-class UnknownCursor(PublisherError):
-    """Raised when a cursor, or a change's id, is not one that was handed out."""
 
 
 class TimesNotGranted(PublisherError):
@@ -120,7 +94,7 @@ class Acceptance:
     replayed: bool = False
 
 
-class Outbox(Protocol):
+class NotificationQueue(Protocol):
     """Where notifications are handed over."""
 
     async def accept(self, submission: Submission) -> Acceptance:
@@ -130,8 +104,9 @@ class Outbox(Protocol):
 
         Raises:
             KeyReused: the key belongs to another request.
-            TooManyWaiting: there is no room.
-            PublishingUnavailable: it may or may not be stored.
+            QueueFull: there is no room.
+            QueueUnavailable: it may or may not be stored.
+            UnsafeBroker: it would not be safe in the broker, and is not stored.
         """
         ...
 
@@ -139,100 +114,13 @@ class Outbox(Protocol):
         """Return the time with which times of notifications are compared: not this process's.
 
         Raises:
-            PublishingUnavailable: it can't be told now.
+            QueueUnavailable: it can't be told now.
         """
         ...
 
     async def recall(self, key: str, fingerprint: str) -> Acceptance | None:
         """Return what `accept` would answer to a repetition; None if the key is not known.
 
-        Raises `KeyReused` and `PublishingUnavailable` as `accept` does.
+        Raises `KeyReused` and `QueueUnavailable` as `accept` does.
         """
-        ...
-
-
-class NotificationRecords(Protocol):
-    """The record of every notification. Both methods raise `RecordsUnavailable`."""
-
-    async def get(self, trace_id: TraceId) -> NotificationRecord | None:
-        """Return one notification with its timeline."""
-        ...
-
-    async def find(self, query: RecordQuery) -> RecordPage:
-        """Return one page, newest first. Raises `UnknownCursor`.
-
-        A page may be short, even empty, and still have a next one.
-        """
-        ...
-
-
-class StatusFeed(Protocol):
-    """Status changes as they happen."""
-
-    async def position(self, after: str | None = None) -> str:
-        """Return the change's id from which to go on: `after`, or else the latest.
-
-        Raises:
-            UnknownCursor: `after` is no change's id.
-            RecordsUnavailable: the latest can't be found out now.
-        """
-        ...
-
-    def changes(
-        self, after: str, trace_id: TraceId | None = None
-    ) -> AsyncGenerator[StatusChange | ChangesMissed, None]:
-        """Follow what happens after the change `after`, for ever; of one notification or of all.
-
-        `ChangesMissed` stands where some were too long ago, or too many at once.
-
-        Raises:
-            RecordsUnavailable: what has passed can't be read; come back with the last id.
-        """
-        ...
-
-
-class History(Protocol):
-    """What has ended, and what it takes to remember it. All methods raise `RecordsUnavailable`."""
-
-    async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
-        """Forget what ended before a time, at most `limit`, what ended first first; how many.
-
-        With `dry_run` nothing is forgotten, and it is how many there are.
-        """
-        ...
-
-    async def overdue(self, by: timedelta) -> int:
-        """Count notifications that wait, though their time came at least `by` ago."""
-        ...
-
-    async def fullness(self) -> float | None:
-        """Return which share of its memory the store uses, 0 to 1; None if it has no limit."""
-        ...
-
-    async def time(self) -> datetime:
-        """Return the time by which ends are noted: not this process's."""
-        ...
-
-
-class Interventions(Protocol):
-    """What may be done to a notification from outside: each one atomic, against any worker.
-
-    All methods return False when it is unknown or in a state in which this can't be done, and raise
-    `PublishingUnavailable`.
-    """
-
-    async def cancel(self, trace_id: TraceId) -> bool:
-        """Withdraw a notification that no provider has seen yet."""
-        ...
-
-    async def replay(self, trace_id: TraceId, delay: timedelta) -> bool:
-        """Queue a dead letter again, `delay` from now, its attempts counted anew.
-
-        Raises:
-            DeadLetterGone: nothing can bring it back; it can be deleted.
-        """
-        ...
-
-    async def delete(self, trace_id: TraceId) -> bool:
-        """Forget a dead letter's bytes; its record stays."""
         ...

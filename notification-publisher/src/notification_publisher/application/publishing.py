@@ -7,7 +7,7 @@ from notification_contracts.trace_ids import TraceId
 
 from notification_publisher.application.ports import (
     Acceptance,
-    Outbox,
+    NotificationQueue,
     Submission,
     TimesNotGranted,
 )
@@ -22,21 +22,21 @@ class PublishNotification:
     asks for have passed since.
     """
 
-    outbox: Outbox
+    queue: NotificationQueue
     new_trace_id: Callable[[], TraceId]
 
     async def __call__(
         self, notification: Notification, *, key: str | None = None, request_id: str | None = None
     ) -> Acceptance:
-        now = await self.outbox.time()
+        now = await self.queue.time()
         fingerprint = notification.fingerprint() if key else ""
         faults = notification.time_faults(now)
         if faults:
-            first = await self.outbox.recall(key, fingerprint) if key else None
+            first = await self.queue.recall(key, fingerprint) if key else None
             if first is None:
                 raise TimesNotGranted(faults)
             return first
-        return await self.outbox.accept(
+        return await self.queue.accept(
             Submission(
                 trace_id=self.new_trace_id(),
                 notification=notification,

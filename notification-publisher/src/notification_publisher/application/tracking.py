@@ -5,23 +5,18 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from durable_queue.port import MessageControl
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId, parse_trace_id
-from notification_ledger.record import (
+from notification_ledger.reading import (
     ChangesMissed,
+    LedgerReader,
     NotificationRecord,
-    RecordPage,
-    RecordQuery,
     StatusChange,
+    parse_change_id,
 )
 
-from notification_publisher.application.ports import (
-    Interventions,
-    NotificationRecords,
-    PastCancelling,
-    StatusFeed,
-    UnknownNotification,
-)
+from notification_publisher.application.ports import PastCancelling, UnknownNotification
 
 CATCH_UP_SECONDS = 1.0
 """How long changes that have happened may take to arrive."""
@@ -31,24 +26,14 @@ CATCH_UP_SECONDS = 1.0
 class ShowNotification:
     """Tell where a notification is and what happened to it; a malformed trace id names none."""
 
-    records: NotificationRecords
+    ledger: LedgerReader
 
     async def __call__(self, trace_id: str) -> NotificationRecord:
         known = parse_trace_id(trace_id)
-        record = await self.records.get(known) if known else None
+        record = await self.ledger.get(known) if known else None
         if record is None:
             raise UnknownNotification(known)
         return record
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListNotifications:
-    """List notifications, newest first, a page at a time."""
-
-    records: NotificationRecords
-
-    async def __call__(self, query: RecordQuery) -> RecordPage:
-        return await self.records.find(query)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +46,14 @@ class CancelNotification:
     repeat a call whose answer it never saw.
     """
 
-    interventions: Interventions
+    control: MessageControl
     show: ShowNotification
 
     async def __call__(self, trace_id: str) -> NotificationRecord:
         known = parse_trace_id(trace_id)
         if known is None:
             raise UnknownNotification(known)
-        await self.interventions.cancel(known)
+        await self.control.cancel(known)
         record = await self.show(known)
         if record.status is not Status.CANCELLED:
             raise PastCancelling(known, f"Its status is {record.status}.")
@@ -79,12 +64,12 @@ class CancelNotification:
 class WatchNotifications:
     """Follow the changes of all notifications, from now on or after the last one seen."""
 
-    feed: StatusFeed
+    ledger: LedgerReader
 
     async def __call__(
         self, after: str | None = None
     ) -> AsyncGenerator[StatusChange | ChangesMissed, None]:
-        return self.feed.changes(await self.feed.position(after))
+        return self.ledger.changes(await _position(self.ledger, after))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +80,7 @@ class WatchNotification:
     the present state; and None when the notification has ended and nothing was missed.
     """
 
-    records: NotificationRecords
-    feed: StatusFeed
+    ledger: LedgerReader
 
     async def __call__(
         self, trace_id: str, after: str | None = None
@@ -105,7 +89,7 @@ class WatchNotification:
         if known is None:
             raise UnknownNotification(known)
         # The position is taken first: whatever happens after the reading comes after it.
-        position = await self.feed.position(after)
+        position = await _position(self.ledger, after)
         record = await self._read(known)
         if after is None:
             return self._follow(known, position, [_state(record, position)])
@@ -122,25 +106,25 @@ class WatchNotification:
                 yield change
                 if change.status.is_final:
                     return
-            async with aclosing(self.feed.changes(position, trace_id)) as changes:
+            async with aclosing(self.ledger.changes(position, trace_id=trace_id)) as changes:
                 async for each in changes:
                     if isinstance(each, ChangesMissed):
                         break
                     yield each
                     if each.status.is_final:
                         return
-            position = await self.feed.position()
+            position = await self.ledger.latest_change()
             first = [_state(await self._read(trace_id), position)]
 
     async def _missed(self, record: NotificationRecord, position: str) -> list[StatusChange]:
         """Return what happened to an ended notification after `position`, up to an end of it."""
         missed: list[StatusChange] = []
-        changes = self.feed.changes(position, TraceId(record.trace_id))
+        changes = self.ledger.changes(position, trace_id=record.trace_id)
         try:
             async with asyncio.timeout(CATCH_UP_SECONDS), aclosing(changes):
                 async for each in changes:
                     if isinstance(each, ChangesMissed):
-                        return [_state(record, await self.feed.position())]
+                        return [_state(record, await self.ledger.latest_change())]
                     missed.append(each)
                     if each.status.is_final:
                         break
@@ -149,10 +133,22 @@ class WatchNotification:
         return missed
 
     async def _read(self, trace_id: TraceId) -> NotificationRecord:
-        record = await self.records.get(trace_id)
+        record = await self.ledger.get(trace_id)
         if record is None:
             raise UnknownNotification(trace_id)
         return record
+
+
+async def _position(ledger: LedgerReader, after: str | None) -> str:
+    """Return the change from which to go on: `after`, or else the latest.
+
+    Raises:
+        InvalidCursor: `after` is no change's id.
+    """
+    if after is None:
+        return await ledger.latest_change()
+    parse_change_id(after)
+    return after
 
 
 def _state(record: NotificationRecord, position: str) -> StatusChange:

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Priority, Status
@@ -37,27 +38,26 @@ class Notification:
         """Return the time for which it waits; None when it may leave at once."""
         return self.send_at if self.send_at is not None and self.send_at > now else None
 
+    def asked(self) -> dict[str, Any]:
+        """Return all that was asked for, by field."""
+        return {name: getattr(self, name) for name in _FIELDS}
+
     def fingerprint(self) -> str:
         """Return a digest that two requests share when they ask for the same thing.
 
         Spelling doesn't count: the order of fields, a default written out, a time in another zone.
         """
-        asked = {
-            "user_id": self.user_id,
-            "message": self.message,
-            "channel": self.channel,
-            "subject": self.subject,
-            "priority": self.priority,
-            "send_at": _microseconds(self.send_at),
-            "expires_at": _microseconds(self.expires_at),
-        }
         # What is unset is left out, so that a field of a later release changes no old fingerprint.
         canonical = json.dumps(
-            {name: value for name, value in asked.items() if value is not None}, sort_keys=True
+            {name: _comparable(value) for name, value in self.asked().items() if value is not None},
+            sort_keys=True,
         )
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _microseconds(instant: datetime | None) -> int | None:
+_FIELDS = tuple(field.name for field in fields(Notification))
+
+
+def _comparable(value: object) -> object:
     # A subtraction can't overflow at the ends of the calendar, a change of zone can.
-    return None if instant is None else (instant - _EPOCH) // timedelta(microseconds=1)
+    return (value - _EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value

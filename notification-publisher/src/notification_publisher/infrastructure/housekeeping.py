@@ -6,11 +6,14 @@ from datetime import timedelta
 from typing import Final
 
 from durable_queue.backoff import jittered, pause
+from durable_queue.port import BrokerClock, QueueUnavailable
+from notification_ledger.memory import MemoryLedger
+from notification_ledger.reading import LedgerUnavailable
+from notification_ledger.writing import LedgerStore
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from service_kit.logs import get_logger
 
 from notification_publisher.application.history import GIVE_WAY_ABOVE, MakeRoom
-from notification_publisher.application.ports import History, RecordsUnavailable
 
 log = get_logger(__name__)
 
@@ -25,9 +28,11 @@ class Housekeeping:
     Every fifth time it counts what should have been taken up long ago.
     """
 
-    def __init__(self, history: History, registry: CollectorRegistry) -> None:
-        self._history = history
-        self._make_room = MakeRoom(history=history)
+    def __init__(
+        self, ledger: LedgerStore, clock: BrokerClock, registry: CollectorRegistry
+    ) -> None:
+        self._ledger = ledger
+        self._make_room = MakeRoom(ledger=ledger, clock=clock)
         self._overdue = 0
         self._fullness: float | None = None
         self._gives_way = False
@@ -51,21 +56,22 @@ class Housekeeping:
         while not await pause(stopping, jittered(_EVERY_S)):
             try:
                 if rounds % _COUNTS_EVERY == 0:
-                    self._note_overdue(await self._history.overdue(OVERDUE_AFTER))
+                    self._note_overdue(await self._ledger.overdue(OVERDUE_AFTER))
                 rounds += 1
                 self._note(*await self._make_room())
-            except RecordsUnavailable:
+            except (LedgerUnavailable, QueueUnavailable):
                 continue  # readiness and requests say so
 
-    def details(self) -> Mapping[str, str]:
-        """Say how full the store is and what is overdue, for readiness."""
-        details = {"overdue": str(self._overdue)}
-        if self._fullness is None:
-            return details
-        words = f"{self._fullness:.0%} of maxmemory"
-        if self._gives_way:
-            words += "; ended notifications are forgotten early"
-        return {**details, "memory": words}
+    async def check(self) -> Mapping[str, str]:
+        """Exercise the ledger, and say where it is, how full that is, and what is overdue."""
+        await self._ledger.ping()
+        in_memory = isinstance(self._ledger, MemoryLedger)
+        where = "in this process's memory, until it ends" if in_memory else "in Redis"
+        details = {"kept": where, "overdue": str(self._overdue)}
+        if self._fullness is not None:
+            early = "; ended notifications are forgotten early" if self._gives_way else ""
+            details["memory"] = f"{self._fullness:.0%} of maxmemory{early}"
+        return details
 
     def _note_overdue(self, count: int) -> None:
         if count and not self._overdue:

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Final
 
+from durable_queue.port import MessageControl
 from fastapi import APIRouter, Query, Request, Response
 from notification_contracts.http import (
     DeadLetterPage,
@@ -10,7 +11,7 @@ from notification_contracts.http import (
     ReplayedNotificationView,
     ReplayRequest,
 )
-from notification_ledger.record import RecordQuery
+from notification_ledger.reading import LedgerReader, RecordQuery
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from service_kit.http.bodies import parse_json_body, read_body
@@ -18,13 +19,11 @@ from service_kit.logs import get_logger
 
 from notification_publisher.application.dead_letters import (
     DeleteDeadLetter,
-    ListDeadLetters,
     ReplayDeadLetter,
     ReplayDeadLetters,
     ReplayReport,
     ShowDeadLetter,
 )
-from notification_publisher.application.ports import Interventions, NotificationRecords
 from notification_publisher.interface.vocabulary import (
     JSON,
     Channel,
@@ -54,19 +53,18 @@ Reason = Annotated[
 
 
 def dead_letter_routes(
-    records: NotificationRecords, interventions: Interventions, *, per_second: float
+    ledger: LedgerReader, control: MessageControl, *, per_second: float
 ) -> APIRouter:
     """Build the operator's routes."""
     router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
-    _add_finding(router, records)
-    _add_replaying(router, records, interventions, per_second)
-    _add_deleting(router, records, interventions)
+    _add_finding(router, ledger)
+    _add_replaying(router, ledger, control, per_second)
+    _add_deleting(router, ledger, control)
     return router
 
 
-def _add_finding(router: APIRouter, records: NotificationRecords) -> None:
-    list_all = ListDeadLetters(records=records)
-    show = ShowDeadLetter(records=records)
+def _add_finding(router: APIRouter, ledger: LedgerReader) -> None:
+    show = ShowDeadLetter(ledger=ledger)
 
     @router.get("", response_model=DeadLetterPage, responses=problems(422))
     async def list_dead_letters(
@@ -77,8 +75,10 @@ def _add_finding(router: APIRouter, records: NotificationRecords) -> None:
         cursor: Cursor = None,
     ) -> Response:
         """Give a page of what was given up and neither replayed nor deleted since."""
-        query = RecordQuery(reason=reason, channel=channel, limit=limit, cursor=cursor)
-        return await page_answer(list_all, query)
+        query = RecordQuery(
+            reason=reason, channel=channel, limit=limit, cursor=cursor, dead_letters=True
+        )
+        return await page_answer(ledger, query)
 
     @router.get("/{trace_id}", response_model=NotificationView, responses=problems(404))
     async def show_dead_letter(trace_id: TraceIdInPath) -> Response:
@@ -88,14 +88,12 @@ def _add_finding(router: APIRouter, records: NotificationRecords) -> None:
 
 def _add_replaying(
     router: APIRouter,
-    records: NotificationRecords,
-    interventions: Interventions,
+    ledger: LedgerReader,
+    control: MessageControl,
     per_second: float,
 ) -> None:
-    replay = ReplayDeadLetter(records=records, interventions=interventions)
-    replay_many = ReplayDeadLetters(
-        records=records, interventions=interventions, per_second=per_second
-    )
+    replay = ReplayDeadLetter(ledger=ledger, control=control)
+    replay_many = ReplayDeadLetters(ledger=ledger, control=control, per_second=per_second)
 
     @router.post(
         "/replay",
@@ -108,21 +106,21 @@ def _add_replaying(
 
         Without a filter it takes `all`, or is refused.
         """
-        wish = parse_json_body(_REPLAY, await read_body(request))
+        asked = parse_json_body(_REPLAY, await read_body(request))
         query = RecordQuery(
-            reason=wish.reason, channel=wish.channel, since=wish.since, until=wish.until
+            reason=asked.reason, channel=asked.channel, since=asked.since, until=asked.until
         )
-        report = await replay_many(query, limit=wish.limit, dry_run=wish.dry_run)
+        report = await replay_many(query, limit=asked.limit, dry_run=asked.dry_run)
         counts = {
             "matched": len(report.matched),
             "replayed": report.replayed,
-            "dry_run": wish.dry_run,
+            "dry_run": asked.dry_run,
             "ambiguous": report.ambiguous,
         }
         log.info(
             "dead_letters.replayed",
-            reason=wish.reason,
-            channel=wish.channel,
+            reason=asked.reason,
+            channel=asked.channel,
             gone=len(report.gone),
             **counts,
         )
@@ -155,10 +153,8 @@ def _warning(report: ReplayReport) -> str | None:
     return "; ".join(warnings) or None
 
 
-def _add_deleting(
-    router: APIRouter, records: NotificationRecords, interventions: Interventions
-) -> None:
-    delete = DeleteDeadLetter(records=records, interventions=interventions)
+def _add_deleting(router: APIRouter, ledger: LedgerReader, control: MessageControl) -> None:
+    delete = DeleteDeadLetter(ledger=ledger, control=control)
 
     @router.delete("/{trace_id}", status_code=204, responses=problems(404, 409))
     async def delete_dead_letter(trace_id: TraceIdInPath) -> Response:

@@ -4,13 +4,13 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from notification_contracts.http import ForgetAnswer, ForgetRequest
+from notification_ledger.writing import LedgerUpkeep
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.logs import get_logger
 
 from notification_publisher.application.history import ForgetEnded
-from notification_publisher.application.ports import History
 from notification_publisher.interface.vocabulary import JSON, json_body, problems
 
 log = get_logger(__name__)
@@ -18,10 +18,10 @@ log = get_logger(__name__)
 _REQUEST: Final = TypeAdapter(ForgetRequest)
 
 
-def history_routes(history: History) -> APIRouter:
+def history_routes(ledger: LedgerUpkeep) -> APIRouter:
     """Build the operator's route to shorten the history."""
     router = APIRouter(tags=["notifications"])
-    forget = ForgetEnded(history=history)
+    forget = ForgetEnded(ledger=ledger)
 
     @router.post(
         "/notifications/forget",

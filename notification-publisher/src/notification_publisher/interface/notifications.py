@@ -3,6 +3,7 @@
 import re
 from typing import Annotated, Final
 
+from durable_queue.port import MessageControl
 from fastapi import APIRouter, Query, Request, Response
 from notification_contracts.events import UserId
 from notification_contracts.http import (
@@ -12,7 +13,7 @@ from notification_contracts.http import (
     NotificationView,
 )
 from notification_contracts.states import Status
-from notification_ledger.record import RecordQuery
+from notification_ledger.reading import LedgerReader, RecordQuery
 from pydantic import TypeAdapter
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.fields import FieldError
@@ -21,18 +22,9 @@ from service_kit.http.requests import log_request_as, request_id_of
 from service_kit.http.routes import LeanRoute
 from service_kit.logs import bind_contextvars
 
-from notification_publisher.application.ports import (
-    Acceptance,
-    Interventions,
-    NotificationRecords,
-    TimesNotGranted,
-)
+from notification_publisher.application.ports import Acceptance, TimesNotGranted
 from notification_publisher.application.publishing import PublishNotification
-from notification_publisher.application.tracking import (
-    CancelNotification,
-    ListNotifications,
-    ShowNotification,
-)
+from notification_publisher.application.tracking import CancelNotification, ShowNotification
 from notification_publisher.domain.notification import Notification
 from notification_publisher.interface.vocabulary import (
     JSON,
@@ -109,12 +101,11 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
     return router
 
 
-def tracking_routes(records: NotificationRecords, interventions: Interventions) -> APIRouter:
+def tracking_routes(ledger: LedgerReader, control: MessageControl) -> APIRouter:
     """Build the routes by which notifications are found again, and withdrawn."""
     router = APIRouter(tags=["notifications"])
-    show = ShowNotification(records=records)
-    list_all = ListNotifications(records=records)
-    cancel = CancelNotification(interventions=interventions, show=show)
+    show = ShowNotification(ledger=ledger)
+    cancel = CancelNotification(control=control, show=show)
 
     @router.get("/notifications", response_model=NotificationPage, responses=problems(422))
     async def list_notifications(
@@ -129,7 +120,7 @@ def tracking_routes(records: NotificationRecords, interventions: Interventions) 
         query = RecordQuery(
             status=status, user_id=user_id, channel=channel, limit=limit, cursor=cursor
         )
-        return await page_answer(list_all, query)
+        return await page_answer(ledger, query)
 
     @router.get(
         "/notifications/{trace_id}", response_model=NotificationView, responses=problems(404)
@@ -157,14 +148,14 @@ def _read(request: Request, body: bytes) -> tuple[Notification, str | None]:
     keys = [value for name, value in request.scope["headers"] if name == b"idempotency-key"]
     is_key_bad = len(keys) > 1 or not all(map(_KEY.fullmatch, keys))
     try:
-        wish = parse_json_body(_REQUEST, body)
+        asked = parse_json_body(_REQUEST, body)
     except ProblemError as error:
         if is_key_bad and error.problem is INVALID_REQUEST:
             error.errors = [*error.errors, _KEY_FAULT]
         raise
     if is_key_bad:
         raise ProblemError(INVALID_REQUEST, errors=[_KEY_FAULT])
-    return Notification(**wish.__dict__), keys[0].decode() if keys else None
+    return Notification(**asked.__dict__), keys[0].decode() if keys else None
 
 
 def _accepted(acceptance: Acceptance) -> Response:

@@ -8,19 +8,20 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
-from notification_ledger.record import ChangesMissed, StatusChange
+from notification_ledger.reading import (
+    ChangesMissed,
+    InvalidCursor,
+    LedgerError,
+    LedgerReader,
+    StatusChange,
+)
 from pydantic_core import to_json
 from service_kit.http.problems import ProblemError
 from service_kit.http.streams import StreamSlots
 from service_kit.logs import get_logger
 from starlette.types import Receive, Scope, Send
 
-from notification_publisher.application.ports import (
-    NotificationRecords,
-    PublisherError,
-    StatusFeed,
-    UnknownCursor,
-)
+from notification_publisher.application.ports import PublisherError
 from notification_publisher.application.tracking import WatchNotification, WatchNotifications
 from notification_publisher.interface.vocabulary import TraceIdInPath, problems, refused
 
@@ -66,7 +67,7 @@ class Streams:
             async with aclosing(_with_pauses(changes, self._keep_alive_s)) as events:
                 async for event in events:
                     yield _frame(event)
-        except PublisherError as error:
+        except (LedgerError, PublisherError) as error:
             # The client comes back by itself, with the id of the last event that it got.
             log.warning("stream.broken_off", error=str(error))
 
@@ -84,16 +85,15 @@ class _SlottedResponse(StreamingResponse):
 
 
 def stream_routes(
-    records: NotificationRecords,
-    feed: StatusFeed,
+    ledger: LedgerReader,
     *,
     limit: int,
     keep_alive: timedelta = KEEP_ALIVE,
 ) -> APIRouter:
     """Build the routes by which status changes are followed, by up to `limit` clients at once."""
     router = APIRouter(tags=["events"])
-    watch = WatchNotification(records=records, feed=feed)
-    watch_all = WatchNotifications(feed=feed)
+    watch = WatchNotification(ledger=ledger)
+    watch_all = WatchNotifications(ledger=ledger)
     streams = Streams(limit=limit, keep_alive=keep_alive)
 
     @router.get(
@@ -109,7 +109,7 @@ def stream_routes(
         """
         try:
             changes = await watch(trace_id, last_event_id)
-        except UnknownCursor:
+        except InvalidCursor:
             raise _unknown_event() from None
         return Response(status_code=204) if changes is None else streams.answer(changes)
 
@@ -121,7 +121,7 @@ def stream_routes(
         """
         try:
             changes = await watch_all(last_event_id)
-        except UnknownCursor:
+        except InvalidCursor:
             raise _unknown_event() from None
         return streams.answer(changes)
 

@@ -3,16 +3,24 @@
 JSON is made as bytes: a model in between would be built to be read by nobody.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
+from durable_queue.port import QueueFull, QueueUnavailable, UnsafeBroker
 from fastapi import Depends, Path, Query, Response
 from notification_contracts.http import KnownChannel, ProblemView
 from notification_contracts.trace_ids import parse_trace_id
-from notification_ledger.record import MAX_PAGE, NotificationRecord, RecordPage, RecordQuery
+from notification_ledger.reading import (
+    MAX_PAGE,
+    InvalidCursor,
+    LedgerReader,
+    LedgerUnavailable,
+    NotificationRecord,
+    RecordQuery,
+)
 from pydantic import BaseModel
 from pydantic_core import to_json, to_jsonable_python
 from service_kit.http.fields import FieldError
@@ -29,10 +37,6 @@ from notification_publisher.application.ports import (
     KeyReused,
     NotADeadLetter,
     PastCancelling,
-    PublishingUnavailable,
-    RecordsUnavailable,
-    TooManyWaiting,
-    UnknownCursor,
     UnknownDeadLetter,
     UnknownNotification,
 )
@@ -43,12 +47,15 @@ _SOON: Final = timedelta(seconds=2)
 _LATER: Final = timedelta(seconds=10)
 _NOT_SHOWN: Final = {"is_dead_letter"}
 
+_NOT_NOW: Final = Problem(
+    503, "queue_unavailable", "Notifications can't be taken or changed now", _SOON
+)
+
 PROBLEMS: Final[ProblemTable] = {
-    PublishingUnavailable: Problem(
-        503, "queue_unavailable", "Notifications can't be taken or changed now", _SOON
-    ),
-    TooManyWaiting: Problem(503, "queue_full", "Too many notifications are waiting", _LATER),
-    RecordsUnavailable: Problem(
+    QueueUnavailable: _NOT_NOW,
+    UnsafeBroker: _NOT_NOW,
+    QueueFull: Problem(503, "queue_full", "Too many notifications are waiting", _LATER),
+    LedgerUnavailable: Problem(
         503, "ledger_unavailable", "The record of notifications can't be read now", _SOON
     ),
     UnknownNotification: Problem(
@@ -114,13 +121,11 @@ def replay_answer(record: NotificationRecord, warning: str | None) -> Response:
     return Response(to_json({**shown, "warning": warning}), 202, media_type=JSON)
 
 
-async def page_answer(
-    find: Callable[[RecordQuery], Awaitable[RecordPage]], query: RecordQuery
-) -> Response:
+async def page_answer(ledger: LedgerReader, query: RecordQuery) -> Response:
     """Answer with the page that a query asks for; refuse a cursor that was never handed out."""
     try:
-        found = await find(query)
-    except UnknownCursor:
+        found = await ledger.find(query)
+    except InvalidCursor:
         raise refused(
             "/query/cursor", "invalid_cursor", "is not the next_cursor of an earlier page"
         ) from None

@@ -6,10 +6,9 @@ from datetime import timedelta
 
 import pytest
 from notification_contracts.states import Status
-from notification_ledger.port import InvalidCursor
-from notification_ledger.record import MAX_PAGE, RecordQuery
+from notification_ledger.reading import MAX_PAGE, InvalidCursor, RecordQuery
 
-from testkit.ledger.world import LedgerWorld
+from testkit.ledger.harness import LedgerHarness
 
 SECOND = timedelta(seconds=1)
 
@@ -17,172 +16,176 @@ SECOND = timedelta(seconds=1)
 class FindingContract:
     """Pages, filters, cursors."""
 
-    async def all_of(self, world: LedgerWorld, query: RecordQuery) -> Sequence[str]:
+    async def all_of(self, harness: LedgerHarness, query: RecordQuery) -> Sequence[str]:
         """Return the trace ids on all pages."""
         found: list[str] = []
         while True:
-            page = await world.ledger.find(query)
+            page = await harness.ledger.find(query)
             found += [record.trace_id for record in page.items]
             if page.next_cursor is None:
                 return found
             query = replace(query, cursor=page.next_cursor)
 
-    async def test_nothing_is_found_in_an_empty_ledger(self, world: LedgerWorld) -> None:
-        page = await world.ledger.find(RecordQuery())
+    async def test_nothing_is_found_in_an_empty_ledger(self, harness: LedgerHarness) -> None:
+        page = await harness.ledger.find(RecordQuery())
 
         assert (page.items, page.next_cursor) == ((), None)
 
-    async def test_newest_come_first(self, world: LedgerWorld) -> None:
-        sent = [await world.send() for _ in range(5)]
+    async def test_newest_come_first(self, harness: LedgerHarness) -> None:
+        sent = [await harness.send() for _ in range(5)]
 
-        assert await self.all_of(world, RecordQuery()) == sent[::-1]
+        assert await self.all_of(harness, RecordQuery()) == sent[::-1]
 
-    async def test_items_are_whole_records(self, world: LedgerWorld) -> None:
-        trace_id = await world.fail("unknown_user")
+    async def test_items_are_whole_records(self, harness: LedgerHarness) -> None:
+        trace_id = await harness.fail("unknown_user")
 
-        page = await world.ledger.find(RecordQuery())
+        page = await harness.ledger.find(RecordQuery())
 
-        assert page.items == (await world.record(trace_id),)
+        assert page.items == (await harness.record(trace_id),)
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
-    async def test_pages_hold_all_and_none_twice(self, world: LedgerWorld, limit: int) -> None:
-        sent = [await world.send() for _ in range(3)]
-        await (await world.forward()).ack()
-        sent += [await world.fail("poison"), *[await world.send() for _ in range(3)]]
+    async def test_pages_hold_all_and_none_twice(self, harness: LedgerHarness, limit: int) -> None:
+        sent = [await harness.send() for _ in range(3)]
+        await (await harness.forward()).ack()
+        sent += [await harness.fail("poison"), *[await harness.send() for _ in range(3)]]
 
-        assert await self.all_of(world, RecordQuery(limit=limit)) == sent[::-1]
+        assert await self.all_of(harness, RecordQuery(limit=limit)) == sent[::-1]
 
-    async def test_last_page_has_no_cursor(self, world: LedgerWorld) -> None:
+    async def test_last_page_has_no_cursor(self, harness: LedgerHarness) -> None:
         for _ in range(3):
-            await world.send()
+            await harness.send()
 
-        first = await world.ledger.find(RecordQuery(limit=2))
-        whole = await world.ledger.find(RecordQuery(limit=3))
+        first = await harness.ledger.find(RecordQuery(limit=2))
+        whole = await harness.ledger.find(RecordQuery(limit=3))
 
         assert (len(first.items), len(whole.items)) == (2, 3)
         assert first.next_cursor is not None
         assert whole.next_cursor is None
 
-    async def test_what_arrives_meanwhile_does_not_shift_pages(self, world: LedgerWorld) -> None:
-        old, new = await world.send(), await world.send()
-        first = await world.ledger.find(RecordQuery(limit=1))
-        await world.send()
+    async def test_what_arrives_meanwhile_does_not_shift_pages(
+        self, harness: LedgerHarness
+    ) -> None:
+        old, new = await harness.send(), await harness.send()
+        first = await harness.ledger.find(RecordQuery(limit=1))
+        await harness.send()
 
-        second = await world.ledger.find(RecordQuery(limit=1, cursor=first.next_cursor))
+        second = await harness.ledger.find(RecordQuery(limit=1, cursor=first.next_cursor))
 
         assert [record.trace_id for record in first.items] == [new]
         assert [record.trace_id for record in second.items] == [old]
 
-    async def test_status_filter_follows_the_status(self, world: LedgerWorld) -> None:
-        trace_id = await world.send()
-        await (await world.forward()).ack()
+    async def test_status_filter_follows_the_status(self, harness: LedgerHarness) -> None:
+        trace_id = await harness.send()
+        await (await harness.forward()).ack()
 
-        assert await self.all_of(world, RecordQuery(status=Status.SENT)) == [trace_id]
-        assert await self.all_of(world, RecordQuery(status=Status.QUEUED)) == []
+        assert await self.all_of(harness, RecordQuery(status=Status.SENT)) == [trace_id]
+        assert await self.all_of(harness, RecordQuery(status=Status.QUEUED)) == []
 
     @pytest.mark.parametrize("user_id", ["u:1", "{an:0}:x:queued", "ü / ?%2f..", "*", " "])
     async def test_user_filter_takes_ids_as_they_are(
-        self, world: LedgerWorld, user_id: str
+        self, harness: LedgerHarness, user_id: str
     ) -> None:
-        trace_id = await world.send(user_id=user_id)
-        await world.send(user_id="another")
+        trace_id = await harness.send(user_id=user_id)
+        await harness.send(user_id="another")
 
-        assert await self.all_of(world, RecordQuery(user_id=user_id)) == [trace_id]
+        assert await self.all_of(harness, RecordQuery(user_id=user_id)) == [trace_id]
 
-    async def test_unknown_user_has_no_records(self, world: LedgerWorld) -> None:
-        await world.send()
+    async def test_unknown_user_has_no_records(self, harness: LedgerHarness) -> None:
+        await harness.send()
 
-        assert await self.all_of(world, RecordQuery(user_id="nobody")) == []
+        assert await self.all_of(harness, RecordQuery(user_id="nobody")) == []
 
-    async def test_channel_filter(self, world: LedgerWorld) -> None:
-        trace_id = await world.send(channel="sms")
-        await world.send(channel="push")
-        await world.send()
+    async def test_channel_filter(self, harness: LedgerHarness) -> None:
+        trace_id = await harness.send(channel="sms")
+        await harness.send(channel="push")
+        await harness.send()
 
-        assert await self.all_of(world, RecordQuery(channel="sms")) == [trace_id]
+        assert await self.all_of(harness, RecordQuery(channel="sms")) == [trace_id]
 
-    async def test_all_filters_must_hold(self, world: LedgerWorld) -> None:
-        wanted = await world.send(user_id="a", channel="sms")
-        await world.send(user_id="a", channel="push")
-        await world.send(user_id="b", channel="sms")
-        await world.send(user_id="a", channel="sms", send_at=world.now() + 60 * SECOND)
+    async def test_all_filters_must_hold(self, harness: LedgerHarness) -> None:
+        wanted = await harness.send(user_id="a", channel="sms")
+        await harness.send(user_id="a", channel="push")
+        await harness.send(user_id="b", channel="sms")
+        await harness.send(user_id="a", channel="sms", send_at=harness.now() + 60 * SECOND)
 
         query = RecordQuery(user_id="a", channel="sms", status=Status.QUEUED)
 
-        assert await self.all_of(world, query) == [wanted]
+        assert await self.all_of(harness, query) == [wanted]
 
-    async def test_status_filter_fits_the_few_of_a_user_with_many(self, world: LedgerWorld) -> None:
-        sent = [await world.send(user_id="busy") for _ in range(5)]
-        await (await world.forward()).ack()
+    async def test_status_filter_fits_the_few_of_a_user_with_many(
+        self, harness: LedgerHarness
+    ) -> None:
+        sent = [await harness.send(user_id="busy") for _ in range(5)]
+        await (await harness.forward()).ack()
 
         query = RecordQuery(user_id="busy", status=Status.SENT)
 
-        assert await self.all_of(world, query) == [sent[0]]
+        assert await self.all_of(harness, query) == [sent[0]]
 
     async def test_dead_letters_are_those_neither_replayed_nor_deleted(
-        self, world: LedgerWorld
+        self, harness: LedgerHarness
     ) -> None:
-        kept, replayed, deleted = [await world.fail("poison") for _ in range(3)]
-        await world.queue.replay(replayed)
-        await world.queue.delete(deleted)
+        kept, replayed, deleted = [await harness.fail("poison") for _ in range(3)]
+        await harness.queue.replay(replayed)
+        await harness.queue.delete(deleted)
 
-        assert await self.all_of(world, RecordQuery(dead_letters=True)) == [kept]
+        assert await self.all_of(harness, RecordQuery(dead_letters=True)) == [kept]
 
-    async def test_failed_ones_include_deleted_dead_letters(self, world: LedgerWorld) -> None:
-        kept, deleted = [await world.fail("poison") for _ in range(2)]
-        await world.queue.delete(deleted)
+    async def test_failed_ones_include_deleted_dead_letters(self, harness: LedgerHarness) -> None:
+        kept, deleted = [await harness.fail("poison") for _ in range(2)]
+        await harness.queue.delete(deleted)
 
-        assert await self.all_of(world, RecordQuery(status=Status.FAILED)) == [deleted, kept]
-        assert await self.all_of(world, RecordQuery()) == [deleted, kept]
+        assert await self.all_of(harness, RecordQuery(status=Status.FAILED)) == [deleted, kept]
+        assert await self.all_of(harness, RecordQuery()) == [deleted, kept]
 
     async def test_dead_letters_are_filtered_by_reason_and_channel(
-        self, world: LedgerWorld
+        self, harness: LedgerHarness
     ) -> None:
-        wanted = await world.fail("poison", channel="sms")
-        await world.fail("poison", channel="email")
-        await world.fail("unknown_user", channel="sms")
+        wanted = await harness.fail("poison", channel="sms")
+        await harness.fail("poison", channel="email")
+        await harness.fail("unknown_user", channel="sms")
 
         query = RecordQuery(dead_letters=True, reason="poison", channel="sms")
 
-        assert await self.all_of(world, query) == [wanted]
+        assert await self.all_of(harness, query) == [wanted]
 
-    async def test_times_bound_when_it_was_given_up(self, world: LedgerWorld) -> None:
-        early = await world.fail("poison")
-        trace_id = await world.send()
-        await world.skip(10 * SECOND)
-        await (await world.receive()).dead_letter("poison", b"")
-        died = (await world.record(trace_id)).updated_at
-        await world.skip(10 * SECOND)
-        late = await world.fail("poison")
+    async def test_times_bound_when_it_was_given_up(self, harness: LedgerHarness) -> None:
+        early = await harness.fail("poison")
+        trace_id = await harness.send()
+        await harness.skip(10 * SECOND)
+        await (await harness.receive()).dead_letter("poison", b"")
+        died = (await harness.record(trace_id)).updated_at
+        await harness.skip(10 * SECOND)
+        late = await harness.fail("poison")
 
         dead = RecordQuery(dead_letters=True)
 
-        assert await self.all_of(world, replace(dead, since=died)) == [late, trace_id]
-        assert await self.all_of(world, replace(dead, until=died)) == [early]
-        assert await self.all_of(world, replace(dead, until=died + SECOND)) == [trace_id, early]
-        assert await self.all_of(world, replace(dead, since=died, until=died + SECOND)) == [
+        assert await self.all_of(harness, replace(dead, since=died)) == [late, trace_id]
+        assert await self.all_of(harness, replace(dead, until=died)) == [early]
+        assert await self.all_of(harness, replace(dead, until=died + SECOND)) == [trace_id, early]
+        assert await self.all_of(harness, replace(dead, since=died, until=died + SECOND)) == [
             trace_id
         ]
 
-    async def test_filters_hold_across_pages(self, world: LedgerWorld) -> None:
+    async def test_filters_hold_across_pages(self, harness: LedgerHarness) -> None:
         failed = []
         for _ in range(4):
-            failed.append(await world.fail("poison"))
-            await world.fail("unknown_user")
+            failed.append(await harness.fail("poison"))
+            await harness.fail("unknown_user")
 
         query = RecordQuery(dead_letters=True, reason="poison", limit=1)
 
-        assert await self.all_of(world, query) == failed[::-1]
+        assert await self.all_of(harness, query) == failed[::-1]
 
     @pytest.mark.parametrize(
         "cursor",
         ["!", "x", "AAAA", "MTIzNDU", "MTotMQ==", "ü", "\ud800", "MTIz:abc", " " * 9, "M" * 999],
     )
-    async def test_foreign_cursor_is_refused(self, world: LedgerWorld, cursor: str) -> None:
-        await world.send()
+    async def test_foreign_cursor_is_refused(self, harness: LedgerHarness, cursor: str) -> None:
+        await harness.send()
 
         with pytest.raises(InvalidCursor):
-            await world.ledger.find(RecordQuery(cursor=cursor))
+            await harness.ledger.find(RecordQuery(cursor=cursor))
 
     @pytest.mark.parametrize("limit", [0, -1, MAX_PAGE + 1])
     def test_page_has_a_size(self, limit: int) -> None:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from durable_queue.port import Change
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.record import RecordQuery
+from notification_ledger.reading import RecordQuery
 
-from testkit.ledger.world import LedgerWorld, recorded
+from testkit.ledger.harness import LedgerHarness, recorded
 
 ENDS = (Change.DONE, Change.CANCELLED, Change.EXPIRED)
 
@@ -17,13 +17,13 @@ ENDS = (Change.DONE, Change.CANCELLED, Change.EXPIRED)
 class ForgettingContract:
     """What has ended may go, what ended first first; all else stays."""
 
-    async def ended(self, world: LedgerWorld, *ends: Change) -> list[str]:
+    async def ended(self, harness: LedgerHarness, *ends: Change) -> list[str]:
         """Record a new notification for each of these ends; return their trace ids."""
         trace_ids: list[str] = []
         for end in ends:
             trace_id = new_trace_id()
-            await world.ledger.record(recorded(trace_id, Change.ENQUEUED))
-            await world.ledger.record(recorded(trace_id, end))
+            await harness.ledger.record(recorded(trace_id, Change.ENQUEUED))
+            await harness.ledger.record(recorded(trace_id, end))
             trace_ids.append(trace_id)
         return trace_ids
 
@@ -35,60 +35,60 @@ class ForgettingContract:
         return between
 
     async def test_what_ended_before_is_forgotten_and_nothing_else(
-        self, world: LedgerWorld
+        self, harness: LedgerHarness
     ) -> None:
-        before = await self.ended(world, *ENDS)
-        (dead,) = await self.ended(world, Change.POISONED)
+        before = await self.ended(harness, *ENDS)
+        (dead,) = await self.ended(harness, Change.POISONED)
         waiting = new_trace_id()
-        await world.ledger.record(recorded(waiting, Change.ENQUEUED))
+        await harness.ledger.record(recorded(waiting, Change.ENQUEUED))
         between = await self.a_time_later()
-        after = await self.ended(world, *ENDS)
+        after = await self.ended(harness, *ENDS)
 
-        assert await world.ledger.forget(between, limit=100) == len(before)
+        assert await harness.ledger.forget(between, limit=100) == len(before)
 
-        assert [await world.ledger.get(each) for each in before] == [None] * len(before)
-        kept = {record.trace_id for record in (await world.ledger.find(RecordQuery())).items}
+        assert [await harness.ledger.get(each) for each in before] == [None] * len(before)
+        kept = {record.trace_id for record in (await harness.ledger.find(RecordQuery())).items}
         assert kept == {dead, waiting, *after}
 
-    async def test_what_ended_first_is_forgotten_first(self, world: LedgerWorld) -> None:
+    async def test_what_ended_first_is_forgotten_first(self, harness: LedgerHarness) -> None:
         first, second, third = [
-            (await self.ended(world, Change.DONE), await self.a_time_later())[0][0] for _ in "123"
+            (await self.ended(harness, Change.DONE), await self.a_time_later())[0][0] for _ in "123"
         ]
         now = await self.a_time_later()
 
-        assert await world.ledger.forget(now, limit=1) == 1
-        assert await world.ledger.get(first) is None
-        assert await world.ledger.forget(now, limit=1) == 1
-        assert await world.ledger.get(second) is None
-        assert await world.ledger.get(third) is not None
+        assert await harness.ledger.forget(now, limit=1) == 1
+        assert await harness.ledger.get(first) is None
+        assert await harness.ledger.forget(now, limit=1) == 1
+        assert await harness.ledger.get(second) is None
+        assert await harness.ledger.get(third) is not None
 
-    async def test_deleted_dead_letter_is_forgotten(self, world: LedgerWorld) -> None:
-        (trace_id,) = await self.ended(world, Change.POISONED)
-        await world.ledger.record(recorded(trace_id, Change.DELETED))
+    async def test_deleted_dead_letter_is_forgotten(self, harness: LedgerHarness) -> None:
+        (trace_id,) = await self.ended(harness, Change.POISONED)
+        await harness.ledger.record(recorded(trace_id, Change.DELETED))
 
-        assert await world.ledger.forget(await self.a_time_later(), limit=10) == 1
-        assert (await world.ledger.find(RecordQuery(status=Status.FAILED))).items == ()
+        assert await harness.ledger.forget(await self.a_time_later(), limit=10) == 1
+        assert (await harness.ledger.find(RecordQuery(status=Status.FAILED))).items == ()
 
-    async def test_dry_run_counts_and_forgets_nothing(self, world: LedgerWorld) -> None:
-        ended = await self.ended(world, *ENDS)
+    async def test_dry_run_counts_and_forgets_nothing(self, harness: LedgerHarness) -> None:
+        ended = await self.ended(harness, *ENDS)
         now = await self.a_time_later()
 
-        assert await world.ledger.forget(now, limit=1, dry_run=True) == len(ended)
-        assert all([await world.ledger.get(each) for each in ended])
+        assert await harness.ledger.forget(now, limit=1, dry_run=True) == len(ended)
+        assert all([await harness.ledger.get(each) for each in ended])
 
     async def test_what_waits_though_its_time_came_long_ago_is_overdue(
-        self, world: LedgerWorld
+        self, harness: LedgerHarness
     ) -> None:
         hour = timedelta(hours=1)
         late, later = [
-            replace(recorded(new_trace_id(), Change.SCHEDULED), due_at=world.now() + distance)
+            replace(recorded(new_trace_id(), Change.SCHEDULED), due_at=harness.now() + distance)
             for distance in (-hour, hour)
         ]
-        await world.ledger.record(late)
-        await world.ledger.record(later)
+        await harness.ledger.record(late)
+        await harness.ledger.record(later)
 
-        assert await world.ledger.overdue(hour / 2) == 1
-        assert await world.ledger.overdue(2 * hour) == 0
+        assert await harness.ledger.overdue(hour / 2) == 1
+        assert await harness.ledger.overdue(2 * hour) == 0
 
-        await world.ledger.record(recorded(late.message_id, Change.STARTED))
-        assert await world.ledger.overdue(hour / 2) == 0
+        await harness.ledger.record(recorded(late.message_id, Change.STARTED))
+        assert await harness.ledger.overdue(hour / 2) == 0

@@ -1,10 +1,11 @@
-"""Everything that an adapter promises. Subclass it, and give it a `world` fixture:
+"""Everything that an adapter promises. Subclass it, and give it a `harness` fixture:
 
 class TestMyLedger(LedgerContract):
     @pytest.fixture
-    async def world(self) -> AsyncIterator[LedgerWorld]: ...
+    async def harness(self) -> AsyncIterator[LedgerHarness]: ...
 """
 
+from testkit.ledger.dead_letter_contract import DeadLetterContract
 from testkit.ledger.doubt_contract import DoubtContract
 from testkit.ledger.finding_contract import FindingContract
 from testkit.ledger.following_contract import FollowingContract
@@ -15,6 +16,7 @@ from testkit.ledger.writing_contract import WritingContract
 
 class LedgerContract(
     RecordingContract,
+    DeadLetterContract,
     DoubtContract,
     FindingContract,
     FollowingContract,

@@ -4,12 +4,12 @@ import pytest
 from durable_queue.port import Change
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.notes import StatusNote
-from notification_ledger.record import RecordQuery
+from notification_ledger.reading import RecordQuery
+from notification_ledger.status_update import StatusUpdate
 
-from testkit.ledger.world import LedgerWorld, recorded
+from testkit.ledger.harness import LedgerHarness, recorded
 
-DELIVERED = StatusNote(status=Status.DELIVERED, provider="sms-gateway", detail="handset")
+DELIVERED = StatusUpdate(status=Status.DELIVERED, provider="sms-gateway", detail="handset")
 ENDS = {
     Change.DONE: Status.SENT,
     Change.CANCELLED: Status.CANCELLED,
@@ -20,163 +20,169 @@ ENDS = {
 class WritingContract:
     """Changes may come late, twice, or in another order; a final status stands."""
 
-    async def write(self, world: LedgerWorld, *changes: Change) -> str:
+    async def write(self, harness: LedgerHarness, *changes: Change) -> str:
         """Record changes of a new notification; return its trace id."""
         trace_id = new_trace_id()
         for change in changes:
-            await world.ledger.record(recorded(trace_id, change))
+            await harness.ledger.record(recorded(trace_id, change))
         return trace_id
 
-    async def test_recorded_changes_make_a_record(self, world: LedgerWorld) -> None:
-        trace_id = await self.write(world, Change.ENQUEUED, Change.FORWARDED, Change.STARTED)
+    async def test_recorded_changes_make_a_record(self, harness: LedgerHarness) -> None:
+        trace_id = await self.write(harness, Change.ENQUEUED, Change.FORWARDED, Change.STARTED)
 
-        assert await world.statuses(trace_id) == ["queued", "validated", "sending"]
+        assert await harness.statuses(trace_id) == ["queued", "validated", "sending"]
 
-    async def test_adopted_event_is_queued_and_says_so(self, world: LedgerWorld) -> None:
-        trace_id = await self.write(world, Change.ADOPTED)
+    async def test_adopted_event_is_queued_and_says_so(self, harness: LedgerHarness) -> None:
+        trace_id = await self.write(harness, Change.ADOPTED)
 
-        record = await world.record(trace_id)
+        record = await harness.record(trace_id)
 
         assert (record.status, record.user_id) == (Status.QUEUED, None)
         assert record.timeline[0].detail == "adopted"
 
-    async def test_replay_says_in_the_queues_words_who_did_it(self, world: LedgerWorld) -> None:
-        trace_id = await self.write(world, Change.ENQUEUED, Change.DEAD)
+    async def test_replay_says_in_the_queues_words_who_did_it(self, harness: LedgerHarness) -> None:
+        trace_id = await self.write(harness, Change.ENQUEUED, Change.DEAD)
         for note in (b'by "hand"', b""):
-            await world.ledger.record(recorded(trace_id, Change.REPLAYED, note))
+            await harness.ledger.record(recorded(trace_id, Change.REPLAYED, note))
 
-        record = await world.record(trace_id)
+        record = await harness.record(trace_id)
 
         assert record.status is Status.VALIDATED
         assert [entry.detail for entry in record.timeline[-2:]] == ['by "hand"', None]
 
     @pytest.mark.parametrize("first", [Change.ENQUEUED, Change.SCHEDULED, Change.ADOPTED])
     async def test_acceptance_that_is_told_again_changes_nothing(
-        self, world: LedgerWorld, first: Change
+        self, harness: LedgerHarness, first: Change
     ) -> None:
-        trace_id = await self.write(world, Change.ENQUEUED, Change.STARTED)
-        before = await world.record(trace_id)
+        trace_id = await self.write(harness, Change.ENQUEUED, Change.STARTED)
+        before = await harness.record(trace_id)
 
-        await world.ledger.record(recorded(trace_id, first))
+        await harness.ledger.record(recorded(trace_id, first))
 
-        assert await world.record(trace_id) == before
+        assert await harness.record(trace_id) == before
 
     @pytest.mark.parametrize("end", ENDS)
     async def test_ended_notification_stays_as_it_ended(
-        self, world: LedgerWorld, end: Change
+        self, harness: LedgerHarness, end: Change
     ) -> None:
-        ended = [await self.write(world, Change.ENQUEUED, end, late) for late in Change]
+        ended = [await self.write(harness, Change.ENQUEUED, end, late) for late in Change]
 
-        records = [await world.record(trace_id) for trace_id in ended]
+        records = [await harness.record(trace_id) for trace_id in ended]
 
         assert {(record.status, record.reason) for record in records} == {(ENDS[end], None)}
-        assert await self.found(world, ENDS[end]) == ended[::-1]
+        assert await self.found(harness, ENDS[end]) == ended[::-1]
 
     async def test_failed_notification_stays_failed_until_replayed(
-        self, world: LedgerWorld
+        self, harness: LedgerHarness
     ) -> None:
         later = set(Change) - {Change.REPLAYED, Change.DELETED}
         poisoned = [
-            await self.write(world, Change.ENQUEUED, Change.POISONED, change) for change in later
+            await self.write(harness, Change.ENQUEUED, Change.POISONED, change) for change in later
         ]
 
-        records = [await world.record(trace_id) for trace_id in poisoned]
+        records = [await harness.record(trace_id) for trace_id in poisoned]
 
         assert {(record.status, record.reason, record.is_dead_letter) for record in records} == {
             (Status.FAILED, "poison", True)
         }
 
-    async def test_deleted_dead_letter_stays_deleted(self, world: LedgerWorld) -> None:
+    async def test_deleted_dead_letter_stays_deleted(self, harness: LedgerHarness) -> None:
         end = (Change.ENQUEUED, Change.POISONED, Change.DELETED)
-        deleted = [await self.write(world, *end, late) for late in Change]
+        deleted = [await self.write(harness, *end, late) for late in Change]
 
-        records = [await world.record(trace_id) for trace_id in deleted]
+        records = [await harness.record(trace_id) for trace_id in deleted]
 
         assert {(record.status, record.reason, record.is_dead_letter) for record in records} == {
             (Status.FAILED, "poison", False)
         }
 
-    async def test_late_change_is_still_told_in_the_timeline(self, world: LedgerWorld) -> None:
-        trace_id = await self.write(world, Change.ENQUEUED, Change.DONE, Change.LEASE_LOST)
+    async def test_late_change_is_still_told_in_the_timeline(self, harness: LedgerHarness) -> None:
+        trace_id = await self.write(harness, Change.ENQUEUED, Change.DONE, Change.LEASE_LOST)
 
-        assert await world.statuses(trace_id) == ["queued", "sent", "validated"]
+        assert await harness.statuses(trace_id) == ["queued", "sent", "validated"]
 
-    async def test_receipt_follows_what_was_sent(self, world: LedgerWorld) -> None:
-        trace_id = await self.write(world, Change.ENQUEUED, Change.DONE)
+    async def test_receipt_follows_what_was_sent(self, harness: LedgerHarness) -> None:
+        trace_id = await self.write(harness, Change.ENQUEUED, Change.DONE)
 
-        assert await world.ledger.report(trace_id, DELIVERED)
+        assert await harness.ledger.report(trace_id, DELIVERED)
 
-        record = await world.record(trace_id)
+        record = await harness.record(trace_id)
         assert record.status is Status.DELIVERED
         assert (record.timeline[-1].provider, record.timeline[-1].detail) == (
             "sms-gateway",
             "handset",
         )
-        assert await self.found(world, Status.DELIVERED) == [trace_id]
-        assert await self.found(world, Status.SENT) == []
+        assert await self.found(harness, Status.DELIVERED) == [trace_id]
+        assert await self.found(harness, Status.SENT) == []
 
-    async def test_receipt_that_overtakes_stands(self, world: LedgerWorld) -> None:
-        trace_id = await self.write(world, Change.ENQUEUED, Change.STARTED)
-        await world.ledger.report(trace_id, DELIVERED)
+    async def test_receipt_that_overtakes_stands(self, harness: LedgerHarness) -> None:
+        trace_id = await self.write(harness, Change.ENQUEUED, Change.STARTED)
+        await harness.ledger.report(trace_id, DELIVERED)
 
-        await world.ledger.record(recorded(trace_id, Change.DONE))
+        await harness.ledger.record(recorded(trace_id, Change.DONE))
 
-        assert (await world.record(trace_id)).status is Status.DELIVERED
+        assert (await harness.record(trace_id)).status is Status.DELIVERED
 
     @pytest.mark.parametrize("end", [Change.POISONED, Change.CANCELLED, Change.EXPIRED])
-    async def test_receipt_does_not_undo_another_end(self, world: LedgerWorld, end: Change) -> None:
-        trace_id = await self.write(world, Change.ENQUEUED, end)
-        before = await world.record(trace_id)
+    async def test_receipt_does_not_undo_another_end(
+        self, harness: LedgerHarness, end: Change
+    ) -> None:
+        trace_id = await self.write(harness, Change.ENQUEUED, end)
+        before = await harness.record(trace_id)
 
-        assert await world.ledger.report(trace_id, DELIVERED)
+        assert await harness.ledger.report(trace_id, DELIVERED)
 
-        after = await world.record(trace_id)
+        after = await harness.record(trace_id)
         assert (after.status, after.reason) == (before.status, before.reason)
         assert after.timeline[-1].status is Status.DELIVERED
 
-    async def test_report_of_anything_else_is_only_told(self, world: LedgerWorld) -> None:
-        trace_id = await self.write(world, Change.ENQUEUED, Change.DONE)
-        bounced = StatusNote(status=Status.FAILED, reason="invalid_address")
+    async def test_report_of_anything_else_is_only_told(self, harness: LedgerHarness) -> None:
+        trace_id = await self.write(harness, Change.ENQUEUED, Change.DONE)
+        bounced = StatusUpdate(status=Status.FAILED, reason="invalid_address")
 
-        await world.ledger.report(trace_id, bounced)
+        await harness.ledger.report(trace_id, bounced)
 
-        record = await world.record(trace_id)
+        record = await harness.record(trace_id)
         assert (record.status, record.reason) == (Status.SENT, None)
         assert record.timeline[-1].reason == "invalid_address"
 
     async def test_report_of_an_unknown_notification_writes_nothing(
-        self, world: LedgerWorld
+        self, harness: LedgerHarness
     ) -> None:
         trace_id = new_trace_id()
 
-        assert not await world.ledger.report(trace_id, DELIVERED)
-        assert await world.ledger.get(trace_id) is None
+        assert not await harness.ledger.report(trace_id, DELIVERED)
+        assert await harness.ledger.get(trace_id) is None
 
     @pytest.mark.parametrize(
         "note", [b"nonsense", b"\t\t\t\t", b"\xff\xfe", b"\n{}", b"a\tb\tc\td\te"]
     )
-    async def test_note_of_another_kind_is_as_none(self, world: LedgerWorld, note: bytes) -> None:
+    async def test_note_of_another_kind_is_as_none(
+        self, harness: LedgerHarness, note: bytes
+    ) -> None:
         trace_id = new_trace_id()
-        await world.ledger.record(recorded(trace_id, Change.ENQUEUED))
+        await harness.ledger.record(recorded(trace_id, Change.ENQUEUED))
 
-        await world.ledger.record(recorded(trace_id, Change.RETRIED, note))
+        await harness.ledger.record(recorded(trace_id, Change.RETRIED, note))
 
-        record = await world.record(trace_id)
+        record = await harness.record(trace_id)
         assert (record.status, record.reason) == (Status.RETRYING, None)
 
-    async def test_long_timeline_keeps_its_beginning_and_its_end(self, world: LedgerWorld) -> None:
-        trace_id = await self.write(world, Change.ENQUEUED)
+    async def test_long_timeline_keeps_its_beginning_and_its_end(
+        self, harness: LedgerHarness
+    ) -> None:
+        trace_id = await self.write(harness, Change.ENQUEUED)
         for number in range(300):
-            note = StatusNote(status=Status.QUEUED, detail=f"{number} {'x' * 60}", attempt=number)
-            await world.ledger.record(recorded(trace_id, Change.DEFERRED, note.encode()))
+            note = StatusUpdate(status=Status.QUEUED, detail=f"{number} {'x' * 60}", attempt=number)
+            await harness.ledger.record(recorded(trace_id, Change.DEFERRED, note.encode()))
 
-        timeline = (await world.record(trace_id)).timeline
+        timeline = (await harness.record(trace_id)).timeline
 
         assert timeline[1].attempt == 0
         assert timeline[-1].attempt == 299
         assert len(timeline) <= 200
 
-    async def found(self, world: LedgerWorld, status: Status) -> list[str]:
+    async def found(self, harness: LedgerHarness, status: Status) -> list[str]:
         """Return the trace ids that a status lists."""
-        page = await world.ledger.find(RecordQuery(status=status))
+        page = await harness.ledger.find(RecordQuery(status=status))
         return [record.trace_id for record in page.items]

@@ -5,8 +5,8 @@
     P:k:<key>  HASH  id fp(fingerprint) an(swer)   of a dedupe key; goes when it may be used again
 
 `claims.lua` says in Lua what `durable_queue.claims.state_machine` says in Python; one suite of
-tests holds for both. A claim and what is told of it are one script. A claim that ended goes after
-the retention; times are Redis's.
+tests holds for both. A claim and the record of its change are one script. A claim that ended goes
+after the retention; times are Redis's.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,17 @@ from durable_queue.redis_list.batcher import Batcher
 from durable_queue.redis_list.connections import connector
 from durable_queue.redis_list.inspection import Inspector
 from durable_queue.redis_list.runner import ScriptRunner
+from service_kit.epoch import to_ms, whole_ms
 
-from notification_ledger.notes import StatusNote
-from notification_ledger.rows import to_ms
-from notification_ledger.scripts import writing_scripts
+from notification_ledger.redis.scripts import writing_scripts
+from notification_ledger.rules import REPORTED
+from notification_ledger.status_update import StatusUpdate
 
 _TIMEOUT: Final = timedelta(seconds=1.5)
 _NEW: Final = frozenset({Change.ENQUEUED, Change.SCHEDULED})
 _NOTHING: Final = ("", "", 0, 0, b"", 0)
 
-_Told = tuple[str, str, int, int, bytes, int]
+_FlatChange = tuple[str, str, int, int, bytes, int]
 
 
 class RedisClaimStore(KnowsRemoteTime):
@@ -46,19 +47,19 @@ class RedisClaimStore(KnowsRemoteTime):
         self._inspector = Inspector(self._batcher)
         self._scripts = ScriptRunner(self._batcher, writing_scripts(), f"{{{namespace}:0}}")
         super().__init__()
-        self._retention_ms = retention // timedelta(milliseconds=1)
+        self._retention_ms = whole_ms(retention)
 
     async def run(
         self, operation: str, *arguments: Argument, event: ChangeEvent | None = None
     ) -> Reply:
         """See `ClaimStore.run`."""
         subject, *rest = arguments
-        told = _NOTHING if event is None else _told(event)
+        change = _NOTHING if event is None else _flat(event)
         # What is new need not begin when Redis is out of memory; what is under way must end.
         script = "reserve" if operation == "reserve" else "claim"
         head = (self._retention_ms, operation, subject)
         asked_at = self._clock.monotonic()
-        reply = await self._scripts.run(script, *head, *told, *rest)
+        reply = await self._scripts.run(script, *head, *change, *rest)
         shown_ms, *parts = cast("Sequence[bytes | int]", reply)
         self._clock.observe(int(shown_ms), asked_at=asked_at)
         return [part.decode() if isinstance(part, bytes) else part for part in parts]
@@ -66,25 +67,25 @@ class RedisClaimStore(KnowsRemoteTime):
     async def record(self, recorded: ChangeEvent) -> None:
         """See `ClaimStore.record`."""
         script = "accept" if recorded.change in _NEW else "write"
-        change, lane, at_ms, due_ms, note, uncertain = _told(recorded)
-        told = (change, recorded.message_id, lane, at_ms, due_ms, note)
-        await self._scripts.run(script, *told, self._retention_ms, uncertain)
+        change, lane, at_ms, due_ms, note, uncertain = _flat(recorded)
+        head = (change, recorded.message_id, lane, at_ms, due_ms, note)
+        await self._scripts.run(script, *head, self._retention_ms, uncertain)
 
-    async def report(self, trace_id: str, note: StatusNote) -> bool:
+    async def report(self, trace_id: str, update: StatusUpdate) -> bool:
         """Write down a provider's receipt; False if the notification is unknown."""
-        told = ("reported", trace_id, "", 0, 0, note.encode())
-        return bool(await self._scripts.run("write", *told, self._retention_ms))
+        head = (REPORTED, trace_id, "", 0, 0, update.encode())
+        return bool(await self._scripts.run("write", *head, self._retention_ms))
 
     async def faults(self) -> Sequence[str]:
         """See `ClaimStore.faults`."""
         return [f"LEDGER_URL: {fault}" for fault in (await self._inspector.durability()).faults]
 
     async def overdue(self, by: timedelta) -> int:
-        """See `LedgerStore.overdue`."""
-        return cast(int, await self._scripts.run("overdue", by // timedelta(milliseconds=1)))
+        """See `LedgerUpkeep.overdue`."""
+        return cast(int, await self._scripts.run("overdue", whole_ms(by)))
 
     async def forget(self, before: datetime, *, limit: int, dry_run: bool) -> int:
-        """See `LedgerWriter.forget`."""
+        """See `LedgerUpkeep.forget`."""
         reply = await self._scripts.run("forget", to_ms(before), limit, int(dry_run))
         return cast(int, reply)
 
@@ -93,7 +94,7 @@ class RedisClaimStore(KnowsRemoteTime):
         await self._batcher.close()
 
 
-def _told(recorded: ChangeEvent) -> _Told:
+def _flat(recorded: ChangeEvent) -> _FlatChange:
     due_ms = to_ms(recorded.due_at) if recorded.due_at else 0
     at_ms, uncertain = to_ms(recorded.at), int(recorded.is_uncertain)
     return recorded.change.value, recorded.lane, at_ms, due_ms, recorded.note, uncertain

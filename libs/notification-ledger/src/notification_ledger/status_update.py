@@ -1,12 +1,14 @@
-"""What a stage says about a change: the note that travels through the queue into the ledger.
+"""What a stage says about a change: it travels through the queue, as its note, into the ledger.
 
-Wire form, UTF-8: `status TAB reason TAB channel TAB attempts TAB user_id`, a line feed, and the
-rest of the timeline entry as JSON, or nothing. The first line is what the ledger's Lua reads.
+Wire form, UTF-8: `status TAB reason TAB channel TAB attempts TAB user_id`, a line feed, and all
+else that is said as JSON, or nothing. The first line stays as it is, so that every release reads
+it; what is new goes into the JSON, where a reader passes over what it does not know.
 """
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 from notification_contracts.states import Status
@@ -14,15 +16,16 @@ from notification_contracts.states import Status
 CODE_MAX_CHARS: Final = 64
 DETAIL_MAX_CHARS: Final = 300
 
-# One encoder for all notes: `json.dumps` with arguments builds a new one each time.
+# One encoder for all updates: `json.dumps` with arguments builds a new one each time.
 _to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _STATUSES = frozenset(map(str, Status))
 _NOT_IN_CODES = re.compile(r"[^A-Za-z0-9_.:-]")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+_HEAD: Final = ("status", "reason", "channel", "attempts", "user_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatusNote:
+class StatusUpdate:
     """What a stage says about a change. What is None is left as it was, or to the ledger's words.
 
     `attempt` is the one that this entry tells of, `attempts` how many there were in all.
@@ -49,48 +52,43 @@ class StatusNote:
                 _clean(self.user_id),
             )
         )
-        return f"{head}\n{_pack(self._rest())}".encode("utf-8", "replace")
+        rest = {name: value for name in _REST if (value := self._cleaned(name)) is not None}
+        return f"{head}\n{_to_json(rest) if rest else ''}".encode("utf-8", "replace")
 
-    def has_rest(self) -> bool:
-        """Tell whether it says anything of which only the timeline entry tells."""
-        return bool(_pack(self._rest()))
-
-    def _rest(self) -> dict[str, Any]:
-        return {
-            "detail": _clean(self.detail, DETAIL_MAX_CHARS) or None,
-            "provider": _clean(self.provider, CODE_MAX_CHARS) or None,
-            "attempt": self.attempt,
-            "duration_ms": None if self.duration_ms is None else round(self.duration_ms, 1),
-        }
+    def _cleaned(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON takes
+        match value := getattr(self, name):
+            case str():
+                cut = DETAIL_MAX_CHARS if name == "detail" else CODE_MAX_CHARS
+                return _clean(value, cut) or None
+            case float():
+                return round(value, 1)
+        return value
 
     @classmethod
     def decode(cls, note: bytes) -> Self | None:
         """Return what `encode` was given; None if this is no such note."""
         head, _, rest = note.decode("utf-8", "replace").partition("\n")
-        fields = head.split("\t")
-        if len(fields) != 5 or fields[0] not in _STATUSES:
+        columns = head.split("\t")
+        if len(columns) < len(_HEAD) or columns[0] not in _STATUSES:
             return None
-        status, reason, channel, attempts, user_id = fields
+        status, reason, channel, attempts, user_id = columns[: len(_HEAD)]
         return cls(
             status=Status(status),
             reason=reason or None,
             channel=channel or None,
             attempts=int(attempts) if attempts else None,
             user_id=user_id or None,
-            **unpack(rest),
+            **known_fields(rest, _REST),
         )
 
 
-def _pack(rest: dict[str, Any]) -> str:
-    present = {name: value for name, value in rest.items() if value is not None}
-    return _to_json(present) if present else ""
+_REST: Final = tuple(each.name for each in fields(StatusUpdate) if each.name not in _HEAD)
 
 
-def unpack(rest: str) -> dict[str, Any]:
-    """Return the fields of a timeline entry that a note carried; others are ignored."""
-    known = ("detail", "provider", "attempt", "duration_ms")
-    fields = json.loads(rest) if rest else {}
-    return {name: fields[name] for name in known if name in fields}
+def known_fields(text: str, names: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return those fields of a JSON object that have one of the names; none of an empty text."""
+    found = json.loads(text) if text else {}
+    return {name: found[name] for name in names if name in found}
 
 
 def _clean(text: str | None, max_chars: int | None = None) -> str:

@@ -1,7 +1,7 @@
 """Follows the stream of status changes in Redis, for any number of followers at once.
 
-One task reads the stream's end and hands each change to whom it concerns. A follower that comes
-with an older position, or that fell behind, reads what is kept by itself until it has caught up.
+One task reads the stream's end and gives each change to those whom it concerns. A follower that
+comes with an older position, or that fell behind, reads by itself until it has caught up.
 """
 
 import asyncio
@@ -11,12 +11,17 @@ from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
+from service_kit.epoch import from_ms
 
-from notification_ledger.cursors import ChangeId, parse_change_id
-from notification_ledger.inbox import Inbox, KeptChange
-from notification_ledger.port import LedgerUnavailable
-from notification_ledger.record import ChangesMissed, StatusChange
-from notification_ledger.rows import from_ms, status_of
+from notification_ledger.reading import (
+    ChangeId,
+    ChangesMissed,
+    LedgerUnavailable,
+    StatusChange,
+    parse_change_id,
+)
+from notification_ledger.redis.inbox import Inbox, KeptChange
+from notification_ledger.redis.rows import status_of
 
 READ_TIMEOUT_S: Final = 5.0
 """The read timeout that a connection for this needs: well above the time that a read waits."""
@@ -90,14 +95,14 @@ class ChangeFeed:
             while self._inboxes:
                 position = f"{self._end[0]}-{self._end[1]}"
                 if await self._redis.xread({self._stream: position}, count=1, block=_BLOCK_MS):
-                    self._hand_out(*await self._page(self._end, limit=_BATCH))
+                    self._distribute(*await self._page(self._end, limit=_BATCH))
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             for inbox in self._inboxes:
                 inbox.fail(error)
         finally:
             self._reading = None
 
-    def _hand_out(self, is_cut: bool, batch: Sequence[KeptChange], _latest: ChangeId) -> None:
+    def _distribute(self, is_cut: bool, batch: Sequence[KeptChange], _latest: ChangeId) -> None:
         for inbox in self._inboxes if is_cut else ():
             inbox.fall_behind()
         for kept in batch:
@@ -145,7 +150,8 @@ class ChangeFeed:
 
 
 def _kept(entry_id: str, fields: dict[str, str]) -> KeptChange:
-    trace_id, at, status, reason, channel, user_id = fields["c"].split("\t")
+    # A later release may have added columns at the end.
+    trace_id, at, status, reason, channel, user_id, *_ = fields["c"].split("\t")
     change = StatusChange(
         id=entry_id,
         trace_id=trace_id,

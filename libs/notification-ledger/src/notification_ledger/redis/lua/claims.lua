@@ -1,7 +1,7 @@
 -- Claims, for a queue whose broker does not know single messages. `durable_queue.claims.state_machine` is
 -- the reference, and says what each operation is given and replies.
 -- KEYS 1 prefix   ARGV 1 retention ms 2 operation 3 id
--- 4 change to be told, or '' 5 lane 6 at ms 7 due ms 8 note 9 '1' if it is uncertain, then the
+-- 4 change to record, or '' 5 lane 6 at ms 7 due ms 8 note 9 '1' if it is uncertain, then the
 -- operation's own
 local RETENTION, operation, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc', 'sa'}
@@ -264,6 +264,6 @@ end
 local reply = run[operation](unpack(ARGV, 10))
 if ARGV[4] ~= '' and (reply[1] == 'ok' or reply[1] == 'done') then
   local uncertain = ARGV[9] == '1' or redis.call('HGET', claim_key(id), 'uc') == '1'
-  tell(ARGV[4], id, ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[1], uncertain)
+  write(ARGV[4], id, ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[1], uncertain)
 end
 return {now, unpack(reply)}

@@ -1,4 +1,4 @@
-"""Opens a queue together with its records, for whatever broker and ledger the URLs name.
+"""Opens ledgers, and queues together with their records, by URL.
 
 A queue on Redis keeps the records itself. Beside one on RabbitMQ they are kept, together with the
 claims, by what the ledger's URL names:
@@ -12,6 +12,7 @@ claims, by what the ledger's URL names:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from durable_queue.claims.memory import InMemoryClaimStore
 from durable_queue.claims.state_machine import ClaimStateMachine
@@ -25,10 +26,11 @@ from durable_queue.upkeep import Auditor
 from notification_contracts.lanes import all_lanes
 from service_kit.lifecycle import NamedLoop
 
-from notification_ledger.port import LedgerStore
-from notification_ledger.redis import lua_recorder
+from notification_ledger.memory import MemoryLedger
+from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.redis.claims import RedisClaimStore
 from notification_ledger.settings import Stores
-from notification_ledger.writer import RedisClaimStore
+from notification_ledger.writing import LedgerStore
 
 # Dead letters that were in the broker before this process began are to be seen soon after.
 _FIRST_AUDIT = timedelta(seconds=1)
@@ -36,26 +38,46 @@ _AUDIT_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepting:
+class PublisherQueue:
     """What the publisher opens: its queue, and what it has to run beside it.
 
-    `keeper` is there if its memory is the ledger; `loops` run as long as the process.
+    `claim_server` is there if its memory is the ledger; `loops` run as long as the process.
     """
 
     queue: Queue
-    keeper: ClaimServer | None = None
+    claim_server: ClaimServer | None = None
     loops: Sequence[NamedLoop] = ()
 
 
-def open_accepting(stores: Stores, ledger: LedgerStore, *, max_waiting: int) -> Accepting:
+def open_ledger(
+    url: str, *, namespace: str = "an", retention: timedelta = timedelta(days=30)
+) -> LedgerStore:
+    """Return the ledger that a URL names: `redis://`, `rediss://` or `memory://`.
+
+    It connects when it is first used. `namespace` and `retention` are as for the queue beside it.
+
+    Raises:
+        ValueError: the URL names no store that is supported.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme in {"redis", "rediss"}:
+        return RedisLedger(url, namespace=namespace, retention=retention)
+    if scheme == "memory":
+        return MemoryLedger()
+    raise ValueError(f"a ledger's URL begins with redis://, rediss:// or memory://, not {scheme!r}")
+
+
+def open_publisher_queue(
+    stores: Stores, ledger: LedgerStore, *, max_waiting: int
+) -> PublisherQueue:
     """Open the queue of the process that accepts, which keeps the records if nobody else does."""
     claims: ClaimStore | None = None
-    keeper: ClaimServer | None = None
+    server: ClaimServer | None = None
     if stores.are_on_rabbitmq and stores.are_tracked_in_redis:
-        claims = _redis_writer(stores)
+        claims = _redis_claims(stores)
     elif stores.are_on_rabbitmq:
         claims = InMemoryClaimStore(ClaimStateMachine(), ledger.record)
-        keeper = ClaimServer(stores.broker_url, claims, RabbitOptions(namespace=stores.namespace))
+        server = ClaimServer(stores.broker_url, claims, RabbitOptions(namespace=stores.namespace))
     queue = open_queue(
         stores.broker_url,
         recorder=lua_recorder(),
@@ -67,10 +89,12 @@ def open_accepting(stores: Stores, ledger: LedgerStore, *, max_waiting: int) -> 
         rabbitmq=RabbitOptions(lanes=all_lanes()),
     )
     loops = [("auditor", Auditor(queue, first=_FIRST_AUDIT, every=_AUDIT_EVERY).run)]
-    return Accepting(queue=queue, keeper=keeper, loops=loops if stores.are_on_rabbitmq else ())
+    return PublisherQueue(
+        queue=queue, claim_server=server, loops=loops if stores.are_on_rabbitmq else ()
+    )
 
 
-def open_working(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue:
+def open_worker_queue(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue:
     """Open the queue of a process that works on up to `concurrency` messages of a lane at once."""
     if not stores.are_on_rabbitmq:
         return open_queue(
@@ -81,7 +105,7 @@ def open_working(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue
             lease=lease,
         )
     claims = (
-        _redis_writer(stores)
+        _redis_claims(stores)
         if stores.are_tracked_in_redis
         else RemoteClaimStore(stores.broker_url, RabbitOptions(namespace=stores.namespace))
     )
@@ -95,7 +119,7 @@ def open_working(stores: Stores, *, lease: timedelta, concurrency: int) -> Queue
     )
 
 
-def _redis_writer(stores: Stores) -> RedisClaimStore:
+def _redis_claims(stores: Stores) -> RedisClaimStore:
     return RedisClaimStore(
         stores.ledger_url, namespace=stores.namespace, retention=stores.retention
     )

@@ -5,11 +5,12 @@ from typing import Final
 
 from notification_contracts.states import Status
 from redis.asyncio import Redis
+from service_kit.epoch import to_ms
 
 from notification_ledger.cursors import Position, decode_cursor, encode_cursor
-from notification_ledger.record import NotificationRecord, RecordPage, RecordQuery
-from notification_ledger.rows import DELETED, Row, is_readable, matches, record_of, to_ms
-from notification_ledger.scripts import lua
+from notification_ledger.reading import NotificationRecord, RecordPage, RecordQuery
+from notification_ledger.redis.rows import DELETED, Row, matches, record_of, row_of
+from notification_ledger.redis.scripts import lua, reading_script
 
 SCAN_LIMIT: Final = 2_000
 """After how many records one call stops to look: some ten milliseconds of Redis' time."""
@@ -25,16 +26,16 @@ class RecordReader:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._prefix = prefix
-        self._records = redis.register_script(lua("records"))
+        self._records = redis.register_script(reading_script("records"))
         self._positions = redis.register_script(lua("positions"))
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
         """Return one record."""
-        (row,) = await self._records(keys=[self._prefix], args=[trace_id])
-        return record_of(trace_id, row) if is_readable(row) else None
+        ((_, row),) = await self._rows([(0, trace_id)])
+        return record_of(trace_id, row) if row.is_readable else None
 
     async def find(self, query: RecordQuery) -> RecordPage:
-        """Return a page; see `Ledger.find`."""
+        """Return a page; see `LedgerReader.find`."""
         position = decode_cursor(query, query.cursor) if query.cursor else _newest(query)
         indexes = await self._indexes(query)
         found: list[NotificationRecord] = []
@@ -42,7 +43,7 @@ class RecordReader:
         while looked_at < SCAN_LIMIT:
             positions, is_last = await self._after(indexes, position)
             for position, row in await self._rows(positions):
-                if is_readable(row) and matches(row, query):
+                if row.is_readable and matches(row, query):
                     found.append(record_of(position[1], row))
                 if len(found) > query.limit:
                     return _page(query, found[:-1])
@@ -92,7 +93,7 @@ class RecordReader:
 
     async def _rows(self, positions: Sequence[Position]) -> Sequence[tuple[Position, Row]]:
         ids = [trace_id for _, trace_id in positions]
-        rows = await self._records(keys=[self._prefix], args=ids)
+        rows = map(row_of, await self._records(keys=[self._prefix], args=ids))
         return list(zip(positions, rows, strict=True))
 
 

@@ -5,12 +5,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from notification_ledger.cursors import ChangeId
-from notification_ledger.record import StatusChange
+from notification_ledger.reading import ChangeId, StatusChange
 
 KeptChange = tuple[ChangeId, StatusChange]
 
-_ROOM: Final = 1_000
+_CAPACITY: Final = 1_000
 
 
 class Inbox:
@@ -29,7 +28,7 @@ class Inbox:
 
     def put(self, kept: KeptChange) -> None:
         """Leave a change for the follower, if there is room."""
-        if len(self._changes) == _ROOM:
+        if len(self._changes) == _CAPACITY:
             self.is_behind = True
         if not self.is_behind:
             self._changes.append(kept)

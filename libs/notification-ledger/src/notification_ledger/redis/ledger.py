@@ -8,7 +8,7 @@ Keys, under the queue's prefix `P`, as `record.lua` writes them:
     P:t:<id>       STRING  the timeline, a line per entry: ms, status, reason, channel, rest as JSON
     P:x:<status>   ZSET    id by created ms; a deleted dead letter is in P:x:deleted
     P:u:<user_id>  ZSET    id by created ms
-    P:ended        ZSET    id by when it ended, ms; kept by the queue, or beside it by `tell.lua`
+    P:ended        ZSET    id by when it ended, ms; kept by the queue, or beside it by `write.lua`
     P:due          ZSET    id by when it is due, ms, of what waits for a time
     P:changes      STREAM  status changes, the latest 100,000
 """
@@ -22,27 +22,24 @@ from durable_queue.recorder import ChangeEvent
 from durable_queue.redis_list.errors import unavailable
 from redis.exceptions import NoPermissionError, RedisError
 
-from notification_ledger.connections import reading_client
-from notification_ledger.cursors import parse_change_id
-from notification_ledger.feed import READ_TIMEOUT_S, ChangeFeed
-from notification_ledger.notes import StatusNote
-from notification_ledger.paging import RecordReader
-from notification_ledger.port import LedgerUnavailable
-from notification_ledger.record import (
+from notification_ledger.reading import (
     ChangesMissed,
+    LedgerUnavailable,
     NotificationRecord,
     RecordPage,
     RecordQuery,
     StatusChange,
+    parse_change_id,
 )
-from notification_ledger.scripts import lua_recorder
-from notification_ledger.writer import RedisClaimStore
-
-__all__ = ["RedisLedger", "lua_recorder"]
+from notification_ledger.redis.claims import RedisClaimStore
+from notification_ledger.redis.connections import reading_client
+from notification_ledger.redis.feed import READ_TIMEOUT_S, ChangeFeed
+from notification_ledger.redis.paging import RecordReader
+from notification_ledger.status_update import StatusUpdate
 
 
 class RedisLedger:
-    """Reads the records that a Redis queue keeps in its own database; a `Ledger`.
+    """Reads the records that a Redis queue keeps in its own database; a `LedgerReader`.
 
     Behind another broker it also writes them: a `LedgerWriter`. `namespace` is the queue's.
     `retention` is how long records that this writer ends are kept; a Redis queue has its own.
@@ -59,19 +56,19 @@ class RedisLedger:
         self._writer = RedisClaimStore(url, namespace=namespace, retention=retention)
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
-        """See `Ledger.get`."""
+        """See `LedgerReader.get`."""
         with _translated():
             return await self._reader.get(trace_id)
 
     async def find(self, query: RecordQuery) -> RecordPage:
-        """See `Ledger.find`."""
+        """See `LedgerReader.find`."""
         with _translated():
             return await self._reader.find(query)
 
     async def changes(
         self, after: str | None = None, *, trace_id: str | None = None
     ) -> AsyncGenerator[StatusChange | ChangesMissed]:
-        """See `Ledger.changes`."""
+        """See `LedgerReader.changes`."""
         position = None if after is None else parse_change_id(after)
         with _translated():
             async with aclosing(self._feed.follow(position, trace_id)) as changes:
@@ -79,7 +76,7 @@ class RedisLedger:
                     yield change
 
     async def latest_change(self) -> str:
-        """See `Ledger.latest_change`."""
+        """See `LedgerReader.latest_change`."""
         with _translated():
             milliseconds, number = await self._feed.latest()
         return f"{milliseconds}-{number}"
@@ -89,18 +86,18 @@ class RedisLedger:
         with _translated():
             await self._writer.record(recorded)
 
-    async def report(self, trace_id: str, note: StatusNote) -> bool:
+    async def report(self, trace_id: str, update: StatusUpdate) -> bool:
         """See `LedgerWriter.report`."""
         with _translated():
-            return await self._writer.report(trace_id, note)
+            return await self._writer.report(trace_id, update)
 
     async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
-        """See `LedgerWriter.forget`."""
+        """See `LedgerUpkeep.forget`."""
         with _translated():
             return await self._writer.forget(before, limit=limit, dry_run=dry_run)
 
     async def fullness(self) -> float | None:
-        """See `LedgerStore.fullness`; None where Redis has no `maxmemory`, or INFO is forbidden."""
+        """See `LedgerUpkeep.fullness`; None also where INFO is forbidden."""
         with _translated():
             try:
                 memory = await self._redis.info("memory")
@@ -110,7 +107,7 @@ class RedisLedger:
         return int(memory["used_memory"]) / limit if limit else None
 
     async def overdue(self, by: timedelta) -> int:
-        """See `LedgerStore.overdue`."""
+        """See `LedgerUpkeep.overdue`."""
         with _translated():
             return await self._writer.overdue(by)
 

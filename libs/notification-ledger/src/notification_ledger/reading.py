@@ -1,12 +1,41 @@
-"""What is known of a notification: plain values, for every layer. Times are aware UTC."""
+"""The read half of the ledger: its port, its values and its errors. It imports no plumbing.
 
+Application code may use it as it is. Times are aware UTC.
+
+Errors:
+
+    LedgerError
+    ├── LedgerUnavailable  the store can't be reached or refuses
+    └── InvalidCursor      a cursor or a change id that this ledger never gave out
+"""
+
+import re
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from notification_contracts.states import Status
 
 MAX_PAGE: Final = 200
+
+ChangeId = tuple[int, int]
+"""A change's id, as changes are ordered by it."""
+
+_CHANGE_ID: Final = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
+_MAX_PART: Final = 2**64 - 1
+
+
+class LedgerError(Exception):
+    """Base of all errors that a ledger raises."""
+
+
+class LedgerUnavailable(LedgerError):
+    """Raised when the store can't be reached or refuses."""
+
+
+class InvalidCursor(LedgerError):
+    """Raised for a cursor, or a change id, that this ledger never gave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +63,11 @@ class NotificationRecord:
     """
 
     trace_id: str
-    user_id: str | None
-    channel: str | None
+    user_id: str | None = None
+    channel: str | None = None
     status: Status
     reason: str | None
-    attempts: int
+    attempts: int = 0
     created_at: datetime
     updated_at: datetime
     next_attempt_at: datetime | None
@@ -102,3 +131,64 @@ class StatusChange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesMissed:
     """Stands in a feed where changes may be missing: they are no longer kept."""
+
+
+class LedgerReader(Protocol):
+    """The record of every notification, for reading."""
+
+    async def get(self, trace_id: str) -> NotificationRecord | None:
+        """Return what is known of one notification; None if it is unknown or forgotten.
+
+        Raises:
+            LedgerUnavailable: the store can't be reached.
+        """
+        ...
+
+    async def find(self, query: RecordQuery) -> RecordPage:
+        """List records, newest first.
+
+        A page is short while it has a `next_cursor` only when the bound on how many records one
+        call looks at was reached.
+
+        Raises:
+            InvalidCursor: the query's cursor is none of this ledger's.
+            LedgerUnavailable: the store can't be reached.
+        """
+        ...
+
+    def changes(
+        self, after: str | None = None, *, trace_id: str | None = None
+    ) -> AsyncGenerator[StatusChange | ChangesMissed]:
+        """Follow status changes for ever: those after the change `after`, or from now on.
+
+        With `trace_id`, those of one notification. `ChangesMissed` comes first when changes right
+        after `after` are no longer kept; then what is kept follows.
+
+        Raises:
+            InvalidCursor: `after` is no change id.
+            LedgerUnavailable: the store can't be reached; follow again after the last id.
+        """
+        ...
+
+    async def latest_change(self) -> str:
+        """Return the id of the latest change, from which `changes` can go on.
+
+        Ask for it before reading a record, and nothing that happens after the reading is missed.
+
+        Raises:
+            LedgerUnavailable: the store can't be reached.
+        """
+        ...
+
+
+def parse_change_id(text: str) -> ChangeId:
+    """Return the id that `text` holds.
+
+    Raises:
+        InvalidCursor: it is no change id.
+    """
+    found = _CHANGE_ID.fullmatch(text)
+    parts = (int(found[1]), int(found[2])) if found else (-1, -1)
+    if not found or max(parts) > _MAX_PART:
+        raise InvalidCursor("not a change id")
+    return parts

@@ -1,6 +1,6 @@
 import pytest
-from notification_ledger.factory import open_ledger
 from notification_ledger.memory import MemoryLedger
+from notification_ledger.opening import open_ledger
 from notification_ledger.redis import RedisLedger
 
 

@@ -1,4 +1,4 @@
-"""A queue, the ledger that it keeps, and time: what the contract's stories play in."""
+"""A queue, the ledger that it keeps, and time: what the contract works with."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from durable_queue.recorder import ChangeEvent
 from notification_contracts.lanes import delivery_lane, validation_lane
 from notification_contracts.states import Priority, Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.notes import StatusNote
-from notification_ledger.port import LedgerStore
-from notification_ledger.record import NotificationRecord
+from notification_ledger.reading import NotificationRecord
+from notification_ledger.status_update import StatusUpdate
+from notification_ledger.writing import LedgerStore
 
 VALIDATION = validation_lane(Priority.NORMAL)
 DELIVERY = delivery_lane("email", Priority.NORMAL)
@@ -19,7 +19,7 @@ LANES = (VALIDATION, DELIVERY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerWorld:
+class LedgerHarness:
     """`skip` lets so much time pass; `now` is the queue's time."""
 
     queue: Queue
@@ -46,7 +46,7 @@ class LedgerWorld:
             expires_at=expires_at,
             max_attempts=max_attempts,
             on_ambiguous=on_ambiguous,
-            note=StatusNote(status=Status.QUEUED, user_id=user_id, channel=channel).encode(),
+            note=StatusUpdate(status=Status.QUEUED, user_id=user_id, channel=channel).encode(),
         )
         await self.queue.send(message)
         return message.id
@@ -59,14 +59,14 @@ class LedgerWorld:
 
     async def forward(self, *, max_attempts: int = 8) -> Delivery:
         """Take what is next through validation; return its delivery in the delivery stage."""
-        note = StatusNote(status=Status.VALIDATED, channel="email").encode()
+        note = StatusUpdate(status=Status.VALIDATED, channel="email").encode()
         await (await self.receive()).forward(DELIVERY, note, max_attempts=max_attempts)
         return await self.receive(DELIVERY)
 
     async def fail(self, reason: str, *, channel: str = "email") -> str:
         """Send a notification and give it up; return its trace id."""
         trace_id = await self.send(channel=channel)
-        note = StatusNote(status=Status.FAILED, reason=reason).encode()
+        note = StatusUpdate(status=Status.FAILED, reason=reason).encode()
         await (await self.receive()).dead_letter(reason, note)
         return trace_id
 

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from notification_contracts.states import Reason, Status
-from notification_ledger.notes import StatusNote
+from notification_ledger.status_update import StatusUpdate
 
-FULL = StatusNote(
+FULL = StatusUpdate(
     status=Status.RETRYING,
     reason=Reason.PROVIDER_UNAVAILABLE,
     detail='said "503 später"',
@@ -25,11 +25,11 @@ def test_first_line_is_for_the_scripts_and_the_rest_is_json() -> None:
 
 
 def test_what_is_not_said_takes_no_room() -> None:
-    assert StatusNote(status=Status.QUEUED).encode() == b"queued\t\t\t\t\n"
+    assert StatusUpdate(status=Status.QUEUED).encode() == b"queued\t\t\t\t\n"
 
 
 def test_a_note_is_read_back() -> None:
-    assert StatusNote.decode(FULL.encode()) == StatusNote(
+    assert StatusUpdate.decode(FULL.encode()) == StatusUpdate(
         status=Status.RETRYING,
         reason="provider_unavailable",
         detail='said "503 später"',
@@ -44,18 +44,18 @@ def test_a_note_is_read_back() -> None:
 
 @pytest.mark.parametrize("note", [b"", b"\n", b"queued", b"queued\t\t\t\n", b"asleep\t\t\t\t\n"])
 def test_other_bytes_are_no_note(note: bytes) -> None:
-    assert StatusNote.decode(note) is None
+    assert StatusUpdate.decode(note) is None
 
 
 def test_unknown_fields_of_a_later_release_are_ignored() -> None:
-    note = StatusNote.decode(b'sent\t\t\t\t\n{"provider":"smtp","region":"eu"}')
+    note = StatusUpdate.decode(b'sent\t\t\t\t\n{"provider":"smtp","region":"eu"}')
 
-    assert note == StatusNote(status=Status.SENT, provider="smtp")
+    assert note == StatusUpdate(status=Status.SENT, provider="smtp")
 
 
 def test_long_words_are_cut() -> None:
-    note = StatusNote.decode(
-        StatusNote(status=Status.FAILED, reason="r" * 99, detail="d" * 999).encode()
+    note = StatusUpdate.decode(
+        StatusUpdate(status=Status.FAILED, reason="r" * 99, detail="d" * 999).encode()
     )
 
     assert note is not None
@@ -63,14 +63,14 @@ def test_long_words_are_cut() -> None:
 
 
 def test_a_reason_becomes_a_code() -> None:
-    note = StatusNote.decode(StatusNote(status=Status.FAILED, reason='no "way"\n').encode())
+    note = StatusUpdate.decode(StatusUpdate(status=Status.FAILED, reason='no "way"\n').encode())
 
-    assert note == StatusNote(status=Status.FAILED, reason="no__way__")
+    assert note == StatusUpdate(status=Status.FAILED, reason="no__way__")
 
 
 @given(
     st.builds(
-        StatusNote,
+        StatusUpdate,
         status=st.sampled_from(Status),
         reason=st.none() | st.text(),
         detail=st.none() | st.text(),
@@ -79,11 +79,11 @@ def test_a_reason_becomes_a_code() -> None:
         user_id=st.none() | st.text(),
     )
 )
-def test_any_words_make_a_note_that_scripts_can_read(note: StatusNote) -> None:
+def test_any_words_make_a_note_that_scripts_can_read(note: StatusUpdate) -> None:
     encoded = note.encode()
 
     head, _, _ = encoded.partition(b"\n")
     assert head.count(b"\t") == 4
     assert b"\0" not in encoded
-    assert StatusNote.decode(encoded) is not None
+    assert StatusUpdate.decode(encoded) is not None
     assert encoded.decode("utf-8")

@@ -1,0 +1,146 @@
+-- The ledger's part of the queue's scripts: `record` is called for every change of a message, `forget`
+-- before its hash goes. `P` is the queue's key prefix; `redis/ledger.py` lists the keys. The queue's
+-- damage.lua comes before, and what rendering.py makes of the rules.
+local record, forget
+do
+  local MAX_TIMELINE, KEEP_HEAD, KEEP_TAIL, MAX_CHANGES = 16384, 2048, 10240, 100000
+
+  local function append(id, entry, ends)
+    local key = P .. ':t:' .. id
+    if not ends and on_key('APPEND', key, entry) <= MAX_TIMELINE then return end
+    -- APPEND leaves up to half of the string unused; what ends is stored anew, at its exact size.
+    local text = on_key('GET', key) or ''
+    if ends then text = text .. entry end
+    if #text > MAX_TIMELINE then
+      text = (string.match(string.sub(text, 1, KEEP_HEAD), '^.*\n') or '')
+        .. (string.match(string.sub(text, -KEEP_TAIL), '\n(.*)$') or '')
+    end
+    redis.call('SET', key, text)
+  end
+
+  local function filled(text) return text ~= '' and text or nil end
+
+  -- The update that a note holds, by field; nil if it holds none. Its first line may have grown.
+  local function decode(note)
+    local status, reason, channel, attempts, user, rest =
+      string.match(note, '^([^\t\n]+)\t([^\t\n]*)\t([^\t\n]*)\t(%d*)\t([^\t\n]*)[^\n]*\n(.*)$')
+    if not status then return nil end
+    local is_json, said = pcall(cjson.decode, rest)
+    if not is_json or type(said) ~= 'table' then said = {} end
+    said.status, said.reason, said.channel = status, filled(reason), filled(channel)
+    said.attempts, said.user_id = filled(attempts), filled(user)
+    return said
+  end
+
+  -- What a change and its note say, by field.
+  local function read(change, lane, note, uncertain)
+    local to, heeds_update, reason, detail = rule_of(change)
+    -- The update of a start that came too late speaks of an attempt that never was.
+    local update = change ~= 'expired' and decode(note)
+    local said = update or {}
+    local waiting = string.sub(lane, 1, 9) == 'delivery.' and 'validated' or 'queued'
+    if not (update and heeds_update) then said.status = to or waiting end
+    -- Of what is damaged, or who put it back, the queue speaks in plain words.
+    if not update and (change == 'damaged' or change == 'replayed') then
+      said.detail = filled(note)
+    end
+    if reason then said.detail, said.reason = said.detail or said.reason, reason end
+    said.detail = said.detail or detail
+    -- Of an attempt before nobody knows whether the provider took it: that is the reason of the
+    -- end, whatever else there is to say becomes its detail.
+    if uncertain and change ~= 'deleted' and is_unsent(said.status) and said.reason ~= 'ambiguous' then
+      local code = said.reason or MAYBE_SENT
+      said.reason, said.detail = 'ambiguous', said.detail and code .. ': ' .. said.detail or code
+    end
+    return said
+  end
+
+  -- What is kept of the update, as the hash has it: a list of columns and values, and whether any
+  -- is new. What the update does not say stays.
+  local function merge(said, kept, offset)
+    local flat, is_new = {}, false
+    for i, field in ipairs(KEPT_FIELDS) do
+      local before = kept[offset + i]
+      local value = said[field]
+      if type(value) == 'table' then value = cjson.encode(value) end
+      said[field] = value or before or ''
+      flat[2 * i - 1], flat[2 * i] = COLUMNS[i], said[field]
+      is_new = is_new or said[field] ~= before
+    end
+    return flat, is_new
+  end
+
+  -- A line of the timeline; what has no place of its own, and is not kept elsewhere, is JSON.
+  local function entry_of(now, said)
+    local line = now .. '\t' .. said.status .. '\t' .. (said.reason or '') .. '\t' .. said.channel .. '\t'
+    local rest = {}
+    for name, value in pairs(said) do
+      if name ~= 'status' and name ~= 'reason' then rest[name] = value end
+    end
+    for _, name in ipairs(KEPT_FIELDS) do rest[name] = nil end
+    return line .. (next(rest) and cjson.encode(rest) or '') .. '\n'
+  end
+
+  local function index(id, created, was, to, was_user, user)
+    if was ~= to then
+      if was then on_key('ZREM', P .. ':x:' .. was, id) end
+      on_key('ZADD', P .. ':x:' .. to, created, id)
+    end
+    if was_user ~= user then
+      if was_user ~= '' then on_key('ZREM', P .. ':u:' .. was_user, id) end
+      on_key('ZADD', P .. ':u:' .. user, created, id)
+    end
+  end
+
+  -- What waits for a time, by that time: so that what a broker has lost on the way shows.
+  local function note_due(id, before, due)
+    if due > 0 then
+      on_key('ZADD', P .. ':due', due, id)
+    elseif before and before ~= '0' then
+      on_key('ZREM', P .. ':due', id)
+    end
+  end
+
+  record = function(change, id, lane, now, due, note, uncertain)
+    local hash = P .. ':e:' .. id
+    local kept = on_key('HMGET', hash, 'n:s', 'n:r', 'n:u', 'n:ct', 'n:nx', unpack(COLUMNS))
+    local was, was_user = kept[1], kept[3] or ''
+    local created = tonumber(kept[4]) and kept[4] or now
+    if was and is_first(change) then return end
+    if was and change == 'promoted' and not moves(change, was) then
+      redis.call('HSET', hash, 'n:nx', 0)
+      note_due(id, kept[5], 0)
+      return
+    end
+
+    local said = read(change, lane, note, uncertain)
+    if keeps_status(change, was, said.status) then said.status = was end
+    local flat, is_new = merge(said, kept, 5)
+    local to, reason = said.status, said.reason or ''
+    append(id, entry_of(now, said), is_final(to))
+
+    if was and not moves(change, was, to) then
+      to, reason, due = was, kept[2] or '', 0
+    elseif change == 'deleted' then
+      to, reason = 'deleted', kept[2] or reason
+    end
+    redis.call('HSET', hash, 'n:s', to, 'n:r', reason, 'n:ut', now, 'n:nx', due)
+    note_due(id, kept[5], due)
+    if not was or is_new then redis.call('HSET', hash, 'n:ct', created, unpack(flat)) end
+    index(id, created, was, to, was_user, said.user_id)
+    local shown = to == 'deleted' and 'failed' or to
+    on_key('XADD', P .. ':changes', 'MAXLEN', '~', MAX_CHANGES, '*', 'c', id .. '\t' .. now
+      .. '\t' .. shown .. '\t' .. reason .. '\t' .. said.channel .. '\t' .. said.user_id)
+  end
+
+  forget = function(id)
+    local kept = fields_of(P .. ':e:' .. id, 'n:s', 'n:u')
+    if kept[1] then on_key('ZREM', P .. ':x:' .. kept[1], id) end
+    if kept[2] and kept[2] ~= '' then on_key('ZREM', P .. ':u:' .. kept[2], id) end
+    redis.call('DEL', P .. ':t:' .. id)
+    -- A claim says of a copy that comes again that it is old; an hour later none can be left, unless
+    -- it waits among the dead letters, and what is there has not ended.
+    local ended_at = tonumber(redis.call('ZSCORE', P .. ':ended', id))
+    if ended_at and ended_at < now - 3600000 then redis.call('DEL', P .. ':q:' .. id) end
+  end
+end

@@ -1,0 +1,75 @@
+"""The rules of records as Lua: comparisons, since each run of a script would build a table anew."""
+
+from collections.abc import Collection, Iterable
+
+from notification_contracts.states import Status
+
+from notification_ledger.redis.rows import DELETED
+from notification_ledger.rules import (
+    ENDED,
+    FINAL,
+    KEPT_FIELDS,
+    MAYBE_SENT,
+    OPEN,
+    REPORTED,
+    RULES,
+    UNSENT,
+    Rule,
+    is_first,
+)
+
+
+def lua_rules() -> str:
+    """Render the table of `rules.py`, and its lists, for `record.lua`."""
+    return "\n".join(
+        (
+            lua_list("KEPT_FIELDS", KEPT_FIELDS),
+            f"local MAYBE_SENT = '{MAYBE_SENT}'",
+            _predicate("has_ended", {*ENDED, DELETED}),
+            _predicate("is_final", {*FINAL, DELETED}),
+            _predicate("is_unsent", UNSENT),
+            _predicate("is_first", {change for change in RULES if is_first(change)}),
+            "-- Returns a rule's status, whether it heeds the update, its reason and its detail.",
+            "local function rule_of(change)",
+            *(_case(name, _values(rule)) for name, rule in RULES.items()),
+            "end",
+            "local function keeps_status(change, was, to)",
+            f"  if to ~= '{Status.VALIDATED}' then return false end",
+            *(_case(name, f"was == '{rule.keeps}'") for name, rule in RULES.items() if rule.keeps),
+            "end",
+            "local function moves(change, was, to)",
+            f"  if change == '{REPORTED}' and to ~= '{Status.DELIVERED}' then return false end",
+            *(
+                _case(name, _is_any("was", rule.moves_from))
+                for name, rule in RULES.items()
+                if rule.moves_from and rule.moves_from != OPEN
+            ),
+            "  return not is_final(was)",
+            "end",
+        )
+    )
+
+
+def lua_list(name: str, values: Iterable[str]) -> str:
+    """Render a local list of words."""
+    words = ", ".join(f"'{value}'" for value in values)
+    return f"local {name} = {{{words}}}"
+
+
+def _predicate(name: str, values: Collection[str]) -> str:
+    return f"local function {name}(value) return {_is_any('value', values)} end"
+
+
+def _case(change: str, result: str) -> str:
+    return f"  if change == '{change}' then return {result} end"
+
+
+def _is_any(variable: str, values: Collection[str]) -> str:
+    return " or ".join(f"{variable} == '{value}'" for value in sorted(values))
+
+
+def _values(rule: Rule) -> str:
+    words = (rule.reason, rule.detail)
+    status = f"'{rule.to}'" if rule.to else "nil"
+    quoted = (f"'{word}'" if word else "nil" for word in words)
+    return ", ".join((status, str(rule.heeds_update).lower(), *quoted))

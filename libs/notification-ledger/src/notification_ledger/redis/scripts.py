@@ -1,0 +1,56 @@
+"""The Lua sources. `record.lua` becomes part of the queue's scripts, too."""
+
+from functools import cache
+from importlib.resources import files
+
+from durable_queue.recorder import LuaRecorder
+from durable_queue.redis_list.scripts import Script, lua_sources
+
+from notification_ledger.redis.rendering import lua_list, lua_rules
+from notification_ledger.redis.rows import COLUMNS, HASH_FIELDS
+from notification_ledger.rules import KEPT_FIELDS
+
+
+@cache
+def lua(name: str) -> str:
+    """Return the source of this name."""
+    return (files("notification_ledger.redis") / "lua" / f"{name}.lua").read_text("utf-8")
+
+
+@cache
+def lua_recorder() -> LuaRecorder:
+    """Return what a Redis queue makes part of its scripts, so that it keeps the ledger."""
+    columns = lua_list("COLUMNS", (COLUMNS[name].key for name in KEPT_FIELDS))
+    return LuaRecorder("\n".join((lua_rules(), columns, lua("record"))))
+
+
+def reading_script(name: str) -> str:
+    """Return the source of a script that only reads; its first line stays the first."""
+    header, _, body = lua(name).partition("\n")
+    return "\n".join((header, lua_list("HASH_FIELDS", HASH_FIELDS), body))
+
+
+def writing_scripts() -> dict[str, Script]:
+    """Return the scripts that write where no queue's script does; each has one key, the prefix.
+
+    What is new is refused when Redis is out of memory; what is under way must end even then.
+    """
+    kit = lua_sources()
+    base = "\n".join((kit["prelude"], kit["damage"], lua_recorder().source, lua("ended")))
+    recording = f"{base}\n{lua('write')}\nreturn write(unpack(ARGV))\n"
+    claiming = f"{base}\n{lua('write')}\n{lua('claims')}"
+    refused_when_full = {"accept": recording, "reserve": claiming}
+    never_refused = {
+        "write": recording,
+        "claim": claiming,
+        "forget": f"{base}\n{lua('forget')}",
+        "overdue": f"{kit['prelude']}\n{lua('overdue')}",
+    }
+    return {
+        name: Script.of(name, f"{header}\n{source}")
+        for header, sources in (
+            ("#!lua", refused_when_full),
+            ("#!lua flags=allow-oom", never_refused),
+        )
+        for name, source in sources.items()
+    }
