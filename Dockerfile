@@ -14,7 +14,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ig
 COPY . .
 ARG SERVICE
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-deps --no-build-isolation --target /app \
-      libs/notification-contracts libs/service-kit libs/durable-queue libs/notification-ledger "./$SERVICE" \
+      $(python requirements/own_packages.py "$SERVICE") \
  && printf 'from %s.main import run\n\nrun()\n' "$(echo "$SERVICE" | tr - _)" > /app/__main__.py \
  && rm -rf /app/bin
 

@@ -3,9 +3,14 @@
 Runs only with `-m compose`, against whatever engine DOCKER_HOST names.
 """
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
+ROOT = Path(__file__).parents[2]
 SERVICES = {"gateway", "notification-publisher", "notification-dispatcher", "user-service"}
 
 
@@ -62,6 +67,31 @@ def test_an_image_runs_unprivileged_and_holds_no_build_tools(compose, service):
         "healthy",
         "starting",
     }
+
+
+TEST_CODE = ("testkit", "tests", "pytest", "hypothesis", "asyncnotify", "asyncnotify_prove")
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_an_image_holds_no_test_code(compose, service):
+    program = f"from importlib.util import find_spec; print(*filter(find_spec, {TEST_CODE}))"
+
+    assert compose("exec", "-T", service, "python", "-c", program).strip() == ""
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_an_image_holds_what_its_service_needs_of_ours_and_no_more(compose, service):
+    own = subprocess.run(
+        [sys.executable, ROOT / "requirements/own_packages.py", service],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    listed = compose("exec", "-T", service, "sh", "-c", "cd /app && ls -d *.dist-info").split()
+
+    names = {each.split("-0.")[0].replace("_", "-") for each in listed}
+    assert names == {Path(folder).name for folder in own}
 
 
 def test_a_stop_is_graceful_and_a_start_finds_everything(compose):

@@ -3,8 +3,12 @@ from importlib.metadata import distributions
 from urllib.parse import unquote
 
 import pytest
-from asyncnotify.settings import ClientSettings, UpSettings
+from asyncnotify.api import CHANNELS as CLIENT_CHANNELS
+from asyncnotify.api import FINAL_STATUSES
+from asyncnotify.local.settings import UpSettings
+from asyncnotify.settings import URL_VARIABLE
 from gateway.settings import Settings as GatewaySettings
+from notification_contracts.channels import BUILT_IN
 from notification_contracts.states import Status
 from notification_dispatcher.settings import settings_class as dispatcher_settings
 from notification_publisher.settings import Settings as PublisherSettings
@@ -20,7 +24,6 @@ SETTINGS: list[type[BaseSettings]] = [
     dispatcher_settings(),
     UserServiceSettings,
     UpSettings,
-    ClientSettings,
 ]
 
 
@@ -35,6 +38,16 @@ def test_every_setting_is_in_the_example_and_in_the_operators_handbook(root, set
         assert f"`{row.name}`" in handbook, row.name
 
 
+def test_the_setting_of_the_client_is_in_both_as_well(root):
+    assert f"\n#{URL_VARIABLE}=" in (root / ".env.example").read_text()
+    assert f"`{URL_VARIABLE}`" in (root / "docs/operations.md").read_text()
+
+
+def test_the_client_knows_the_channels_and_the_ends_that_there_are():
+    assert tuple(channel.name for channel in BUILT_IN) == CLIENT_CHANNELS
+    assert set(FINAL_STATUSES) == {status for status in Status if status.is_final}
+
+
 def test_the_example_names_no_setting_that_nobody_reads(root):
     known = {
         name
@@ -42,6 +55,7 @@ def test_the_example_names_no_setting_that_nobody_reads(root):
         for row in documented_settings(settings)
         for name in (row.name, *row.aliases)
     }
+    known.add(URL_VARIABLE)
     known |= set(re.findall(r"\$\{([A-Z_]+):-", (root / "docker-compose.yml").read_text()))
 
     named = re.findall(r"^#? ?([A-Z][A-Z_]+)=", (root / ".env.example").read_text(), re.MULTILINE)

@@ -2,59 +2,31 @@
 
 import os
 import re
-import subprocess
-import sys
 import sysconfig
 import venv
 import zipfile
-from email.parser import HeaderParser
 from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
-def ran(*command, **options):
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory):
-    """Build with the recipe of the Makefile: the wheels of all packages by their names."""
-    folder = tmp_path_factory.mktemp("dist")
-    recipe = ran("make", "-n", "dist", cwd=ROOT)
-    line = next(line for line in recipe.splitlines() if " pip wheel " in line)
-    ran("sh", "-c", line.replace("-w dist", f"-w {folder}"), cwd=ROOT)
-    return {parse_wheel_filename(path.name)[0]: path for path in folder.glob("*.whl")}
-
-
-@pytest.fixture(scope="module")
-def python(wheels, tmp_path_factory):
+def python(wheels, install, tmp_path_factory):
     """An environment with these wheels alone, and what others make seen from ours."""
     home = tmp_path_factory.mktemp("environment")
     venv.create(home, with_pip=False)
     python = home / "bin/python"
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python))
-    ran(*pip, "install", "-q", "--no-index", "--no-deps", *map(str, wheels.values()))
+    install(python, *wheels.values())
     [site] = home.glob("lib/python*/site-packages")
     # A path in a .pth file comes after the wheels; our own packages are in there as links, which
     # only count where a site folder begins.
     (site / "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python
-
-
-def requirements(wheel):
-    with zipfile.ZipFile(wheel) as archive:
-        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        metadata = HeaderParser().parsestr(archive.read(name).decode())
-    return [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
 
 
 def test_there_is_a_wheel_of_each_package(wheels):
@@ -65,7 +37,9 @@ def test_there_is_a_wheel_of_each_package(wheels):
     assert set(wheels) == packages - {"testkit"}
 
 
-def test_what_the_wheels_require_is_among_them_or_installed_in_a_version_that_will_do(wheels):
+def test_what_the_wheels_require_is_among_them_or_installed_in_a_version_that_will_do(
+    wheels, requirements
+):
     """Of our own they require the version that was built with them: no other will do."""
     for wheel in wheels.values():
         for wanted in requirements(wheel):
@@ -76,7 +50,7 @@ def test_what_the_wheels_require_is_among_them_or_installed_in_a_version_that_wi
                 assert wanted.specifier.contains(distribution(name).version), (wheel.name, wanted)
 
 
-def test_the_command_and_the_client_work_from_their_wheels(python, wheels):
+def test_the_command_and_the_client_work_from_their_wheels(python, wheels, ran):
     environment = {"PATH": os.defpath, "HOME": str(python.parent)}
     version = parse_wheel_filename(wheels["asyncnotify"].name)[1]
 
@@ -91,7 +65,7 @@ def test_the_command_and_the_client_work_from_their_wheels(python, wheels):
     assert Path(where.strip()).is_relative_to(python.parents[1])
 
 
-def test_every_module_of_every_wheel_can_be_imported(python, wheels):
+def test_every_module_of_every_wheel_can_be_imported(python, wheels, ran):
     modules = []
     for wheel in wheels.values():
         with zipfile.ZipFile(wheel) as archive:

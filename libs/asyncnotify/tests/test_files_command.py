@@ -4,8 +4,8 @@ import socket
 from urllib.parse import unquote
 
 import pytest
+from asyncnotify.commands import files
 from asyncnotify.main import app
-from notification_contracts.channels import CHANNELS, AddressKind, Channel
 from testkit.scripts import read_request, scripted_server
 from typer.testing import CliRunner
 
@@ -58,7 +58,7 @@ async def test_a_second_run_sends_nothing_and_says_what_it_skipped(command, gate
 
 
 async def test_a_channel_that_was_added_has_its_column(gateway, tmp_path, monkeypatch):
-    monkeypatch.setitem(CHANNELS, "pager", Channel(name="pager", address_kind=AddressKind.PHONE))
+    monkeypatch.setattr(files, "CHANNELS", (*files.CHANNELS, "pager"))
     file = tmp_path / "users.csv"
     file.write_text("user_id,pager,email\nada,+14155552671,ada@example.com\n")
     environment = {"ASYNCNOTIFY_URL": gateway.url}

@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 from uuid import uuid4
@@ -57,16 +56,10 @@ class AsyncNotify:
         )
 
     async def __aenter__(self) -> Self:
-        await self._connection.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._connection.__aexit__(kind, error, trace)
+    async def __aexit__(self, *_: object) -> None:
+        await self._connection.close()
 
     async def send(
         self,

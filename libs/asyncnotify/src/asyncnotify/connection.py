@@ -2,18 +2,18 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
 from asyncnotify.answers import EVENT_STREAM, JsonObject, failure, read_answer
 from asyncnotify.errors import AsyncNotifyError, BadSetup, Refused, UnexpectedAnswer, Unreachable
+from asyncnotify.no_answer import why_no_answer
 from asyncnotify.proxies import proxy_for
-from asyncnotify.transport import AiohttpTransport
+from asyncnotify.transport import Transport
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -43,19 +43,19 @@ class Connection:
         self.retry_seconds = retry_seconds
         self._timeout_seconds = timeout_seconds
         self._turns = asyncio.Semaphore(concurrency)
-        self._http = _open_http(base_url, timeout_seconds, transport)
+        url = _checked(base_url)
+        self._proxy = None if transport else proxy_for(url)
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            # Waiting for a turn is not part of an attempt, and nothing else waits.
+            timeout=httpx.Timeout(timeout_seconds, pool=None),
+            transport=transport or Transport(httpx.create_ssl_context(), proxy=self._proxy),
+            trust_env=False,
+        )
 
-    async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._http.__aexit__(kind, error, trace)
+    async def close(self) -> None:
+        """Close all connections to it."""
+        await self._http.aclose()
 
     async def call(
         self,
@@ -93,7 +93,7 @@ class Connection:
         Raises `Unreachable` also where the stream breaks off.
         """
         timeout = httpx.Timeout(self._timeout_seconds, read=SILENCE_SECONDS)
-        with self._httpx_errors_translated():
+        with self._errors_translated():
             async with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
                 if response.status_code == HTTPStatus.NO_CONTENT:
                     yield None
@@ -105,34 +105,20 @@ class Connection:
                     raise failure(response)
 
     async def _attempt(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
-        with self._httpx_errors_translated():
+        with self._errors_translated():
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._http.request(method, path, **options)
 
-    def _httpx_errors_translated(self) -> "_Translated":
-        return _Translated(self._http.base_url)
-
-
-class _Translated:
-    """Turns the errors of httpx into the client's own."""
-
-    def __init__(self, url: httpx.URL) -> None:
-        self._url = url
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if isinstance(error, httpx.DecodingError):
-            raise UnexpectedAnswer(None, f"what {self._url} answered can't be decoded") from error
-        if isinstance(error, httpx.RequestError | TimeoutError):
-            words = str(error) or "no answer in time"
-            raise Unreachable(f"no answer from {self._url}: {words}") from error
+    @contextmanager
+    def _errors_translated(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.DecodingError as error:
+            url = self._http.base_url
+            raise UnexpectedAnswer(None, f"what {url} answered can't be decoded") from error
+        except (httpx.RequestError, TimeoutError) as error:
+            words = why_no_answer(error, self._proxy)
+            raise Unreachable(f"no answer from {self._http.base_url}: {words}") from error
 
 
 def pause_before_retry(error: AsyncNotifyError, failures: int) -> float | None:
@@ -155,17 +141,6 @@ def _is_passing(error: AsyncNotifyError) -> bool:
 def _is_event_stream(response: httpx.Response) -> bool:
     content_type: str = response.headers.get("Content-Type", "")
     return content_type.startswith(EVENT_STREAM)
-
-
-def _open_http(
-    base_url: str, timeout_seconds: float, transport: httpx.AsyncBaseTransport | None
-) -> httpx.AsyncClient:
-    url = _checked(base_url)
-    if transport is None:
-        transport = AiohttpTransport(httpx.create_ssl_context(), proxy=proxy_for(url))
-    # No timeout for httpx's own pool: it is not used.
-    timeout = httpx.Timeout(timeout_seconds, pool=None)
-    return httpx.AsyncClient(base_url=url, timeout=timeout, transport=transport, trust_env=False)
 
 
 def _checked(base_url: str) -> httpx.URL:

@@ -8,12 +8,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from httpx_sse import EventSource, ServerSentEvent
-from notification_contracts.states import Status
-
 from asyncnotify.answers import JsonObject
+from asyncnotify.api import FINAL_STATUSES
 from asyncnotify.connection import Connection, pause_before_retry
 from asyncnotify.errors import AsyncNotifyError, UnexpectedAnswer, Unreachable
+from asyncnotify.event_stream import Event, read_events
 
 RECONNECT_SECONDS = 3.0
 """Until the service says otherwise."""
@@ -76,14 +75,14 @@ class Following:
                 # Nothing says where to go on: what happened meanwhile does not come.
                 yield _MISSED
             self._was_connected, self._failures = True, 0
-            async for event in EventSource(response).aiter_sse():
+            async for event in read_events(response.aiter_bytes()):
                 self.last_event_id = event.id or self.last_event_id
-                if event.retry is not None:
-                    self._reconnect_seconds = event.retry / 1000
+                if event.retry_seconds is not None:
+                    self._reconnect_seconds = event.retry_seconds
                 change = _change(event)
                 if change is None:
                     continue
-                self._has_ended = self.is_one and _is_final(change)
+                self._has_ended = self.is_one and change.get("status") in FINAL_STATUSES
                 yield change
                 if self._has_ended:
                     return
@@ -101,10 +100,10 @@ class Following:
         await asyncio.sleep(pause)
 
 
-def _change(event: ServerSentEvent) -> JsonObject | None:
-    if event.event == "missed":
+def _change(event: Event) -> JsonObject | None:
+    if event.name == "missed":
         return _MISSED
-    if event.event != "status":
+    if event.name != "status":
         return None
     try:
         change = json.loads(event.data)
@@ -113,10 +112,3 @@ def _change(event: ServerSentEvent) -> JsonObject | None:
     if not isinstance(change, dict):
         raise UnexpectedAnswer(None, f"not a status change: {event.data[:100]!r}")
     return {"event": "status", "id": event.id, **change}
-
-
-def _is_final(change: JsonObject) -> bool:
-    try:
-        return Status(change["status"]).is_final
-    except (KeyError, ValueError):
-        return False

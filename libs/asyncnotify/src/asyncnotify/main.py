@@ -1,15 +1,41 @@
 """The `asyncnotify` command."""
 
 from importlib.metadata import entry_points, version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from asyncnotify.commands import dead_letters, files, history, notifications
-from asyncnotify.local.up import up
+from asyncnotify.commands.up import up
+
+
+class _Commands(TyperGroup):
+    """The commands here, and those that other packages register as `asyncnotify.commands`.
+
+    Theirs are only imported when all are listed, or for a name that none of ours has.
+    """
+
+    def get_command(self, _: object, cmd_name: str) -> Any:  # noqa: ANN401 - typer hides its type
+        if cmd_name not in self.commands:
+            self._add_plug_ins()
+        return self.commands.get(cmd_name)
+
+    def list_commands(self, _: object) -> list[str]:
+        self._add_plug_ins()
+        return list(self.commands)
+
+    def _add_plug_ins(self) -> None:
+        for plug_in in entry_points(group="asyncnotify.commands"):
+            if plug_in.name not in self.commands:
+                command = typer.Typer(add_completion=False)
+                command.command(plug_in.name)(plug_in.load())
+                self.add_command(typer.main.get_command(command), plug_in.name)
+
 
 app = typer.Typer(
     name="asyncnotify",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,8 +68,6 @@ app.command()(history.forget)
 app.command("import-users")(files.import_users)
 app.command("send-many")(files.send_many)
 app.add_typer(dead_letters.app, name="dlq")
-for command in entry_points(group="asyncnotify.commands"):
-    app.command(command.name)(command.load())
 
 
 def run() -> None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from asyncnotify.client import AsyncNotify
 from asyncnotify.errors import AsyncNotifyError, Refused
-from asyncnotify.settings import ClientSettings
+from asyncnotify.settings import gateway_url
 
 RETRY_SECONDS = 5.0
 """Somebody waits at the terminal: long enough for a restart, short enough for a wrong address."""
@@ -25,7 +25,7 @@ def ask(call: Callable[[AsyncNotify], Awaitable[T]]) -> T:
     """Run one conversation with the gateway; exit with 1 and clear words if it fails."""
 
     async def talk() -> T:
-        url = ClientSettings().asyncnotify_url
+        url = gateway_url()
         async with AsyncNotify(url, retry_seconds=RETRY_SECONDS) as client:
             return await call(client)
 

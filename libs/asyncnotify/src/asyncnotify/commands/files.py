@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from notification_contracts.channels import CHANNELS
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from asyncnotify.answers import JsonObject
+from asyncnotify.api import CHANNELS
 from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import err, tell
 from asyncnotify.csv_file import BadFile, Row
 from asyncnotify.csv_job import CsvJob
 from asyncnotify.errors import AsyncNotifyError
-from asyncnotify.settings import ClientSettings
+from asyncnotify.settings import gateway_url
 
 MESSAGE_COLUMNS = (
     "user_id",
@@ -74,7 +74,7 @@ def send_many(file: CsvFile, again: Again = False, multiline: Multiline = False)
 
 
 def _job(file: Path, required: Sequence[str], allowed: Sequence[str], *, multiline: bool) -> CsvJob:
-    target = ClientSettings().asyncnotify_url
+    target = gateway_url()
     return CsvJob(file, required, allowed, target=target, multiline=multiline)
 
 

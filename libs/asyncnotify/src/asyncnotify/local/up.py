@@ -1,4 +1,4 @@
-"""`asyncnotify up`: the whole system on this machine."""
+"""Runs the whole system on this machine."""
 
 import asyncio
 import os
@@ -7,35 +7,28 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from service_kit.settings import load_settings
 
 from asyncnotify.local.private_data import keep_private
 from asyncnotify.local.redis_program import RedisProgram
+from asyncnotify.local.settings import UpSettings, read_dotenv
 from asyncnotify.local.supervisor import ServiceProgram, StartFailed, Supervisor, send_signal
 from asyncnotify.local.system import HOST, LocalSystem, Ports, why_taken
 from asyncnotify.local.terminal import say, spared_by_make
-from asyncnotify.settings import UpSettings, read_dotenv
 
 
-def up(
-    port: Annotated[int | None, typer.Option(help="The gateway's port.")] = None,
-    data_dir: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path(".data"),
-    broker_url: Annotated[
-        str | None, typer.Option(help="A broker to use instead of the embedded Redis.")
-    ] = None,
-    dispatchers: Annotated[int, typer.Option(min=1, max=64, help="How many workers.")] = 1,
-) -> None:
-    """Run the whole system on this machine until Ctrl-C."""
+def run_system(
+    gateway_port: int | None, data_dir: Path, broker_url: str | None, dispatchers: int
+) -> int:
+    """Run all services until a signal; return the exit code. Options win over the environment."""
     environment = read_dotenv(Path(".env")) | dict(os.environ)
     os.environ.update(environment)
     settings = load_settings(UpSettings)
     broker = broker_url or settings.broker_url or settings.rabbitmq_url
     if broker and broker.startswith("memory:"):
         say("memory:// lives in one process, and these are several; use redis:// or amqp://")
-        raise typer.Exit(2)
+        return 2
     redis = f"redis://{HOST}:{settings.redis_port}/0"
     # RabbitMQ keeps no records. In a memory they would not outlive a stop and a start.
     ledger = settings.ledger_url or (redis if broker and broker.startswith("amqp") else "")
@@ -44,7 +37,7 @@ def up(
         ledger_url=ledger,
         gateway_host=settings.gateway_host,
         data_dir=data_dir.absolute(),
-        ports=_ports(settings, port),
+        ports=_ports(settings, gateway_port),
         dispatchers=dispatchers,
         users_database_url=settings.users_database_url,
         fake_outbox=settings.fake_outbox,
@@ -53,8 +46,7 @@ def up(
     if redis in {system.broker_url, system.ledger_url}:
         embedded = _embedded_redis(settings, system)
     with spared_by_make(environment):
-        code = asyncio.run(_run(system, environment, embedded))
-    raise typer.Exit(code)
+        return asyncio.run(_run(system, environment, embedded))
 
 
 def _embedded_redis(settings: UpSettings, system: LocalSystem) -> RedisProgram:
