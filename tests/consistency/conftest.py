@@ -31,3 +31,12 @@ def compose(root) -> dict:
 @pytest.fixture(scope="session")
 def services() -> list[str]:
     return ["gateway", "notification-publisher", "notification-dispatcher", "user-service"]
+
+
+@pytest.fixture(scope="session")
+def packages(tracked) -> dict[str, Path]:
+    return {
+        path.parent.name: path.parent
+        for path in tracked
+        if path.name == "__init__.py" and path.parent.parent.name == "src"
+    }

@@ -1,6 +1,5 @@
 import re
 from importlib.metadata import distributions
-from urllib.parse import unquote
 
 import pytest
 from asyncnotify.api import CHANNELS as CLIENT_CHANNELS
@@ -76,15 +75,6 @@ def test_no_document_has_a_chapter_twice(root, tracked):
         if path.suffix == ".md" and path.name != "CHANGELOG.md":
             headings = re.findall(r"^#+ .*", path.read_text(), re.MULTILINE)
             assert len(headings) == len(set(headings)), path
-
-
-def test_links_between_documents_lead_somewhere(root, tracked):
-    for path in tracked:
-        if path.suffix != ".md":
-            continue
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
-            if "://" not in target:
-                assert (path.parent / unquote(target)).exists(), f"{path}: {target}"
 
 
 def test_requirements_are_pinned_with_hashes_and_name_no_host(root):
