@@ -1,3 +1,7 @@
+import json
+from dataclasses import asdict
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,3 +91,78 @@ def test_any_words_make_a_note_that_scripts_can_read(note: StatusUpdate) -> None
     assert b"\0" not in encoded
     assert StatusUpdate.decode(encoded) is not None
     assert encoded.decode("utf-8")
+
+
+OF_THE_FIRST_RELEASE = {
+    b"queued\t\t\t\tuser_test\n": StatusUpdate(status=Status.QUEUED, user_id="user_test"),
+    b"validated\t\temail\t\tuser_test\n": StatusUpdate(
+        status=Status.VALIDATED, channel="email", user_id="user_test"
+    ),
+    b'sending\t\temail\t1\tuser_test\n{"provider":"smtp","attempt":1}': StatusUpdate(
+        status=Status.SENDING,
+        channel="email",
+        provider="smtp",
+        attempt=1,
+        attempts=1,
+        user_id="user_test",
+    ),
+    b'failed\tno_address\tsms\t\tu\n{"detail":"no number"}': StatusUpdate(
+        status=Status.FAILED, reason="no_address", channel="sms", detail="no number", user_id="u"
+    ),
+}
+"""Golden samples: notes as they are in queues and records today, and what they say."""
+
+
+@pytest.mark.parametrize(("note", "update"), OF_THE_FIRST_RELEASE.items())
+def test_what_the_first_release_wrote_is_read(note: bytes, update: StatusUpdate) -> None:
+    assert StatusUpdate.decode(note) == update
+
+
+@pytest.mark.parametrize("update", [FULL, *OF_THE_FIRST_RELEASE.values()])
+def test_the_first_release_reads_what_is_written(update: StatusUpdate) -> None:
+    read = decode_as_the_first_release(update.encode())
+
+    assert read is not None
+    said = {name: value for name, value in asdict(update).items() if value is not None}
+    assert read.keys() == said.keys()
+    assert read | {"duration_ms": ...} == said | {"duration_ms": ...}
+
+
+def test_the_first_release_passes_over_what_a_later_one_adds() -> None:
+    note = later(StatusUpdate(status=Status.SENT, provider="smtp"), region="eu")
+
+    assert decode_as_the_first_release(note) == {"status": "sent", "provider": "smtp"}
+
+
+def test_a_longer_first_line_of_a_later_release_is_read() -> None:
+    update = StatusUpdate.decode(b'sent\t\temail\t2\tu\tnew\n{"provider":"smtp"}')
+
+    assert update == StatusUpdate(
+        status=Status.SENT, channel="email", attempts=2, user_id="u", provider="smtp"
+    )
+
+
+def later(update: StatusUpdate, **fields: object) -> bytes:
+    """Encode an update as a release would that has more fields."""
+    head, _, rest = update.encode().decode().partition("\n")
+    return f"{head}\n{json.dumps(json.loads(rest or '{}') | fields)}".encode()
+
+
+def decode_as_the_first_release(note: bytes) -> dict[str, Any] | None:
+    """Read a note as the first release does; this is its code, and is not to be changed."""
+    head, _, rest = note.decode("utf-8", "replace").partition("\n")
+    columns = head.split("\t")
+    if len(columns) != 5 or columns[0] not in set(map(str, Status)):
+        return None
+    status, reason, channel, attempts, user_id = columns
+    known = ("detail", "provider", "attempt", "duration_ms")
+    extra = json.loads(rest) if rest else {}
+    found = {
+        "status": status,
+        "reason": reason or None,
+        "channel": channel or None,
+        "attempts": int(attempts) if attempts else None,
+        "user_id": user_id or None,
+        **{name: extra[name] for name in known if name in extra},
+    }
+    return {name: value for name, value in found.items() if value is not None}

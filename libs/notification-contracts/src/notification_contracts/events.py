@@ -34,7 +34,29 @@ PriorityOrNull = Annotated[
 """A priority; null is as good as not given, as with all that may be left out."""
 
 
-class NotificationRequested(BaseModel):
+class AskedFields(BaseModel):
+    """What can be said of a notification that is asked for, in a request and in its event."""
+
+    user_id: UserId = Field(description="Whom to tell.", examples=["user_test"])
+    message: str = Field(
+        min_length=1,
+        max_length=MESSAGE_MAX_CHARS,
+        pattern=NO_NUL,
+        description="What to tell.",
+        examples=["your purchase was completed successfully"],
+    )
+    channel: str | None = Field(
+        default=None, description="How; without it the user's preferred channel is used."
+    )
+    subject: str | None = Field(
+        default=None, max_length=SUBJECT_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS
+    )
+    priority: PriorityOrNull = Priority.NORMAL
+    send_at: Timestamp | None = Field(default=None, description="Not before this time.")
+    expires_at: Timestamp | None = Field(default=None, description="Never after this time.")
+
+
+class NotificationRequested(AskedFields):
     """A client asked that a user be told something.
 
     Only `user_id` and `message` are required, so that a producer without this library can push an
@@ -46,15 +68,6 @@ class NotificationRequested(BaseModel):
     type: Literal["notification.requested"] = "notification.requested"
     version: int = Field(default=1, ge=1)
     trace_id: str | None = None
-    user_id: UserId
-    message: str = Field(min_length=1, max_length=MESSAGE_MAX_CHARS, pattern=NO_NUL)
-    channel: str | None = None
-    subject: str | None = Field(
-        default=None, max_length=SUBJECT_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS
-    )
-    priority: PriorityOrNull = Priority.NORMAL
-    send_at: Timestamp | None = None
-    expires_at: Timestamp | None = None
     requested_at: Timestamp | None = None
     request_id: str | None = Field(
         default=None, max_length=REQUEST_ID_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS

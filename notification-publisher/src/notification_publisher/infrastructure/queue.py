@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from durable_queue.broker import Broker
 from durable_queue.port import (
@@ -22,6 +22,7 @@ from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId
+from notification_ledger.rules import KEPT_FIELDS
 from notification_ledger.status_update import StatusUpdate
 from service_kit.failpoints import afailpoint
 
@@ -30,6 +31,7 @@ from notification_publisher.application.ports import (
     KeyReused,
     Submission,
 )
+from notification_publisher.domain.notification import Notification
 
 
 class SendingQueue(MessageQueue, DuplicateLookup, BrokerClock, Protocol):
@@ -81,10 +83,13 @@ class DurableNotificationQueue:
             expires_at=asked.expires_at,
             max_attempts=self.max_attempts,
             dedupe=_dedupe(submission),
-            note=StatusUpdate(
-                status=submission.status, user_id=asked.user_id, channel=asked.channel
-            ).encode(),
+            note=StatusUpdate(status=submission.status, **_kept(asked)).encode(),
         )
+
+
+def _kept(asked: Notification) -> dict[str, Any]:
+    """Return what the record is to keep of what was asked for."""
+    return {name: value for name, value in asked.asked().items() if name in KEPT_FIELDS}
 
 
 def _event(submission: Submission) -> NotificationRequested:

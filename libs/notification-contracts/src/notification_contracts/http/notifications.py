@@ -4,41 +4,19 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from notification_contracts.events import (
-    MESSAGE_MAX_CHARS,
-    NO_CONTROL_CHARACTERS,
-    NO_NUL,
-    SUBJECT_MAX_CHARS,
-    PriorityOrNull,
-    UserId,
-)
+from notification_contracts.events import AskedFields
 from notification_contracts.http.fields import KnownChannel
-from notification_contracts.states import Priority, Status
-from notification_contracts.timestamps import Timestamp
+from notification_contracts.states import Status
 
 
-class NotificationRequest(BaseModel):
+class NotificationRequest(AskedFields):
     """What a client asks for: tell this user this message."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    user_id: UserId = Field(description="Whom to tell.", examples=["user_test"])
-    message: str = Field(
-        min_length=1,
-        max_length=MESSAGE_MAX_CHARS,
-        pattern=NO_NUL,
-        description="What to tell.",
-        examples=["your purchase was completed successfully"],
-    )
     channel: KnownChannel | None = Field(
         default=None, description="How; without it the user's preferred channel is used."
     )
-    subject: str | None = Field(
-        default=None, max_length=SUBJECT_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS
-    )
-    priority: PriorityOrNull = Priority.NORMAL
-    send_at: Timestamp | None = Field(default=None, description="Not before this time.")
-    expires_at: Timestamp | None = Field(default=None, description="Never after this time.")
 
 
 class NotificationAccepted(BaseModel):

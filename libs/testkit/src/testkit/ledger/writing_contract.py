@@ -168,6 +168,18 @@ class WritingContract:
         record = await harness.record(trace_id)
         assert (record.status, record.reason) == (Status.RETRYING, None)
 
+    async def test_update_of_a_later_release_says_all_that_this_one_knows(
+        self, harness: LedgerHarness
+    ) -> None:
+        trace_id = await self.write(harness, Change.ENQUEUED)
+        note = b'sending\t\tsms\t2\tu\tnew column\n{"provider":"smpp","region":"eu","attempt":2}'
+        await harness.ledger.record(recorded(trace_id, Change.STARTED, note))
+
+        record = await harness.record(trace_id)
+
+        assert (record.status, record.channel, record.attempts) == (Status.SENDING, "sms", 2)
+        assert (record.timeline[-1].provider, record.timeline[-1].attempt) == ("smpp", 2)
+
     async def test_long_timeline_keeps_its_beginning_and_its_end(
         self, harness: LedgerHarness
     ) -> None:
