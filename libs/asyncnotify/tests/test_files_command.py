@@ -4,6 +4,7 @@ import socket
 from urllib.parse import unquote
 
 import pytest
+from asyncnotify.api import CHANNELS
 from asyncnotify.commands import files
 from asyncnotify.main import app
 from testkit.scripts import read_request, scripted_server
@@ -58,7 +59,7 @@ async def test_a_second_run_sends_nothing_and_says_what_it_skipped(command, gate
 
 
 async def test_a_channel_that_was_added_has_its_column(gateway, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "CHANNELS", (*files.CHANNELS, "pager"))
+    monkeypatch.setattr(files, "CHANNELS", (*CHANNELS, "pager"))
     file = tmp_path / "users.csv"
     file.write_text("user_id,pager,email\nada,+14155552671,ada@example.com\n")
     environment = {"ASYNCNOTIFY_URL": gateway.url}
