@@ -21,11 +21,11 @@ async def test_message_goes_through_two_lanes(queue: RedisListQueue) -> None:
     sent = await queue.send(Message(id="m1", lane="validation", body=b"\x00\xff hello"))
 
     [first] = await queue.receive(["validation"], limit=10, wait=SOON)
-    await first.forward("delivery", max_attempts=3)
+    await first.forward("delivery")
     [second] = await queue.receive(["validation", "delivery"], limit=10, wait=SOON)
     await second.start()
     await second.ack()
 
     assert sent == Enqueued("m1")
-    assert (second.lane, second.body, second.max_attempts) == ("delivery", first.body, 3)
+    assert (second.lane, second.body, second.max_attempts) == ("delivery", first.body, 8)
     assert await queue.receive(["validation", "delivery"], limit=10, wait=timedelta(0)) == []

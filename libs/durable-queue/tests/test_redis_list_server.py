@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from asyncnotify.local.embedded_redis import EmbeddedRedis
-from durable_queue.port import Enqueued, Message, QueueUnavailable
+from durable_queue.port import Enqueued, Message, QueueUnavailable, TickReport
 from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis
@@ -102,7 +102,7 @@ async def test_full_redis_lets_work_go_on(queue: RedisListQueue, redis: Redis) -
 
     assert await queue.cancel("cancelled") == "done"
     assert await queue.replay("dead_letter") == "done"
-    assert (await queue.tick([LANE])).moved == 0
+    assert await queue.tick([LANE]) == TickReport()
     assert await queue.heal() == 0
     depths = await queue.depths([LANE, "next.normal"])
     assert (depths[LANE].waiting, depths[LANE].delayed, depths["next.normal"].waiting) == (2, 1, 1)

@@ -44,7 +44,6 @@ async def test_ticker_promotes_what_is_due_and_shows_depths(
     await running
     assert registry.get_sample_value("queue_promoted_total") == 1
     assert registry.get_sample_value("queue_depth", {"lane": "work", "state": "delayed"}) == 0
-    assert ticker.last_tick_age < timedelta(seconds=60)
 
 
 async def test_ticker_counts_lost_leases_and_warns(
@@ -73,26 +72,13 @@ async def test_ticker_lives_through_an_outage_and_says_so_once(stopping: asyncio
     with capture_logs() as logs:
         ticker = Ticker(queue, LANES, every=SOON)
         running = asyncio.create_task(ticker.run(stopping))
-        await until(lambda: ticker.last_tick_age > 4 * SOON and bool(logs))
+        await until(lambda: bool(logs))
         queue.is_down = False
         await until(lambda: len(logs) > 1)
         stopping.set()
         await running
 
     assert [log["event"] for log in logs] == ["queue.unavailable", "queue.available"]
-
-
-async def test_age_of_the_last_tick_grows_while_ticks_fail(stopping: asyncio.Event) -> None:
-    queue = InMemoryQueue()
-    queue.is_down = True
-    ticker = Ticker(queue, LANES, every=SOON)
-    running = asyncio.create_task(ticker.run(stopping))
-
-    await asyncio.sleep(0.1)
-
-    assert ticker.last_tick_age >= timedelta(seconds=0.09)
-    stopping.set()
-    await running
 
 
 class DamagedQueue(InMemoryQueue):

@@ -65,9 +65,13 @@ UTF-8 without NUL bytes. Empty means: the recorder's own words for that change.
 """
 
 
+REPEATABLE_FOR: Final = timedelta(hours=24)
+"""How long a dedupe key counts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dedupe:
-    """Makes a send repeatable: one `key` makes one message, within `keep`.
+    """Makes a send repeatable: one `key` makes one message, within `REPEATABLE_FOR`.
 
     `fingerprint` tells an honest repetition from another message under the same key; `answer` is
     handed back to whoever repeats.
@@ -76,7 +80,6 @@ class Dedupe:
     key: str
     fingerprint: str
     answer: str = ""
-    keep: timedelta = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,6 @@ class Message:
     due_at: datetime | None = None
     expires_at: datetime | None = None
     max_attempts: int = 8
-    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
     dedupe: Dedupe | None = None
     note: Note = b""
 
@@ -132,11 +134,6 @@ class TickReport:
     reissued: int = 0
     expired: int = 0
     next_due: timedelta | None = field(default=None, compare=False)
-
-    @property
-    def moved(self) -> int:
-        """How many messages were moved in all."""
-        return self.promoted + self.leases_expired + self.died + self.reissued + self.expired
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

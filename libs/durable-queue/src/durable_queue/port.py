@@ -127,12 +127,13 @@ class Delivery(Protocol):
         """Undo the receiving of a message that nobody has looked at: it counts for nothing."""
         ...
 
-    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
+    async def start(
+        self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+    ) -> None:
         """Pass the point of no return: expiry and cancellation win before it, this worker after it.
 
         Once before each thing that has an effect outside: it may have become too late since the
-        last. `on_ambiguous` replaces what the message's sender wanted, as whoever starts may know
-        better.
+        last. `on_ambiguous` says what becomes of it if this worker goes silent from here on.
 
         Raises:
             MessageExpired: it is too late; the message is settled as expired.
@@ -143,9 +144,7 @@ class Delivery(Protocol):
         """Settle: done."""
         ...
 
-    async def forward(
-        self, lane: str, note: Note = b"", *, max_attempts: int | None = None
-    ) -> None:
+    async def forward(self, lane: str, note: Note = b"") -> None:
         """Settle here and put it into another lane, attempts counted anew, in one atomic step."""
         ...
 
@@ -259,17 +258,15 @@ class QueueUpkeep(Protocol):
 class MessageControl(Protocol):
     """The operator's side. Each call is one atomic step against whatever workers do."""
 
-    async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
+    async def cancel(self, message_id: str) -> ControlOutcome:
         """Withdraw a message that is not yet started; `REFUSED` if it is, or has ended."""
         ...
 
-    async def replay(
-        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
-    ) -> ControlOutcome:
+    async def replay(self, message_id: str, delay: timedelta = timedelta(0)) -> ControlOutcome:
         """Put a dead letter back into its lane, attempts anew; else `REFUSED` or `GONE`."""
         ...
 
-    async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
+    async def delete(self, message_id: str) -> ControlOutcome:
         """Forget a dead letter's bytes; `REFUSED` for any other message."""
         ...
 

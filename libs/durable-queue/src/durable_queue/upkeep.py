@@ -44,19 +44,12 @@ class Ticker:
         self._metrics = metrics or QueueMetrics(CollectorRegistry())
         self._outage = Outage("tick")
         self._depths_due_at = time.monotonic()
-        self._ticked_at = time.monotonic()
-
-    @property
-    def last_tick_age(self) -> timedelta:
-        """How long ago the last round ended well, for health checks."""
-        return timedelta(seconds=time.monotonic() - self._ticked_at)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Tick until `stopping` is set, at times that differ by ±20 % from those of others.
 
         At once, too: the broker's clock must be known before somebody can set it.
         """
-        self._ticked_at = time.monotonic()
         pause_s = 0.0
         while not await pause(stopping, min(jittered(self._every_s), pause_s)):
             pause_s = self._every_s
@@ -66,7 +59,6 @@ class Ticker:
                 self._outage.failed(error)
             else:
                 self._outage.over()
-                self._ticked_at = time.monotonic()
 
     async def _round(self) -> float:
         """Return the seconds until something is due, or a whole period."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from durable_queue.memory import InMemoryQueue
+from durable_queue.messages import REPEATABLE_FOR
 from durable_queue.port import (
     Change,
     Conflict,
@@ -15,6 +16,7 @@ from durable_queue.port import (
     Message,
     QueueFull,
     QueueUnavailable,
+    TickReport,
 )
 from durable_queue.recorder import ChangeEvent
 from testkit.clock import FrozenClock
@@ -71,7 +73,7 @@ async def test_scheduled_message_waits_until_it_is_due(
     due_at = clock() + timedelta(hours=1)
     await queue.send(Message(id="1", lane="low", body=b"x", due_at=due_at))
 
-    assert (await queue.tick(LANES)).moved == 0
+    assert await queue.tick(LANES) == TickReport()
     clock.advance(timedelta(hours=1))
     assert (await queue.tick(LANES)).promoted == 1
 
@@ -128,13 +130,13 @@ async def test_old_claim_can_not_settle_what_another_worker_holds(
 async def test_dedupe_key_is_free_again_after_its_time(
     queue: InMemoryQueue, clock: FrozenClock
 ) -> None:
-    dedupe = Dedupe(key="k", fingerprint="f", answer="a", keep=timedelta(hours=1))
+    dedupe = Dedupe(key="k", fingerprint="f", answer="a")
     other = Dedupe(key="k", fingerprint="g")
     await queue.send(Message(id="1", lane="low", body=b"", dedupe=dedupe))
 
     again = await queue.send(Message(id="2", lane="low", body=b"", dedupe=dedupe))
     conflict = await queue.send(Message(id="2", lane="low", body=b"", dedupe=other))
-    clock.advance(timedelta(hours=1))
+    clock.advance(REPEATABLE_FOR)
     later = await queue.send(Message(id="2", lane="low", body=b"", dedupe=other))
 
     assert (again, conflict, later) == (Duplicate("1", "a"), Conflict("1"), Enqueued("2"))

@@ -60,9 +60,8 @@ async def test_message_that_kills_its_workers_ends_as_poison_with_its_bytes(
 async def test_silence_after_start_is_ambiguous_if_the_message_must_not_be_repeated(
     queue: InMemoryQueue, clock: FrozenClock, take: Take, changes: list[ChangeEvent]
 ) -> None:
-    hold = Message(id="1", lane="low", body=b"", on_ambiguous=OnAmbiguous.HOLD)
-    await queue.send(hold)
-    await (await take()).start()
+    await queue.send(Message(id="1", lane="low", body=b""))
+    await (await take()).start(on_ambiguous=OnAmbiguous.HOLD)
     clock.advance(LEASE)
 
     assert (await queue.tick(LANES)).died == 1

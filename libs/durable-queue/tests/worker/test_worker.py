@@ -150,10 +150,10 @@ async def test_failure_after_start_is_never_handed_back_as_if_untried(
     fate: Change,
 ) -> None:
     async def handle(delivery: Delivery) -> None:
-        await delivery.start()
+        await delivery.start(on_ambiguous=on_ambiguous)
         raise ZeroDivisionError
 
-    await queue.send(Message(id="1", lane="work", body=b"", on_ambiguous=on_ambiguous))
+    await queue.send(Message(id="1", lane="work", body=b""))
     running.worker(handle)
     running.ticker()
     await until(lambda: len(happened("1")) > 2)

@@ -109,7 +109,6 @@ class QueueChecker:
             body=message.body,
             expires_at=message.expires_at,
             max_attempts=message.max_attempts,
-            on_hold=message.on_ambiguous is OnAmbiguous.HOLD,
         )
         await self.harness.queue.send(message)
         await self.hear()
@@ -163,12 +162,14 @@ class QueueChecker:
             if changes and changes[0] in FOLLOWS[name]:
                 self._given[id(delivery)] = name
 
-    async def start(self, delivery: Delivery) -> None:
+    async def start(self, delivery: Delivery, on_ambiguous: OnAmbiguous) -> None:
         """Start; it works if and only if the claim stands and it is not too late."""
         seen, is_held = self.messages[delivery.id], self._is_held(delivery)
         began = self.harness.now()
+        if is_held and seen.state is State.LEASED:
+            seen.on_hold = on_ambiguous is OnAmbiguous.HOLD
         try:
-            await delivery.start()
+            await delivery.start(on_ambiguous=on_ambiguous)
         except ClaimEnded as error:
             if is_held and not isinstance(error, MessageExpired):
                 raise Contradiction(f"{delivery.id}: its holder could not start") from None

@@ -30,6 +30,7 @@ moments = st.none() | st.integers(min_value=0, max_value=12)
 # Few messages have long histories: few at once, and the latest of them, counted from the end.
 _AT_ONCE = 4
 index = st.integers(min_value=0, max_value=4)
+fates = st.sampled_from(OnAmbiguous)
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -77,8 +78,8 @@ class QueueMachine(RuleBasedStateMachine):
             self.runner.run(self.checker.check_counts())
 
     @precondition(lambda self: len(self.checker.unfinished()) < _AT_ONCE)
-    @rule(lane=st.sampled_from(LANES), due=moments, expires=moments, hold=st.booleans())
-    def send(self, lane: str, due: int | None, expires: int | None, hold: bool) -> None:
+    @rule(lane=st.sampled_from(LANES), due=moments, expires=moments)
+    def send(self, lane: str, due: int | None, expires: int | None) -> None:
         """Send another message."""
         name = f"m{len(self.checker.messages)}"
         message = Message(
@@ -88,7 +89,6 @@ class QueueMachine(RuleBasedStateMachine):
             due_at=self._in(due),
             expires_at=self._in(expires),
             max_attempts=2,
-            on_ambiguous=OnAmbiguous.HOLD if hold else OnAmbiguous.RESEND,
         )
         self.runner.run(self.checker.send(message))
 
@@ -107,14 +107,14 @@ class QueueMachine(RuleBasedStateMachine):
         """Receive. Whoever received may crash any time: nobody has to settle."""
         self.runner.run(self.checker.receive(lanes, limit))
 
-    @rule(name=st.sampled_from(VERDICTS), start=st.booleans())
-    def work(self, name: str, start: bool) -> None:
+    @rule(name=st.sampled_from(VERDICTS), start=st.none() | fates)
+    def work(self, name: str, start: OnAmbiguous | None) -> None:
         """Receive and settle at once, as a worker does when nothing goes wrong."""
         before = len(self.checker.deliveries)
         self.runner.run(self.checker.receive(LANES, 1))
         for delivery in self.checker.deliveries[before:]:
             if start:
-                self.runner.run(self.checker.start(delivery))
+                self.runner.run(self.checker.start(delivery, start))
             self.runner.run(self.checker.settle(delivery, name))
 
     @precondition(lambda self: self.checker.deliveries)
@@ -130,10 +130,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.runner.run(self.checker.settle_twice(self._delivery(which), first, second))
 
     @precondition(lambda self: self.checker.deliveries)
-    @rule(which=index)
-    def start(self, which: int) -> None:
+    @rule(which=index, on_ambiguous=fates)
+    def start(self, which: int, on_ambiguous: OnAmbiguous) -> None:
         """Start, maybe too late."""
-        self.runner.run(self.checker.start(self._delivery(which)))
+        self.runner.run(self.checker.start(self._delivery(which), on_ambiguous))
 
     @precondition(lambda self: self.checker.deliveries)
     @rule(which=st.lists(index, max_size=4))

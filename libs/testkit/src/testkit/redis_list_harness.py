@@ -63,6 +63,9 @@ class RedisClock:
     async def advance(self, by: timedelta) -> None:
         """Let time pass, for the broker and for the process."""
         self._passed += by
+        # Redis counts by itself how long it keeps a dedupe key.
+        async for key in self._redis.scan_iter(f"{PREFIX}:i:*"):
+            await self._redis.pexpire(key, max(await self._redis.pttl(key) - by // _MILLISECOND, 0))
         await self.jump(by)
 
     async def jump(self, by: timedelta) -> None:

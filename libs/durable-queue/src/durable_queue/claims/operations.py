@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from durable_queue.claims.store import ClaimStore, Reply, State
+from durable_queue.messages import REPEATABLE_FOR
 from durable_queue.port import (
     Conflict,
     ControlOutcome,
@@ -91,7 +92,7 @@ class Claims:
         """
         token = secrets.token_hex(8)
         event = (
-            (dedupe.key, dedupe.fingerprint, dedupe.answer, _ms(dedupe.keep))
+            (dedupe.key, dedupe.fingerprint, dedupe.answer, _ms(REPEATABLE_FOR))
             if dedupe
             else ("", "", "", 0)
         )

@@ -57,7 +57,9 @@ class MemoryDelivery:
                 raise LeaseLost(self.id)
             self._store.hand_back(self._entry)
 
-    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
+    async def start(
+        self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+    ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
         async with self._store.step():
             if self._entry.settled == (self._token, "expired"):
@@ -70,7 +72,7 @@ class MemoryDelivery:
                 raise MessageExpired(self.id)
             if self._entry.is_started:
                 return
-            self._entry.on_ambiguous = on_ambiguous or self._entry.on_ambiguous
+            self._entry.on_ambiguous = on_ambiguous
             await self._store.start(self._entry, note)
 
     async def ack(self, note: Note = b"") -> None:
@@ -79,14 +81,11 @@ class MemoryDelivery:
             if entry:
                 await self._store.end(entry, Change.DONE, note)
 
-    async def forward(
-        self, lane: str, note: Note = b"", *, max_attempts: int | None = None
-    ) -> None:
+    async def forward(self, lane: str, note: Note = b"") -> None:
         """Settle here and put it into another lane, attempts counted anew."""
         async with self._verdict("forward") as entry:
             if entry:
                 entry.count_anew()
-                entry.max_attempts = max_attempts or entry.max_attempts
                 await self._store.wait(entry, Change.FORWARDED, note, lane=lane)
 
     async def retry(

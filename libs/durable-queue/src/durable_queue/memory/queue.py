@@ -9,6 +9,7 @@ from operator import itemgetter
 from durable_queue.clock import steady_now, utc_now
 from durable_queue.memory.delivery import MemoryDelivery, MemoryOptions, poison
 from durable_queue.memory.store import Entry, State, Store
+from durable_queue.messages import REPEATABLE_FOR
 from durable_queue.port import (
     Change,
     Conflict,
@@ -20,7 +21,6 @@ from durable_queue.port import (
     Enqueued,
     LaneDepth,
     Message,
-    Note,
     OnAmbiguous,
     QueueFull,
     SendOutcome,
@@ -81,7 +81,7 @@ class InMemoryQueue:
             if waiting >= self._options.max_waiting:
                 raise QueueFull(f"{message.lane} holds {waiting} waiting messages")
             if message.dedupe is not None:
-                dedupe, until = message.dedupe, self._store.now() + message.dedupe.keep
+                dedupe, until = message.dedupe, self._store.now() + REPEATABLE_FOR
                 sent = _Sent(message.id, dedupe.fingerprint, dedupe.answer, until)
                 self._sent[dedupe.key] = sent
             due = message.due_at is not None and message.due_at > self._store.now()
@@ -138,7 +138,7 @@ class InMemoryQueue:
         async with self._store.step():
             return {lane: self._depth(lane) for lane in lanes}
 
-    async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
+    async def cancel(self, message_id: str) -> ControlOutcome:
         """Withdraw a message that is not yet started."""
         async with self._store.step():
             entry = self._store.entries.get(message_id)
@@ -146,12 +146,10 @@ class InMemoryQueue:
                 return ControlOutcome.UNKNOWN
             if entry.is_started or entry.state in {State.DEAD, State.ENDED}:
                 return ControlOutcome.REFUSED
-            await self._store.end(entry, Change.CANCELLED, note)
+            await self._store.end(entry, Change.CANCELLED)
             return ControlOutcome.DONE
 
-    async def replay(
-        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
-    ) -> ControlOutcome:
+    async def replay(self, message_id: str, delay: timedelta = timedelta(0)) -> ControlOutcome:
         """Put a dead letter back into its lane, attempts counted anew."""
         async with self._store.step():
             entry = self._store.entries.get(message_id)
@@ -160,10 +158,10 @@ class InMemoryQueue:
             if entry.state is not State.DEAD:
                 return ControlOutcome.REFUSED
             entry.count_anew()
-            await self._store.wait(entry, Change.REPLAYED, note, delay=delay)
+            await self._store.wait(entry, Change.REPLAYED, delay=delay)
             return ControlOutcome.DONE
 
-    async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
+    async def delete(self, message_id: str) -> ControlOutcome:
         """Forget a dead letter's bytes."""
         async with self._store.step():
             entry = self._store.entries.get(message_id)
@@ -171,7 +169,7 @@ class InMemoryQueue:
                 return ControlOutcome.UNKNOWN
             if entry.state is not State.DEAD:
                 return ControlOutcome.REFUSED
-            await self._store.end(entry, Change.DELETED, note)
+            await self._store.end(entry, Change.DELETED)
             return ControlOutcome.DONE
 
     async def durability(self) -> Durability:

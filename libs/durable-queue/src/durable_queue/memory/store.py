@@ -45,8 +45,8 @@ class Entry:
     body: bytes
     max_attempts: int
     expires_at: datetime | None
-    on_ambiguous: OnAmbiguous
     since: datetime
+    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
     until: datetime | None = None
     look_at: datetime | None = None
     state: State = State.WAITING
@@ -139,7 +139,6 @@ class Store:
             body=message.body,
             max_attempts=message.max_attempts,
             expires_at=message.expires_at,
-            on_ambiguous=message.on_ambiguous,
             since=self.now(),
         )
         self.entries[entry.id] = entry

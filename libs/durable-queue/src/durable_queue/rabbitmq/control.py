@@ -12,7 +12,7 @@ from service_kit.logs import get_logger
 
 from durable_queue.claims.operations import Reservation
 from durable_queue.claims.store import State
-from durable_queue.port import Change, ControlOutcome, Note, QueueError, QueueUnavailable
+from durable_queue.port import Change, ControlOutcome, QueueError, QueueUnavailable
 from durable_queue.rabbitmq.connection import Connection
 from durable_queue.rabbitmq.dead_letter_browser import (
     BrowsedElsewhere,
@@ -100,13 +100,13 @@ class RabbitControl:
         self._capacity = options.dead_letters_at_once
         self._connection = Connection(url, options, role="operate", set_up=self._set_up)
 
-    async def cancel(self, message_id: str, note: Note) -> ControlOutcome:
+    async def cancel(self, message_id: str) -> ControlOutcome:
         """See `MessageControl.cancel`."""
         router = self._router
-        event = router.event(Change.CANCELLED, _about(message_id), note)
+        event = router.event(Change.CANCELLED, _about(message_id))
         return await router.claims.cancel(message_id, event)
 
-    async def replay(self, message_id: str, delay: timedelta, note: Note) -> ControlOutcome:
+    async def replay(self, message_id: str, delay: timedelta) -> ControlOutcome:
         """See `MessageControl.replay`."""
         router = self._router
         reservation = await router.claims.move(message_id)
@@ -123,7 +123,7 @@ class RabbitControl:
         due = now_ms + delay // timedelta(milliseconds=1) if delay > timedelta(0) else 0
         again = letter.envelope.replayed(due=due, since=now_ms)
         try:
-            await publish_and_record(router, again, reservation, Change.REPLAYED, note)
+            await publish_and_record(router, again, reservation, Change.REPLAYED)
         except BaseException:
             # What was read stays unacknowledged, and may be replayed again when the gate opens.
             self._connection.reset("a replay failed")
@@ -132,7 +132,7 @@ class RabbitControl:
         await letter.done()
         return ControlOutcome.DONE
 
-    async def delete(self, message_id: str, note: Note) -> ControlOutcome:
+    async def delete(self, message_id: str) -> ControlOutcome:
         """See `MessageControl.delete`."""
         router = self._router
         reservation = await router.claims.move(message_id)
@@ -144,7 +144,7 @@ class RabbitControl:
             if letter
             else replace(_about(message_id), revision=reservation.revision)
         )
-        event = router.event(Change.DELETED, about, note)
+        event = router.event(Change.DELETED, about)
         await router.claims.settled(
             message_id, reservation.token, about.revision, State.ENDED, event=event
         )

@@ -107,7 +107,9 @@ class RabbitDelivery:
         finally:  # else it is tried again, and found to be held, until its lease is over
             requeue_in_front(self._copy)
 
-    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
+    async def start(
+        self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+    ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
         async with self._one_at_a_time:
             if self._expired:
@@ -115,9 +117,7 @@ class RabbitDelivery:
             if self._router.is_expired(self._envelope):
                 await self._expire()
                 raise MessageExpired(self.id)
-            hold = self._envelope.hold
-            if on_ambiguous is not None:
-                hold = on_ambiguous is OnAmbiguous.HOLD
+            hold = on_ambiguous is OnAmbiguous.HOLD
             router = self._router
             event = None if self._started else router.event(Change.STARTED, self._as_it_is, note)
             start = router.claims.start
@@ -132,15 +132,12 @@ class RabbitDelivery:
         async with self._one_at_a_time:
             await self._finish("ack", self._router.event(Change.DONE, self._as_it_is, note))
 
-    async def forward(
-        self, lane: str, note: Note = b"", *, max_attempts: int | None = None
-    ) -> None:
+    async def forward(self, lane: str, note: Note = b"") -> None:
         """Settle here and put it into another lane, attempts counted anew."""
         moved = self._envelope.moved(
             lane=lane,
             attempt=1,
             deferrals=0,
-            max_attempts=max_attempts or self.max_attempts,
             due=0,
             since=self._router.now_ms,
         )

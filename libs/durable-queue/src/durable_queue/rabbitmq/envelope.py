@@ -49,7 +49,6 @@ class Envelope:
     expires: int = 0
     due: int = 0
     since: int = 0
-    hold: bool = False
     error: str = ""
     change: str = ""
     note: str = ""
@@ -107,7 +106,6 @@ class Envelope:
             "x-an-deferrals": self.deferrals,
             "x-an-expires-ms": self.expires,
             "x-an-due-ms": self.due,
-            "x-an-hold": int(self.hold),
             "x-an-pause": int(self.is_pause),
             "x-an-error": self.error[:_ERROR_CHARS],
             "x-an-change": self.change,
@@ -141,7 +139,6 @@ class Envelope:
                 expires=_int(headers.get("x-an-expires-ms", 0)),
                 due=_int(headers.get("x-an-due-ms", 0)),
                 since=_int(headers.get("x-an-since-ms", 0)),
-                hold=bool(headers.get("x-an-hold")),
                 is_pause=bool(headers.get("x-an-pause")),
                 error=str(headers.get("x-an-error", "")),
                 change=str(headers.get("x-an-change", "")),

@@ -23,8 +23,6 @@ from durable_queue.port import (
     Enqueued,
     LaneDepth,
     Message,
-    Note,
-    OnAmbiguous,
     QueueError,
     QueueFull,
     QueueUnavailable,
@@ -196,19 +194,17 @@ class RabbitQueue:
         counts = await asyncio.gather(*(self._publisher.count(lane) for lane in lanes))
         return {lane: self._depth(lane, count) for lane, count in zip(lanes, counts, strict=True)}
 
-    async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
+    async def cancel(self, message_id: str) -> ControlOutcome:
         """Withdraw a message that is not yet started; its copies are dropped when they arrive."""
-        return await self._control.cancel(message_id, note)
+        return await self._control.cancel(message_id)
 
-    async def replay(
-        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
-    ) -> ControlOutcome:
+    async def replay(self, message_id: str, delay: timedelta = timedelta(0)) -> ControlOutcome:
         """Put a dead letter back into its lane, attempts counted anew."""
-        return await self._control.replay(message_id, delay, note)
+        return await self._control.replay(message_id, delay)
 
-    async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
+    async def delete(self, message_id: str) -> ControlOutcome:
         """Forget a dead letter's bytes."""
-        return await self._control.delete(message_id, note)
+        return await self._control.delete(message_id)
 
     async def durability(self) -> Durability:
         """Say whether this RabbitMQ is fit for quorum queues, and who keeps the claims is durable.
@@ -244,7 +240,6 @@ class RabbitQueue:
             expires=to_ms(message.expires_at),
             due=due_ms if due_ms > now_ms else 0,
             since=now_ms,
-            hold=message.on_ambiguous is OnAmbiguous.HOLD,
         )
 
     def _stop_tracking(self, delivery: RabbitDelivery) -> bool:

@@ -49,9 +49,11 @@ class RedisDelivery:
         """After this time it must not be started."""
         return None if self._expires_ms is None else from_milliseconds(self._expires_ms)
 
-    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
+    async def start(
+        self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+    ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
-        reply = await self._runner.run("start", self.id, self.token, note, on_ambiguous or "")
+        reply = await self._runner.run("start", self.id, self.token, note, on_ambiguous)
         if reply == _EXPIRED:
             raise MessageExpired(self.id)
         if reply == _LOST:
@@ -61,12 +63,9 @@ class RedisDelivery:
         """Settle: done."""
         await self._settle("ack", note)
 
-    async def forward(
-        self, lane: str, note: Note = b"", *, max_attempts: int | None = None
-    ) -> None:
+    async def forward(self, lane: str, note: Note = b"") -> None:
         """Settle here and put it into another lane, attempts counted anew."""
-        attempts = "" if max_attempts is None else max_attempts
-        await self._settle("forward", note, checked_lane(lane), attempts)
+        await self._settle("forward", note, checked_lane(lane))
 
     async def retry(
         self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False

@@ -1,7 +1,5 @@
 """What Redis and its client raise, in the words of the port."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from redis.exceptions import RedisError
@@ -48,15 +46,6 @@ def unavailable(error: Exception) -> QueueUnavailable:
         return QueueUnavailable("Redis did not answer in time")
     text, meaning = str(error), _REFUSALS.get(_code(error))
     return QueueUnavailable(f"{meaning}: {text}" if meaning else text or repr(error))
-
-
-@contextmanager
-def as_unavailable() -> Iterator[None]:
-    """Turn what a broken connection or a refusing server raises into `QueueUnavailable`."""
-    try:
-        yield
-    except (RedisError, OSError) as error:  # OSError: the builtin TimeoutError, too
-        raise unavailable(error) from error
 
 
 def _code(error: Exception) -> str:

@@ -6,7 +6,7 @@ hash tag: on a cluster all keys are on one node, so that one script may touch an
     key              type    holds                                             goes when
     P:e:<id>         HASH    a message's state, the truth (fields below)       forgotten
     P:b:<id>         STRING  its body, the exact bytes; kept while it is dead  it ends
-    P:i:<key>        HASH    a dedupe key: id, fp(fingerprint), an(swer)       `Dedupe.keep` is over
+    P:i:<key>        HASH    a dedupe key: id, fp(fingerprint), an(swer)       a day is over
     P:<lane>:ready   LIST    tickets "number|id", and bytes pushed by hand     popped
     P:<lane>:wait    ZSET    id -> ticket number      messages that wait       claimed
     P:<lane>:lease   ZSET    id -> deadline ms        those in workers' hands  settled

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from durable_queue.clock import Monotonic, RemoteClock
+from durable_queue.messages import REPEATABLE_FOR
 from durable_queue.port import (
     Conflict,
     ControlOutcome,
@@ -19,8 +20,6 @@ from durable_queue.port import (
     Enqueued,
     LaneDepth,
     Message,
-    Note,
-    OnAmbiguous,
     QueueFull,
     SendOutcome,
     TickReport,
@@ -159,19 +158,17 @@ class RedisListQueue:
         )
         return dict(zip(lanes, map(_depth, replies), strict=True))
 
-    async def cancel(self, message_id: str, note: Note = b"") -> ControlOutcome:
+    async def cancel(self, message_id: str) -> ControlOutcome:
         """Withdraw a message that is not yet started."""
-        return await self._control("cancel", message_id, note)
+        return await self._control("cancel", message_id)
 
-    async def replay(
-        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
-    ) -> ControlOutcome:
+    async def replay(self, message_id: str, delay: timedelta = timedelta(0)) -> ControlOutcome:
         """Put a dead letter back into its lane, attempts counted anew."""
-        return await self._control("replay", message_id, milliseconds(delay), note)
+        return await self._control("replay", message_id, milliseconds(delay))
 
-    async def delete(self, message_id: str, note: Note = b"") -> ControlOutcome:
+    async def delete(self, message_id: str) -> ControlOutcome:
         """Forget a dead letter's bytes."""
-        return await self._control("delete", message_id, note)
+        return await self._control("delete", message_id)
 
     async def durability(self) -> Durability:
         """Read Redis's settings; the profile is that of `appendfsync`, or none or unknown."""
@@ -269,10 +266,9 @@ def _fields(message: Message) -> tuple[Argument, ...]:
         to_milliseconds(message.due_at) if message.due_at else "",
         to_milliseconds(message.expires_at) if message.expires_at else "",
         message.max_attempts,
-        "hold" if message.on_ambiguous is OnAmbiguous.HOLD else "",
         message.note,
         *(
-            (dedupe.key, dedupe.fingerprint, dedupe.answer, milliseconds(dedupe.keep))
+            (dedupe.key, dedupe.fingerprint, dedupe.answer, milliseconds(REPEATABLE_FOR))
             if dedupe
             else ("", "", "", "")
         ),

@@ -57,7 +57,9 @@ class TrackedDelivery:
         """Undo the receiving of a message that nobody has looked at."""
         await self.delivery.give_back()
 
-    async def start(self, note: Note = b"", *, on_ambiguous: OnAmbiguous | None = None) -> None:
+    async def start(
+        self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+    ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
         await self._insist(partial(self.delivery.start, note, on_ambiguous=on_ambiguous))
         self.is_started = True
@@ -67,12 +69,9 @@ class TrackedDelivery:
         """Settle: done."""
         await self._settle("done", partial(self.delivery.ack, note))
 
-    async def forward(
-        self, lane: str, note: Note = b"", *, max_attempts: int | None = None
-    ) -> None:
+    async def forward(self, lane: str, note: Note = b"") -> None:
         """Settle here and put it into another lane."""
-        forward = partial(self.delivery.forward, lane, note, max_attempts=max_attempts)
-        await self._settle("forwarded", forward)
+        await self._settle("forwarded", partial(self.delivery.forward, lane, note))
 
     async def retry(
         self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from durable_queue.port import Change, Delivery, Message, Note, OnAmbiguous, Queue
+from durable_queue.port import Change, Delivery, Message, Note, Queue
 from durable_queue.recorder import ChangeEvent
 from notification_contracts.lanes import delivery_lane, validation_lane
 from notification_contracts.states import Priority, Status
@@ -35,7 +35,6 @@ class LedgerHarness:
         send_at: datetime | None = None,
         expires_at: datetime | None = None,
         max_attempts: int = 8,
-        on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND,
     ) -> str:
         """Send one notification; return its trace id."""
         message = Message(
@@ -45,7 +44,6 @@ class LedgerHarness:
             due_at=send_at,
             expires_at=expires_at,
             max_attempts=max_attempts,
-            on_ambiguous=on_ambiguous,
             note=StatusUpdate(status=Status.QUEUED, user_id=user_id, channel=channel).encode(),
         )
         await self.queue.send(message)
@@ -57,10 +55,10 @@ class LedgerHarness:
         (delivery,) = await self.queue.receive(lanes or LANES, limit=1, wait=wait)
         return delivery
 
-    async def forward(self, *, max_attempts: int = 8) -> Delivery:
+    async def forward(self) -> Delivery:
         """Take what is next through validation; return its delivery in the delivery stage."""
         note = StatusUpdate(status=Status.VALIDATED, channel="email").encode()
-        await (await self.receive()).forward(DELIVERY, note, max_attempts=max_attempts)
+        await (await self.receive()).forward(DELIVERY, note)
         return await self.receive(DELIVERY)
 
     async def fail(self, reason: str, *, channel: str = "email") -> str:

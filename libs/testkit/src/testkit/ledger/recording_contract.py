@@ -146,9 +146,9 @@ class RecordingContract:
     async def test_last_attempt_ends_as_exhausted_with_its_error(
         self, harness: LedgerHarness
     ) -> None:
-        trace_id = await harness.send()
+        trace_id = await harness.send(max_attempts=1)
         failed = StatusUpdate(status=Status.RETRYING, reason="provider_unavailable", attempts=1)
-        await (await harness.forward(max_attempts=1)).retry(MINUTE, failed.encode())
+        await (await harness.forward()).retry(MINUTE, failed.encode())
 
         record = await harness.record(trace_id)
 
@@ -158,20 +158,11 @@ class RecordingContract:
         assert record.timeline[-1].detail == "provider_unavailable"
 
     async def test_last_attempts_own_words_are_kept(self, harness: LedgerHarness) -> None:
-        trace_id = await harness.send()
+        trace_id = await harness.send(max_attempts=1)
         failed = StatusUpdate(status=Status.RETRYING, reason="provider_unavailable", detail="503")
-        await (await harness.forward(max_attempts=1)).retry(MINUTE, failed.encode())
+        await (await harness.forward()).retry(MINUTE, failed.encode())
 
         assert (await harness.record(trace_id)).timeline[-1].detail == "503"
-
-    async def test_cancelled_notification_says_who_did_it(self, harness: LedgerHarness) -> None:
-        trace_id = await harness.send()
-        note = StatusUpdate(status=Status.CANCELLED, detail="by the client").encode()
-        await harness.queue.cancel(trace_id, note)
-
-        record = await harness.record(trace_id)
-
-        assert (record.status, record.timeline[-1].detail) == (Status.CANCELLED, "by the client")
 
     async def test_notification_that_is_too_late_is_no_attempt(
         self, harness: LedgerHarness
@@ -204,8 +195,8 @@ class RecordingContract:
     async def test_what_must_not_be_repeated_ends_as_ambiguous(
         self, harness: LedgerHarness
     ) -> None:
-        trace_id = await harness.send(on_ambiguous=OnAmbiguous.HOLD)
-        await (await harness.forward()).start()
+        trace_id = await harness.send()
+        await (await harness.forward()).start(on_ambiguous=OnAmbiguous.HOLD)
         await harness.pass_time(LEASE)
 
         record = await harness.record(trace_id)

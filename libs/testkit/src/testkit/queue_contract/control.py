@@ -99,7 +99,7 @@ class ControlContract:
         await (await harness.take(OTHER_LANE)).retry(AT_ONCE)
         await (await harness.take(OTHER_LANE)).dead_letter("no use")
 
-        outcome = await harness.queue.replay("m", note=b"")
+        outcome = await harness.queue.replay("m")
         again = await harness.take(OTHER_LANE)
 
         assert outcome == DONE

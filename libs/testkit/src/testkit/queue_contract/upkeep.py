@@ -51,7 +51,6 @@ class UpkeepContract:
 
         assert sum(report.promoted for report in reports) == 30
         assert sum(report.leases_expired for report in reports) == 20
-        assert sum(report.moved for report in reports) == 50
         assert len(set(await harness.left())) == 50
 
     async def test_tick_reports_what_died_and_expired(self, harness: QueueHarness) -> None:

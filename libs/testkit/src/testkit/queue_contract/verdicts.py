@@ -125,12 +125,6 @@ class VerdictContract:
 
         assert (there.attempt, there.deferrals, there.max_attempts) == (1, 0, 5)
 
-    async def test_forward_may_change_the_attempts(self, harness: QueueHarness) -> None:
-        await harness.send("m")
-        await (await harness.take()).forward(OTHER_LANE, max_attempts=2)
-
-        assert (await harness.take(OTHER_LANE)).max_attempts == 2
-
     async def test_forward_is_not_refused_by_a_full_lane(self, harness: QueueHarness) -> None:
         await harness.fill(OTHER_LANE)
         await harness.send("m")

@@ -1,7 +1,7 @@
 -- Put a dead letter back into the lane in which it died, counted anew.
--- ARGV 1 id 2 name of this call 3 delay ms 4 note
+-- ARGV 1 id 2 name of this call 3 delay ms
 -- Returns 'DONE', 'UNKNOWN' or 'REFUSED'; 'DONE' again when the same call is repeated.
-local id, op, delay, note = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local id, op, delay = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local kept = kept_of(id, 'st', 'ln', 'ex', 'op')
 local state, lane = kept[1], kept[2]
 if not state then return 'UNKNOWN' end
@@ -15,5 +15,5 @@ if due > 0 then
 else
   push(lane, id, 'op', op)
 end
-record('replayed', id, lane, now, due, note)
+record('replayed', id, lane, now, due, '')
 return 'DONE'

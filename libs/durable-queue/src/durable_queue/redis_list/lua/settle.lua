@@ -2,8 +2,7 @@
 -- ARGV 1 id 2 token 3 verdict (ack, forward, retry, defer, dead_letter, release, or give_back:
 --      no worker has seen it, as if it had never been claimed) 4 note
 --      5 delay ms (retry, defer, release), the lane (forward) or the error (dead_letter)
---      6 max attempts from now on ('' as before; forward), or '1' if nobody knows whether what was
---      started had its effect (retry, dead_letter)
+--      6 '1' if nobody knows whether what was started had its effect (retry, dead_letter)
 -- Returns 'OK' or 'LOST'. The same verdict with the same token again is 'OK' and changes nothing.
 local id, token, verdict, note, detail = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local kept = kept_of(id,
@@ -13,7 +12,7 @@ if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') or not lane th
   return kept[2] == token and kept[9] == verdict and 'OK' or 'LOST'
 end
 redis.call('ZREM', key(lane, 'lease'), id)
-if verdict ~= 'forward' and ARGV[6] == '1' then redis.call('HSET', event(id), 'unc', 1) end
+if ARGV[6] == '1' then redis.call('HSET', event(id), 'unc', 1) end
 if verdict ~= 'ack' and condemn(id, lane) then return 'OK' end
 
 -- Waits for its next turn, at the back, or at the front if it was handed back untried.
@@ -37,8 +36,7 @@ if verdict == 'ack' then
   finish(id, 'done', verdict)
   record('done', id, lane, now, 0, note)
 elseif verdict == 'forward' then
-  local attempts = ARGV[6] ~= '' and ARGV[6] or kept[6]
-  push(detail, id, 'op', verdict, 'mx', attempts, 'at', 0, 'dl', 0, 'df', 0)
+  push(detail, id, 'op', verdict, 'at', 0, 'dl', 0, 'df', 0)
   record('forwarded', id, detail, now, 0, note)
 elseif verdict == 'retry' then
   local attempts = (kept[5] or 0) + 1
