@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from durable_queue.errors import QueueUnavailable
 from durable_queue.memory import InMemoryQueue
-from durable_queue.port import ControlOutcome, Note
+from durable_queue.port import ControlOutcome
 from notification_contracts.states import Status
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.reading import RecordQuery
@@ -33,12 +33,10 @@ class TamperedQueue(InMemoryQueue):
 
     gone: frozenset[str] = frozenset()
 
-    async def replay(
-        self, message_id: str, delay: timedelta = timedelta(0), note: Note = b""
-    ) -> ControlOutcome:
+    async def replay(self, message_id: str, delay: timedelta = timedelta(0)) -> ControlOutcome:
         if message_id in self.gone:
             return ControlOutcome.GONE
-        return await super().replay(message_id, delay, note)
+        return await super().replay(message_id, delay)
 
 
 @pytest.fixture
