@@ -82,6 +82,13 @@ PLANS = {
             (9, Fault.FREEZE_ALL_DISPATCHERS),
         ],
     ),
+    # All take longer than a lease for each: nothing is sent unless its lease is renewed.
+    "renewals": ShortPlan(
+        count=20,
+        seconds=4,
+        kinds=[Kind(user_id="prove-ok", repeats=0)],
+        environment={"AN_FAILPOINT": "worker.after_start:sleep=5"},
+    ),
     "deploys": ShortPlan(
         count=300,
         seconds=12,

@@ -94,7 +94,7 @@ MUTANTS = {
     "leases not renewed": Mutant(
         "worker/in_flight.py",
         [("await self._renewal.renew([held.delivery for held in renewed.values()])", "[]")],
-        "expiries",
+        "renewals",
         "lost its lease .* though no worker had died",
     ),
     "a lost lease put back at the tail": Mutant(
