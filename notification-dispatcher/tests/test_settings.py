@@ -97,6 +97,8 @@ def test_stages_say_what_a_process_works_on(stages, validates, channels):
         ("RETRY_SCHEDULE", "5s,soon"),
         ("RETRY_SCHEDULE", "0s"),
         ("RETRY_SCHEDULE", ","),
+        ("RETRY_SCHEDULE", ",".join(["1s"] * 100)),
+        ("MAX_ATTEMPTS", "8"),
         ("EMAIL_PROVIDERS", "pigeon://loft"),
         ("EMAIL_PROVIDERS", ","),
         ("PUSH_PROVIDERS", "fake://?script=dance"),

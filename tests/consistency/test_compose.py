@@ -35,7 +35,8 @@ def test_every_setting_reaches_its_container(compose, service):
         name for name, value in environment.items() if value is None or f"${{{name}:-" in str(value)
     }
 
-    assert set(variables(SETTINGS[service])) == set(environment)
+    retired = set(SETTINGS[service].retired)
+    assert set(variables(SETTINGS[service])) | retired == set(environment)
     assert set(environment) - reached <= FIXED
 
 

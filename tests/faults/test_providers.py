@@ -56,7 +56,7 @@ async def test_a_throttled_provider_is_left_alone_by_all_and_costs_nobody_an_att
 async def test_a_provider_that_never_answers_may_have_taken_it_and_exhausts_the_attempts(
     start_system,
 ):
-    async with start_system(RETRY_SCHEDULE="0.1s", MAX_ATTEMPTS="2") as system:
+    async with start_system(RETRY_SCHEDULE="0.1s") as system:
         trace_id = await system.send(user_id="silent")
 
         notification = await system.until(trace_id)

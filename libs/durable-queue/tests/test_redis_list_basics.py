@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from durable_queue.messages import MAX_ATTEMPTS
 from durable_queue.port import Enqueued, Message
 from durable_queue.redis_list.queue import RedisListQueue
 
@@ -27,5 +28,5 @@ async def test_message_goes_through_two_lanes(queue: RedisListQueue) -> None:
     await second.ack()
 
     assert sent == Enqueued("m1")
-    assert (second.lane, second.body, second.max_attempts) == ("delivery", first.body, 8)
+    assert (second.lane, second.body, second.max_attempts) == ("delivery", first.body, MAX_ATTEMPTS)
     assert await queue.receive(["validation", "delivery"], limit=10, wait=timedelta(0)) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
+from durable_queue.messages import MAX_ATTEMPTS
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
 from notification_ledger.settings import StoreSettings
@@ -32,7 +33,8 @@ def _http_url(text: str) -> str:
 
 
 def _schedule(text: str) -> str:
-    parse_schedule(text)
+    if len(parse_schedule(text)) >= MAX_ATTEMPTS:
+        raise ValueError(f"must not have more than {MAX_ATTEMPTS - 1} delays")
     return text
 
 

@@ -153,6 +153,15 @@ async def test_retries_follow_the_schedule_on_redis_too(on_redis, user_service, 
     assert len(outbox.lines()) == 1
 
 
+async def test_a_schedule_of_twelve_delays_makes_thirteen_attempts(on_redis, user_service):
+    user_service.users["eve"] = {"push": "sim-fail-99-then-ok"}
+    async with on_redis(RETRY_SCHEDULE=",".join(["0.05s"] * 12)) as (send, _):
+        record = await send.until(await send("eve"), "sent", "failed")
+
+    assert (record.status, record.reason) == ("failed", "attempts_exhausted")
+    assert record.attempts == 13
+
+
 async def test_a_redis_that_would_lose_notifications_is_refused(on_redis, redis_url):
     async with redis.asyncio.Redis.from_url(redis_url) as connection:
         await connection.config_set("maxmemory-policy", "allkeys-lru")

@@ -54,9 +54,7 @@ def build(
     queue, claim_server, registry = opened.queue, opened.claim_server, new_registry()
     is_volatile_allowed, closing = settings.allow_volatile, (queue.close, ledger.close)
     broker = Broker(queue, *closing, allow_volatile=is_volatile_allowed, registry=registry)
-    notifications = DurableNotificationQueue(
-        queue=queue, broker=broker, max_attempts=settings.max_attempts
-    )
+    notifications = DurableNotificationQueue(queue=queue, broker=broker)
     housekeeping = Housekeeping(ledger, queue, registry)
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]
     check_ledger = partial(_check_ledger, housekeeping, claim_server)

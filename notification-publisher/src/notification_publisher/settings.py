@@ -15,9 +15,6 @@ class Settings(StoreSettings):
         description="Notifications of one priority that may wait for their turn or their time; "
         "more are refused with 503.",
     )
-    max_attempts: int = Field(
-        default=8, ge=1, le=100, description="Attempts before a notification is a dead letter."
-    )
     replay_per_second: float = Field(
         default=50.0,
         gt=0,

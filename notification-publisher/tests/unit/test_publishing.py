@@ -31,9 +31,7 @@ def queue(clock: FrozenClock) -> InMemoryQueue:
 
 @pytest.fixture
 def publish(queue: InMemoryQueue) -> PublishNotification:
-    accepting = DurableNotificationQueue(
-        queue=queue, broker=Broker(queue, allow_volatile=True), max_attempts=8
-    )
+    accepting = DurableNotificationQueue(queue=queue, broker=Broker(queue, allow_volatile=True))
     return PublishNotification(queue=accepting, new_trace_id=new_trace_id)
 
 

@@ -21,7 +21,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
 
     assert settings.broker_url == settings.stores.ledger_url == "redis://localhost:6379/0"
     assert (settings.publisher_host, settings.publisher_port) == ("127.0.0.1", 8001)
-    assert (settings.max_attempts, settings.stores.retention) == (8, timedelta(days=30))
+    assert settings.stores.retention == timedelta(days=30)
     assert not settings.allow_volatile
 
 
@@ -69,7 +69,7 @@ def test_a_ledger_apart_from_a_queue_on_redis_is_refused() -> None:
         ("LEDGER_URL", "postgresql://ledger"),
         ("PUBLISHER_PORT", "70000"),
         ("MAX_WAITING", "0"),
-        ("MAX_ATTEMPTS", "0"),
+        ("MAX_ATTEMPTS", "8"),
         ("REPLAY_PER_SECOND", "0"),
     ],
 )

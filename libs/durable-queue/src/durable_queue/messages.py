@@ -58,6 +58,9 @@ class OnAmbiguous(StrEnum):
 SUSPECT_AFTER: Final = 2
 """After so many deliveries without an outcome a message may be what kills its workers."""
 
+MAX_ATTEMPTS: Final = 100
+"""Attempts of a message whose sender sets no limit. Workers are meant to stop long before."""
+
 Note = bytes
 """Opaque to the queue; handed to the recorder together with the change that it comments on.
 
@@ -91,7 +94,7 @@ class Message:
     body: bytes
     due_at: datetime | None = None
     expires_at: datetime | None = None
-    max_attempts: int = 8
+    max_attempts: int = MAX_ATTEMPTS
     dedupe: Dedupe | None = None
     note: Note = b""
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
@@ -49,6 +50,13 @@ def _ledger_url(text: str) -> str:
 
 class StoreSettings(ServiceSettings):
     """The broker, the ledger beside it, and how long is remembered."""
+
+    retired = MappingProxyType(
+        {
+            "MAX_ATTEMPTS": "is no setting any more: there is one attempt more than RETRY_SCHEDULE "
+            "of the dispatcher has delays. Take it out"
+        }
+    )
 
     broker_url: Annotated[str, AfterValidator(_broker_url)] = Field(
         default="redis://localhost:6379/0",

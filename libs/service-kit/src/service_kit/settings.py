@@ -7,10 +7,11 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -68,6 +69,9 @@ class ServiceSettings(BaseSettings):
         hide_input_in_errors=True,
         populate_by_name=True,
     )
+
+    retired: ClassVar[Mapping[str, str]] = {}
+    """Variables of earlier releases, and what to do instead: one that is set stops the start."""
 
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="How logs look: `json`, `console`, or `auto`: by terminal."
@@ -136,14 +140,19 @@ def load_settings(cls: type[SettingsT]) -> SettingsT:
     On invalid input, prints one line per bad variable to stderr, never a value, and exits.
 
     Raises:
-        SystemExit: with code 2, if any variable is invalid or missing.
+        SystemExit: with code 2, if any variable is invalid, missing or retired.
     """
+    retired = cls.retired if issubclass(cls, ServiceSettings) else {}
+    lines = [f"  {name}: {why}" for name, why in retired.items() if os.environ.get(name)]
     try:
-        return cls()
+        settings = cls()
     except ValidationError as error:
-        lines = [_complaint(cls, each) for each in error.errors(include_input=False)]
+        lines += [_complaint(cls, each) for each in error.errors(include_input=False)]
     except SettingsError as error:
-        lines = [str(error)]
+        lines.append(str(error))
+    else:
+        if not lines:
+            return settings
     for line in ("invalid settings:", *lines):
         sys.stderr.write(f"{line}\n")
     raise SystemExit(2)

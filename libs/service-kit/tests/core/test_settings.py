@@ -1,6 +1,7 @@
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import pytest
@@ -25,6 +26,10 @@ class Settings(ServiceSettings):
     mode: Mode = Field(default=Mode.FAST, description="How.")
     stages: tuple[str, ...] = Field(default=("a", "b"), description="Which.")
     eager: bool = Field(default=True, description="Whether.")
+
+
+class Successor(ServiceSettings):
+    retired = MappingProxyType({"OLD_NAME": "is PORT now"})
 
 
 class Needy(ServiceSettings):
@@ -99,6 +104,16 @@ def test_a_missing_variable_is_called_required(capsys):
         load_settings(Needy)
 
     assert "UPSTREAM_URL: is required" in capsys.readouterr().err
+
+
+def test_a_variable_of_an_earlier_release_stops_the_start_and_says_what_to_do(monkeypatch, capsys):
+    load_settings(Successor)
+    monkeypatch.setenv("OLD_NAME", "7")
+
+    with pytest.raises(SystemExit):
+        load_settings(Successor)
+
+    assert "OLD_NAME: is PORT now" in capsys.readouterr().err
 
 
 def test_settings_are_frozen():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from durable_queue.messages import MAX_ATTEMPTS
 from durable_queue.port import (
     Change,
     ClaimEnded,
@@ -82,7 +83,7 @@ class Seen:
 
     body: bytes = b""
     expires_at: datetime | None = None
-    max_attempts: int = 8
+    max_attempts: int = MAX_ATTEMPTS
     on_hold: bool = False
     lane: str = ""
     state: State = State.NOWHERE

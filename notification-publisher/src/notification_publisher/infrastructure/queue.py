@@ -44,7 +44,6 @@ class DurableNotificationQueue:
 
     queue: SendingQueue
     broker: Broker
-    max_attempts: int
 
     async def accept(self, submission: Submission) -> Acceptance:
         """See `NotificationQueue.accept`."""
@@ -81,7 +80,6 @@ class DurableNotificationQueue:
             body=encode(_event(submission)),
             due_at=asked.due_at(submission.requested_at),
             expires_at=asked.expires_at,
-            max_attempts=self.max_attempts,
             dedupe=_dedupe(submission),
             note=StatusUpdate(status=submission.status, **_kept(asked)).encode(),
         )

@@ -181,7 +181,6 @@ class Acquirer:
             lane=lane,
             body=incoming.body,
             revision=reservation.revision,
-            max_attempts=self._router.options.raw_max_attempts,
             since=self._router.now_ms,
         )
         await publish_and_record(self._router, envelope, reservation, Change.ADOPTED)

@@ -16,6 +16,8 @@ from typing import Final, Self
 from pamqp.commands import Basic
 from pamqp.common import FieldValue
 
+from durable_queue.messages import MAX_ATTEMPTS
+
 Properties = Basic.Properties
 
 SCHEMA: Final = 1
@@ -25,7 +27,6 @@ _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
 _ERROR_CHARS: Final = 1000
-_MAX_ATTEMPTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Envelope:
     body: bytes
     revision: int = 0
     attempt: int = 1
-    max_attempts: int = _MAX_ATTEMPTS
+    max_attempts: int = MAX_ATTEMPTS
     deferrals: int = 0
     expires: int = 0
     due: int = 0
@@ -134,7 +135,7 @@ class Envelope:
                 body=body,
                 revision=_int(headers["x-an-hop"]),
                 attempt=_int(headers.get("x-an-attempt", 1)),
-                max_attempts=_int(headers.get("x-an-attempts", _MAX_ATTEMPTS)),
+                max_attempts=_int(headers.get("x-an-attempts", MAX_ATTEMPTS)),
                 deferrals=_int(headers.get("x-an-deferrals", 0)),
                 expires=_int(headers.get("x-an-expires-ms", 0)),
                 due=_int(headers.get("x-an-due-ms", 0)),

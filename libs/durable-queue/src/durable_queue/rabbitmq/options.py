@@ -29,8 +29,6 @@ class RabbitOptions:
     """Waiting messages in a lane before `QueueFull`; soft by what is under way."""
     max_deliveries: int = 10
     """Deliveries without an outcome before a message counts as poison."""
-    raw_max_attempts: int = 8
-    """Attempts of a message that was published by hand."""
     prefetch: int = 128
     """Messages of a lane that the broker hands to this process ahead of time."""
     dead_letters_at_once: int = 20_000

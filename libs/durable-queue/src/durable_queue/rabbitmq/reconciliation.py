@@ -85,7 +85,6 @@ async def _adopt(router: MessageRouter, copy: AbstractIncomingMessage) -> None:
         lane=(copy.routing_key or "").removesuffix(_LIMIT),
         body=copy.body,
         revision=reservation.revision,
-        max_attempts=router.options.raw_max_attempts,
         since=router.now_ms,
         change=Change.POISONED.value,
         error="poison: the broker gave it up",

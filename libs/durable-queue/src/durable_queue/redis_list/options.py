@@ -22,8 +22,6 @@ class RedisListOptions:
     """Messages in a lane that wait for their turn or time, before `QueueFull`."""
     max_deliveries: int = 10
     """Deliveries without an outcome before a message counts as poison."""
-    raw_max_attempts: int = 8
-    """Attempts of a message that was pushed onto the list by hand."""
     ticket_grace: timedelta = timedelta(seconds=2)
     """How long a popped ticket may stay unclaimed before it is issued again."""
     tick_limit: int = 500

@@ -6,7 +6,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final, Self
 
-from durable_queue.messages import SUSPECT_AFTER
+from durable_queue.messages import MAX_ATTEMPTS, SUSPECT_AFTER
 from durable_queue.recorder import LuaRecorder
 from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.times import milliseconds
@@ -62,7 +62,7 @@ def _settings(options: RedisListOptions) -> str:
         "MAX_WAITING": options.max_waiting,
         "MAX_DELIVERIES": options.max_deliveries,
         "SUSPECT_AFTER": SUSPECT_AFTER,
-        "RAW_ATTEMPTS": options.raw_max_attempts,
+        "RAW_ATTEMPTS": MAX_ATTEMPTS,
         "LIMIT": options.tick_limit,
     }
     return "".join(f"local {name} = {value}\n" for name, value in values.items())
