@@ -11,7 +11,7 @@ PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 # Services are processes of their own, started again and again: they need not be compiled each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test test-containers prove prove-mutants bench dist check fmt lint types arch lock clean
+.PHONY: help setup run test test-containers prove prove-mutants bench dist check fmt lint types arch openapi lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ check: $(VENV)/.dev ## Format, lint, spelling, types (of tests, too), import con
 fmt: $(VENV)/.dev ## Format the code and sort the imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+openapi: $(VENV)/.run ## Make the document of the API of what the services say of their calls
+	$(BIN)/python gateway/make_openapi.py
 
 lock: $(VENV)/.dev ## Compile requirements/*.txt from requirements/*.in
 	cd requirements && for name in build services run dev; do \

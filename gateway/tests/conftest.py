@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from gateway.infrastructure.memory import MemoryUpstream
+from fastapi import FastAPI
 from gateway.main import build
 from gateway.settings import Settings
 from starlette.types import Receive, Scope, Send
@@ -29,6 +29,16 @@ class RecordingService:
     events: list[bytes] = field(default_factory=list)
     breaks_off: bool = False
     open_streams: int = 0
+
+    def answers(self, status: int = 200, *, body: bytes = b"", **headers: str) -> None:
+        """Answer like this from now on; `content_type` is the header `content-type`."""
+        self.status, self.body = status, body
+        self.headers = [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()]
+
+    @property
+    def paths(self) -> list[str]:
+        """What was asked for, in order."""
+        return [request["path"] for request in self.seen]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -95,26 +105,6 @@ class Door:
         return answer
 
 
-@pytest.fixture
-def publisher() -> MemoryUpstream:
-    return MemoryUpstream()
-
-
-@pytest.fixture
-def users() -> MemoryUpstream:
-    return MemoryUpstream()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def client(
-    publisher: MemoryUpstream, users: MemoryUpstream
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of a gateway in front of twins."""
-    app = build(Settings(), publisher=publisher, users=users)
-    async with asgi_client(app) as client:
-        yield client
-
-
 @asynccontextmanager
 async def _open_door(service_url: str, **settings: Any) -> AsyncIterator[Door]:
     urls: Any = {"publisher_url": service_url, "user_service_url": service_url}
@@ -128,29 +118,74 @@ def open_door() -> Callable[..., Any]:
     return _open_door
 
 
+class Place:
+    """Where a service is, on a socket; another one can take its place."""
+
+    def __init__(self) -> None:
+        self.service = RecordingService()
+        self.url = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.service(scope, receive, send)
+
+    def renew(self) -> RecordingService:
+        self.service = RecordingService()
+        return self.service
+
+
 # Servers take a third of a second to stop, so that a module shares them.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def door_and_place() -> AsyncIterator[tuple[Door, list[RecordingService]]]:
+async def places() -> AsyncIterator[tuple[Place, Place]]:
+    """The places of the publisher and of the user-service."""
+    publisher, users = Place(), Place()
+    async with live_server(publisher) as publisher.url, live_server(users) as users.url:
+        yield publisher, users
+
+
+@pytest.fixture
+def publisher(places: tuple[Place, Place]) -> RecordingService:
+    """The publisher behind `gateway`, a new one for each test."""
+    return places[0].renew()
+
+
+@pytest.fixture
+def users(places: tuple[Place, Place]) -> RecordingService:
+    """The user-service behind `gateway`, a new one for each test."""
+    return places[1].renew()
+
+
+@pytest.fixture
+def gateway(
+    places: tuple[Place, Place], publisher: RecordingService, users: RecordingService
+) -> FastAPI:
+    """A gateway in front of a publisher and a user-service on sockets."""
+    return build(Settings(publisher_url=places[0].url, user_service_url=places[1].url))
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(gateway: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of `gateway`."""
+    async with asgi_client(gateway) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door_and_place() -> AsyncIterator[tuple[Door, Place]]:
     """A gateway, and the place of the service behind it, both on sockets."""
-    place = [RecordingService()]
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        await place[0](scope, receive, send)
-
-    async with live_server(serve) as service_url, _open_door(service_url) as door:
+    place = Place()
+    async with live_server(place) as service_url, _open_door(service_url) as door:
         yield door, place
 
 
 @pytest.fixture
-def door(door_and_place: tuple[Door, list[RecordingService]]) -> Door:
+def door(door_and_place: tuple[Door, Place]) -> Door:
     return door_and_place[0]
 
 
 @pytest.fixture
-def service(door_and_place: tuple[Door, list[RecordingService]]) -> RecordingService:
+def service(door_and_place: tuple[Door, Place]) -> RecordingService:
     """The service behind `door`, a new one for each test."""
-    door_and_place[1][0] = RecordingService()
-    return door_and_place[1][0]
+    return door_and_place[1].renew()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

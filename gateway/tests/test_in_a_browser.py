@@ -5,10 +5,8 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
-from gateway.infrastructure.memory import MemoryUpstream
-from gateway.main import build
-from gateway.settings import Settings
 from playwright.async_api import Page, async_playwright
 from testkit.http import live_server
 
@@ -18,6 +16,7 @@ CHROMIUM = shutil.which("chromium")
 NAMES = "MAP evil.example 127.0.0.1, MAP rebound.example 127.0.0.1"
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.slow,
     pytest.mark.skipif(
         CHROMIUM is None and "CI" not in os.environ, reason="there is no chromium on the PATH"
@@ -25,7 +24,7 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page() -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
@@ -37,11 +36,6 @@ async def page() -> AsyncIterator[Page]:
         opened.set_default_timeout(CEILING_MS)
         yield opened
         await browser.close()
-
-
-@pytest.fixture
-def gateway(publisher: MemoryUpstream, users: MemoryUpstream) -> FastAPI:
-    return build(Settings(), publisher=publisher, users=users)
 
 
 @pytest.fixture
@@ -92,7 +86,7 @@ async def test_a_page_from_elsewhere_commands_nothing_in_a_real_browser(
         await page.goto(elsewhere.replace("127.0.0.1", site))
         await page.evaluate(ATTACKS, door.replace("127.0.0.1", "localhost"))
 
-    assert publisher.calls == []
+    assert publisher.seen == []
     assert refused(403) == 3
 
 
@@ -102,7 +96,7 @@ async def test_a_name_that_leads_here_reads_nothing(page, gateway, users, refuse
         said = await answer.json()
 
     assert (answer.status, said["code"]) == (421, "unknown_host")
-    assert users.calls == []
+    assert users.seen == []
 
 
 async def test_its_own_page_may_send(page, gateway, publisher):
@@ -113,4 +107,6 @@ async def test_its_own_page_may_send(page, gateway, publisher):
         await call.locator("button.execute").click()
         await call.locator(".live-responses-table .response-col_status").first.wait_for()
 
-    assert [(sent.method, sent.path) for sent in publisher.calls] == [("POST", "/notifications")]
+    assert [(sent["method"], sent["path"]) for sent in publisher.seen] == [
+        ("POST", "/notifications")
+    ]

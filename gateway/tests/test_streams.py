@@ -4,7 +4,6 @@ import time
 import httpx
 import pytest
 from asyncnotify_prove.ports import free_port
-from gateway.application.ports import Answer
 from testkit.http import live_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -81,9 +80,7 @@ async def test_a_service_that_breaks_off_ends_the_stream_cleanly(http, service):
 
 
 async def test_a_stream_that_the_service_refuses_is_its_answer(client, publisher):
-    publisher.script = lambda _: Answer(
-        status=404, headers={"content-type": "application/problem+json"}, body=b'{"status":404}'
-    )
+    publisher.answers(404, body=b'{"status":404}', content_type="application/problem+json")
 
     answer = await client.get("/notifications/t/events")
 

@@ -27,8 +27,8 @@ from notification_publisher.infrastructure.queue import DurableNotificationQueue
 from notification_publisher.interface.dead_letters import dead_letter_routes
 from notification_publisher.interface.history import history_routes
 from notification_publisher.interface.notifications import sending_routes, tracking_routes
+from notification_publisher.interface.problems import PROBLEMS
 from notification_publisher.interface.streams import stream_routes
-from notification_publisher.interface.vocabulary import PROBLEMS
 from notification_publisher.settings import Settings
 
 SERVICE = "notification-publisher"

@@ -55,10 +55,14 @@ async def test_the_body_of_a_request_is_documented_though_the_route_parses_it(
 ) -> None:
     call = document["paths"]["/notifications"]["post"]
 
-    schema = call["requestBody"]["content"]["application/json"]["schema"]
+    reference = call["requestBody"]["content"]["application/json"]["schema"]
+    assert reference == {"$ref": "#/components/schemas/NotificationRequest"}
+    schemas = document["components"]["schemas"]
+    schema = schemas["NotificationRequest"]
     assert schema["required"] == ["user_id", "message"]
     known, nothing = schema["properties"]["priority"]["anyOf"]
-    assert (known["enum"], nothing) == (["high", "normal", "low"], {"type": "null"})
+    assert known == {"$ref": "#/components/schemas/Priority"}
+    assert (schemas["Priority"]["enum"], nothing) == (["high", "normal", "low"], {"type": "null"})
     assert [parameter["name"] for parameter in call["parameters"]] == ["Idempotency-Key"]
 
 

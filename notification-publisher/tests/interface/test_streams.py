@@ -15,8 +15,8 @@ from notification_contracts.trace_ids import new_trace_id
 from notification_ledger import memory
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.status_update import StatusUpdate
+from notification_publisher.interface.problems import PROBLEMS
 from notification_publisher.interface.streams import stream_routes
-from notification_publisher.interface.vocabulary import PROBLEMS
 from service_kit.http.app import build_app
 from testkit.http import live_server
 from testkit.ledger.harness import recorded

@@ -22,7 +22,7 @@ from user_service.infrastructure.memory import InMemoryUsers
 from user_service.infrastructure.seed import SEED_USERS
 from user_service.infrastructure.sql.repository import SqlUsers
 from user_service.interface.problems import PROBLEMS
-from user_service.interface.reads import contact_routes, user_routes
+from user_service.interface.reads import reading_routes
 from user_service.interface.writes import writing_routes
 from user_service.settings import MEMORY_URL, UserServiceSettings
 
@@ -53,8 +53,9 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
         service=SERVICE,
         title="AsyncNotify user-service",
         routers=[
-            contact_routes(show=show, look_up=LookUpUsers(users=users)),
-            user_routes(show=show, list_users=ListUsers(users=users)),
+            reading_routes(
+                show=show, list_users=ListUsers(users=users), look_up=LookUpUsers(users=users)
+            ),
             writing_routes(store=store, remove=RemoveUser(users=users)),
         ],
         problems=PROBLEMS,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from durable_queue.port import MessageControl
+from durable_queue.port import MessageControl, QueueUnavailable
 from fastapi import APIRouter, Query, Request, Response
 from notification_contracts.http import (
     DeadLetterPage,
@@ -11,10 +11,11 @@ from notification_contracts.http import (
     ReplayedNotificationView,
     ReplayRequest,
 )
-from notification_ledger.reading import LedgerReader, RecordQuery
+from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from service_kit.http.bodies import parse_json_body, read_body
+from service_kit.http.openapi_parts import JSON, answer, json_body
 from service_kit.logs import get_logger
 
 from notification_publisher.application.dead_letters import (
@@ -24,18 +25,14 @@ from notification_publisher.application.dead_letters import (
     ReplayReport,
     ShowDeadLetter,
 )
-from notification_publisher.interface.vocabulary import (
-    JSON,
-    Channel,
-    Cursor,
-    Limit,
-    TraceIdInPath,
-    json_body,
+from notification_publisher.application.ports import NotADeadLetter, UnknownDeadLetter
+from notification_publisher.interface.answers import (
     notification_answer,
     page_answer,
-    problems,
     replay_answer,
 )
+from notification_publisher.interface.parameters import Channel, Cursor, Limit, TraceIdInPath
+from notification_publisher.interface.problems import refusals
 
 log = get_logger(__name__)
 
@@ -47,8 +44,23 @@ _MAYBE_SENT: Final = (
 
 _GONE: Final = "the message is no longer in the broker; it can only be deleted"
 
+_EXAMPLES: Final = {
+    "try it first": {"reason": "provider_unavailable", "dry_run": True},
+    "an outage": {
+        "channel": "sms",
+        "since": "2026-01-31T09:00:00Z",
+        "until": "2026-01-31T10:00:00Z",
+        "limit": 500,
+    },
+}
+
 Reason = Annotated[
-    str | None, Query(min_length=1, max_length=64, description="Only those given up for it.")
+    str | None,
+    Query(
+        min_length=1,
+        max_length=64,
+        description="Only those with this reason, such as `unknown_user`.",
+    ),
 ]
 
 
@@ -56,7 +68,9 @@ def dead_letter_routes(
     ledger: LedgerReader, control: MessageControl, *, per_second: float
 ) -> APIRouter:
     """Build the operator's routes."""
-    router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
+    router = APIRouter(
+        prefix="/dead-letters", tags=["dead letters"], default_response_class=Response
+    )
     _add_finding(router, ledger)
     _add_replaying(router, ledger, control, per_second)
     _add_deleting(router, ledger, control)
@@ -66,7 +80,11 @@ def dead_letter_routes(
 def _add_finding(router: APIRouter, ledger: LedgerReader) -> None:
     show = ShowDeadLetter(ledger=ledger)
 
-    @router.get("", response_model=DeadLetterPage, responses=problems(422))
+    @router.get(
+        "",
+        summary="List dead letters",
+        responses=answer(200, "A page.", DeadLetterPage) | refusals(LedgerUnavailable),
+    )
     async def list_dead_letters(
         *,
         reason: Reason = None,
@@ -74,15 +92,20 @@ def _add_finding(router: APIRouter, ledger: LedgerReader) -> None:
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
-        """Give a page of what was given up and neither replayed nor deleted since."""
+        """Gives a page of what was given up and neither replayed nor deleted since."""
         query = RecordQuery(
             reason=reason, channel=channel, limit=limit, cursor=cursor, dead_letters=True
         )
         return await page_answer(ledger, query)
 
-    @router.get("/{trace_id}", response_model=NotificationView, responses=problems(404))
-    async def show_dead_letter(trace_id: TraceIdInPath) -> Response:
-        """Tell why it was given up, and everything that happened to it."""
+    @router.get(
+        "/{trace_id}",
+        summary="Find a dead letter",
+        responses=answer(200, "The dead letter.", NotificationView)
+        | refusals(UnknownDeadLetter, LedgerUnavailable),
+    )
+    async def get_dead_letter(trace_id: TraceIdInPath) -> Response:
+        """Tells why it was given up, and everything that happened to it."""
         return notification_answer(await show(trace_id))
 
 
@@ -97,14 +120,16 @@ def _add_replaying(
 
     @router.post(
         "/replay",
-        response_model=ReplayAnswer,
-        responses=problems(400, 413, 422),
-        openapi_extra=json_body(ReplayRequest),
+        summary="Replay many dead letters",
+        responses=answer(200, "What was queued.", ReplayAnswer)
+        | refusals(QueueUnavailable, LedgerUnavailable),
+        openapi_extra=json_body(ReplayRequest, _EXAMPLES),
     )
     async def replay_dead_letters(request: Request) -> Response:
-        """Queue all again that pass the filters, oldest first and spaced; or only count them.
-
-        Without a filter it takes `all`, or is refused.
+        """Queues all again that pass the filters, oldest first and spaced, so that they do not
+        flood a provider. Without a filter it takes `all`. `dry_run` only tells which they are.
+        `ambiguous` counts those of which an earlier attempt may have reached the provider;
+        `warning` says so in words.
         """
         asked = parse_json_body(_REPLAY, await read_body(request))
         query = RecordQuery(
@@ -124,22 +149,25 @@ def _add_replaying(
             gone=len(report.gone),
             **counts,
         )
-        answer = {
+        found = {
             **counts,
             "trace_ids": report.matched,
             "gone": report.gone,
             "warning": _warning(report),
         }
-        return Response(to_json(answer), media_type=JSON)
+        return Response(to_json(found), media_type=JSON)
 
     @router.post(
         "/{trace_id}/replay",
+        summary="Replay a dead letter",
         status_code=202,
-        response_model=ReplayedNotificationView,
-        responses=problems(404, 409),
+        responses=answer(202, "The notification, queued again.", ReplayedNotificationView)
+        | refusals(UnknownDeadLetter, NotADeadLetter, QueueUnavailable, LedgerUnavailable),
     )
     async def replay_dead_letter(trace_id: TraceIdInPath) -> Response:
-        """Queue it again, its attempts counted anew; warn if it may have been sent before."""
+        """Queues it again, its attempts counted anew. `warning` is set if an earlier attempt may
+        have reached the provider, so that the user may get it twice.
+        """
         record, may_be_sent = await replay(trace_id)
         return replay_answer(record, _MAYBE_SENT if may_be_sent else None)
 
@@ -156,8 +184,16 @@ def _warning(report: ReplayReport) -> str | None:
 def _add_deleting(router: APIRouter, ledger: LedgerReader, control: MessageControl) -> None:
     delete = DeleteDeadLetter(ledger=ledger, control=control)
 
-    @router.delete("/{trace_id}", status_code=204, responses=problems(404, 409))
+    @router.delete(
+        "/{trace_id}",
+        summary="Delete a dead letter",
+        status_code=204,
+        responses=answer(204, "Deleted.")
+        | refusals(UnknownDeadLetter, NotADeadLetter, QueueUnavailable, LedgerUnavailable),
+    )
     async def delete_dead_letter(trace_id: TraceIdInPath) -> Response:
-        """Forget its message for good; what happened to it stays on record."""
+        """Forgets its message for good; what happened to it stays on record. Doing so twice is
+        fine.
+        """
         await delete(trace_id)
         return Response(status_code=204)

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Final
 
-from durable_queue.port import MessageControl
+from durable_queue.port import MessageControl, QueueFull, QueueUnavailable
 from fastapi import APIRouter, Query, Request, Response
 from notification_contracts.events import UserId
 from notification_contracts.http import (
@@ -13,30 +13,35 @@ from notification_contracts.http import (
     NotificationView,
 )
 from notification_contracts.states import Status
-from notification_ledger.reading import LedgerReader, RecordQuery
+from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from pydantic import TypeAdapter
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.fields import FieldError
+from service_kit.http.openapi_parts import JSON, answer, in_days, json_body
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
 from service_kit.http.requests import log_request_as, request_id_of
 from service_kit.http.routes import LeanRoute
 from service_kit.logs import bind_contextvars
 
-from notification_publisher.application.ports import Acceptance, TimesNotGranted
+from notification_publisher.application.ports import (
+    Acceptance,
+    KeyReused,
+    PastCancelling,
+    TimesNotGranted,
+    UnknownNotification,
+)
 from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.application.tracking import CancelNotification, ShowNotification
 from notification_publisher.domain.notification import Notification
-from notification_publisher.interface.vocabulary import (
-    JSON,
+from notification_publisher.interface.answers import notification_answer, page_answer
+from notification_publisher.interface.parameters import (
+    EXAMPLE_TRACE_ID,
     Channel,
     Cursor,
     Limit,
     TraceIdInPath,
-    json_body,
-    notification_answer,
-    page_answer,
-    problems,
 )
+from notification_publisher.interface.problems import refusals
 
 _REQUEST: Final = TypeAdapter(NotificationRequest)
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
@@ -49,9 +54,35 @@ _KEY_PARAMETER: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Makes the call repeatable for 24 hours: it gets the first answer again.",
+    "description": (
+        "A name of your own for this request, kept for 24 hours: the same request under the same "
+        "key gets the first answer again, and makes no second notification."
+    ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
+_LEAST: Final = {"user_id": "user_test", "message": "your purchase was completed successfully"}
+_FULL: Final = {**_LEAST, "channel": "email", "subject": "Thank you", "priority": "high"}
+_EXAMPLES: Final = {
+    "the least": _LEAST,
+    "by e-mail, at once": _FULL,
+    # Far enough that a service which runs for months shows no time in the past.
+    "later": {**_FULL, "send_at": in_days(300), "expires_at": in_days(301)},
+}
+_ACCEPTED: Final = answer(
+    202,
+    "Accepted: it will end as sent, failed with a reason, cancelled or expired.",
+    NotificationAccepted,
+    example={
+        "trace_id": EXAMPLE_TRACE_ID,
+        "status": "queued",
+        "status_url": f"/notifications/{EXAMPLE_TRACE_ID}",
+    },
+    headers={
+        "Location": "Where the notification is found.",
+        "Idempotent-Replayed": "`true` if this is the answer to an earlier request with this key.",
+    },
+    leads_to=("get_notification", "cancel_notification", "follow_notification"),
+)
 
 
 def sending_routes(publish: PublishNotification) -> APIRouter:
@@ -62,9 +93,8 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
     router = APIRouter(tags=["notifications"], route_class=LeanRoute)
 
     async def send_notification(request: Request) -> Response:
-        """Tell a user something, now or later.
-
-        The `202` is a promise: it will end as sent, failed with a reason, cancelled or expired.
+        """Tells a user something, now or later. Without `channel` it goes the way that the user
+        prefers. The body is read as JSON, whatever the `Content-Type`.
         """
         asked, key = _read(request, await read_body(request))
         try:
@@ -92,10 +122,14 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
             path,
             send_notification,
             methods=["POST"],
+            summary="Send a notification",
             status_code=202,
-            response_model=NotificationAccepted,
-            responses=problems(400, 413, 422),
-            openapi_extra={"parameters": [_KEY_PARAMETER], **json_body(NotificationRequest)},
+            response_class=Response,
+            responses=_ACCEPTED | refusals(KeyReused, QueueUnavailable, QueueFull),
+            openapi_extra={
+                "parameters": [_KEY_PARAMETER],
+                **json_body(NotificationRequest, _EXAMPLES),
+            },
             include_in_schema=path == "/notifications",
         )
     return router
@@ -103,40 +137,51 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
 
 def tracking_routes(ledger: LedgerReader, control: MessageControl) -> APIRouter:
     """Build the routes by which notifications are found again, and withdrawn."""
-    router = APIRouter(tags=["notifications"])
+    router = APIRouter(tags=["notifications"], default_response_class=Response)
     show = ShowNotification(ledger=ledger)
     cancel = CancelNotification(control=control, show=show)
 
-    @router.get("/notifications", response_model=NotificationPage, responses=problems(422))
+    @router.get(
+        "/notifications",
+        summary="List notifications",
+        responses=answer(200, "A page.", NotificationPage) | refusals(LedgerUnavailable),
+    )
     async def list_notifications(
         *,
-        status: Annotated[Status | None, Query(description="Only those with it.")] = None,
+        status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
         user_id: Annotated[UserId | None, Query(description="Only those to this user.")] = None,
         channel: Channel = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
-        """Give a page of those that pass all filters, newest first."""
+        """Gives a page of those that pass all filters, newest first."""
         query = RecordQuery(
             status=status, user_id=user_id, channel=channel, limit=limit, cursor=cursor
         )
         return await page_answer(ledger, query)
 
     @router.get(
-        "/notifications/{trace_id}", response_model=NotificationView, responses=problems(404)
+        "/notifications/{trace_id}",
+        summary="Find a notification",
+        responses=answer(200, "The notification.", NotificationView)
+        | refusals(UnknownNotification, LedgerUnavailable),
     )
-    async def show_notification(trace_id: TraceIdInPath) -> Response:
-        """Tell where a notification is, why, and everything that happened to it."""
+    async def get_notification(trace_id: TraceIdInPath) -> Response:
+        """Tells where it is, why, and everything that happened to it."""
         return notification_answer(await show(trace_id))
 
     @router.delete(
-        "/notifications/{trace_id}", response_model=NotificationView, responses=problems(404, 409)
+        "/notifications/{trace_id}",
+        summary="Cancel a notification",
+        responses=answer(
+            200, "The notification, cancelled; see above for `ambiguous`.", NotificationView
+        )
+        | refusals(UnknownNotification, PastCancelling, QueueUnavailable, LedgerUnavailable),
     )
     async def cancel_notification(trace_id: TraceIdInPath) -> Response:
-        """Withdraw a notification, unless it is being sent or has ended. Doing so twice is fine.
-
-        With the reason `ambiguous` it is no longer sent, but an earlier attempt, of which nobody
-        knows the outcome, may have reached the provider.
+        """Withdraws it, unless it is being sent or has ended. Doing so twice is fine. If the answer
+        has the `reason` `ambiguous`, it is not sent again, but an earlier attempt, whose outcome is
+        unknown, may have reached the provider.
         """
         return notification_answer(await cancel(trace_id))
 

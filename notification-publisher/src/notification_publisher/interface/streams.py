@@ -4,45 +4,61 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
+from notification_contracts.http import StatusChangeView
 from notification_ledger.reading import (
     ChangesMissed,
     InvalidCursor,
     LedgerError,
     LedgerReader,
+    LedgerUnavailable,
     StatusChange,
 )
 from pydantic_core import to_json
+from service_kit.http import openapi_parts
+from service_kit.http.openapi_parts import EVENT_STREAM, answer, events
 from service_kit.http.problems import ProblemError
-from service_kit.http.streams import StreamSlots
+from service_kit.http.streams import TOO_MANY_STREAMS, StreamSlots
 from service_kit.logs import get_logger
 from starlette.types import Receive, Scope, Send
 
-from notification_publisher.application.ports import PublisherError
+from notification_publisher.application.ports import PublisherError, UnknownNotification
 from notification_publisher.application.tracking import WatchNotification, WatchNotifications
-from notification_publisher.interface.vocabulary import TraceIdInPath, problems, refused
+from notification_publisher.interface.parameters import EXAMPLE_TRACE_ID, TraceIdInPath
+from notification_publisher.interface.problems import PROBLEMS, refusals, refused
 
 log = get_logger(__name__)
 
 KEEP_ALIVE: Final = timedelta(seconds=15)
-_EVENT_STREAM: Final = "text/event-stream"
 _HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _RETRY_HINT: Final = b"retry: 3000\n\n"
 _KEEP_ALIVE_COMMENT: Final = b": keep-alive\n\n"
 _MISSED: Final = b"event: missed\ndata: {}\n\n"
-_STREAM: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "Events of the type `status`.", "content": {_EVENT_STREAM: {}}}
-}
-_NOTHING_MORE: Final[dict[int | str, dict[str, Any]]] = {
-    204: {"description": "It has ended, and you have seen all of it."}
-}
+_STREAM: Final = events(
+    "Events of the type `status`, as they happen; their data is a StatusChange. Comments keep the"
+    " connection open.",
+    StatusChangeView,
+    "event: status\n"
+    "id: 1769850000000-0\n"
+    f'data: {{"trace_id":"{EXAMPLE_TRACE_ID}","user_id":"user_test","channel":"email",'
+    '"status":"sent","reason":null,"at":"2026-01-31T09:00:00.123Z"}\n\n',
+)
+_UNAVAILABLE: Final = openapi_parts.refusals(PROBLEMS[LedgerUnavailable], TOO_MANY_STREAMS)
+_HOW_TO_FOLLOW: Final = (
+    " A client that loses the connection comes back with `Last-Event-ID` and misses nothing. With"
+    " `curl`, use `-N`; `/docs` shows what arrives within five seconds."
+)
 
 Changes = AsyncGenerator[StatusChange, None] | AsyncGenerator[StatusChange | ChangesMissed, None]
 LastEventId = Annotated[
-    str | None, Header(description="The `id` of the last event seen; the stream goes on after it.")
+    str | None,
+    Header(
+        alias="Last-Event-ID",
+        description="The `id` of the last event that was seen; the stream goes on after it.",
+    ),
 ]
 
 
@@ -76,7 +92,7 @@ class _SlottedResponse(StreamingResponse):
     """A stream that holds a slot from before its first byte to after its last one."""
 
     def __init__(self, slots: StreamSlots, frames: AsyncGenerator[bytes, None]) -> None:
-        super().__init__(frames, media_type=_EVENT_STREAM, headers=_HEADERS)
+        super().__init__(frames, media_type=EVENT_STREAM, headers=_HEADERS)
         self._slots = slots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,34 +107,38 @@ def stream_routes(
     keep_alive: timedelta = KEEP_ALIVE,
 ) -> APIRouter:
     """Build the routes by which status changes are followed, by up to `limit` clients at once."""
-    router = APIRouter(tags=["events"])
+    router = APIRouter(tags=["notifications"], default_response_class=Response)
     watch = WatchNotification(ledger=ledger)
     watch_all = WatchNotifications(ledger=ledger)
     streams = Streams(limit=limit, keep_alive=keep_alive)
 
     @router.get(
         "/notifications/{trace_id}/events",
-        responses={**_STREAM, **_NOTHING_MORE, **problems(404, 422)},
+        summary="Follow a notification",
+        description="Streams where it is now, then each change, until it has ended."
+        + _HOW_TO_FOLLOW,
+        responses=_STREAM
+        | answer(204, "It has ended, and you have seen all of it.")
+        | refusals(UnknownNotification)
+        | _UNAVAILABLE,
     )
     async def follow_notification(
         trace_id: TraceIdInPath, last_event_id: LastEventId = None
     ) -> Response:
-        """Stream where it is now, then each change, until it has ended.
-
-        `204` tells whoever comes back after the end that there is nothing more.
-        """
         try:
             changes = await watch(trace_id, last_event_id)
         except InvalidCursor:
             raise _unknown_event() from None
         return Response(status_code=204) if changes is None else streams.answer(changes)
 
-    @router.get("/events", responses={**_STREAM, **problems(422)})
+    @router.get(
+        "/events",
+        summary="Follow all notifications",
+        description="Streams the status changes of all notifications. An event `missed` stands"
+        " where some are no longer kept." + _HOW_TO_FOLLOW,
+        responses=_STREAM | _UNAVAILABLE,
+    )
     async def follow_all(last_event_id: LastEventId = None) -> Response:
-        """Stream the status changes of all notifications, from now on or after the last one seen.
-
-        An event `missed` stands where some are no longer kept.
-        """
         try:
             changes = await watch_all(last_event_id)
         except InvalidCursor:

@@ -1,11 +1,10 @@
 """Users and their JSON. Answers are made as bytes: a model in between would be read by nobody."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from notification_contracts.channels import CHANNELS
 from notification_contracts.events import UserId as WellFormedUserId
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 from service_kit.cursors import seal, unseal
 from service_kit.http.paths import decode_segment
@@ -14,24 +13,12 @@ from user_service.application.find_users import UserPage
 from user_service.application.ports import UnknownUser
 from user_service.domain import User, UserId
 
-JSON = "application/json"
-
 _LISTING = "users"
 _USER_ID: TypeAdapter[str] = TypeAdapter(WellFormedUserId)
 
 
 class InvalidCursor(ValueError):
     """Raised when a cursor is not one that this service has given out."""
-
-
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """Document a body that the handler reads itself, whatever its content type."""
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {JSON: {"schema": model.model_json_schema()}},
-        }
-    }
 
 
 def check_user_id(text: str) -> UserId:

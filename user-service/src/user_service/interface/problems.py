@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from service_kit.http.openapi_parts import refusals
 from service_kit.http.problems import Problem, ProblemTable
 
 from user_service.application.ports import UnknownUser, UsersUnavailable
@@ -13,3 +14,6 @@ PROBLEMS: ProblemTable = {
     UnknownUser: USER_NOT_FOUND,
     UsersUnavailable: USERS_UNAVAILABLE,
 }
+
+UNAVAILABLE = refusals(USERS_UNAVAILABLE)
+NOT_FOUND_OR_UNAVAILABLE = refusals(USER_NOT_FOUND, USERS_UNAVAILABLE)

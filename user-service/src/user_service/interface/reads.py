@@ -2,25 +2,26 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from notification_contracts.events import UserId as WellFormedUserId
-from notification_contracts.http import ProblemView, contact_info_model, user_model, user_page_model
+from notification_contracts.http import contact_info_model, user_model, user_page_model
 from pydantic import BaseModel, ConfigDict, Field
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.fields import FieldError
+from service_kit.http.openapi_parts import INTERNAL, JSON, answer, json_body
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
 
 from user_service.application.find_users import ListUsers, LookUpUsers, ShowUser
 from user_service.domain import UserId
 from user_service.interface.documents import (
-    JSON,
     InvalidCursor,
     contact_json,
     contacts_json,
     find_user_id,
-    json_body,
     read_cursor,
     user_json,
     user_page_json,
 )
+from user_service.interface.parameters import UserIdInPath
+from user_service.interface.problems import NOT_FOUND_OR_UNAVAILABLE, UNAVAILABLE
 
 LOOK_UP_MAX_USERS = 500
 
@@ -33,55 +34,77 @@ class LookUpRequest(BaseModel):
     user_ids: list[WellFormedUserId] = Field(max_length=LOOK_UP_MAX_USERS)
 
 
-def contact_routes(*, show: ShowUser, look_up: LookUpUsers) -> APIRouter:
-    """Build the routes by which contacts are found: what a dispatcher asks for."""
-    router = APIRouter(tags=["contacts"])
+class LookUpAnswer(BaseModel):
+    """The contacts of users by id, null for unknown users."""
+
+    contacts: dict[str, dict[str, str | None] | None]
+
+
+def reading_routes(*, show: ShowUser, list_users: ListUsers, look_up: LookUpUsers) -> APIRouter:
+    """Build the routes by which users and their contacts are found."""
+    router = APIRouter(tags=["users"], default_response_class=Response)
 
     @router.get(
-        "/users/{user_id}/contact-info",
-        responses={200: {"model": contact_info_model()}, 404: {"model": ProblemView}},
+        "/users",
+        name="list_users",
+        summary="List users",
+        responses=answer(200, "A page.", user_page_model()) | UNAVAILABLE,
     )
-    async def contact_info(user_id: str) -> Response:
-        """Give a user's address on each channel, null where there is none, and the preference."""
-        user = await show(find_user_id(user_id))
-        return Response(contact_json(user), media_type=JSON)
-
-    @router.post("/contact-info/lookup", openapi_extra=json_body(LookUpRequest))
-    async def contact_infos(request: Request) -> Response:
-        """Give the contacts of up to 500 users at once, by id; null for unknown users."""
-        wanted = parse_json_body(LookUpRequest, await read_body(request))
-        found = await look_up([UserId(user_id) for user_id in wanted.user_ids])
-        return Response(contacts_json(found), media_type=JSON)
-
-    return router
-
-
-def user_routes(*, show: ShowUser, list_users: ListUsers) -> APIRouter:
-    """Build the routes that show users, one or all of them."""
-    router = APIRouter(tags=["users"])
-
-    @router.get("/users", responses={200: {"model": user_page_model()}})
-    async def users(
-        limit: Annotated[int, Query(ge=1, le=200, description="Users on a page.")] = 50,
+    async def list_page(
+        limit: Annotated[
+            int, Query(ge=1, le=200, description="How many items the page may hold.")
+        ] = 50,
         cursor: Annotated[
-            str, Query(max_length=1024, description="The `next_cursor` of the page before.")
-        ] = "",
+            str | None,
+            Query(
+                max_length=1024,
+                description="`next_cursor` of the page before; without it, the first page.",
+            ),
+        ] = None,
     ) -> Response:
-        """Give a page of users in the order of their ids."""
+        """Gives a page of users, in the order of their ids."""
         page = await list_users(after=_after(cursor), limit=limit)
         return Response(user_page_json(page), media_type=JSON)
 
     @router.get(
-        "/users/{user_id}", responses={200: {"model": user_model()}, 404: {"model": ProblemView}}
+        "/users/{user_id}",
+        summary="Find a user",
+        responses=answer(200, "The user.", user_model()) | NOT_FOUND_OR_UNAVAILABLE,
     )
-    async def user(user_id: str) -> Response:
-        """Give a user: their id and their contact."""
+    async def get_user(user_id: UserIdInPath) -> Response:
+        """Gives a user's id and contact."""
         return Response(user_json(await show(find_user_id(user_id))), media_type=JSON)
 
+    @router.get(
+        "/users/{user_id}/contact-info",
+        summary="Find a user's addresses",
+        responses=answer(200, "The contact.", contact_info_model()) | NOT_FOUND_OR_UNAVAILABLE,
+    )
+    async def get_contact_info(user_id: UserIdInPath) -> Response:
+        """Gives the address on each channel, null where there is none."""
+        user = await show(find_user_id(user_id))
+        return Response(contact_json(user), media_type=JSON)
+
+    _add_look_up(router, look_up)
     return router
 
 
-def _after(cursor: str) -> UserId | None:
+def _add_look_up(router: APIRouter, look_up: LookUpUsers) -> None:
+    @router.post(
+        "/contact-info/lookup",
+        summary="Find the addresses of many users",
+        responses=answer(200, "The contacts.", LookUpAnswer) | UNAVAILABLE,
+        openapi_extra=INTERNAL
+        | json_body(LookUpRequest, {"two users": {"user_ids": ["user_test", "ada"]}}),
+    )
+    async def look_up_contacts(request: Request) -> Response:
+        """Gives the contacts of up to 500 users at once, by id; null for unknown users."""
+        wanted = parse_json_body(LookUpRequest, await read_body(request))
+        found = await look_up([UserId(user_id) for user_id in wanted.user_ids])
+        return Response(contacts_json(found), media_type=JSON)
+
+
+def _after(cursor: str | None) -> UserId | None:
     if not cursor:
         return None
     try:

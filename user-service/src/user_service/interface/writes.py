@@ -2,40 +2,57 @@ from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request, Response
 from notification_contracts.channels import CHANNELS, ChannelName
-from notification_contracts.http import ProblemView, contact_info_model, user_model
+from notification_contracts.http import contact_info_model, user_model
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic_core import from_json
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.fields import FieldError, field_errors
+from service_kit.http.openapi_parts import JSON, REMOVES, JsonObject, answer, json_body
 from service_kit.http.paths import decode_segment, path_segment
 from service_kit.http.problems import BODY_TOO_LARGE, INVALID_REQUEST, ProblemError
 
 from user_service.application.remove_user import RemoveUser
 from user_service.application.store_user import PREFERRED_CHANNEL, Fault, InvalidContact, StoreUser
 from user_service.domain import UserId
-from user_service.interface.documents import JSON, check_user_id, find_user_id, json_body, user_json
+from user_service.interface.documents import check_user_id, find_user_id, user_json
+from user_service.interface.parameters import OtherUserIdInPath
+from user_service.interface.problems import NOT_FOUND_OR_UNAVAILABLE, UNAVAILABLE
 
 CONTACT_MAX_BYTES = 65_536
+
+_EXAMPLES: Mapping[str, JsonObject] = {
+    "all channels": {
+        "email": "ada@example.com",
+        "sms": "+4915112345678",
+        "push": "fcm-token-of-adas-phone",
+        "preferred_channel": "email",
+    }
+}
 
 
 def writing_routes(*, store: StoreUser, remove: RemoveUser) -> APIRouter:
     """Build the routes that store and remove users."""
-    router = APIRouter(tags=["users"])
+    router = APIRouter(tags=["users"], default_response_class=Response)
     # A client may send back what it was given, so the body may name the user, too.
     body_model = create_model("Contact", __base__=contact_info_model(), user_id=(str | None, None))
 
     @router.put(
         "/users/{user_id}",
-        responses={
-            200: {"model": user_model()},
-            201: {"model": user_model()},
-            413: {"model": ProblemView},
-            422: {"model": ProblemView},
-        },
-        openapi_extra=json_body(body_model),
+        summary="Store a user",
+        responses=answer(200, "Replaced.", user_model())
+        | answer(
+            201,
+            "Stored: the user is new.",
+            user_model(),
+            headers={"Location": "Where the user is found."},
+        )
+        | UNAVAILABLE,
+        openapi_extra=json_body(body_model, _EXAMPLES),
     )
-    async def put_user(request: Request, user_id: str) -> Response:
-        """Store a user's contact whole: what is not given is not kept. 201 when the user is new."""
+    async def put_user(request: Request, user_id: OtherUserIdInPath) -> Response:
+        """Stores a user's contact whole: what is not given is not kept. Addresses are checked, and
+        stored in their normal form.
+        """
         document, errors = _read(body_model, await read_body(request))
         wanted_id = decode_segment(user_id)
         errors = [*errors, *_id_errors(wanted_id, document)]
@@ -50,9 +67,15 @@ def writing_routes(*, store: StoreUser, remove: RemoveUser) -> APIRouter:
         status, headers = (200, {}) if not stored.is_new else (201, _place_of(wanted_id))
         return Response(user_json(stored.user), status, headers, JSON)
 
-    @router.delete("/users/{user_id}", status_code=204, responses={404: {"model": ProblemView}})
-    async def delete_user(user_id: str) -> Response:
-        """Forget a user with all addresses."""
+    @router.delete(
+        "/users/{user_id}",
+        summary="Forget a user",
+        status_code=204,
+        responses=answer(204, "Forgotten.") | NOT_FOUND_OR_UNAVAILABLE,
+        openapi_extra=REMOVES,
+    )
+    async def delete_user(user_id: OtherUserIdInPath) -> Response:
+        """Forgets a user with all addresses."""
         await remove(find_user_id(user_id))
         return Response(status_code=204)
 

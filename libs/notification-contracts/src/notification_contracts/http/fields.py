@@ -30,7 +30,8 @@ def _known_channel(name: str) -> str:
 
 
 def _channel_schema(schema: dict[str, Any]) -> None:
-    schema["enum"] = list(CHANNELS)
+    # With a title it is a schema of its own in the document.
+    schema.update(title="Channel", enum=list(CHANNELS))
 
 
 KnownChannel = Annotated[

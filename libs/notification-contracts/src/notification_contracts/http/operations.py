@@ -1,4 +1,4 @@
-"""The operator's side: dead letters and health."""
+"""The operator's side: dead letters, and what is forgotten early."""
 
 from typing import Annotated, Any, Self
 
@@ -115,10 +115,3 @@ class ForgetAnswer(BaseModel):
     forgotten: int
     more: bool
     dry_run: bool
-
-
-class HealthView(BaseModel):
-    """Whether a service can work, and what each thing that it needs says."""
-
-    status: str = Field(examples=["ready"])
-    checks: dict[str, dict[str, Any]] = {}

@@ -1,8 +1,10 @@
 """The application: routes, problems, health, metrics, and resources that live as long."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
@@ -16,6 +18,8 @@ from starlette.routing import BaseRoute
 from service_kit.http.access import Access
 from service_kit.http.admission import Admission
 from service_kit.http.health import Check, health_router
+from service_kit.http.openapi_document import document_of
+from service_kit.http.openapi_parts import JsonObject, with_times
 from service_kit.http.paths import SegmentPaths
 from service_kit.http.problems import ProblemTable, install_problems
 from service_kit.http.queries import StrictQuery
@@ -58,7 +62,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     """
     registry = registry or new_registry()
     stopping = stopping or Stopping()
-    app = FastAPI(
+    app = _DescribedApp(
         title=title,
         version=version,
         routes=_routes_of(*routers, health_router(checks, registry)),
@@ -75,6 +79,18 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     app.state.stopping = stopping
     install_problems(app, problems)
     return app
+
+
+class _DescribedApp(FastAPI):
+    """An app whose document also has what the kit does for all calls."""
+
+    def openapi(self) -> JsonObject:
+        """Return the document, with the times in its examples as of now."""
+        if self.openapi_schema is None:
+            self.openapi_schema = document_of(self)
+        text = json.dumps(self.openapi_schema)
+        document: JsonObject = json.loads(with_times(text, datetime.now(UTC)))
+        return document
 
 
 def _middleware(
@@ -109,6 +125,8 @@ def _routes_of(*routers: APIRouter) -> list[BaseRoute]:
     """Take the routers' routes directly: an included router is matched three times a request."""
     routes = [route for router in routers for route in router.routes]
     for route in routes:
+        if isinstance(route, APIRoute):
+            route.operation_id = route.operation_id or route.name
         is_checked = isinstance(getattr(route, "app", None), StrictQuery)
         if isinstance(route, APIRoute) and not isinstance(route, RelayRoute) and not is_checked:
             route.app = StrictQuery(route.app, route)

@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
-from service_kit.http.problems import MEDIA_TYPE, Problem, problem_response
+from service_kit.http.openapi_parts import answer, refusals
+from service_kit.http.problems import Problem, problem_response
 from service_kit.http.requests import request_id_of
 from service_kit.logs import get_logger
 from service_kit.metrics import exposition
@@ -21,7 +22,9 @@ Check = Callable[[], Awaitable[Mapping[str, str] | None]]
 """Exercises one thing that the service needs. Returns details worth showing; raises if it fails."""
 
 CHECK_TIMEOUT = timedelta(seconds=2)
-NOT_READY = Problem(503, "not_ready", "Not ready", timedelta(seconds=1))
+NOT_READY = Problem(
+    503, "not_ready", "Not ready", timedelta(seconds=1), detail="`checks` says what fails."
+)
 _MAX_ERROR_CHARS = 200
 
 
@@ -40,20 +43,19 @@ class Readiness(BaseModel):
 
 def health_router(checks: Mapping[str, Check], registry: CollectorRegistry) -> APIRouter:
     """Build `/health/live`, `/health/ready` and `/metrics`."""
-    router = APIRouter(tags=["health"])
+    router = APIRouter(tags=["health"], default_response_class=Response)
 
-    @router.get("/health/live", response_model=Liveness, operation_id="get_liveness")
-    async def live() -> Response:
+    @router.get("/health/live", summary="Liveness", responses=answer(200, "It is.", Liveness))
+    async def get_liveness() -> Response:
         """Answer as long as the process is alive."""
         return JSONResponse({"status": "ok"})
 
     @router.get(
         "/health/ready",
-        response_model=Readiness,
-        responses=_NOT_READY_DOCUMENTED,
-        operation_id="get_readiness",
+        summary="Readiness",
+        responses=answer(200, "It can.", Readiness) | refusals(NOT_READY),
     )
-    async def ready(request: Request) -> Response:
+    async def get_readiness(request: Request) -> Response:
         """Exercise what the service needs to do its work, each within two seconds."""
         results = await _run_all(checks)
         if all(result["status"] == "ok" for result in results.values()):
@@ -68,24 +70,15 @@ def health_router(checks: Mapping[str, Check], registry: CollectorRegistry) -> A
 
     @router.get(
         "/metrics",
-        responses=_METRICS_DOCUMENTED,
-        response_class=Response,
-        operation_id="get_metrics",
+        summary="Metrics",
+        responses={200: {"description": "The metrics.", "content": {"text/plain": {}}}},
     )
-    async def metrics(request: Request) -> Response:
+    async def get_metrics(request: Request) -> Response:
         """Give all metrics in the Prometheus text format."""
         body, content_type = exposition(registry, request.headers.get("accept", ""))
         return Response(body, headers={"Content-Type": content_type})
 
     return router
-
-
-_NOT_READY_DOCUMENTED: dict[int | str, dict[str, object]] = {
-    503: {"description": "A check fails; `checks` says which.", "content": {MEDIA_TYPE: {}}}
-}
-_METRICS_DOCUMENTED: dict[int | str, dict[str, object]] = {
-    200: {"description": "The metrics.", "content": {"text/plain": {}}}
-}
 
 
 async def _run_all(checks: Mapping[str, Check]) -> dict[str, dict[str, str]]:

@@ -1,17 +1,17 @@
 """The OpenAPI document, and Swagger UI from files of our own: the page needs no internet."""
 
+from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Final
 
 from fastapi import APIRouter
+from service_kit.http.openapi_parts import JSON, with_times
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from gateway.interface.operations import JsonObject
-
-_PAGES: Final = files("gateway.interface") / "pages"
+_PAGES: Final = files("gateway") / "pages"
 _SWAGGER_UI: Final = files("fastapi_offline") / "static"
 _ASSETS: Final[dict[str, tuple[Traversable, str]]] = {
     "icon.svg": (_PAGES, "image/svg+xml"),
@@ -26,18 +26,22 @@ _CONTENT_SECURITY: Final = (
 )
 
 
-def documentation_routes() -> APIRouter:
-    """Make the routes of the document and of the page that shows it."""
+def docs_routes(document: str) -> APIRouter:
+    """Make the routes of the document, given as text, and of the page that shows it."""
     router = APIRouter(tags=["documentation"])
 
-    @router.get("/openapi.json", operation_id="get_openapi", summary="This document")
-    async def openapi(request: Request) -> JSONResponse:
+    @router.get(
+        "/openapi.json",
+        summary="This document",
+        response_class=Response,
+        responses={200: {"description": "The document.", "content": {JSON: {"schema": {}}}}},
+    )
+    async def get_openapi() -> Response:
         """Describes every public call in OpenAPI 3.1."""
-        document: JsonObject = request.app.openapi()
-        return JSONResponse(document)
+        return Response(with_times(document, datetime.now(UTC)), media_type=JSON)
 
-    @router.get("/docs", operation_id="get_docs", summary="Swagger UI", response_class=HTMLResponse)
-    def docs(request: Request) -> Response:
+    @router.get("/docs", summary="Swagger UI", response_class=HTMLResponse)
+    def get_docs(request: Request) -> Response:
         """Shows this document, and lets you try every call."""
         if request.scope["raw_path"].endswith(b"/"):
             # The page finds its files beside itself.
@@ -46,7 +50,7 @@ def documentation_routes() -> APIRouter:
         return HTMLResponse(page, headers={"Content-Security-Policy": _CONTENT_SECURITY})
 
     @router.get("/docs/{asset}", include_in_schema=False)
-    def docs_asset(asset: str) -> Response:
+    def get_docs_asset(asset: str) -> Response:
         if asset not in _ASSETS:
             raise HTTPException(404)
         folder, media_type = _ASSETS[asset]

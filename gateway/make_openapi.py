@@ -1,0 +1,147 @@
+"""Makes the document of the whole API of what each service says of its own calls: `make openapi`.
+
+It is written to the gateway's package, where it is the list of what the gateway relays. It is
+made in development, not when the gateway runs: the gateway knows no other service's code.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from gateway.docs_page import docs_routes
+from gateway.problems import PROBLEMS, UNSUPPORTED_ENCODING
+from notification_publisher.main import build as build_publisher
+from notification_publisher.settings import Settings as PublisherSettings
+from service_kit.http.app import build_app
+from service_kit.http.openapi_document import document_of
+from service_kit.http.openapi_parts import REQUEST_ID_HEADER, JsonObject, add_header, add_refusals
+from user_service.main import build as build_user_service
+from user_service.settings import UserServiceSettings
+
+TARGET: Final = Path(__file__).parent / "src" / "gateway" / "openapi.json"
+
+DESCRIPTION: Final = """\
+Tell people things, by e-mail, SMS or push, and know what became of it.
+
+`POST /notifications` answers `202` with a **trace id**. It finds the notification again in every
+call, log line and stream, until it has ended: sent, delivered, failed with a reason, cancelled or
+expired. What has failed is a **dead letter**, kept until someone replays or deletes it.
+
+Bodies are JSON, whatever the request's `Content-Type`, and at most 128 KiB. Errors are
+`application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable
+`code`; `503` comes with `Retry-After`. A request's `X-Request-ID` is taken over, or made, and
+returned.
+
+There are no accounts and no keys: anyone who reaches the gateway may use it. What it refuses at the
+door, whatever the call: `421` for a name in `Host` that is none of its own, `403` for a page from
+elsewhere that would change something, `503` with too many connections or streams. A query
+parameter that a call does not know is `422`.
+"""
+TAGS: Final = (
+    {"name": "notifications", "description": "Send, find, cancel, follow."},
+    {"name": "dead letters", "description": "The operator's side: what was given up."},
+    {"name": "users", "description": "Where people are reached."},
+    {"name": "health", "description": "Is it alive, can it work, how much has it done."},
+    {"name": "documentation", "description": "This page, and what it shows."},
+)
+_AFTER_503: Final = (
+    "After `upstream_timeout` and `upstream_failed` it may have been done all the same. Any call "
+    "may be repeated; give `POST /notifications` an `Idempotency-Key` for that."
+)
+
+
+def owners() -> dict[str, FastAPI]:
+    """Build the services whose calls the gateway relays, by name; none of them is started."""
+    return {
+        "notification-publisher": build_publisher(PublisherSettings(broker_url="memory://")),
+        "user-service": build_user_service(UserServiceSettings(users_database_url="memory://")),
+    }
+
+
+def merged(services: Mapping[str, FastAPI]) -> JsonObject:
+    """Make one document: the public calls of the services, and the gateway's own."""
+    own = document_of(
+        build_app(
+            service="gateway",
+            title="AsyncNotify",
+            version=version("gateway"),
+            routers=[docs_routes("")],
+            problems={},
+            checks={},
+        )
+    )
+    paths: JsonObject = {}
+    schemas = own["components"]["schemas"]
+    for service, app in services.items():
+        document = document_of(app)
+        for path, item in document["paths"].items():
+            public = {method: call for method, call in item.items() if "x-internal" not in call}
+            if public and path not in own["paths"]:
+                paths[path] = {method: _relayed(call, service) for method, call in public.items()}
+                _gather(schemas, paths[path], document["components"]["schemas"])
+    return {
+        "openapi": own["openapi"],
+        "info": {
+            **own["info"],
+            "description": DESCRIPTION,
+            "contact": {"name": "The operator of this gateway"},
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/", "description": "Wherever this document comes from."}],
+        # No call asks for credentials; to say so is better than to leave it open.
+        "security": [],
+        "tags": list(TAGS),
+        "paths": {**paths, **own["paths"]},
+        "components": {"schemas": dict(sorted(schemas.items()))},
+    }
+
+
+def rendered(document: JsonObject) -> str:
+    """Give the text of the document's file."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _relayed(call: JsonObject, service: str) -> JsonObject:
+    """Add to a call what its relay does: where it goes, and how that may fail."""
+    responses = call["responses"]
+    if "requestBody" in call:
+        add_refusals(responses, UNSUPPORTED_ENCODING)
+        add_header({"415": responses["415"]}, "Accept-Encoding", "`identity`")
+    add_refusals(responses, *PROBLEMS.values())
+    responses["503"]["description"] += f" {_AFTER_503}"
+    add_header(responses, *REQUEST_ID_HEADER)
+    return {**call, "responses": dict(sorted(responses.items())), "x-service": service}
+
+
+def _gather(found: JsonObject, node: object, schemas: JsonObject) -> None:
+    """Take over the schemas that a part of a service's document refers to.
+
+    Raises:
+        ValueError: another service has a different schema of the same name.
+    """
+    if isinstance(node, list):
+        for each in node:
+            _gather(found, each, schemas)
+    if not isinstance(node, dict):
+        return
+    name = str(node.get("$ref", "")).rpartition("/")[2]
+    if name and found.get(name) != schemas[name]:
+        if name in found:
+            message = f"the services describe {name} in different ways"
+            raise ValueError(message)
+        found[name] = schemas[name]
+        _gather(found, schemas[name], schemas)
+    for each in node.values():
+        _gather(found, each, schemas)
+
+
+def main() -> None:
+    """Write the file."""
+    TARGET.write_text(rendered(merged(owners())))
+
+
+if __name__ == "__main__":
+    main()

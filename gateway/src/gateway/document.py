@@ -1,0 +1,48 @@
+"""The document of the API, and the calls that it lists: they are what the gateway relays.
+
+`make openapi` makes it of what each service says of its own calls.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from service_kit.http.openapi_parts import EVENT_STREAM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A public call, and the service that answers it under the same method and path.
+
+    With `removes` it removes what its path names, so that it is not found when it is repeated.
+    """
+
+    method: str
+    path: str
+    service: str
+    has_body: bool
+    is_stream: bool
+    removes: bool
+
+
+def document_text() -> str:
+    """Read the document; the times in its examples are still those of `in_days`."""
+    return (files("gateway") / "openapi.json").read_text("utf-8")
+
+
+def relayed_calls(document: str) -> Sequence[Call]:
+    """List the calls that services behind the gateway answer, in the document's order."""
+    return [
+        Call(
+            method=method.upper(),
+            path=path,
+            service=call["x-service"],
+            has_body="requestBody" in call,
+            is_stream=EVENT_STREAM in call["responses"].get("200", {}).get("content", {}),
+            removes="x-removes" in call,
+        )
+        for path, item in json.loads(document)["paths"].items()
+        for method, call in item.items()
+        if "x-service" in call
+    ]

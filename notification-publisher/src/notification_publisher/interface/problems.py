@@ -1,0 +1,54 @@
+"""What each error of this service is answered with."""
+
+from datetime import timedelta
+from typing import Final
+
+from durable_queue.port import QueueFull, QueueUnavailable, UnsafeBroker
+from notification_ledger.reading import LedgerUnavailable
+from service_kit.http import openapi_parts
+from service_kit.http.fields import FieldError
+from service_kit.http.openapi_parts import Responses
+from service_kit.http.problems import INVALID_REQUEST, Problem, ProblemError, ProblemTable
+
+from notification_publisher.application.ports import (
+    KeyReused,
+    NotADeadLetter,
+    PastCancelling,
+    UnknownDeadLetter,
+    UnknownNotification,
+)
+
+_SOON: Final = timedelta(seconds=2)
+_LATER: Final = timedelta(seconds=10)
+_NOT_NOW: Final = Problem(
+    503, "queue_unavailable", "Notifications can't be taken or changed now", _SOON
+)
+
+PROBLEMS: Final[ProblemTable] = {
+    QueueUnavailable: _NOT_NOW,
+    UnsafeBroker: _NOT_NOW,
+    QueueFull: Problem(503, "queue_full", "Too many notifications are waiting", _LATER),
+    LedgerUnavailable: Problem(
+        503, "ledger_unavailable", "The record of notifications can't be read now", _SOON
+    ),
+    UnknownNotification: Problem(
+        404, "notification_not_found", "No notification has this trace id"
+    ),
+    PastCancelling: Problem(409, "past_cancelling", "It is too late to cancel it"),
+    KeyReused: Problem(
+        422, "idempotency_key_reused", "This Idempotency-Key belongs to another request"
+    ),
+    UnknownDeadLetter: Problem(404, "dead_letter_not_found", "No dead letter has this trace id"),
+    NotADeadLetter: Problem(409, "not_a_dead_letter", "It is no dead letter"),
+}
+
+
+def refusals(*errors: type[Exception]) -> Responses:
+    """Describe what a call is answered with when it fails in these ways."""
+    return openapi_parts.refusals(*(PROBLEMS[error] for error in errors))
+
+
+def refused(pointer: str, code: str, message: str) -> ProblemError:
+    """Refuse a request for one of its parts."""
+    fault = FieldError(pointer=pointer, code=code, message=message)
+    return ProblemError(INVALID_REQUEST, errors=[fault])
