@@ -20,8 +20,6 @@ from typing import Protocol
 import aiohttp
 from yarl import URL
 
-from service_kit.http.headers import IDEMPOTENCY_KEY
-
 MAX_RESPONSE_BYTES = 1024 * 1024
 MAX_CONNECTIONS = 100
 STREAM_IDLE_TIMEOUT = timedelta(seconds=60)
@@ -248,7 +246,7 @@ def _open_session(max_connections: int) -> aiohttp.ClientSession:
 
 
 def _may_be_repeated(method: str, headers: Mapping[str, str]) -> bool:
-    return method in _IDEMPOTENT or any(name.lower() == IDEMPOTENCY_KEY for name in headers)
+    return method in _IDEMPOTENT or any(name.lower() == "idempotency-key" for name in headers)
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
