@@ -1,21 +1,10 @@
 """What the gateway can be told."""
 
 from datetime import timedelta
-from typing import Annotated
 
 from notification_contracts.http.fields import MAX_REQUEST_BYTES
-from pydantic import AfterValidator, Field
-from service_kit.settings import ServiceSettings
-
-
-def _http_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        message = "must begin with http:// or https://"
-        raise ValueError(message)
-    return url
-
-
-Url = Annotated[str, AfterValidator(_http_url)]
+from pydantic import Field
+from service_kit.settings import HttpUrl, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -23,10 +12,10 @@ class Settings(ServiceSettings):
 
     gateway_host: str = Field(default="127.0.0.1", description="The address to listen on.")
     gateway_port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on.")
-    publisher_url: Url = Field(
+    publisher_url: HttpUrl = Field(
         default="http://localhost:8001", description="Where the notification-publisher is."
     )
-    user_service_url: Url = Field(
+    user_service_url: HttpUrl = Field(
         default="http://localhost:8002", description="Where the user-service is."
     )
     upstream_timeout_seconds: float = Field(

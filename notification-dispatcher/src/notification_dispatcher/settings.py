@@ -5,7 +5,6 @@ from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from durable_queue.messages import MAX_ATTEMPTS
 from notification_contracts.channels import CHANNELS, ChannelName
@@ -13,7 +12,7 @@ from notification_contracts.lanes import DELIVERY, VALIDATION
 from notification_ledger.settings import StoreSettings
 from pydantic import AfterValidator, Field, create_model, model_validator
 from service_kit.http.client import MAX_CONNECTIONS
-from service_kit.settings import comma_separated
+from service_kit.settings import HttpUrl, comma_separated
 
 from notification_dispatcher.domain.retries import RetryPolicy, parse_schedule
 from notification_dispatcher.infrastructure.contacts.batching import ContactLimits
@@ -24,12 +23,6 @@ from notification_dispatcher.interface.workers import WorkerOptions, grace_after
 
 ALL: Final = "all"
 LONGEST_PROVIDER_TIMEOUT: Final = timedelta(seconds=45)
-
-
-def _http_url(text: str) -> str:
-    if urlsplit(text).scheme not in {"http", "https"} or not urlsplit(text).hostname:
-        raise ValueError("must be an http:// or https:// URL")
-    return text
 
 
 def _schedule(text: str) -> str:
@@ -60,7 +53,7 @@ def _provider_urls(text: str) -> str:
 class DispatcherSettings(StoreSettings):
     """What does not depend on which channels there are; `settings_class` adds the rest."""
 
-    user_service_url: Annotated[str, AfterValidator(_http_url)] = Field(
+    user_service_url: HttpUrl = Field(
         default="http://localhost:8002", description="Where contacts are looked up."
     )
     dispatcher_host: str = Field(default="127.0.0.1", description="Address to listen on.")

@@ -37,9 +37,3 @@ def all_lanes() -> tuple[str, ...]:
     """Name all queues there are."""
     delivery = (lane for channel in CHANNELS for lane in delivery_lanes(channel))
     return (*validation_lanes(), *delivery)
-
-
-def channel_of(lane: str) -> ChannelName | None:
-    """Return the channel whose delivery a queue's messages wait for; None for validation."""
-    stage, _, rest = lane.partition(".")
-    return rest.rpartition(".")[0] if stage == DELIVERY else None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from typing import Annotated, ClassVar, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -44,6 +45,18 @@ def _origins(text: str) -> str:
             message = f"{origin!r} is no origin, such as https://example.com:8443"
             raise ValueError(message)
     return text
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        message = "must begin with http:// or https://, and name a host"
+        raise ValueError(message)
+    return url
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+"""Where a service is called."""
 
 
 def _known_level(name: str) -> str:

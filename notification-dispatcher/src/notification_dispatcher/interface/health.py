@@ -35,9 +35,6 @@ def checks(
     and another process would fare no better: this one stays ready.
     """
 
-    async def providers() -> Mapping[str, str]:
-        return await provider_states()
-
     async def contacts() -> Mapping[str, str]:
         try:
             async with asyncio.timeout(CONTACTS_TIMEOUT.total_seconds()):
@@ -52,7 +49,7 @@ def checks(
     return {
         "broker": broker.check,
         "workers": working,
-        "providers": providers,
+        "providers": provider_states,
         "contacts": contacts,
     }
 
