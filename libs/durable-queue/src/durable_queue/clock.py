@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from service_kit.epoch import from_ms, to_ms
+
 Monotonic = Callable[[], float]
 """Seconds that go on evenly, from any beginning."""
 
 _SHORT_S: Final = 0.02
 _GOOD_FOR: Final = timedelta(seconds=1)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BEGAN: Final = datetime.now(UTC) - timedelta(seconds=time.monotonic())
 
 
@@ -29,7 +30,7 @@ def steady_now() -> datetime:
 
 def steady_ms() -> int:
     """Return the same in milliseconds since 1970."""
-    return (steady_now() - _EPOCH) // timedelta(milliseconds=1)
+    return to_ms(steady_now())
 
 
 def utc_now() -> datetime:
@@ -64,7 +65,7 @@ class RemoteClock:
     def now(self) -> datetime:
         """Return the time that it shows; before it was read, this process's own."""
         shown_ms = self.expected_ms()
-        return utc_now() if shown_ms is None else _EPOCH + timedelta(milliseconds=shown_ms)
+        return utc_now() if shown_ms is None else from_ms(shown_ms)
 
     def expected_ms(self) -> int | None:
         """Return what it should show now, had nobody set it; None if it was never read."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from service_kit.epoch import whole_ms
+
 from durable_queue.claims.store import ClaimStore, Reply, State
 from durable_queue.messages import REPEATABLE_FOR
 from durable_queue.port import (
@@ -19,6 +21,7 @@ from durable_queue.recorder import ChangeEvent
 
 RESERVATION: Final = timedelta(seconds=5)
 """How long a message that is being put into the broker is nobody's to take."""
+_RESERVATION_MS: Final = whole_ms(RESERVATION)
 _LOOK_AGAIN_S: Final = 0.02
 _PATIENCE_S: Final = 2.0
 
@@ -53,7 +56,7 @@ class LeaseTerms:
     @property
     def lease_ms(self) -> int:
         """The lease in milliseconds."""
-        return _ms(self.lease)
+        return whole_ms(self.lease)
 
 
 class Claims:
@@ -92,13 +95,13 @@ class Claims:
         """
         token = secrets.token_hex(8)
         event = (
-            (dedupe.key, dedupe.fingerprint, dedupe.answer, _ms(REPEATABLE_FOR))
+            (dedupe.key, dedupe.fingerprint, dedupe.answer, whole_ms(REPEATABLE_FOR))
             if dedupe
             else ("", "", "", 0)
         )
         deadline = asyncio.get_running_loop().time() + _PATIENCE_S
         while True:
-            code, *rest = await self._run("reserve", message_id, token, _ms(RESERVATION), *event)
+            code, *rest = await self._run("reserve", message_id, token, _RESERVATION_MS, *event)
             if code == "ok":
                 return Reservation(token, int(rest[0]))
             if code != "wait":
@@ -240,7 +243,7 @@ class Claims:
     async def move(self, message_id: str) -> Reservation | ControlOutcome:
         """Reserve a dead letter for an operator."""
         token = secrets.token_hex(8)
-        code, *rest = await self._run("move", message_id, token, _ms(RESERVATION))
+        code, *rest = await self._run("move", message_id, token, _RESERVATION_MS)
         return Reservation(token, int(rest[0])) if code == "ok" else ControlOutcome(str(code))
 
     async def audit(self, message_id: str, revision: int, *, is_uncertain: bool) -> str:
@@ -253,7 +256,3 @@ def _first(code: str | int, rest: Reply) -> Duplicate | Conflict:
     if code == "conflict":
         return Conflict(str(rest[0]))
     return Duplicate(str(rest[0]), str(rest[1]))
-
-
-def _ms(period: timedelta) -> int:
-    return period // timedelta(milliseconds=1)

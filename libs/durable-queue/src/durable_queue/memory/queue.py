@@ -26,10 +26,8 @@ from durable_queue.port import (
     SendOutcome,
     TickReport,
 )
+from durable_queue.receiving import LaneOrder
 from durable_queue.recorder import Recorder
-
-FAIRNESS = 8
-"""Every so many receives, another lane than the first is looked at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class InMemoryQueue:
         self._store = Store(now=now, steady=steady, recorder=recorder)
         self._options = options or MemoryOptions()
         self._sent: dict[str, _Sent] = {}
-        self._receives = 0
+        self._order = LaneOrder()
         self._tokens = 0
 
     @property
@@ -97,7 +95,7 @@ class InMemoryQueue:
         self, lanes: Sequence[str], *, limit: int, wait: timedelta
     ) -> Sequence[Delivery]:
         """Lease messages; see `MessageQueue.receive`."""
-        in_turn = self._in_turn(lanes)
+        in_turn = self._order.next(lanes)
         deadline = asyncio.get_running_loop().time() + wait.total_seconds()
         while True:
             arrived = self._store.arrived
@@ -206,14 +204,6 @@ class InMemoryQueue:
             return None
         is_same = sent.fingerprint == dedupe.fingerprint
         return Duplicate(sent.id, sent.answer) if is_same else Conflict(sent.id)
-
-    def _in_turn(self, lanes: Sequence[str]) -> Sequence[str]:
-        self._receives += 1
-        rounds, rest = divmod(self._receives, FAIRNESS)
-        if rest or len(lanes) == 1:
-            return lanes
-        first = 1 + rounds % (len(lanes) - 1)
-        return [*lanes[first:], *lanes[:first]]
 
     async def _take(self, lanes: Sequence[str], limit: int) -> list[Entry]:
         taken: list[Entry] = []

@@ -14,11 +14,12 @@ from typing import Final
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
+from service_kit.epoch import to_ms
 
 from durable_queue.claims.store import Argument
 from durable_queue.clock import utc_now
 from durable_queue.port import Change
-from durable_queue.rabbitmq.envelope import from_ms, to_ms
+from durable_queue.rabbitmq.envelope import ms_or_zero, time_or_none
 from durable_queue.recorder import ChangeEvent
 
 NOW_HEADER: Final = "x-an-now-ms"
@@ -43,7 +44,7 @@ class ClaimSession:
 def to_wire(event: ChangeEvent) -> WireEvent:
     """Return an event as it is sent."""
     note = event.note.decode("utf-8", "replace")
-    times = (to_ms(event.at), to_ms(event.due_at))
+    times = (to_ms(event.at), ms_or_zero(event.due_at))
     uncertain = int(event.is_uncertain)
     return (
         event.change.value,
@@ -62,8 +63,8 @@ def from_wire(wire_event: WireEvent) -> ChangeEvent:
         change=Change(str(change)),
         message_id=str(message_id),
         lane=str(lane),
-        at=from_ms(int(at_ms)) or utc_now(),
-        due_at=from_ms(int(due_ms)),
+        at=time_or_none(int(at_ms)) or utc_now(),
+        due_at=time_or_none(int(due_ms)),
         note=str(note).encode(),
         is_uncertain=bool(uncertain),
     )

@@ -8,13 +8,13 @@ from contextlib import suppress
 from aio_pika import Message
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aiormq.exceptions import ChannelLockedResource
+from service_kit.epoch import to_ms
 from service_kit.logs import get_logger
 
 from durable_queue.claims.store import ClaimStore, Reply
 from durable_queue.port import QueueUnavailable
 from durable_queue.rabbitmq.claim_protocol import NOW_HEADER, ClaimSession, Operation, from_wire
 from durable_queue.rabbitmq.connection import Connection, notify_when_closed
-from durable_queue.rabbitmq.envelope import to_ms
 from durable_queue.rabbitmq.errors import regardless
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.topology import Topology

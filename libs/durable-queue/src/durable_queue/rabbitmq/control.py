@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from aio_pika.abc import AbstractConnection
+from service_kit.epoch import whole_ms
 from service_kit.failpoints import afailpoint
 from service_kit.logs import get_logger
 
@@ -120,7 +121,7 @@ class RabbitControl:
             log.warning("rabbitmq.dead_letter_gone", message_id=message_id)
             return ControlOutcome.GONE
         now_ms = router.now_ms
-        due = now_ms + delay // timedelta(milliseconds=1) if delay > timedelta(0) else 0
+        due = now_ms + whole_ms(delay) if delay > timedelta(0) else 0
         again = letter.envelope.replayed(due=due, since=now_ms)
         try:
             await publish_and_record(router, again, reservation, Change.REPLAYED)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from service_kit.epoch import whole_ms
 from service_kit.failpoints import afailpoint
 
 from durable_queue.claims.operations import BeginReply
@@ -19,14 +20,12 @@ from durable_queue.port import (
 )
 from durable_queue.rabbitmq.consumer import ReceivedCopy
 from durable_queue.rabbitmq.dead_lettering import DeadLetterReason, move_to_dead_letters, poison
-from durable_queue.rabbitmq.envelope import Envelope, from_ms
+from durable_queue.rabbitmq.envelope import Envelope, time_or_none
 from durable_queue.rabbitmq.routing import MessageRouter
 from durable_queue.recorder import ChangeEvent
 
 StopTracking = Callable[["RabbitDelivery"], bool]
 """Ends this process's hold; false if it had ended before, and the copy is somebody else's."""
-
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class RabbitDelivery:
@@ -70,7 +69,7 @@ class RabbitDelivery:
         self.attempt: int = envelope.attempt
         self.max_attempts: int = envelope.max_attempts
         self.deferrals: int = envelope.deferrals
-        self.expires_at: datetime | None = from_ms(envelope.expires)
+        self.expires_at: datetime | None = time_or_none(envelope.expires)
         self.token = begun.token
         self.deliveries = begun.number
         self.is_suspect = begun.number > SUSPECT_AFTER
@@ -276,7 +275,7 @@ class RabbitDelivery:
 
     def _later(self, delay: timedelta, **changes: int) -> Envelope:
         now_ms = self._router.now_ms
-        due = now_ms + delay // _MILLISECOND if delay > timedelta(0) else 0
+        due = now_ms + whole_ms(delay) if delay > timedelta(0) else 0
         return self._envelope.moved(due=due, since=now_ms, is_pause=due > 0, **changes)
 
 

@@ -10,11 +10,12 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Self
 
 from pamqp.commands import Basic
 from pamqp.common import FieldValue
+from service_kit.epoch import from_ms, to_ms
 
 from durable_queue.messages import MAX_ATTEMPTS
 
@@ -167,17 +168,14 @@ def new_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def to_ms(at: datetime | None) -> int:
+def ms_or_zero(at: datetime | None) -> int:
     """Return a time as envelopes have it."""
-    return 0 if at is None else (at - _EPOCH) // timedelta(milliseconds=1)
+    return 0 if at is None else to_ms(at)
 
 
-def from_ms(at_ms: int) -> datetime | None:
+def time_or_none(at_ms: int) -> datetime | None:
     """Return a time of an envelope."""
-    return _EPOCH + timedelta(milliseconds=at_ms) if at_ms else None
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+    return from_ms(at_ms) if at_ms else None
 
 
 def _int(value: object) -> int:

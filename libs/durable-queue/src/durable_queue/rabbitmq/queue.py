@@ -1,11 +1,13 @@
 """The adapter."""
 
 import asyncio
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final, cast
+from functools import partial
+from typing import cast
+
+from service_kit.epoch import to_ms
 
 from durable_queue.claims.memory import InMemoryClaimStore
 from durable_queue.claims.operations import Claims, LeaseTerms, Reservation
@@ -33,15 +35,14 @@ from durable_queue.rabbitmq.acquirer import Acquirer
 from durable_queue.rabbitmq.consumer import Consumer
 from durable_queue.rabbitmq.control import RabbitControl
 from durable_queue.rabbitmq.delivery import RabbitDelivery
-from durable_queue.rabbitmq.envelope import Envelope, to_ms
+from durable_queue.rabbitmq.envelope import Envelope, ms_or_zero
 from durable_queue.rabbitmq.lane_capacity import LaneCapacity
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.publisher import Publisher
 from durable_queue.rabbitmq.routing import MessageRouter, publish_and_record
 from durable_queue.rabbitmq.version_check import missing_features
+from durable_queue.receiving import LaneOrder, Receives
 from durable_queue.recorder import Recorder
-
-_ROTATE_EVERY: Final = 8
 
 
 class RabbitQueue:
@@ -73,10 +74,8 @@ class RabbitQueue:
         self._capacity = LaneCapacity(self._publisher.count_all, options.max_waiting)
         self._control = RabbitControl(url, options, self._router)
         self._in_flight: dict[str, RabbitDelivery] = {}
-        self._receives = itertools.count(1)
-        self._receiving: set[asyncio.Task[list[RabbitDelivery]]] = set()
-        self._handing_back: set[asyncio.Task[None]] = set()
-        self._is_closed = False
+        self._order = LaneOrder()
+        self._receives = Receives(end=self._wake, give_back=self._acquirer.hand_back)
         self._url = url
         self._fit_version = ""
 
@@ -117,30 +116,11 @@ class RabbitQueue:
         self, lanes: Sequence[str], *, limit: int, wait: timedelta
     ) -> Sequence[Delivery]:
         """Lease up to `limit` messages, those of earlier lanes first; wait if there are none."""
-        if self._is_closed:
-            raise QueueUnavailable("the queue is closed")
-        taking = asyncio.create_task(self._receive(lanes, limit, wait))
-        self._receiving.add(taking)
-        taking.add_done_callback(self._receiving.discard)
-        try:
-            return await asyncio.shield(cast("asyncio.Task[Sequence[Delivery]]", taking))
-        except asyncio.CancelledError:
-            self._receiving.discard(taking)  # so that it looks no further
-            handing_back = asyncio.create_task(self._hand_back(taking))
-            self._handing_back.add(handing_back)
-            handing_back.add_done_callback(self._handing_back.discard)
-            if self._consumer.session is not None:
-                self._consumer.session.announce()
-            # So that whoever called it off knows when nothing of it is in hand any more.
-            await asyncio.shield(handing_back)
-            raise
+        return await self._receives.run(partial(self._receive, lanes, limit, wait))
 
     async def close(self) -> None:
         """Close connections; what nobody has taken up goes back to the broker at once."""
-        self._is_closed = True
-        if self._consumer.session is not None:
-            self._consumer.session.announce()
-        await asyncio.gather(*self._receiving, *self._handing_back, return_exceptions=True)
+        await self._receives.close()
         await asyncio.gather(self._consumer.close(), self._publisher.close(), self._control.close())
         await self._claims.close()
 
@@ -230,14 +210,14 @@ class RabbitQueue:
         await self._claims.ping()
 
     def _new(self, message: Message, reservation: Reservation) -> Envelope:
-        now_ms, due_ms = self._router.now_ms, to_ms(message.due_at)
+        now_ms, due_ms = self._router.now_ms, ms_or_zero(message.due_at)
         return Envelope(
             id=message.id,
             lane=message.lane,
             body=message.body,
             revision=reservation.revision,
             max_attempts=message.max_attempts,
-            expires=to_ms(message.expires_at),
+            expires=ms_or_zero(message.expires_at),
             due=due_ms if due_ms > now_ms else 0,
             since=now_ms,
         )
@@ -250,7 +230,7 @@ class RabbitQueue:
     ) -> list[RabbitDelivery]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait.total_seconds()
-        order = self._order(lanes)
+        order = self._order.next(lanes)
         await self._claims.learn_time()
         session, is_new = await self._consumer.consuming(lanes)
         if is_new or wait <= timedelta(0):
@@ -260,7 +240,7 @@ class RabbitQueue:
             found = await self._acquirer.begin_all(session.take(order, limit))
             self._in_flight.update((delivery.token, delivery) for delivery in found)
             left = deadline - loop.time()
-            if found or self._is_closed or asyncio.current_task() not in self._receiving:
+            if found or not self._receives.is_wanted:
                 return found
             if not any(session.buffers[lane] for lane in lanes):
                 if left <= 0:
@@ -271,18 +251,9 @@ class RabbitQueue:
             if not session.is_live:
                 raise QueueUnavailable("the connection to RabbitMQ broke")
 
-    async def _hand_back(self, taking: asyncio.Task[list[RabbitDelivery]]) -> None:
-        try:
-            await self._acquirer.hand_back(await taking)
-        except QueueError:
-            return  # leases run out
-
-    def _order(self, lanes: Sequence[str]) -> Sequence[str]:
-        rounds, rest = divmod(next(self._receives), _ROTATE_EVERY)
-        if rest or len(lanes) == 1:
-            return lanes
-        first = 1 + rounds % (len(lanes) - 1)
-        return [*lanes[first:], *lanes[:first]]
+    async def _wake(self, _: object) -> None:
+        if self._consumer.session is not None:
+            self._consumer.session.announce()
 
     def _depth(self, lane: str, ready: int) -> LaneDepth:
         session = self._consumer.session

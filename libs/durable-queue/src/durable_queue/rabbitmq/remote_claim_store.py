@@ -8,13 +8,13 @@ from typing import Final
 from aio_pika import Message
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import PublishError
+from service_kit.epoch import to_ms
 
 from durable_queue.claims.store import Argument, Reply
 from durable_queue.clock import KnowsRemoteTime, RemoteClock, utc_now
 from durable_queue.port import QueueError, QueueUnavailable
 from durable_queue.rabbitmq.claim_protocol import NOW_HEADER, ClaimSession, Operation, to_wire
 from durable_queue.rabbitmq.connection import Connection, notify_when_closed
-from durable_queue.rabbitmq.envelope import to_ms
 from durable_queue.rabbitmq.errors import as_queue_errors
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.topology import Topology

@@ -13,12 +13,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from service_kit.epoch import to_ms
+
 from durable_queue.claims.operations import Claims, Reservation
 from durable_queue.claims.store import State
 from durable_queue.clock import steady_now
 from durable_queue.messages import UNDONE
 from durable_queue.port import Change, Note
-from durable_queue.rabbitmq.envelope import Envelope, from_ms, to_ms
+from durable_queue.rabbitmq.envelope import Envelope, time_or_none
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.publisher import Publisher
 from durable_queue.recorder import ChangeEvent
@@ -77,8 +79,8 @@ class MessageRouter:
             change=change,
             message_id=envelope.id,
             lane=envelope.lane,
-            at=from_ms(at_ms) or self.now(),
-            due_at=from_ms(envelope.due),
+            at=time_or_none(at_ms) or self.now(),
+            due_at=time_or_none(envelope.due),
             note=note,
             is_uncertain=envelope.uncertain and change in UNDONE,
         )

@@ -20,6 +20,7 @@ from typing import Final
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel, AbstractQueue
 from pamqp.common import FieldValue
+from service_kit.epoch import whole_ms
 
 from durable_queue.rabbitmq.options import RabbitOptions
 
@@ -143,7 +144,7 @@ class Topology:
             self.retry(tier), ExchangeType.FANOUT, durable=True
         )
         arguments: Arguments = _QUORUM | {
-            "x-message-ttl": tier // timedelta(milliseconds=1),
+            "x-message-ttl": whole_ms(tier),
             "x-dead-letter-exchange": self.work,
             "x-dead-letter-strategy": "at-least-once",
             "x-delivery-limit": _ENDLESS,
@@ -154,7 +155,7 @@ class Topology:
 
 
 def _period(tier: timedelta) -> str:
-    milliseconds = tier // timedelta(milliseconds=1)
+    milliseconds = whole_ms(tier)
     for unit, size in (("h", 3_600_000), ("m", 60_000), ("s", 1000)):
         if milliseconds % size == 0:
             return f"{milliseconds // size}{unit}"

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, cast
 
+from service_kit.epoch import from_ms, whole_ms
+
 from durable_queue.messages import SUSPECT_AFTER
 from durable_queue.port import LeaseLost, MessageExpired, Note, OnAmbiguous
 from durable_queue.redis_list.connections import Argument
 from durable_queue.redis_list.keys import checked_lane
 from durable_queue.redis_list.runner import ScriptRunner
-from durable_queue.redis_list.times import from_milliseconds, milliseconds
 
 _LOST: Final = b"LOST"
 _EXPIRED: Final = b"EXPIRED"
@@ -47,7 +48,7 @@ class RedisDelivery:
     @property
     def expires_at(self) -> datetime | None:
         """After this time it must not be started."""
-        return None if self._expires_ms is None else from_milliseconds(self._expires_ms)
+        return None if self._expires_ms is None else from_ms(self._expires_ms)
 
     async def start(
         self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
@@ -71,11 +72,11 @@ class RedisDelivery:
         self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
     ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        await self._settle("retry", note, milliseconds(delay), int(is_uncertain))
+        await self._settle("retry", note, whole_ms(delay), int(is_uncertain))
 
     async def defer(self, delay: timedelta, note: Note = b"") -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
-        await self._settle("defer", note, milliseconds(delay))
+        await self._settle("defer", note, whole_ms(delay))
 
     async def dead_letter(
         self, error: str, note: Note = b"", *, is_uncertain: bool = False
@@ -87,7 +88,7 @@ class RedisDelivery:
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
         """Hand it back untried; poison if that happens over and over."""
-        await self._settle("release", note, milliseconds(delay))
+        await self._settle("release", note, whole_ms(delay))
 
     async def give_back(self) -> None:
         """Undo the claim of a message that nobody has seen."""

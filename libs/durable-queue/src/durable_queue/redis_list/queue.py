@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, cast
 
+from service_kit.epoch import to_ms, whole_ms
+
 from durable_queue.clock import Monotonic, RemoteClock
 from durable_queue.messages import REPEATABLE_FOR
 from durable_queue.port import (
@@ -36,7 +38,6 @@ from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.receiver import Receiver
 from durable_queue.redis_list.runner import ScriptRunner
 from durable_queue.redis_list.scripts import assemble, lua_sources
-from durable_queue.redis_list.times import milliseconds, to_milliseconds
 
 _TICK_ROUNDS: Final = 20
 _RENEW_AT_ONCE: Final = 128
@@ -132,7 +133,7 @@ class RedisListQueue:
         # Not before all lanes have been told of a jump.
         for _, now_ms in reports[:1]:
             self._clock.observe(now_ms, asked_at=asked_at)
-            if expected is not None and now_ms < expected - milliseconds(self._options.lease) // 2:
+            if expected is not None and now_ms < expected - whole_ms(self._options.lease) // 2:
                 self._set_back.update(dict.fromkeys(lanes, 0))
         await self._let_rest_anew()
         return _sum([report for report, _ in reports])
@@ -164,7 +165,7 @@ class RedisListQueue:
 
     async def replay(self, message_id: str, delay: timedelta = timedelta(0)) -> ControlOutcome:
         """Put a dead letter back into its lane, attempts counted anew."""
-        return await self._control("replay", message_id, milliseconds(delay))
+        return await self._control("replay", message_id, whole_ms(delay))
 
     async def delete(self, message_id: str) -> ControlOutcome:
         """Forget a dead letter's bytes."""
@@ -263,12 +264,12 @@ def _fields(message: Message) -> tuple[Argument, ...]:
         message.id,
         checked_lane(message.lane),
         message.body,
-        to_milliseconds(message.due_at) if message.due_at else "",
-        to_milliseconds(message.expires_at) if message.expires_at else "",
+        to_ms(message.due_at) if message.due_at else "",
+        to_ms(message.expires_at) if message.expires_at else "",
         message.max_attempts,
         message.note,
         *(
-            (dedupe.key, dedupe.fingerprint, dedupe.answer, milliseconds(REPEATABLE_FOR))
+            (dedupe.key, dedupe.fingerprint, dedupe.answer, whole_ms(REPEATABLE_FOR))
             if dedupe
             else ("", "", "", "")
         ),

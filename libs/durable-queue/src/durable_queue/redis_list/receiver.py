@@ -8,12 +8,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from redis.exceptions import RedisError
 from service_kit.failpoints import afailpoint
 
 from durable_queue.port import QueueUnavailable
+from durable_queue.receiving import LaneOrder, Receives
 from durable_queue.redis_list.batcher import Batcher
 from durable_queue.redis_list.blocking import BlockingPops
 from durable_queue.redis_list.delivery import RedisDelivery, deliveries
@@ -24,7 +26,6 @@ from durable_queue.redis_list.runner import ScriptRunner
 
 Lanes = tuple[str, ...]
 
-_ROTATE_EVERY: Final = 8
 _WAKE_AGAIN_S: Final = 0.1
 
 
@@ -40,8 +41,7 @@ class _Claim:
 class Receiver:
     """Takes messages out of lanes, for any number of tasks at once.
 
-    Each receive runs in a task of its own that is never cancelled, for what Redis has popped would
-    be lost; what it finds when nobody waits for it any more is given back.
+    A receive is never cancelled, for what Redis has popped would be lost.
     """
 
     def __init__(
@@ -52,36 +52,19 @@ class Receiver:
         self._batcher = batcher
         self._keys = keys
         self._tokens = (f"{os.urandom(8).hex()}{number:x}" for number in itertools.count())
-        self._rounds = itertools.count(1)
+        self._order = LaneOrder()
         self._is_loaded: set[Lanes] = set()
         self._unanswered: defaultdict[Lanes, list[_Claim]] = defaultdict(list)
-        self._receiving: set[asyncio.Task[list[RedisDelivery]]] = set()
-        self._giving_back: set[asyncio.Task[None]] = set()
-        self._is_closed = False
+        self._receives = Receives(end=self._end, give_back=_give_back)
 
     async def receive(self, lanes: Lanes, limit: int, wait: timedelta) -> list[RedisDelivery]:
         """Lease up to `limit` messages, of earlier lanes first; wait if there are none."""
-        if self._is_closed:
-            raise QueueUnavailable("the queue is closed")
-        taking = asyncio.create_task(self._take(lanes, min(limit, CLAIM_LIMIT), wait))
-        self._receiving.add(taking)
-        taking.add_done_callback(self._receiving.discard)
-        try:
-            return await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            self._receiving.discard(taking)  # so that it looks no further
-            giving_back = asyncio.create_task(self._give_back(taking))
-            self._giving_back.add(giving_back)
-            giving_back.add_done_callback(self._giving_back.discard)
-            # So that whoever called it off knows when nothing of it is in hand any more.
-            await asyncio.shield(giving_back)
-            raise
+        take = partial(self._take, lanes, min(limit, CLAIM_LIMIT), wait)
+        return await self._receives.run(take)
 
     async def close(self) -> None:
         """Wake up whoever waits, and finish."""
-        self._is_closed = True
-        await asyncio.gather(*map(self._end, self._receiving))
-        await asyncio.gather(*self._giving_back)
+        await self._receives.close()
         await self._pops.close()
 
     async def _take(self, lanes: Lanes, limit: int, wait: timedelta) -> list[RedisDelivery]:
@@ -89,12 +72,12 @@ class Receiver:
         deadline = loop.time() + wait.total_seconds()
         if unanswered := self._unanswered[lanes]:
             return await self._claim(lanes, unanswered.pop(), is_again=True)
-        order = self._order(lanes)
+        order = tuple(self._order.next(lanes))
         if wait <= timedelta(0) or lanes in self._is_loaded:
             found = await self._claim(lanes, _Claim(next(self._tokens), order, limit))
             if found:
                 return found
-        while (left := deadline - loop.time()) > 0 and self._is_wanted():
+        while (left := deadline - loop.time()) > 0 and self._receives.is_wanted:
             popped = await self._pop(order, min(left, BLPOP_SLICE.total_seconds()))
             if popped is None:
                 continue
@@ -105,9 +88,6 @@ class Receiver:
             if found:  # else the ticket was spent
                 return found
         return []
-
-    def _is_wanted(self) -> bool:
-        return not self._is_closed and asyncio.current_task() in self._receiving
 
     async def _pop(self, order: Lanes, wait_s: float) -> tuple[bytes, bytes] | None:
         try:
@@ -146,22 +126,6 @@ class Receiver:
             is_repeatable=False,
         )
 
-    def _order(self, lanes: Lanes) -> Lanes:
-        """Most urgent first, but now and then another lane, so that none is starved."""
-        turn, rest = divmod(next(self._rounds), _ROTATE_EVERY)
-        if rest or len(lanes) == 1:
-            return lanes
-        first = 1 + turn % (len(lanes) - 1)
-        return (*lanes[first:], *lanes[:first])
-
-    async def _give_back(self, taking: "asyncio.Task[list[RedisDelivery]]") -> None:
-        await self._end(taking)
-        try:
-            found: Sequence[RedisDelivery] = await taking
-            await asyncio.gather(*(delivery.give_back() for delivery in found))
-        except QueueUnavailable:
-            pass  # the tickets are issued again, or the leases run out
-
     async def _end(self, taking: "asyncio.Task[list[RedisDelivery]]") -> None:
         """End its BLPOP now: it replies with an element or with nothing, but it replies."""
         while not taking.done():
@@ -172,3 +136,7 @@ class Receiver:
                     await self._batcher.call("CLIENT", "UNBLOCK", client_id)
             # It may have come before the BLPOP did.
             await asyncio.wait([taking], timeout=_WAKE_AGAIN_S)
+
+
+async def _give_back(found: Sequence[RedisDelivery]) -> None:
+    await asyncio.gather(*(delivery.give_back() for delivery in found))

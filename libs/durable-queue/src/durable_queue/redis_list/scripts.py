@@ -6,10 +6,11 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final, Self
 
+from service_kit.epoch import whole_ms
+
 from durable_queue.messages import MAX_ATTEMPTS, SUSPECT_AFTER
 from durable_queue.recorder import LuaRecorder
 from durable_queue.redis_list.options import RedisListOptions
-from durable_queue.redis_list.times import milliseconds
 
 # A send is refused as a whole when Redis is full; all others make room, or are needed to.
 _REFUSED_WHEN_FULL: Final = frozenset({"send", "ping"})
@@ -56,9 +57,9 @@ def assemble(
 
 def _settings(options: RedisListOptions) -> str:
     values = {
-        "LEASE_MS": milliseconds(options.lease),
-        "RETENTION_MS": milliseconds(options.retention),
-        "GRACE_MS": milliseconds(options.ticket_grace),
+        "LEASE_MS": whole_ms(options.lease),
+        "RETENTION_MS": whole_ms(options.retention),
+        "GRACE_MS": whole_ms(options.ticket_grace),
         "MAX_WAITING": options.max_waiting,
         "MAX_DELIVERIES": options.max_deliveries,
         "SUSPECT_AFTER": SUSPECT_AFTER,

@@ -13,7 +13,7 @@ from durable_queue.redis_list.connections import connector
 from durable_queue.redis_list.keys import Keys
 from durable_queue.redis_list.runner import ScriptRunner
 from durable_queue.redis_list.scripts import Script
-from durable_queue.redis_list.times import milliseconds
+from service_kit.epoch import whole_ms
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 # Reading may write: Redis keeps the end by its wall clock, and one that was set back would prolong
@@ -55,7 +55,7 @@ class RedisPauses:
 
     async def pause(self, name: str, period: timedelta) -> None:
         """See `Pauses`."""
-        await self._runner.run("pause", name, max(milliseconds(period), 1))
+        await self._runner.run("pause", name, max(whole_ms(period), 1))
 
     async def remaining(self, name: str) -> timedelta:
         """See `Pauses`."""
