@@ -22,7 +22,7 @@ def test_without_an_environment_everything_has_its_default():
     settings = load_settings(settings_class())
 
     assert settings.broker_url == "redis://localhost:6379/0"
-    assert settings.retries.schedule == DEFAULT_SCHEDULE
+    assert settings.retries.schedule == parse_schedule(DEFAULT_SCHEDULE)
     assert settings.channels == ["email", "sms", "push"]
     assert settings.validates
     assert settings.holding_channels == frozenset()

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, create_model, model_validator
 from service_kit.http.client import MAX_CONNECTIONS
 from service_kit.settings import HttpUrl, comma_separated
 
-from notification_dispatcher.domain.retries import RetryPolicy, parse_schedule
+from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE, RetryPolicy, parse_schedule
 from notification_dispatcher.infrastructure.contacts.batching import ContactLimits
 from notification_dispatcher.infrastructure.providers.registry import check_provider
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings
@@ -73,7 +73,7 @@ class DispatcherSettings(StoreSettings):
         default=None, description="File to which fake providers append what they accept."
     )
     retry_schedule: Annotated[str, AfterValidator(_schedule)] = Field(
-        default="5s,30s,2m,10m,30m,2h,6h",
+        default=DEFAULT_SCHEDULE,
         description="Wait before attempt 2, 3, and so on; then it is given up. There is one "
         "attempt more than there are delays.",
     )

@@ -1,9 +1,6 @@
-from notification_dispatcher.domain.contact import (
-    Contact,
-    NoAddress,
-    UnknownChannel,
-    choose_channel,
-)
+from notification_contracts.states import Reason
+from notification_dispatcher.domain.contact import Contact, choose_channel, no_address
+from notification_dispatcher.domain.verdicts import Failed
 
 EVERYWHERE = {"email": "a@example.com", "sms": "+12025550101", "push": "token"}
 
@@ -41,19 +38,22 @@ def test_a_preference_that_this_release_does_not_know_is_passed_over():
 def test_a_channel_asked_for_is_never_replaced_by_another():
     contact = Contact(addresses={"email": "a@example.com"})
 
-    assert choose_channel(contact, "sms") == NoAddress("sms")
+    assert choose_channel(contact, "sms") == no_address("sms")
 
 
 def test_an_empty_address_is_none():
     contact = Contact(addresses={"email": ""})
 
-    assert choose_channel(contact, None) == NoAddress(None)
+    assert choose_channel(contact, None) == no_address(None)
 
 
 def test_an_unknown_channel_is_told_from_a_missing_address():
     contact = Contact(addresses=EVERYWHERE)
 
-    assert choose_channel(contact, "fax") == UnknownChannel("fax")
+    refused = choose_channel(contact, "fax")
+
+    assert isinstance(refused, Failed)
+    assert refused.reason is Reason.UNKNOWN_CHANNEL
 
 
 def test_addresses_stay_out_of_tracebacks():

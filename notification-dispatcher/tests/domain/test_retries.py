@@ -8,8 +8,10 @@ from notification_dispatcher.domain.retries import (
     RetryPolicy,
     growing,
     jittered,
+    parse_schedule,
 )
 
+SCHEDULE = parse_schedule(DEFAULT_SCHEDULE)
 MIDDLE = 0.5  # the chance that leaves a delay as it is
 
 chances = st.floats(0, 1)
@@ -17,7 +19,7 @@ attempts = st.integers(1, 7)
 delays = st.timedeltas(timedelta(seconds=1), timedelta(hours=6))
 
 
-@pytest.mark.parametrize(("attempt", "base"), list(enumerate(DEFAULT_SCHEDULE, 1)))
+@pytest.mark.parametrize(("attempt", "base"), list(enumerate(SCHEDULE, 1)))
 def test_each_attempt_waits_as_the_schedule_says(attempt, base):
     delay = RetryPolicy().delay_after(attempt, chance=MIDDLE)
 
@@ -42,7 +44,7 @@ def test_a_delay_is_never_further_than_a_fifth_from_the_schedule(attempt, chance
     delay = RetryPolicy().delay_after(attempt, chance=chance)
 
     assert delay is not None
-    base = DEFAULT_SCHEDULE[attempt - 1]
+    base = SCHEDULE[attempt - 1]
     assert 0.8 * base <= delay <= 1.2 * base
 
 

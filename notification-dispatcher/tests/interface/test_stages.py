@@ -65,6 +65,7 @@ def handle(queue, metrics):
             random=random.random,
             channel=channel,
             on_ambiguous=on_ambiguous,
+            longest_version_wait=timedelta(days=1),
         )
         [delivery] = await queue.receive(LANES, limit=1, wait=timedelta(0))
         await stage.handle(delivery)

@@ -9,9 +9,9 @@ from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.events import NotificationRequested
 from notification_contracts.states import Reason
 
-from notification_dispatcher.application.find_contact import FindContact, without_address
+from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.ports import OnStart, Sender
-from notification_dispatcher.domain.contact import Contact
+from notification_dispatcher.domain.contact import Contact, no_address
 from notification_dispatcher.domain.retries import RetryPolicy, later
 from notification_dispatcher.domain.sending import (
     Accepted,
@@ -117,7 +117,7 @@ def _addressed(
 ) -> OutgoingMessage | Failed:
     address = contact.address_on(attempt.channel)
     if address is None:
-        return without_address(attempt.channel)
+        return no_address(attempt.channel)
     limit = CHANNELS[attempt.channel].max_message_chars
     if limit is not None and len(event.message) > limit:
         detail = f"{len(event.message)} characters, {limit} are allowed"

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from notification_contracts.channels import ChannelName
 from notification_contracts.states import Reason
 
 from notification_dispatcher.application.ports import (
@@ -36,9 +35,3 @@ class FindContact:
         except ContactsUnavailable as error:
             delay = growing(deferrals, self.random(), first=FIRST_WAIT, cap=LONGEST_WAIT)
             return Deferred(delay=delay, reason=Reason.CONTACTS_UNAVAILABLE, detail=str(error))
-
-
-def without_address(channel: ChannelName | None) -> Failed:
-    """Give up, for want of an address on this channel; None means on any."""
-    detail = f"the user has no address on {channel or 'any channel'}"
-    return Failed(reason=Reason.NO_ADDRESS, detail=detail)

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from notification_contracts.channels import CHANNELS, ChannelName
+from notification_contracts.states import Reason
+
+from notification_dispatcher.domain.verdicts import Failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,23 +21,7 @@ class Contact:
         return self.addresses.get(channel) or None
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownChannel:
-    """The notification asks for a channel that this release does not know."""
-
-    channel: str
-
-
-@dataclass(frozen=True, slots=True)
-class NoAddress:
-    """The user can't be reached: on the channel asked for, or on any."""
-
-    channel: ChannelName | None
-
-
-def choose_channel(
-    contact: Contact, requested: str | None
-) -> ChannelName | UnknownChannel | NoAddress:
+def choose_channel(contact: Contact, requested: str | None) -> ChannelName | Failed:
     """Take the channel asked for, else the preferred one, else the first that has an address.
 
     A channel asked for is never replaced by another; a preference without an address is.
@@ -44,10 +31,16 @@ def choose_channel(
     preferred = contact.preferred_channel
     if preferred is not None and preferred in CHANNELS and contact.address_on(preferred):
         return preferred
-    return next((name for name in CHANNELS if contact.address_on(name)), NoAddress(None))
+    return next((name for name in CHANNELS if contact.address_on(name)), no_address(None))
 
 
-def _requested(contact: Contact, channel: str) -> ChannelName | UnknownChannel | NoAddress:
+def no_address(channel: ChannelName | None) -> Failed:
+    """Give up, for want of an address on this channel; None means on any."""
+    detail = f"the user has no address on {channel or 'any channel'}"
+    return Failed(reason=Reason.NO_ADDRESS, detail=detail)
+
+
+def _requested(contact: Contact, channel: str) -> ChannelName | Failed:
     if channel not in CHANNELS:
-        return UnknownChannel(channel)
-    return channel if contact.address_on(channel) else NoAddress(channel)
+        return Failed(reason=Reason.UNKNOWN_CHANNEL, detail="there is no such channel")
+    return channel if contact.address_on(channel) else no_address(channel)

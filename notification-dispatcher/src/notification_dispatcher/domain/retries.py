@@ -3,23 +3,35 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 JITTER = 0.2  # of the delay, to either side: spreads what failed together
 LONGEST_JITTER = timedelta(minutes=1)  # enough to spread what was told to come again in hours
 SHORTEST_RETRY_AFTER = timedelta(seconds=1)
 
-DEFAULT_SCHEDULE = (
-    timedelta(seconds=5),
-    timedelta(seconds=30),
-    timedelta(minutes=2),
-    timedelta(minutes=10),
-    timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=6),
-)
+DEFAULT_SCHEDULE: Final = "5s,30s,2m,10m,30m,2h,6h"
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _UNITS = {"": "seconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_schedule(text: str) -> tuple[timedelta, ...]:
+    """Read durations such as `5s,30s,2m,6h`; a bare number is seconds.
+
+    Raises:
+        ValueError: it is no such list, or names a delay of zero.
+    """
+    delays = tuple(_duration(item.strip()) for item in text.split(","))
+    if any(delay <= timedelta(0) for delay in delays):
+        raise ValueError("each delay must be above zero")
+    return delays
+
+
+def _duration(text: str) -> timedelta:
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("must be durations such as 5s,30s,2m,6h")
+    return timedelta(**{_UNITS[match.group(2)]: float(match.group(1))})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +44,7 @@ class RetryPolicy:
     that moment and by the broker's clock.
     """
 
-    schedule: tuple[timedelta, ...] = DEFAULT_SCHEDULE
+    schedule: tuple[timedelta, ...] = parse_schedule(DEFAULT_SCHEDULE)
     retry_after_max: timedelta = timedelta(hours=1)
 
     def delay_after(
@@ -71,22 +83,3 @@ def growing(deferrals: int, chance: float, *, first: timedelta, cap: timedelta) 
     """Double the delay with each deferral, up to `cap`, and spread it."""
     doublings = min(deferrals, 30)  # beyond any cap, and short of timedelta's overflow
     return jittered(min(first * 2**doublings, cap), chance)
-
-
-def parse_schedule(text: str) -> tuple[timedelta, ...]:
-    """Read durations such as `5s,30s,2m,6h`; a bare number is seconds.
-
-    Raises:
-        ValueError: it is no such list, or names a delay of zero.
-    """
-    delays = tuple(_duration(item.strip()) for item in text.split(","))
-    if any(delay <= timedelta(0) for delay in delays):
-        raise ValueError("each delay must be above zero")
-    return delays
-
-
-def _duration(text: str) -> timedelta:
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError("must be durations such as 5s,30s,2m,6h")
-    return timedelta(**{_UNITS[match.group(2)]: float(match.group(1))})

@@ -75,9 +75,9 @@ class StageDelivery:
     """
 
     delivery: Delivery
-    channel: ChannelName | None = None
+    channel: ChannelName | None
+    on_ambiguous: OnAmbiguous
     event: NotificationRequested | None = None
-    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
 
     async def start(self, provider: str) -> None:
         """Pass the point of no return; see `Delivery.start`.

@@ -23,7 +23,6 @@ from notification_dispatcher.interface.metrics import StageMetrics
 from notification_dispatcher.interface.settlement import Settlement, StageDelivery
 
 VERSION_WAIT = timedelta(minutes=10)
-LONGEST_VERSION_WAIT = timedelta(days=1)
 
 Decide = Callable[[NotificationRequested, StageDelivery], Awaitable[Verdict]]
 """A stage's own part: what becomes of a notification. The delivery is there for its `start`."""
@@ -41,9 +40,9 @@ class StageHandler:
     decide: Decide
     metrics: StageMetrics
     random: Callable[[], float]
-    channel: ChannelName | None = None
-    on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
-    longest_version_wait: timedelta = LONGEST_VERSION_WAIT
+    channel: ChannelName | None
+    on_ambiguous: OnAmbiguous
+    longest_version_wait: timedelta
 
     async def handle(self, delivery: Delivery) -> None:
         """Bring one delivery to its end.

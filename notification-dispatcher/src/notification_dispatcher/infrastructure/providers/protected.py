@@ -49,7 +49,7 @@ class ProtectedProvider:
     breaker: CircuitBreaker
     pause: ProviderPause
     bounded: Callable[[timedelta], timedelta]
-    observe: Callable[[ProviderAnswer, float], None] = lambda _outcome, _seconds: None
+    observe: Callable[[ProviderAnswer, float], None]
 
     @property
     def is_available(self) -> bool:
