@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
+from asyncnotify.local.ports import HOST, free_port
 from asyncnotify.local.redis_program import RedisProgram
 from asyncnotify.local.supervisor import Program, ServiceProgram, Supervisor
-from asyncnotify.local.system import HOST, LocalSystem, Ports
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.system import LocalSystem, Ports
 from figures import cpu_ms
 
 DISPATCHER: Final = "notification-dispatcher"

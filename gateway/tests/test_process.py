@@ -6,7 +6,7 @@ import sys
 
 import httpx
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from gateway.problems import ServiceBroken, ServiceDown, ServiceSilent
 from gateway.relay import Service
 from service_kit.http.client import UpstreamClient, UpstreamError, UpstreamResponse, UpstreamStream

@@ -3,7 +3,7 @@ import time
 
 import httpx
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from testkit.http import live_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

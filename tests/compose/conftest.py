@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 ENDED = {"sent", "failed"}

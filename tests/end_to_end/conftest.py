@@ -17,8 +17,8 @@ import aio_pika
 import httpx
 import pytest
 import redis
+from asyncnotify.local.ports import free_port
 from asyncnotify_prove.outbox import read_outbox
-from asyncnotify_prove.ports import free_port
 from asyncnotify_prove.rabbitmq_node import RabbitNode
 from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
     private_rabbitmq,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from notification_contracts.channels import CHANNELS, AddressKind, Channel
 from testkit.http import asgi_client
 from user_service.infrastructure.seed import SEED_USERS

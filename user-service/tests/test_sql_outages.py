@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from user_service.application.ports import UsersUnavailable
 from user_service.domain import User, UserId
 from user_service.infrastructure.seed import SEED_USERS

@@ -1,7 +1,7 @@
 import asyncio
 
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from asyncnotify_prove.pulse import EVERY_SECONDS, Probe, Pulse
 
 

@@ -16,7 +16,7 @@ from asyncnotify.local.embedded_redis import (
     find_redis_server,
 )
 from asyncnotify.local.embedded_redis.memory import memory_bytes
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from redis.asyncio import Redis
 from testkit.running import until
 

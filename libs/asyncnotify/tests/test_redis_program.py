@@ -1,7 +1,7 @@
 import pytest
+from asyncnotify.local.ports import free_port
 from asyncnotify.local.redis_program import RedisProgram
 from asyncnotify.local.supervisor import NotStartable
-from asyncnotify_prove.ports import free_port
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from asyncnotify.local.embedded_redis import EmbeddedRedis
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from durable_queue.port import Dedupe, Duplicate, Enqueued, QueueUnavailable
 from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis

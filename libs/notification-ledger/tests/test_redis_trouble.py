@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 from asyncnotify.local.embedded_redis import EmbeddedRedis
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from durable_queue.port import Change
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 import redis.asyncio
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 
 READY = "{an:0}:validation.normal:ready"
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from notification_contracts.lanes import delivery_lanes, validation_lanes
 from testkit.http import live_server
 

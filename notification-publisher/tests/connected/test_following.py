@@ -12,7 +12,7 @@ from typing import Protocol
 
 import httpx
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from durable_queue.factory import open_queue
 from durable_queue.port import Delivery, LeaseLost, Queue
 from notification_ledger.redis import lua_recorder

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import HOST, free_port
 
-HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 90.0
 _HOMES: Final = ("/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin", "/usr/local/opt/rabbitmq/sbin")
 

@@ -5,7 +5,7 @@ import contextlib
 import subprocess
 from pathlib import Path
 
-from asyncnotify.local.supervisor import die_with_parent
+from asyncnotify.local.child_process import die_with_parent
 
 from asyncnotify_prove.rabbitmq_node import RabbitNode
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
 from aio_pika.exceptions import AMQPError
+from asyncnotify.local.ports import HOST, free_port
 from asyncnotify.local.redis_program import RedisProgram
 from asyncnotify.local.supervisor import Program, StartFailed, Supervisor, send_signal
-from asyncnotify.local.system import HOST
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.topology import Topology
 from notification_contracts.lanes import all_lanes
@@ -20,7 +20,6 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from asyncnotify_prove.backing import Backing
-from asyncnotify_prove.ports import free_port
 from asyncnotify_prove.rabbitmq_program import RabbitProgram
 from asyncnotify_prove.tcp_proxy import TcpProxy
 from asyncnotify_prove.wall_clock import WallClock

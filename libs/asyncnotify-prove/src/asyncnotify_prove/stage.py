@@ -12,8 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from asyncnotify.local.ports import HOST, free_port
 from asyncnotify.local.supervisor import Supervisor, send_signal
-from asyncnotify.local.system import HOST, LocalSystem, Ports
+from asyncnotify.local.system import LocalSystem, Ports
 from notification_ledger.settings import Stores
 
 from asyncnotify_prove.backing import Backing
@@ -21,7 +22,6 @@ from asyncnotify_prove.crew import DISPATCHER, Crew, WatchedProgram
 from asyncnotify_prove.diary import Diary
 from asyncnotify_prove.door import HalfSent
 from asyncnotify_prove.faults import BEHIND, Fault, PlannedFault
-from asyncnotify_prove.ports import free_port
 from asyncnotify_prove.pulse import Probe
 from asyncnotify_prove.servers import Servers
 from asyncnotify_prove.wall_clock import WallClock
@@ -136,7 +136,7 @@ class Stage:
             gateway=free_port(),
             publisher=free_port(),
             user_service=free_port(),
-            dispatcher=free_port(),
+            dispatcher=free_port(in_a_row=max(self._dispatchers, 1)),
         )
         await self._servers.start(self._supervisor)
         self._environment["QUEUE_NAMESPACE"] = self._servers.namespace

@@ -18,7 +18,7 @@ from enum import Enum, auto
 from typing import Final, Self
 from urllib.parse import urlsplit, urlunsplit
 
-HOST: Final = "127.0.0.1"
+from asyncnotify.local.ports import HOST
 
 _CHUNK_BYTES: Final = 65536
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER, on, 0 s: close sends RST, not FIN

@@ -11,9 +11,9 @@ from uuid import uuid4
 import httpx
 
 from asyncnotify.answers import JsonObject
-from asyncnotify.connection import Connection
 from asyncnotify.errors import Refused
 from asyncnotify.following import Following, Tell, tell_in_log
+from asyncnotify.gateway import Gateway
 
 CONCURRENCY = 64
 _ACCEPTED = ("trace_id", "status", "status_url")
@@ -47,7 +47,7 @@ class AsyncNotify:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Raise `BadSetup` if the URL, or a proxy that the environment names, can't be used."""
-        self._connection = Connection(
+        self._gateway = Gateway(
             base_url,
             timeout_seconds=timeout_seconds,
             retry_seconds=retry_seconds,
@@ -59,7 +59,7 @@ class AsyncNotify:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._connection.close()
+        await self._gateway.close()
 
     async def send(
         self,
@@ -148,7 +148,7 @@ class AsyncNotify:
         """
         one = None if trace_id is None else _segment("trace_id", trace_id)
         following = Following(
-            connection=self._connection,
+            gateway=self._gateway,
             path="/events" if one is None else f"/notifications/{one}/events",
             is_one=one is not None,
             last_event_id=last_event_id,
@@ -176,7 +176,7 @@ class AsyncNotify:
         if body is not None:
             options["content"] = _encoded(body)
             options["headers"] = {"Content-Type": "application/json"} | options.get("headers", {})
-        return await self._connection.call(
+        return await self._gateway.call(
             method, path, fields=fields, may_repeat=may_repeat, **options
         )
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.api import FINAL_STATUSES
-from asyncnotify.connection import Connection, pause_before_retry
 from asyncnotify.errors import AsyncNotifyError, UnexpectedAnswer, Unreachable
 from asyncnotify.event_stream import Event, read_events
+from asyncnotify.gateway import Gateway, pause_before_retry
 
 RECONNECT_SECONDS = 3.0
 """Until the service says otherwise."""
@@ -40,7 +40,7 @@ class Following:
     does not pass by itself, is raised.
     """
 
-    connection: Connection
+    gateway: Gateway
     path: str
     is_one: bool
     last_event_id: str | None
@@ -52,7 +52,7 @@ class Following:
 
     async def changes(self) -> AsyncGenerator[JsonObject, None]:
         """Yield the changes as they come."""
-        give_up_at = asyncio.get_running_loop().time() + self.connection.retry_seconds
+        give_up_at = asyncio.get_running_loop().time() + self.gateway.retry_seconds
         while True:
             failure: AsyncNotifyError = Unreachable("the gateway ended the stream")
             try:
@@ -67,7 +67,7 @@ class Following:
 
     async def _until_it_breaks(self) -> AsyncGenerator[JsonObject, None]:
         headers = {"Last-Event-ID": self.last_event_id} if self.last_event_id else {}
-        async with self.connection.stream(self.path, headers) as response:
+        async with self.gateway.stream(self.path, headers) as response:
             if response is None:
                 self._has_ended = True
                 return

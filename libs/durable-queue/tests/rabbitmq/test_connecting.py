@@ -8,7 +8,7 @@ from pathlib import Path
 import aio_pika
 import pytest
 import trustme
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from asyncnotify_prove.rabbitmq_node import RabbitNode
 from durable_queue.claims.memory import InMemoryClaimStore
 from durable_queue.claims.state_machine import ClaimStateMachine

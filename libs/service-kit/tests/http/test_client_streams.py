@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 from service_kit.http.client import UpstreamTimeout, UpstreamUnavailable
 from testkit.scripts import read_request
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from asyncnotify_prove.ports import free_port
+from asyncnotify.local.ports import free_port
 
 PROGRAM = """
 import asyncio, os, sys

@@ -1,10 +1,8 @@
 """Keeps a set of processes running until it is told to stop."""
 
 import asyncio
-import ctypes
 import os
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Protocol
 
 import httpx
 
+from asyncnotify.local.child_process import die_with_parent
 from asyncnotify.local.system import ServiceProcess
 
 FIRST_PAUSE_SECONDS = 0.2
@@ -21,8 +20,6 @@ STABLE_AFTER_SECONDS = 30.0
 STARTS_BEFORE_GIVING_UP = 3
 # Longer than the slowest service takes, which ends by itself: a dispatcher with slow providers.
 STOP_DEADLINE = timedelta(seconds=70)
-PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 
 
 class StartFailed(Exception):
@@ -236,12 +233,6 @@ def _before_it_runs() -> None:
     # Until it has a handler for it, the signal by which it is asked what it does would end it.
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     die_with_parent()
-
-
-def die_with_parent() -> None:
-    """Have the kernel end a child whose supervisor was killed (Linux); it would keep its port."""
-    if sys.platform == "linux":
-        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def send_signal(program: Program | None, number: signal.Signals) -> None:

@@ -1,26 +1,14 @@
 """What a local AsyncNotify consists of: which processes, with which environment."""
 
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from os import strerror
 from pathlib import Path
 from urllib.parse import quote
 
-HOST = "127.0.0.1"
+from asyncnotify.local.ports import HOST, why_taken
+
 _REACHED_BY_LOOPBACK = frozenset({"0.0.0.0", "::", "localhost"})
-
-
-def why_taken(port: int) -> str | None:
-    """Return why nothing can listen on this port of the loopback address; None if it can."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            return strerror(error.errno or 0)
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from service_kit.settings import load_settings
 
+from asyncnotify.local.ports import HOST, why_taken
 from asyncnotify.local.private_data import keep_private
 from asyncnotify.local.redis_program import RedisProgram
 from asyncnotify.local.settings import UpSettings, read_dotenv
 from asyncnotify.local.supervisor import ServiceProgram, StartFailed, Supervisor, send_signal
-from asyncnotify.local.system import HOST, LocalSystem, Ports, why_taken
+from asyncnotify.local.system import LocalSystem, Ports
 from asyncnotify.local.terminal import say, spared_by_make
 
 

@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from service_kit.private_files import MASK
 
+from asyncnotify.local.child_process import die_with_parent
 from asyncnotify.local.embedded_redis.authorship import ServerProgram, last_writer, remember_writer
 from asyncnotify.local.embedded_redis.data_dir import DataDir
 from asyncnotify.local.embedded_redis.errors import DamagedLog, DataTooNew, RedisDidNotStart
@@ -26,11 +24,8 @@ from asyncnotify.local.embedded_redis.last_words import ServerLog
 from asyncnotify.local.embedded_redis.memory import memory_bytes
 from asyncnotify.local.embedded_redis.program import usable_servers
 from asyncnotify.local.embedded_redis.repair import cut_damaged_tail
+from asyncnotify.local.ports import HOST, free_port
 
-HOST: Final = "127.0.0.1"
-
-_PR_SET_PDEATHSIG: Final = 1
-_LIBC: Final = ctypes.CDLL(None)
 _ANSWERS_WITHIN_S: Final = 10.0
 _ASKS_AGAIN_AFTER_S: Final = 0.5
 _STOPS_WITHIN_S: Final = 30.0
@@ -118,7 +113,7 @@ class EmbeddedRedis:
             return
         server_lock = await self._data_dir.claim()
         try:
-            self._port = self._port or _free_port()
+            self._port = self._port or free_port()
             await self._start_who_can_read_it(server_lock)
         except BaseException:
             await self.kill()
@@ -215,7 +210,7 @@ class EmbeddedRedis:
                 # Ctrl-C in a terminal goes to the whole process group; the server must outlive
                 # those who still write their last words into it.
                 start_new_session=True,
-                preexec_fn=_end_with_owner,
+                preexec_fn=die_with_parent,
             )
 
     def _arguments(self) -> list[str]:
@@ -265,17 +260,3 @@ class EmbeddedRedis:
             # Somebody else's server has the port; ours is about to end for that reason.
             return "silent"
         return "loading" if info["loading"] else "ready"
-
-
-def _end_with_owner() -> None:
-    # Runs in the child, between fork and exec. The kernel counts the thread that forked as the
-    # owner: that is the event loop's, which lives as long as its process.
-    if sys.platform == "linux":
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -23,8 +23,8 @@ SILENCE_SECONDS = 60.0
 _PASSING = frozenset({429, 502, 503, 504})
 
 
-class Connection:
-    """The way to one gateway.
+class Gateway:
+    """One gateway.
 
     `timeout_seconds` bounds one attempt, from connecting to the last byte; waiting for one of the
     `concurrency` turns is not part of it. A call that may be repeated is, for `retry_seconds` after
