@@ -97,10 +97,11 @@ PLANS = {
         faults=[(at, Fault.TERMINATE_DISPATCHER) for at in (2, 5, 8, 11)],
     ),
     "replies": ShortPlan(
-        count=600,
-        seconds=10,
+        count=500,
+        seconds=22,
         lease=12,
-        faults=[(at, Fault.DROP_REPLIES) for at in (2, 5, 8)],
+        # Often, for only what is asked first loses its reply: all else waits for that.
+        faults=[(at, Fault.DROP_REPLIES) for at in range(1, 22, 2)],
     ),
     "clocks": ShortPlan(
         count=400,
