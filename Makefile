@@ -11,7 +11,7 @@ PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 # Services are processes of their own, started again and again: they need not be compiled each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test test-containers prove prove-mutants bench dist check fmt lint types arch openapi lock clean
+.PHONY: help setup run test test-containers prove prove-mutants bench dist check fmt lint types arch openapi show-lua lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ fmt: $(VENV)/.dev ## Format the code and sort the imports
 
 openapi: $(VENV)/.run ## Make the document of the API of what the services say of their calls
 	$(BIN)/python gateway/make_openapi.py
+
+show-lua: $(VENV)/.dev ## Print a Lua script as Redis gets it: NAME=claim; without a name, all names
+	@$(BIN)/python -m testkit.show_lua $(NAME)
 
 lock: $(VENV)/.dev ## Compile requirements/*.txt from requirements/*.in
 	cd requirements && for name in build services run dev; do \

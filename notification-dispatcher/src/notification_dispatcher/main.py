@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from durable_queue.broker import Broker
+from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import Queue
 from fastapi import FastAPI
 from notification_ledger.opening import open_worker_queue
@@ -51,7 +51,9 @@ def build(
     """Put the service together, on what the settings say or on what is given."""
     now, registry = partial(datetime.now, UTC), new_registry()
     queue = queue or _open_queue(settings)
-    broker = Broker(queue, queue.close, allow_volatile=settings.allow_volatile, registry=registry)
+    broker = BrokerGuard(
+        queue, queue.close, allow_volatile=settings.allow_volatile, registry=registry
+    )
     http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
     lookup = HttpContactLookup(http=http)
     directory = BatchingContactDirectory(lookup=lookup, limits=settings.contacts)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import partial
 
-from durable_queue.broker import Broker
+from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import Queue
 from durable_queue.rabbitmq.claim_server import ClaimServer
 from fastapi import APIRouter, FastAPI
@@ -53,7 +53,7 @@ def build(
     )
     queue, claim_server, registry = opened.queue, opened.claim_server, new_registry()
     is_volatile_allowed, closing = settings.allow_volatile, (queue.close, ledger.close)
-    broker = Broker(queue, *closing, allow_volatile=is_volatile_allowed, registry=registry)
+    broker = BrokerGuard(queue, *closing, allow_volatile=is_volatile_allowed, registry=registry)
     notifications = DurableNotificationQueue(queue=queue, broker=broker)
     housekeeping = Housekeeping(ledger, queue, registry)
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]

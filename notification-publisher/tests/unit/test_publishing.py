@@ -3,7 +3,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from durable_queue.broker import Broker
+from durable_queue.broker_guard import BrokerGuard
 from durable_queue.errors import QueueError, QueueFull, QueueUnavailable
 from durable_queue.memory import InMemoryQueue, MemoryOptions
 from notification_contracts.codec import decode
@@ -31,7 +31,9 @@ def queue(clock: FrozenClock) -> InMemoryQueue:
 
 @pytest.fixture
 def publish(queue: InMemoryQueue) -> PublishNotification:
-    accepting = DurableNotificationQueue(queue=queue, broker=Broker(queue, allow_volatile=True))
+    accepting = DurableNotificationQueue(
+        queue=queue, broker=BrokerGuard(queue, allow_volatile=True)
+    )
     return PublishNotification(queue=accepting, new_trace_id=new_trace_id)
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
-from durable_queue.broker import Broker
+from durable_queue.broker_guard import BrokerGuard
 from durable_queue.worker import WorkerStats
 from service_kit.http.app import Check
 from service_kit.http.client import HttpClient, UpstreamError
@@ -24,7 +24,7 @@ class WorkerSilent(Exception):
 
 
 def checks(
-    broker: Broker,
+    broker: BrokerGuard,
     workers: Workers,
     provider_states: Callable[[], Awaitable[Mapping[str, str]]],
     http: HttpClient,

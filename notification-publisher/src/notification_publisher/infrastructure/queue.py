@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from durable_queue.broker import Broker
+from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import (
     BrokerClock,
     Conflict,
@@ -43,7 +43,7 @@ class DurableNotificationQueue:
     """A `NotificationQueue`: the queue stores a notification and its record in one atomic step."""
 
     queue: SendingQueue
-    broker: Broker
+    broker: BrokerGuard
 
     async def accept(self, submission: Submission) -> Acceptance:
         """See `NotificationQueue.accept`."""

@@ -19,7 +19,7 @@ _WATCH_EVERY_S: Final = 2.0
 Close = Callable[[], Awaitable[None]]
 
 
-class Broker:
+class BrokerGuard:
     """Lets nothing in as long as the broker would lose it; closes what is open to it at the end.
 
     A `Resource`. A broker that can't be reached, at the start or later, is looked at when it

@@ -2,8 +2,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from durable_queue import broker as broker_module
-from durable_queue.broker import Broker
+from durable_queue import broker_guard as broker_module
+from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import Durability, QueueError, QueueUnavailable, UnsafeBroker
 
 UNSAFE = Durability(profile="none", faults=("appendonly is no",))
@@ -30,7 +30,7 @@ class Inspected:
 
 async def test_a_safe_broker_is_looked_at_once_and_then_let_in() -> None:
     inspected = Inspected(SAFE)
-    broker = Broker(inspected, allow_volatile=False)
+    broker = BrokerGuard(inspected, allow_volatile=False)
     await broker.start()
 
     for _ in range(3):
@@ -41,11 +41,11 @@ async def test_a_safe_broker_is_looked_at_once_and_then_let_in() -> None:
 
 async def test_an_unsafe_broker_keeps_the_service_from_starting() -> None:
     with pytest.raises(UnsafeBroker, match="appendonly is no"):
-        await Broker(Inspected(UNSAFE), allow_volatile=False).start()
+        await BrokerGuard(Inspected(UNSAFE), allow_volatile=False).start()
 
 
 async def test_an_unsafe_broker_may_be_allowed() -> None:
-    broker = Broker(Inspected(UNSAFE), allow_volatile=True)
+    broker = BrokerGuard(Inspected(UNSAFE), allow_volatile=True)
     await broker.start()
 
     await broker.admit()
@@ -54,7 +54,7 @@ async def test_an_unsafe_broker_may_be_allowed() -> None:
 
 
 async def test_the_service_starts_without_its_broker_and_lets_nothing_in() -> None:
-    broker = Broker(Inspected(None), allow_volatile=False)
+    broker = BrokerGuard(Inspected(None), allow_volatile=False)
     await broker.start()
 
     with pytest.raises(QueueUnavailable):
@@ -68,7 +68,7 @@ async def test_a_broker_that_comes_is_looked_at_before_anything_is_let_in(
 ) -> None:
     monkeypatch.setattr(broker_module, "LOOK_AGAIN_SECONDS", 0.0)
     inspected = Inspected(None)
-    broker = Broker(inspected, allow_volatile=False)
+    broker = BrokerGuard(inspected, allow_volatile=False)
     await broker.start()
 
     inspected.answer = UNSAFE
@@ -80,7 +80,7 @@ async def test_a_broker_that_comes_is_looked_at_before_anything_is_let_in(
 
 async def test_requests_do_not_wait_for_a_broker_that_was_just_found_missing() -> None:
     inspected = Inspected(None)
-    broker = Broker(inspected, allow_volatile=False)
+    broker = BrokerGuard(inspected, allow_volatile=False)
     await broker.start()
 
     for _ in range(10):
@@ -92,7 +92,7 @@ async def test_requests_do_not_wait_for_a_broker_that_was_just_found_missing() -
 
 async def test_a_broker_that_returns_with_other_settings_is_found_out() -> None:
     inspected = Inspected(SAFE)
-    broker = Broker(inspected, allow_volatile=False)
+    broker = BrokerGuard(inspected, allow_volatile=False)
     await broker.start()
     inspected.answer = UNSAFE
 
@@ -104,7 +104,7 @@ async def test_a_broker_that_returns_with_other_settings_is_found_out() -> None:
 
 async def test_a_probe_that_finds_the_broker_unsafe_shuts_the_door() -> None:
     inspected = Inspected(SAFE)
-    broker = Broker(inspected, allow_volatile=False)
+    broker = BrokerGuard(inspected, allow_volatile=False)
     await broker.start()
     inspected.answer = UNSAFE
 
@@ -115,10 +115,10 @@ async def test_a_probe_that_finds_the_broker_unsafe_shuts_the_door() -> None:
 
 
 @pytest.fixture
-async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Broker, Inspected]]:
+async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[BrokerGuard, Inspected]]:
     monkeypatch.setattr(broker_module, "_WATCH_EVERY_S", 0.01)
     inspected, stopping = Inspected(SAFE), asyncio.Event()
-    broker = Broker(inspected, allow_volatile=False)
+    broker = BrokerGuard(inspected, allow_volatile=False)
     await broker.start()
     watching = asyncio.create_task(broker.watch(stopping))
     yield broker, inspected
@@ -126,7 +126,7 @@ async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Broker
     await watching
 
 
-async def refusal_of(broker: Broker) -> type[QueueError] | None:
+async def refusal_of(broker: BrokerGuard) -> type[QueueError] | None:
     try:
         await broker.admit()
     except QueueError as error:
@@ -135,7 +135,7 @@ async def refusal_of(broker: Broker) -> type[QueueError] | None:
 
 
 async def test_a_broker_that_becomes_unsafe_is_found_out_before_anybody_asks(
-    watched: tuple[Broker, Inspected],
+    watched: tuple[BrokerGuard, Inspected],
 ) -> None:
     broker, inspected = watched
     inspected.answer = UNSAFE
@@ -151,7 +151,7 @@ async def test_a_broker_that_becomes_unsafe_is_found_out_before_anybody_asks(
 
 
 async def test_a_watched_broker_that_was_away_is_safe_again_only_after_a_look(
-    watched: tuple[Broker, Inspected],
+    watched: tuple[BrokerGuard, Inspected],
 ) -> None:
     broker, inspected = watched
     inspected.answer = None
