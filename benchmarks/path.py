@@ -21,7 +21,7 @@ from typing import Final
 
 import uvloop
 from figures import Laps, Sheet, yardstick_ms
-from place import Place, open_place
+from running_system import RunningSystem, open_system
 
 CONNECTIONS: Final = 64
 USERS: Final = 500
@@ -87,9 +87,11 @@ class Rounds:
         """Note one round's figure."""
         self.figures.setdefault((name, unit), []).append(value)
 
-    def add_cpu(self, what: str, before: dict[str, float], place: Place, count: int) -> None:
+    def add_cpu(
+        self, what: str, before: dict[str, float], system: RunningSystem, count: int
+    ) -> None:
         """Note what each process took for `count` notifications, if it did anything."""
-        for name, now in place.cpu_ms().items():
+        for name, now in system.cpu_ms().items():
             each = (now - before.get(name, 0.0)) * 1000 / count
             if each >= 1:
                 self.add(f"{what}, {name}", each, "CPU ms per 1,000")
@@ -102,37 +104,37 @@ class Rounds:
         return sheet
 
 
-async def measure_accepting(rounds: Rounds, place: Place, count: int) -> None:
+async def measure_accepting(rounds: Rounds, system: RunningSystem, count: int) -> None:
     """Post `count` notifications while nobody takes them away."""
-    poster, before, own = Poster(place.ports.gateway), place.cpu_ms(), time.process_time()
+    poster, before, own = Poster(system.ports.gateway), system.cpu_ms(), time.process_time()
     rounds.add("accepted", await poster.post_all(count), "per second")
     rounds.add("request to 202, median", poster.laps.median, "ms")
     rounds.add("request to 202, p99", poster.laps.p99, "ms")
-    rounds.add_cpu("accepting", before, place, count)
+    rounds.add_cpu("accepting", before, system, count)
     own = (time.process_time() - own) * 1e6 / count
     rounds.add("accepting, this client", own, "CPU ms per 1,000")
 
 
-async def measure_emptying(rounds: Rounds, place: Place, count: int) -> None:
+async def measure_emptying(rounds: Rounds, system: RunningSystem, count: int) -> None:
     """Let one dispatcher send what waits; its start doesn't count."""
-    async with place.dispatching():
-        await place.until_sent(1)
-        before = place.cpu_ms()
-        await place.until_sent(count)
-        rounds.add_cpu("sending", before, place, count)
-    sent = place.sent()
+    async with system.dispatching():
+        await system.until_sent(1)
+        before = system.cpu_ms()
+        await system.until_sent(count)
+        rounds.add_cpu("sending", before, system, count)
+    sent = system.sent()
     rounds.add("sent by one dispatcher", count / (sent[-1].at - sent[0].at), "per second")
 
 
-async def measure_singles(rounds: Rounds, place: Place) -> None:
+async def measure_singles(rounds: Rounds, system: RunningSystem) -> None:
     """Send single notifications through an idle system."""
-    poster = Poster(place.ports.gateway)
-    async with place.dispatching():
-        await place.until_ready()
-        place.empty_outbox()
+    poster = Poster(system.ports.gateway)
+    async with system.dispatching():
+        await system.until_ready()
+        system.empty_outbox()
         await poster.post_singly(SINGLES)
-        await place.until_sent(SINGLES)
-    ways = Laps([(sent.at - poster.answered_at[sent.text]) * 1000 for sent in place.sent()])
+        await system.until_sent(SINGLES)
+    ways = Laps([(sent.at - poster.answered_at[sent.text]) * 1000 for sent in system.sent()])
     rounds.add("single one, request to 202, median", poster.laps.median, "ms")
     rounds.add("single one, request to provider, median", ways.median, "ms")
     rounds.add("single one, request to provider, p99", ways.p99, "ms")
@@ -142,17 +144,17 @@ async def measure(count: int, rounds: int) -> Sheet:
     """Measure everything, `rounds` times."""
     figures = Rounds()
     with tempfile.TemporaryDirectory(prefix="benchmark-path-") as folder:
-        async with open_place(Path(folder)) as place:
-            await place.create_users(USERS)
-            await Poster(place.ports.gateway).post_all(count // 5)  # warms up, isn't measured
-            async with place.dispatching():
-                await place.until_sent(count // 5)
+        async with open_system(Path(folder)) as system:
+            await system.create_users(USERS)
+            await Poster(system.ports.gateway).post_all(count // 5)  # warms up, isn't measured
+            async with system.dispatching():
+                await system.until_sent(count // 5)
             for _ in range(rounds):
-                place.empty_outbox()
+                system.empty_outbox()
                 figures.add("yardstick, a million additions in Python", yardstick_ms(), "CPU ms")
-                await measure_accepting(figures, place, count)
-                await measure_emptying(figures, place, count)
-                await measure_singles(figures, place)
+                await measure_accepting(figures, system, count)
+                await measure_emptying(figures, system, count)
+                await measure_singles(figures, system)
     return figures.sheet(f"{count:,} notifications, median of {rounds}")
 
 

@@ -9,16 +9,16 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from asyncnotify_prove.backing import Backing
+from asyncnotify_prove.harness import ExtraProcess, Harness
 from asyncnotify_prove.outbox import read_outbox
+from asyncnotify_prove.promises import ENDED
 from asyncnotify_prove.rabbitmq_node import RabbitNode
-from asyncnotify_prove.stage import Another, Stage
 from asyncnotify_prove.wall_clock import WallClock
 from testkit.rabbitmq_server import rabbitmq_node  # noqa: F401 - a fixture
 from testkit.wall_clock_fixture import require_faketime
 
 LEASE_SECONDS = 3
 KILLED_BY_FAILPOINT = 137
-ENDED = {"sent", "failed", "cancelled", "expired"}
 CONTACTS = {
     "ok": {"email": "ok@sim.example", "sms": "+15005550001", "push": "sim-ok"},
     "flaky": {"email": "fail-2-then-ok@sim.example"},
@@ -34,12 +34,12 @@ CONTACTS = {
 class System:
     """A whole system, seen from outside, with what a test may do to it."""
 
-    def __init__(self, stage: Stage, http: aiohttp.ClientSession) -> None:
-        self.stage = stage
+    def __init__(self, harness: Harness, http: aiohttp.ClientSession) -> None:
+        self.harness = harness
         self.http = http
         self.promised: list[str] = []
         self.clocks: dict[str, WallClock] = {}
-        self._dispatchers: list[Another] = []
+        self._dispatchers: list[ExtraProcess] = []
         self._watching: list[asyncio.Task[None]] = []
         self._broken: list[str] = []
 
@@ -68,7 +68,7 @@ class System:
 
     async def until(self, trace_id: str, *statuses: str, seconds: float = 60) -> dict[str, Any]:
         """Wait until a notification has one of the statuses (by default: has ended)."""
-        wanted = set(statuses) or ENDED
+        wanted = frozenset(statuses) or ENDED
         try:
             async with asyncio.timeout(seconds):
                 while (notification := await self.get(trace_id))["status"] not in wanted:
@@ -87,12 +87,12 @@ class System:
 
     def arrivals(self) -> list[str]:
         """The trace ids in the order in which the provider got them."""
-        return [each["trace_id"] for each in read_outbox(self.stage.outbox)]
+        return [each["trace_id"] for each in read_outbox(self.harness.outbox)]
 
-    async def dispatcher(self, **environment: str) -> Another:
+    async def dispatcher(self, **environment: str) -> ExtraProcess:
         if clock := self.clocks.get("dispatchers"):
             environment = {**clock.environment, **environment}
-        started = await self.stage.start_another("notification-dispatcher", **environment)
+        started = await self.harness.start_another("notification-dispatcher", **environment)
         self._dispatchers.append(started)
         self._watching.append(asyncio.create_task(self._watch(started)))
         return started
@@ -105,14 +105,14 @@ class System:
         self._watching.clear()
         self._broken.clear()
 
-    async def _watch(self, started: Another) -> None:
+    async def _watch(self, started: ExtraProcess) -> None:
         """Note one that ends although nobody told it to, such as one that could not start."""
         code = await started.program.wait()
         if code > 0 and code != KILLED_BY_FAILPOINT:
             self._broken.append(f"a dispatcher ended with exit code {code}")
 
     def last_words(self) -> str:
-        return (self.stage.folder / "services.log").read_text("utf-8", "replace")[-4000:]
+        return (self.harness.folder / "services.log").read_text("utf-8", "replace")[-4000:]
 
     async def dies_at(self, failpoint: str, **environment: str) -> None:
         """Let a dispatcher work until it dies at a named line."""
@@ -146,7 +146,7 @@ async def running(
 ) -> AsyncIterator[System]:
     settings = {"LEASE_SECONDS": str(LEASE_SECONDS), "PROVIDER_TIMEOUT_SECONDS": "2.5"}
     dispatchers = int(environment.pop("dispatchers", "1"))
-    stage = Stage(
+    harness = Harness(
         folder,
         dispatchers=dispatchers,
         environment=settings | environment,
@@ -154,10 +154,10 @@ async def running(
         sets_clock=sets_clock,
     )
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(stage.stop)
-        await stage.start()
-        http = await stack.enter_async_context(aiohttp.ClientSession(stage.url))
-        system = System(stage, http)
+        stack.push_async_callback(harness.stop)
+        await harness.start()
+        http = await stack.enter_async_context(aiohttp.ClientSession(harness.url))
+        system = System(harness, http)
         await system.create_users()
         yield system
 
@@ -208,8 +208,8 @@ async def shared_clocked_system(
     settings = {"dispatchers": "0", "LEASE_SECONDS": "10", **others.environment}
     async with running(folder, backing, sets_clock=True, **settings) as started:
         started.clocks = {"dispatchers": dispatchers, "others": others}
-        if started.stage.clock:
-            started.clocks["redis"] = started.stage.clock
+        if started.harness.clock:
+            started.clocks["redis"] = started.harness.clock
         yield started
 
 

@@ -21,7 +21,7 @@ async def test_a_new_a_changed_and_a_deleted_contact_are_seen_at_once(system):
         answer.raise_for_status()
     deleted = await system.until(await system.send(user_id="ada"))
 
-    addresses = {line["trace_id"]: line["address"] for line in read_outbox(system.stage.outbox)}
+    addresses = {line["trace_id"]: line["address"] for line in read_outbox(system.harness.outbox)}
     assert (unknown["reason"], deleted["reason"]) == ("unknown_user", "unknown_user")
     assert addresses[new["trace_id"]] == "ada@example.com"
     assert addresses[changed["trace_id"]] == "new@example.com"

@@ -99,7 +99,7 @@ async def test_cancelled_after_a_crash_says_that_it_may_have_been_sent(idle_syst
 @pytest.mark.parametrize("backing", ["redis", "rabbitmq"], indirect=True)
 @pytest.mark.parametrize("failpoint", ["publish.before_write", "publish.after_write"])
 async def test_a_publisher_that_dies_while_accepting_never_makes_two(idle_system, failpoint):
-    doomed = await idle_system.stage.start_another(
+    doomed = await idle_system.harness.start_another(
         "notification-publisher", AN_FAILPOINT=f"{failpoint}:exit"
     )
     while not await doomed.program.is_ready():

@@ -23,7 +23,7 @@ async def test_after_a_restart_dead_letters_are_found_and_what_waits_goes_on(sta
         dead = await system.send(user_id="refused")
         failed = await system.until(dead, "failed")
         waiting = await system.send(send_at=(datetime.now(UTC) + timedelta(seconds=8)).isoformat())
-        await system.stage.do(PlannedFault(0, Fault.KILL_PUBLISHER))
+        await system.harness.do(PlannedFault(0, Fault.KILL_PUBLISHER))
 
         async with asyncio.timeout(60):
             while not (found := await dead_letters(system)):

@@ -87,14 +87,14 @@ async def test_dead_letters_are_replayed_once_by_filter_after_a_dry_run(system):
     async with system.http.put("/users/refused", json=contact) as answer:
         answer.raise_for_status()
     oldest = (await system.get(trace_ids[0]))["created_at"]
-    wish = {"reason": "provider_rejected", "since": oldest}
+    planned = {"reason": "provider_rejected", "since": oldest}
 
-    async with system.http.post("/dead-letters/replay", json=wish | {"dry_run": True}) as answer:
+    async with system.http.post("/dead-letters/replay", json=planned | {"dry_run": True}) as answer:
         dry = await answer.json()
     still_failed = [(await system.get(each))["status"] for each in trace_ids]
-    async with system.http.post("/dead-letters/replay", json=wish) as answer:
+    async with system.http.post("/dead-letters/replay", json=planned) as answer:
         done = await answer.json()
-    async with system.http.post("/dead-letters/replay", json=wish) as answer:
+    async with system.http.post("/dead-letters/replay", json=planned) as answer:
         again = await answer.json()
     for trace_id in trace_ids:
         await system.until(trace_id, "sent")

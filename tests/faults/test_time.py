@@ -102,7 +102,9 @@ async def insist(queue: Queue, message: Message) -> None:
 
 
 async def test_an_urgent_one_overtakes_ten_thousand_and_they_still_move(idle_system):
-    queue = open_worker_queue(idle_system.stage.stores, lease=timedelta(seconds=60), concurrency=1)
+    queue = open_worker_queue(
+        idle_system.harness.stores, lease=timedelta(seconds=60), concurrency=1
+    )
     event = NotificationRequested(user_id="ok", message="no hurry", priority=Priority.LOW)
     note = StatusUpdate(status=Status.QUEUED, user_id="ok").encode()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from asyncnotify_prove.backing import Backing
 from asyncnotify_prove.faults import AHEAD, BEHIND, Fault, PlannedFault
+from asyncnotify_prove.harness import Harness
 from asyncnotify_prove.load import Load
 from asyncnotify_prove.report import Outcome
 from asyncnotify_prove.requests import KINDS, UNTIMED_KINDS, Kind
 from asyncnotify_prove.run import Run
 from asyncnotify_prove.session import settings
-from asyncnotify_prove.stage import Stage
 
 SCHEDULED = Kind(user_id="prove-ok", weight=60, delay=(1, 6))
 SLOW = Kind(user_id="prove-slow", priority="normal", repeats=0)
@@ -29,18 +29,18 @@ class ShortPlan:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     async def run(self, folder: Path, backing: Backing, **environment: str) -> Outcome:
-        stage = Stage(
+        harness = Harness(
             folder,
             backing=backing,
             environment=settings(self.lease) | dict(self.environment) | environment,
             sets_clock=any(each[1] is Fault.BROKER_CLOCK_JUMP for each in self.faults),
         )
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(stage.stop)
-            await stage.start()
+            stack.push_async_callback(harness.stop)
+            await harness.start()
             run = Run(
-                stage=stage,
-                load=Load(stage.url, self.count, self.seconds, seed=1, kinds=self.kinds),
+                harness=harness,
+                load=Load(harness.url, self.count, self.seconds, seed=1, kinds=self.kinds),
                 faults=[PlannedFault(*each) for each in self.faults],
                 backing=backing,
                 note=print,

@@ -1,17 +1,17 @@
 from datetime import datetime
 
-from asyncnotify_prove.requests import KINDS, Kind, body_of, expiry, wishes
+from asyncnotify_prove.requests import KINDS, Kind, body_of, expiry, plan_requests
 
 NOW = 1801393200.0
 
 
 def test_the_same_seed_draws_the_same_requests():
-    assert list(wishes(KINDS, 200, 7)) == list(wishes(KINDS, 200, 7))
-    assert list(wishes(KINDS, 200, 7)) != list(wishes(KINDS, 200, 8))
+    assert list(plan_requests(KINDS, 200, 7)) == list(plan_requests(KINDS, 200, 7))
+    assert list(plan_requests(KINDS, 200, 7)) != list(plan_requests(KINDS, 200, 8))
 
 
 def test_schedules_expiries_cancellations_and_repeats_are_there_in_earnest():
-    drawn = list(wishes(KINDS, 1000, 1))
+    drawn = list(plan_requests(KINDS, 1000, 1))
 
     for share in (
         [each for each in drawn if each.delay],
@@ -25,13 +25,13 @@ def test_schedules_expiries_cancellations_and_repeats_are_there_in_earnest():
 
 def test_times_count_from_when_it_is_first_sent():
     kind = Kind(user_id="u", delay=(2, 2), life=(3, 3), channel="sms")
-    wish = next(wishes([kind], 1, 1))
+    planned = next(plan_requests([kind], 1, 1))
 
-    body = body_of(wish, NOW)
+    body = body_of(planned, NOW)
 
     assert datetime.fromisoformat(body["send_at"]).timestamp() == NOW + 2
-    assert datetime.fromisoformat(body["expires_at"]).timestamp() == NOW + 5 == expiry(wish, NOW)
-    assert (body["channel"], body["message"]) == ("sms", wish.key)
+    assert datetime.fromisoformat(body["expires_at"]).timestamp() == NOW + 5 == expiry(planned, NOW)
+    assert (body["channel"], body["message"]) == ("sms", planned.key)
 
 
 def test_what_may_be_withdrawn_or_expire_may_end_so():

@@ -1,9 +1,9 @@
 import asyncio
 
 from asyncnotify_prove.backing import Backing
+from asyncnotify_prove.harness import Harness
 from asyncnotify_prove.load import Load
 from asyncnotify_prove.run import Run, waits_for
-from asyncnotify_prove.stage import Stage
 
 
 def test_it_says_which_have_not_ended_and_how_long_it_waits_for_them():
@@ -18,7 +18,7 @@ def test_it_says_which_have_not_ended_and_how_long_it_waits_for_them():
 async def test_it_is_never_silent_for_long(tmp_path):
     said = []
     run = Run(
-        stage=Stage(tmp_path),
+        harness=Harness(tmp_path),
         load=Load("http://127.0.0.1:1", 12, seconds=1, seed=1),
         faults=[],
         backing=Backing(),
@@ -32,6 +32,6 @@ async def test_it_is_never_silent_for_long(tmp_path):
         while len(said) < 3:
             await asyncio.sleep(0.01)
     task.cancel()
-    await run.stage.stop()
+    await run.harness.stop()
 
     assert {line.strip() for line in said} == {"waiting for 4 to end; 0 of 12 accepted"}

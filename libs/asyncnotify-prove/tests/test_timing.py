@@ -1,8 +1,8 @@
 import pytest
-from asyncnotify_prove.diary import Diary
+from asyncnotify_prove.fault_log import FaultLog
 from asyncnotify_prove.outbox import Received
 from asyncnotify_prove.promises import Promise
-from asyncnotify_prove.pulse import Pulse
+from asyncnotify_prove.readiness import ReadinessLog
 from asyncnotify_prove.timelines import Step
 from asyncnotify_prove.timing import PROMOTED, STOPPED, TAKEN_BACK, Setting, Timing
 
@@ -13,20 +13,20 @@ def promise(trace_id="t", **fields):
     return Promise(key=trace_id, trace_id=trace_id, expected=frozenset({"sent"}), **fields)
 
 
-def pulse(troubled=()):
+def readiness(troubled=()):
     """Two minutes, half a second apart; `troubled` are the moments in which not all was well."""
-    taken = Pulse()
+    taken = ReadinessLog()
     for number in range(241):
         is_bad = any(start < number / 2 <= end for start, end in troubled)
-        taken.note(number / 2, is_well=not is_bad, is_stuck=is_bad)
+        taken.note(number / 2, is_ready=not is_bad, is_stuck=is_bad)
     return taken
 
 
-def timing(steps=(), *, diary=None, troubled=(), received=(), in_hand=2, keeps_front=True):
+def timing(steps=(), *, fault_log=None, troubled=(), received=(), in_hand=2, keeps_front=True):
     return Timing(
         setting=Setting(lease=LEASE, in_hand=in_hand, keeps_front=keeps_front),
-        pulse=pulse(troubled),
-        diary=diary or Diary(),
+        readiness=readiness(troubled),
+        fault_log=fault_log or FaultLog(),
         steps=dict(steps),
         received=list(received),
     )
@@ -46,39 +46,41 @@ def found(seen, *promises):
 
 
 def test_what_a_dead_worker_held_is_taken_up_within_lease_and_two_seconds():
-    seen = timing(lost_at(27), diary=Diary(deaths=[21]))
+    seen = timing(lost_at(27), fault_log=FaultLog(deaths=[21]))
 
     assert found(seen) == []
     assert seen.measured[TAKEN_BACK] == [pytest.approx(1)]
 
 
 def test_what_is_taken_up_later_is_a_breach():
-    assert found(timing(lost_at(40), diary=Diary(deaths=[21]))) == [
+    assert found(timing(lost_at(40), fault_log=FaultLog(deaths=[21]))) == [
         "was taken up again 14.0 s after its lease was over"
     ]
 
 
 def test_seconds_in_which_the_system_was_not_well_do_not_count():
-    seen = timing(lost_at(40), diary=Diary(deaths=[21]), troubled=[(27, 39)])
+    seen = timing(lost_at(40), fault_log=FaultLog(deaths=[21]), troubled=[(27, 39)])
 
     assert found(seen) == []
 
 
 @pytest.mark.parametrize(
-    ("diary", "troubled"),
+    ("fault_log", "troubled"),
     [
-        (Diary(frozen=[(22, 30)]), ()),
-        (Diary(jumps=[(24, 26)]), ()),
-        (Diary(), [(22, 25)]),
+        (FaultLog(frozen=[(22, 30)]), ()),
+        (FaultLog(jumps=[(24, 26)]), ()),
+        (FaultLog(), [(22, 25)]),
     ],
 )
-def test_a_worker_that_could_not_renew_may_lose_its_lease(diary, troubled):
-    assert found(timing(lost_at(27), diary=diary, troubled=troubled)) == []
+def test_a_worker_that_could_not_renew_may_lose_its_lease(fault_log, troubled):
+    assert found(timing(lost_at(27), fault_log=fault_log, troubled=troubled)) == []
 
 
-@pytest.mark.parametrize("diary", [Diary(), Diary(stops=[(21, 23)]), Diary(deaths=[2, 50])])
-def test_a_lease_that_was_lost_without_a_death_is_a_breach(diary):
-    assert found(timing(lost_at(27), diary=diary)) == [
+@pytest.mark.parametrize(
+    "fault_log", [FaultLog(), FaultLog(stops=[(21, 23)]), FaultLog(deaths=[2, 50])]
+)
+def test_a_lease_that_was_lost_without_a_death_is_a_breach(fault_log):
+    assert found(timing(lost_at(27), fault_log=fault_log)) == [
         "lost its lease 7.0 s after its last step, though no worker had died"
     ]
 
@@ -98,7 +100,7 @@ def test_what_is_due_is_promoted_within_two_seconds(at, is_late):
 )
 def test_what_expired_while_no_dispatcher_ran_is_not_worked_on(told_at, then, is_breach):
     steps = {"t": [Step(at=told_at, status="queued"), Step(at=26, status=then)]}
-    seen = timing(steps, diary=Diary(standstills=[(20, 25)]))
+    seen = timing(steps, fault_log=FaultLog(standstills=[(20, 25)]))
 
     assert bool(found(seen, promise(expires_at=23))) == is_breach
 
@@ -115,19 +117,19 @@ def test_those_that_waited_do_not_go_before_one_that_lost_its_worker():
     first = {"t": [back, Step(at=31, status="sending")]}
     last = {"t": [back, Step(at=50, status="sending")]}
     promises = [promise(), *map(promise, waiting)]
-    diary = Diary(deaths=[21])
+    fault_log = FaultLog(deaths=[21])
 
-    assert found(timing(waiting | first, diary=diary), *promises) == []
-    assert found(timing(waiting | last, diary=diary), *promises) == [
+    assert found(timing(waiting | first, fault_log=fault_log), *promises) == []
+    assert found(timing(waiting | last, fault_log=fault_log), *promises) == [
         "lost its worker, and then 9 that waited went before it"
     ]
-    assert found(timing(waiting | last, diary=diary, keeps_front=False), *promises) == []
+    assert found(timing(waiting | last, fault_log=fault_log, keeps_front=False), *promises) == []
 
 
 def test_the_provider_is_asked_neither_early_nor_late():
     early = timing(received=[Received("t", 28.9, 29)])
     late = timing(received=[Received("t", 40, 40.1)])
-    frozen = timing(received=[Received("t", 40, 40.1)], diary=Diary(frozen=[(29, 39)]))
+    frozen = timing(received=[Received("t", 40, 40.1)], fault_log=FaultLog(frozen=[(29, 39)]))
 
     assert found(early, promise(due_at=30)) == ["reached the provider 1.0 s before it was due"]
     assert found(late, promise(expires_at=30)) == [
@@ -137,14 +139,14 @@ def test_the_provider_is_asked_neither_early_nor_late():
 
 
 def test_a_dispatcher_stops_in_time():
-    seen = timing(diary=Diary(stops=[(10, 20), (30, 70)]))
+    seen = timing(fault_log=FaultLog(stops=[(10, 20), (30, 70)]))
 
     assert found(seen) == ["took 40.0 s to stop"]
     assert seen.measured[STOPPED] == [10, 40]
 
 
 def test_half_sent_requests_keep_nobody_out_and_do_not_stay():
-    seen = timing(diary=Diary(shut_out=[(10, 20)], held_open=[(10, 110)] * 3))
+    seen = timing(fault_log=FaultLog(shut_out=[(10, 20)], held_open=[(10, 110)] * 3))
 
     assert found(seen) == [
         "let nobody in for 10.0 s: half-sent requests held it",

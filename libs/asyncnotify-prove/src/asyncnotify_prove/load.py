@@ -17,16 +17,16 @@ from asyncnotify_prove.requests import (
     POISON,
     USERS,
     Kind,
-    Wish,
+    PlannedRequest,
     body_of,
     due,
     expiry,
-    wishes,
+    plan_requests,
 )
 
 CLIENTS: Final = 16
 CONNECTIONS: Final = 48
-PATIENCE_SECONDS: Final = 15.0
+TIMEOUT_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 0.2
 
 Answer = tuple[int, JsonObject]
@@ -61,65 +61,69 @@ class Load:
 
     async def run(self) -> None:
         """Send all; return when each is promised, or nobody has answered for long."""
-        asked = enumerate(wishes(self.kinds, self.count, self.seed))
+        asked = enumerate(plan_requests(self.kinds, self.count, self.seed))
         async with self._session() as http, asyncio.TaskGroup() as tasks:
             for _ in range(CLIENTS):
                 tasks.create_task(self._client(http, asked, tasks))
 
     async def send_poison(self) -> None:
         """Send one that ends every dispatcher that begins to send it."""
-        wish = next(wishes([POISON], 1, self.seed))
+        planned = next(plan_requests([POISON], 1, self.seed))
         async with self._session() as http, asyncio.TaskGroup() as tasks:
-            await self._ask(http, replace(wish, key=f"prove-{self.seed}-poison"), tasks)
+            await self._send(http, replace(planned, key=f"prove-{self.seed}-poison"), tasks)
 
     def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=CONNECTIONS)
-        timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
         return aiohttp.ClientSession(self.url, connector=connector, timeout=timeout)
 
     async def _client(
         self,
         http: aiohttp.ClientSession,
-        asked: Iterator[tuple[int, Wish]],
+        asked: Iterator[tuple[int, PlannedRequest]],
         tasks: asyncio.TaskGroup,
     ) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        for number, wish in asked:
+        for number, planned in asked:
             at = began + self.seconds * number / self.count
             await asyncio.sleep(max(0.0, at - loop.time()))
-            await self._ask(http, wish, tasks)
+            await self._send(http, planned, tasks)
 
-    async def _ask(self, http: aiohttp.ClientSession, wish: Wish, tasks: asyncio.TaskGroup) -> None:
+    async def _send(
+        self, http: aiohttp.ClientSession, planned: PlannedRequest, tasks: asyncio.TaskGroup
+    ) -> None:
         now = time.time()
-        body, answers = body_of(wish, now), set[str]()
+        body, answers = body_of(planned, now), set[str]()
         repeats = [
-            tasks.create_task(self._repeat(http, wish.key, body, after, answers))
-            for after in wish.repeats
+            tasks.create_task(self._repeat(http, planned.key, body, after, answers))
+            for after in planned.repeats
         ]
-        trace_id = await self._insist(http, wish.key, body)
+        trace_id = await self._send_until_answered(http, planned.key, body)
         if trace_id is None:
             for repeat in repeats:
                 repeat.cancel()
             return
         answers.add(trace_id)
         promise = Promise(
-            key=wish.key,
+            key=planned.key,
             trace_id=trace_id,
-            expected=wish.kind.outcomes,
-            priority=wish.priority,
-            due_at=due(wish, now),
-            expires_at=expiry(wish, now),
-            is_held=wish.kind.channel == HELD_CHANNEL,
+            expected=planned.kind.outcomes,
+            priority=planned.priority,
+            due_at=due(planned, now),
+            expires_at=expiry(planned, now),
+            is_held=planned.kind.channel == HELD_CHANNEL,
             answers=answers,
         )
         self.promises.append(promise)
         self.on_promise(time.time())
-        if wish.cancel is not None:
-            tasks.create_task(self._withdraw(http, promise, wish.cancel))
+        if planned.cancel is not None:
+            tasks.create_task(self._cancel(http, promise, planned.cancel))
 
-    async def _insist(self, http: aiohttp.ClientSession, key: str, body: JsonObject) -> str | None:
-        give_up_at = asyncio.get_running_loop().time() + self.seconds + PATIENCE_SECONDS * 4
+    async def _send_until_answered(
+        self, http: aiohttp.ClientSession, key: str, body: JsonObject
+    ) -> str | None:
+        give_up_at = asyncio.get_running_loop().time() + self.seconds + TIMEOUT_SECONDS * 4
         for tries in itertools.count():
             answer = await self._post(http, key, body)
             if answer and answer[0] == 202:
@@ -149,10 +153,10 @@ class Load:
         if answer and answer[0] == 409:
             self.conflicts.append(key)
 
-    async def _withdraw(self, http: aiohttp.ClientSession, promise: Promise, after: float) -> None:
+    async def _cancel(self, http: aiohttp.ClientSession, promise: Promise, after: float) -> None:
         """Ask until somebody says whether it is cancelled."""
         await asyncio.sleep(after)
-        give_up_at = asyncio.get_running_loop().time() + self.seconds + PATIENCE_SECONDS * 4
+        give_up_at = asyncio.get_running_loop().time() + self.seconds + TIMEOUT_SECONDS * 4
         for tries in itertools.count():
             answer = await self._call(http, "DELETE", f"/notifications/{promise.trace_id}")
             if answer and answer[0] == 200:

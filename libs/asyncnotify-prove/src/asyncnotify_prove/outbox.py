@@ -31,7 +31,7 @@ class Received:
 
 
 @dataclass(slots=True)
-class OutboxWatch:
+class OutboxFollower:
     """Follows the file, and notes when each line came."""
 
     path: Path

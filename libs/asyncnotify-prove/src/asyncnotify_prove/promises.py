@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from notification_contracts.states import Status
+
 JsonObject = dict[str, Any]
 
-ENDED = frozenset({"sent", "delivered", "failed", "cancelled", "expired"})
+ENDED = frozenset(str(status) for status in Status if status.is_final)
 
 
 @dataclass(slots=True, kw_only=True)

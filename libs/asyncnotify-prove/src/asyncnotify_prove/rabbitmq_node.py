@@ -39,7 +39,7 @@ def find_rabbitmq() -> Path | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Kinship:
+class Cluster:
     """What nodes of one cluster have in common."""
 
     cookie: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -47,7 +47,7 @@ class Kinship:
 
 
 class RabbitNode:
-    """One node, with a name, folders and ports of its own; with a cookie and an epmd of its kin."""
+    """One node, with its own name, folders and ports, and its cluster's cookie and epmd."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class RabbitNode:
         configuration: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         certificate: tuple[Path, Path] | None = None,
-        kinship: Kinship | None = None,
+        cluster: Cluster | None = None,
         preexec: Callable[[], None] | None = None,
     ) -> None:
         """`configuration` is lines for `rabbitmq.conf`, `environment` is added to the scripts'.
@@ -76,7 +76,7 @@ class RabbitNode:
         self._preexec = preexec
         self.name = f"an{secrets.token_hex(4)}@localhost"
         self._port = port or free_port()
-        self._kinship = kinship or Kinship()
+        self._cluster = cluster or Cluster()
         self._distribution_port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -84,12 +84,12 @@ class RabbitNode:
     @property
     def url(self) -> str:
         """Where it listens, with its account."""
-        return f"amqp://guest:guest@{HOST}:{self._port}/"
+        return f"amqp://extra:extra@{HOST}:{self._port}/"
 
     @property
     def tls_url(self) -> str:
         """Where it listens for TLS, with its account."""
-        return f"amqps://guest:guest@{HOST}:{self._tls_port}/"
+        return f"amqps://extra:extra@{HOST}:{self._tls_port}/"
 
     @property
     def port(self) -> int:
@@ -110,8 +110,8 @@ class RabbitNode:
         """Start it, or start it again with what it had; return when it answers."""
         self._prepare()
         epmd = shutil.which("epmd")
-        if self._epmd is None and epmd:  # where kin runs one already, this one ends at once
-            arguments = [epmd, "-address", HOST, "-port", str(self._kinship.epmd_port)]
+        if self._epmd is None and epmd:  # a second one in a cluster ends at once
+            arguments = [epmd, "-address", HOST, "-port", str(self._cluster.epmd_port)]
             self._epmd = self._spawn(arguments, "epmd.log")
         self._process = self._spawn([str(self._scripts / "rabbitmq-server")], "node.log")
         self._wait_until_it_answers()
@@ -161,7 +161,7 @@ class RabbitNode:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         cookie = home / ".erlang.cookie"
         if not cookie.exists():
-            cookie.write_text(self._kinship.cookie)
+            cookie.write_text(self._cluster.cookie)
             cookie.chmod(0o400)
         (self._folder / "enabled_plugins").write_text("[].\n")
         lines = (
@@ -191,7 +191,7 @@ class RabbitNode:
             "RABBITMQ_ALLOW_INPUT": "1",
             "RABBITMQ_SERVER_START_ARGS": "-noinput",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERL_ARGS,
-            "ERL_EPMD_PORT": str(self._kinship.epmd_port),
+            "ERL_EPMD_PORT": str(self._cluster.epmd_port),
             "ERL_EPMD_ADDRESS": HOST,
             **self._variables,
         }

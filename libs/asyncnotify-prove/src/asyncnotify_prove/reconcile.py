@@ -48,11 +48,14 @@ def reconcile(
     for promise in promises:
         trace_ids[promise.key] |= {promise.trace_id, *promise.answers}
         record, copies = records.get(promise.trace_id), deliveries[promise.trace_id]
-        told = steps.get(promise.trace_id, ())
-        found = [*_wrong_end(promise, record, copies, told), *breaches(promise, told, copies)]
+        timeline = steps.get(promise.trace_id, ())
+        found = [
+            *_wrong_end(promise, record, copies, timeline),
+            *breaches(promise, timeline, copies),
+        ]
         findings.broken += [f"{promise.trace_id} {breach}" for breach in found]
         _count(findings, promise, record)
-        doubts = _doubts(told)
+        doubts = _doubts(timeline)
         if copies > 1 and len(doubts) >= copies - 1:
             findings.duplicates_explained[promise.trace_id] = ", ".join(doubts)
     for key, ids in trace_ids.items():

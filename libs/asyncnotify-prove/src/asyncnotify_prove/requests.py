@@ -88,7 +88,7 @@ POISON: Final = Kind(user_id="prove-poison", expected="failed:poison", repeats=0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class PlannedRequest:
     """One request, with what chance decided. Times are seconds, None where it has none.
 
     `delay` and `life` count from when it is first sent, `cancel` from its 202, `repeats` from when
@@ -104,12 +104,12 @@ class Wish:
     repeats: tuple[float, ...]
 
 
-def wishes(kinds: Sequence[Kind], count: int, seed: int) -> Iterator[Wish]:
+def plan_requests(kinds: Sequence[Kind], count: int, seed: int) -> Iterator[PlannedRequest]:
     """Draw `count` requests; the same seed draws the same."""
     chance = random.Random(seed)  # noqa: S311 - a load, not cryptography
     drawn = chance.choices(kinds, weights=[kind.weight for kind in kinds], k=count)
     for number, kind in enumerate(drawn):
-        yield Wish(
+        yield PlannedRequest(
             key=f"prove-{seed}-{number}",
             kind=kind,
             priority=kind.priority or chance.choice(_PRIORITIES),
@@ -120,30 +120,30 @@ def wishes(kinds: Sequence[Kind], count: int, seed: int) -> Iterator[Wish]:
         )
 
 
-def body_of(wish: Wish, now: float) -> JsonObject:
+def body_of(planned: PlannedRequest, now: float) -> JsonObject:
     """Return the request's body if it is first sent at `now`, in seconds since 1970."""
     body: JsonObject = {
-        "user_id": wish.kind.user_id,
-        "message": wish.key,
-        "priority": wish.priority,
+        "user_id": planned.kind.user_id,
+        "message": planned.key,
+        "priority": planned.priority,
     }
-    if wish.kind.channel:
-        body["channel"] = wish.kind.channel
-    if due_at := due(wish, now):
+    if planned.kind.channel:
+        body["channel"] = planned.kind.channel
+    if due_at := due(planned, now):
         body["send_at"] = _written(due_at)
-    if expires_at := expiry(wish, now):
+    if expires_at := expiry(planned, now):
         body["expires_at"] = _written(expires_at)
     return body
 
 
-def due(wish: Wish, now: float) -> float | None:
+def due(planned: PlannedRequest, now: float) -> float | None:
     """Return when it is to be sent; None if that is at once."""
-    return None if wish.delay is None else now + wish.delay
+    return None if planned.delay is None else now + planned.delay
 
 
-def expiry(wish: Wish, now: float) -> float | None:
+def expiry(planned: PlannedRequest, now: float) -> float | None:
     """Return when it expires; None if it does not."""
-    return None if wish.life is None else (due(wish, now) or now) + wish.life
+    return None if planned.life is None else (due(planned, now) or now) + planned.life
 
 
 def _written(at: float) -> str:

@@ -13,13 +13,13 @@ import aiohttp
 
 from asyncnotify_prove.backing import Backing
 from asyncnotify_prove.faults import Fault, PlannedFault
+from asyncnotify_prove.harness import Harness
 from asyncnotify_prove.load import Load, fetch_records
-from asyncnotify_prove.outbox import OutboxWatch, read_outbox
+from asyncnotify_prove.outbox import OutboxFollower, read_outbox
 from asyncnotify_prove.promises import ENDED, JsonObject
-from asyncnotify_prove.pulse import Pulse
+from asyncnotify_prove.readiness import ReadinessLog
 from asyncnotify_prove.reconcile import reconcile
 from asyncnotify_prove.report import SHOWN_BREACHES, Outcome
-from asyncnotify_prove.stage import Stage
 from asyncnotify_prove.timelines import Step, steps_of
 from asyncnotify_prove.timing import IN_TIME_SECONDS, PICKED_UP_SECONDS, Setting, Timing
 
@@ -52,7 +52,7 @@ class Run:
     happens, `say` every few seconds of what it waits for.
     """
 
-    stage: Stage
+    harness: Harness
     load: Load
     faults: Sequence[PlannedFault]
     backing: Backing
@@ -60,15 +60,15 @@ class Run:
     note: Note = lambda _: None
     say: Note = lambda _: None
     say_every: float = SAY_EVERY_SECONDS
-    pulse: Pulse = field(default_factory=Pulse)
+    readiness: ReadinessLog = field(default_factory=ReadinessLog)
 
     async def prove(self) -> Outcome:
         """Run the load while the faults happen; wait until all has settled; compare."""
         started_at = datetime.now(UTC)
-        outbox = OutboxWatch(self.stage.outbox)
+        outbox = OutboxFollower(self.harness.outbox)
         watching = [
             asyncio.create_task(outbox.follow()),
-            asyncio.create_task(self.pulse.take(self.stage.probes)),
+            asyncio.create_task(self.readiness.take(self.harness.probes)),
             asyncio.create_task(self.say_how_far()),
         ]
         try:
@@ -87,13 +87,13 @@ class Run:
         self,
         started_at: datetime,
         records: dict[str, JsonObject],
-        outbox: OutboxWatch,
+        outbox: OutboxFollower,
         drain_seconds: float,
     ) -> Outcome:
         around = started_at.timestamp()
         steps = {trace_id: steps_of(record, around) for trace_id, record in records.items()}
         load = self.load
-        findings = reconcile(load.promises, records, steps, read_outbox(self.stage.outbox))
+        findings = reconcile(load.promises, records, steps, read_outbox(self.harness.outbox))
         timing = self._timing(steps, outbox)
         findings.broken += [f"{who} {what}" for who, what in timing.breaches(load.promises)]
         findings.broken += [f"key {key} was refused when it was repeated" for key in load.conflicts]
@@ -105,7 +105,7 @@ class Run:
             drain_seconds=drain_seconds,
             broker=self.backing.name,
             left_out=self.backing.impossible(),
-            lease=self.stage.lease,
+            lease=self.harness.lease,
             faults=self.faults,
             findings=findings,
             repeated=load.repeated,
@@ -116,17 +116,17 @@ class Run:
             recoveries=self.watch.recoveries(deliveries) | timing.measured,
         )
 
-    def _timing(self, steps: dict[str, list[Step]], outbox: OutboxWatch) -> Timing:
+    def _timing(self, steps: dict[str, list[Step]], outbox: OutboxFollower) -> Timing:
         setting = Setting(
-            lease=self.stage.lease,
-            in_hand=2 * self.stage.in_hand,
+            lease=self.harness.lease,
+            in_hand=2 * self.harness.in_hand,
             in_time=PICKED_UP_SECONDS if self.backing.is_on_rabbitmq else IN_TIME_SECONDS,
             keeps_front=not self.backing.is_on_rabbitmq,
         )
         return Timing(
             setting=setting,
-            pulse=self.pulse,
-            diary=self.stage.diary,
+            readiness=self.readiness,
+            fault_log=self.harness.fault_log,
             steps=steps,
             received=outbox.received,
         )
@@ -139,7 +139,7 @@ class Run:
             work.create_task(self.load.run())
             work.create_task(self._cause())
         self.watch.current = "waiting for the last faults to be over"
-        await self.stage.settle()
+        await self.harness.settle()
 
     async def _cause(self) -> None:
         began = time.monotonic()
@@ -151,14 +151,14 @@ class Run:
             if planned.fault is Fault.POISON:
                 await self.load.send_poison()
             else:
-                await self.stage.do(planned)
+                await self.harness.do(planned)
             self.watch.faults_over.append((planned, time.time()))
 
     async def _drain(self) -> dict[str, JsonObject]:
         records: dict[str, JsonObject] = {}
         waiting = [promise.trace_id for promise in self.load.promises]
-        patience = DRAIN_SECONDS + DRAIN_LEASES * self.stage.lease
-        deadline = time.monotonic() + patience
+        limit = DRAIN_SECONDS + DRAIN_LEASES * self.harness.lease
+        deadline = time.monotonic() + limit
         while waiting and time.monotonic() < deadline:
             with suppress(aiohttp.ClientError, TimeoutError, ExceptionGroup):
                 # A service that was killed last may still be on its way back.

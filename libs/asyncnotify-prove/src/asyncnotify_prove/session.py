@@ -13,18 +13,18 @@ from rich.table import Table
 
 from asyncnotify_prove.backing import Backing
 from asyncnotify_prove.faults import Fault, PlannedFault
+from asyncnotify_prove.harness import Harness
 from asyncnotify_prove.load import Load
 from asyncnotify_prove.report import Outcome
 from asyncnotify_prove.requests import HELD_CHANNEL, KINDS, UNTIMED_KINDS
 from asyncnotify_prove.run import Run, Watch
-from asyncnotify_prove.stage import Stage
 
 SHOWN_EVENTS: Final = 8
 LEASE_SECONDS: Final = 5.0
 
 
 def settings(lease: float = LEASE_SECONDS) -> dict[str, str]:
-    """Return the services' settings of a run, beside those that every stage has.
+    """Return the services' settings of a run, beside those that every harness has.
 
     Leases are short, so that a run of a minute sees lost ones end; few notifications are in hand at
     once, so that those that wait do so in the queues; half-sent requests can take all connections;
@@ -42,7 +42,7 @@ def settings(lease: float = LEASE_SECONDS) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Session:
     """What to run: how many notifications, for how many seconds, with leases of how many."""
 
     backing: Backing
@@ -52,9 +52,9 @@ class Wanted:
     seed: int
     lease: float = LEASE_SECONDS
 
-    def stage(self, folder: Path) -> Stage:
+    def harness(self, folder: Path) -> Harness:
         """Return the system for it, not yet started."""
-        return Stage(
+        return Harness(
             folder,
             seed=self.seed,
             backing=self.backing,
@@ -73,7 +73,7 @@ class Wanted:
         return any(each.fault is Fault.BROKER_CLOCK_JUMP for each in self.faults)
 
 
-async def run_session(wanted: Wanted, console: Console) -> Outcome:
+async def run_session(session: Session, console: Console) -> Outcome:
     """Start a system, prove it, stop it.
 
     Raises:
@@ -81,7 +81,7 @@ async def run_session(wanted: Wanted, console: Console) -> Outcome:
         FileNotFoundError: it is to run on a RabbitMQ of its own, and none is installed.
     """
     with tempfile.TemporaryDirectory(prefix="asyncnotify-prove-") as folder:
-        stage, watch, events = wanted.stage(Path(folder)), Watch(), list[str]()
+        harness, watch, events = session.harness(Path(folder)), Watch(), list[str]()
 
         def say(line: str) -> None:
             if not console.is_terminal:  # where it is one, the picture says it
@@ -93,14 +93,14 @@ async def run_session(wanted: Wanted, console: Console) -> Outcome:
 
         try:
             say("starting a system")
-            await stage.start()
-            load = wanted.load(stage.url)
-            run = Run(stage=stage, load=load, faults=wanted.faults, backing=wanted.backing)
+            await harness.start()
+            load = session.load(harness.url)
+            run = Run(harness=harness, load=load, faults=session.faults, backing=session.backing)
             run.watch, run.note, run.say = watch, note, say
             with _progress(console, load, watch, events):
                 return await run.prove()
         finally:
-            await stage.stop()
+            await harness.stop()
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Checks of what is promised in seconds; the pulse says which seconds count."""
+"""Checks of what is promised in seconds; the readiness says which seconds count."""
 
 import itertools
 from collections import defaultdict
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from asyncnotify_prove.diary import Diary
+from asyncnotify_prove.fault_log import FaultLog
 from asyncnotify_prove.outbox import Received
 from asyncnotify_prove.promises import ENDED, Promise
-from asyncnotify_prove.pulse import Pulse
+from asyncnotify_prove.readiness import ReadinessLog
 from asyncnotify_prove.timelines import APART_SECONDS, Step
 
 IN_TIME_SECONDS: Final = 2.0
@@ -18,7 +18,7 @@ PICKED_UP_SECONDS: Final = 15.0
 """The same where a worker tells of it that has taken it up: one may have it, and no hand free."""
 STOPPED_SECONDS: Final = 25.0
 SLACK_SECONDS: Final = 2.0
-"""What measuring costs: the pulse is half a second apart, a tick takes its time."""
+"""What measuring costs: the readiness is half a second apart, a tick takes its time."""
 LATE_SECONDS: Final = 3.0
 """How long a send may be under way that began before its notification expired."""
 
@@ -52,8 +52,8 @@ class Timing:
     """
 
     setting: Setting
-    pulse: Pulse
-    diary: Diary
+    readiness: ReadinessLog
+    fault_log: FaultLog
     steps: Mapping[str, Sequence[Step]]
     received: Sequence[Received]
     measured: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -86,28 +86,28 @@ class Timing:
                 )
                 continue
             # Whose it was is not known; the latest that fell silent is the mildest reading.
-            late = self.pulse.well_seconds(max(silences) + self.setting.lease, step.at)
+            late = self.readiness.ready_seconds(max(silences) + self.setting.lease, step.at)
             self.measured[TAKEN_BACK].append(late)
             if late > self.setting.in_time + SLACK_SECONDS:
                 yield f"was taken up again {late:.1f} s after its lease was over"
 
     def _silences(self, since: float, until: float) -> list[float]:
         # One second, since a death is noticed after it happened.
-        silences = self.diary.silences(since - 1, until + 1)
+        silences = self.fault_log.silences(since - 1, until + 1)
         # Leases are renewed every third of their time: this much is the least that may be too much.
-        troubles = self.pulse.troubles(since, until, self.setting.lease / 2)
+        troubles = self.readiness.troubles(since, until, self.setting.lease / 2)
         return silences + [min(end, until) for _, end in troubles]
 
     def _promotion(self, promise: Promise, steps: Sequence[Step]) -> Iterator[str]:
         for before, step in itertools.pairwise(steps):
             if promise.due_at and (before.status, step.status) == ("scheduled", "queued"):
-                late = self.pulse.well_seconds(promise.due_at, step.at)
+                late = self.readiness.ready_seconds(promise.due_at, step.at)
                 self.measured[PROMOTED].append(late)
                 if late > self.setting.in_time + SLACK_SECONDS:
                     yield f"was promoted {late:.1f} s after it was due"
             is_delayed = before.status in {"scheduled", "retrying"}
             if promise.expires_at and is_delayed and step.status == "expired":
-                late = self.pulse.well_seconds(promise.expires_at, step.at)
+                late = self.readiness.ready_seconds(promise.expires_at, step.at)
                 if late > self.setting.in_time + SLACK_SECONDS:
                     yield f"was found expired {late:.1f} s after it had"
 
@@ -116,7 +116,7 @@ class Timing:
         expires_at = promise.expires_at
         if expires_at is None:
             return
-        for start, end in self.diary.standstills:
+        for start, end in self.fault_log.standstills:
             for before, step in itertools.pairwise(steps):
                 # Told while none ran, so not by one that had taken it up before.
                 was_free = start + 1 < before.at < expires_at < end - 0.5
@@ -138,8 +138,8 @@ class Timing:
                 yield each.trace_id, f"reached the provider {early:.1f} s before it was due"
             expires_at = promise.expires_at
             # One that was frozen while it sent goes on when it wakes up.
-            if expires_at and not self.diary.was_frozen(expires_at - LATE_SECONDS, each.before):
-                late = self.pulse.well_seconds(expires_at, each.after)
+            if expires_at and not self.fault_log.was_frozen(expires_at - LATE_SECONDS, each.before):
+                late = self.readiness.ready_seconds(expires_at, each.after)
                 if late > LATE_SECONDS:
                     yield each.trace_id, f"reached the provider {late:.1f} s after it had expired"
 
@@ -161,18 +161,18 @@ class Timing:
                     )
 
     def _stops(self) -> Iterator[tuple[str, str]]:
-        for start, end in self.diary.stops:
-            took = self.pulse.well_seconds(start, end)
+        for start, end in self.fault_log.stops:
+            took = self.readiness.ready_seconds(start, end)
             self.measured[STOPPED].append(end - start)
             if took > STOPPED_SECONDS:
                 yield "a dispatcher", f"took {took:.1f} s to stop"
 
     def _door(self) -> Iterator[tuple[str, str]]:
-        for start, end in self.diary.shut_out:
-            waited = self.pulse.well_seconds(start, end)
+        for start, end in self.fault_log.shut_out:
+            waited = self.readiness.ready_seconds(start, end)
             if waited > SHUT_OUT_SECONDS:
                 yield "the gateway", f"let nobody in for {waited:.1f} s: half-sent requests held it"
-        held = [self.pulse.well_seconds(start, end) for start, end in self.diary.held_open]
+        held = [self.readiness.ready_seconds(start, end) for start, end in self.fault_log.held_open]
         if too_long := [each for each in held if each > HELD_SECONDS]:
             yield "the gateway", f"put up with {len(too_long)} half-sent requests for too long"
 
@@ -192,12 +192,12 @@ def _stays(
 ) -> Mapping[tuple[str, str], list[_Stay]]:
     lanes: defaultdict[tuple[str, str], list[_Stay]] = defaultdict(list)
     for promise in promises:
-        told = steps.get(promise.trace_id, ())
-        for before, step in itertools.pairwise(told):
+        timeline = steps.get(promise.trace_id, ())
+        for before, step in itertools.pairwise(timeline):
             if before.status == "queued" or (
                 before.status == "validated" and step.status == "sending"
             ):
-                stage = "validation" if before.status == "queued" else str(before.channel)
+                harness = "validation" if before.status == "queued" else str(before.channel)
                 stay = _Stay(promise.trace_id, before.at, step.at, before.reason == "lease_lost")
-                lanes[stage, promise.priority].append(stay)
+                lanes[harness, promise.priority].append(stay)
     return lanes

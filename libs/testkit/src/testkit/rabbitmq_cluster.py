@@ -3,16 +3,16 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from asyncnotify_prove.rabbitmq_node import Kinship, RabbitNode
+from asyncnotify_prove.rabbitmq_node import Cluster, RabbitNode
 
 
 class RabbitCluster:
     """Nodes that find each other when they start for the first time."""
 
     def __init__(self, folder: Path, *, size: int = 3) -> None:
-        kinship = Kinship()
+        cluster = Cluster()
         folders = [folder / f"node-{number}" for number in range(size)]
-        self.nodes = [RabbitNode(each, kinship=kinship) for each in folders]
+        self.nodes = [RabbitNode(each, cluster=cluster) for each in folders]
         peers = [
             f"cluster_formation.classic_config.nodes.{number} = {node.name}"
             for number, node in enumerate(self.nodes, 1)

@@ -18,20 +18,20 @@ from asyncnotify.local.system import LocalSystem, Ports
 from notification_ledger.settings import Stores
 
 from asyncnotify_prove.backing import Backing
-from asyncnotify_prove.crew import DISPATCHER, Crew, WatchedProgram
-from asyncnotify_prove.diary import Diary
-from asyncnotify_prove.door import HalfSent
+from asyncnotify_prove.dispatchers import DISPATCHER, Dispatchers, WatchedProgram
+from asyncnotify_prove.fault_log import FaultLog
 from asyncnotify_prove.faults import BEHIND, Fault, PlannedFault
-from asyncnotify_prove.pulse import Probe
+from asyncnotify_prove.half_sent import HalfSentRequests
+from asyncnotify_prove.readiness import Probe
 from asyncnotify_prove.servers import Servers
 from asyncnotify_prove.wall_clock import WallClock
 
 FREEZE_SECONDS: Final = 6.0
 STANDSTILL_SECONDS: Final = 4.0
-FAILPOINT_PATIENCE_SECONDS: Final = 15.0
+FAILPOINT_SECONDS: Final = 15.0
 DISPATCHERS: Final = 2
 HOUR: Final = timedelta(hours=1)
-GUESTS: Final = 2
+EXTRA_DISPATCHERS: Final = 2
 """How many more dispatchers may be at work at a time, more or less."""
 
 # Shorter than the defaults, so that a run of a minute sees retries end; the mechanism is the same.
@@ -41,18 +41,18 @@ ENVIRONMENT: Final = {
 }
 
 
-Deed = Callable[[], Awaitable[None]]
+Action = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Another:
+class ExtraProcess:
     """A process that was started beside the system's own, and where it listens."""
 
     program: WatchedProgram
     url: str
 
 
-class Stage:
+class Harness:
     """A whole system on free ports, with a proxy between the services and their broker."""
 
     def __init__(
@@ -79,8 +79,8 @@ class Stage:
         self._ports = Ports(**dict.fromkeys(Ports.__dataclass_fields__, 0))
         self._servers = Servers(backing or Backing(), folder, sets_clock=sets_clock)
         self._programs: list[WatchedProgram] = []
-        self.diary = Diary()
-        self.crew = Crew(self.diary, self._chance)
+        self.fault_log = FaultLog()
+        self.dispatchers = Dispatchers(self.fault_log, self._chance)
         self._numbers = itertools.count()
         self._attacks: set[asyncio.Task[None]] = set()
         self._log = os.open(folder / "services.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -104,10 +104,10 @@ class Stage:
     def in_hand(self) -> int:
         """Return how many notifications of one queue all dispatchers may hold together."""
         each = int(self._environment.get("DISPATCHER_CONCURRENCY", "64"))
-        return each * (self._dispatchers + GUESTS)
+        return each * (self._dispatchers + EXTRA_DISPATCHERS)
 
     def probes(self) -> Sequence[Probe]:
-        """Return whom to ask whether the system is well."""
+        """Return how each service is asked whether it is ready."""
         return [each.probe for each in self._programs]
 
     @property
@@ -141,13 +141,13 @@ class Stage:
         await self._servers.start(self._supervisor)
         self._environment["QUEUE_NAMESPACE"] = self._servers.namespace
         self._programs = [
-            WatchedProgram(service, self._environment, output=self._log, diary=self.diary)
+            WatchedProgram(service, self._environment, output=self._log, fault_log=self.fault_log)
             for service in self._system().services()
         ]
-        self.crew.own = [each for each in self._programs if each.name == DISPATCHER]
+        self.dispatchers.own = [each for each in self._programs if each.name == DISPATCHER]
         await self._supervisor.start(self._programs)
 
-    async def start_another(self, name: str, **environment: str) -> "Another":
+    async def start_another(self, name: str, **environment: str) -> "ExtraProcess":
         """Start one more process of a service, which nobody starts again when it dies."""
         template = next(each for each in self._system(1).services() if each.name == name)
         port = free_port()
@@ -157,13 +157,15 @@ class Stage:
             environment={**template.environment, variable: str(port), **environment},
             port=port,
         )
-        program = WatchedProgram(service, self._environment, output=self._log, diary=self.diary)
+        program = WatchedProgram(
+            service, self._environment, output=self._log, fault_log=self.fault_log
+        )
         await program.start()
-        return Another(program, service.url)
+        return ExtraProcess(program, service.url)
 
     async def stop(self) -> None:
         """Stop everything."""
-        await self.crew.send_home()
+        await self.dispatchers.stop_extra_ones()
         for attack in self._attacks:
             attack.cancel()
         await asyncio.gather(*self._attacks, return_exceptions=True)
@@ -173,31 +175,31 @@ class Stage:
 
     async def do(self, planned: PlannedFault) -> None:
         """Make one fault happen; return when it is over (recovery is another matter)."""
-        deeds = self._deeds_to_services() | self._deeds_to_servers()
+        actions = self._actions_on_services() | self._actions_on_servers()
         offset = -HOUR if planned.detail == BEHIND else HOUR
-        deeds |= {
-            Fault.FAILPOINT: lambda: self._trip(planned.detail),
-            Fault.WRONG_CLOCK: lambda: self._invite_one_with_a_wrong_clock(offset),
-            Fault.CLOCK_JUMP: lambda: self._let_a_clock_jump(offset),
-            Fault.BROKER_CLOCK_JUMP: lambda: self._let_the_brokers_clock_jump(offset),
+        actions |= {
+            Fault.FAILPOINT: lambda: self._trip_failpoint(planned.detail),
+            Fault.WRONG_CLOCK: lambda: self._start_one_with_a_wrong_clock(offset),
+            Fault.CLOCK_JUMP: lambda: self._jump_a_clock(offset),
+            Fault.BROKER_CLOCK_JUMP: lambda: self._jump_the_brokers_clock(offset),
         }
-        await deeds[planned.fault]()
+        await actions[planned.fault]()
 
-    def _deeds_to_services(self) -> dict[Fault, Deed]:
+    def _actions_on_services(self) -> dict[Fault, Action]:
         return {
             Fault.KILL_GATEWAY: lambda: self._signal("gateway", signal.SIGKILL),
             Fault.KILL_PUBLISHER: lambda: self._signal("notification-publisher", signal.SIGKILL),
             Fault.KILL_USER_SERVICE: lambda: self._signal("user-service", signal.SIGKILL),
             Fault.STALL_USER_SERVICE: self._freeze_user_service,
-            Fault.KILL_DISPATCHER: self.crew.kill_one,
-            Fault.TERMINATE_DISPATCHER: self.crew.terminate_one,
-            Fault.FREEZE_DISPATCHER: self._freeze_a_guest,
-            Fault.FREEZE_ALL_DISPATCHERS: lambda: self.crew.all_stand_still(STANDSTILL_SECONDS),
-            Fault.SLOW_DISPATCHER: self._invite_a_slow_one,
-            Fault.HALF_SENT: self._hold_the_door,
+            Fault.KILL_DISPATCHER: self.dispatchers.kill_one,
+            Fault.TERMINATE_DISPATCHER: self.dispatchers.terminate_one,
+            Fault.FREEZE_DISPATCHER: self._freeze_an_extra_one,
+            Fault.FREEZE_ALL_DISPATCHERS: lambda: self.dispatchers.freeze_all(STANDSTILL_SECONDS),
+            Fault.SLOW_DISPATCHER: self._start_a_slow_one,
+            Fault.HALF_SENT: self._hold_connections,
         }
 
-    def _deeds_to_servers(self) -> dict[Fault, Deed]:
+    def _actions_on_servers(self) -> dict[Fault, Action]:
         servers = self._servers
         return {
             Fault.KILL_BROKER: lambda: servers.end_broker(signal.SIGKILL),
@@ -229,46 +231,46 @@ class Stage:
         await asyncio.sleep(FREEZE_SECONDS)
         await self._signal("user-service", signal.SIGCONT)
 
-    async def _trip(self, failpoint: str) -> None:
-        """Let one more dispatcher join in, which dies at a named line."""
-        guest = await self._invite(f"{failpoint}:exit")
-        self.crew.until_dead(guest, seconds=FAILPOINT_PATIENCE_SECONDS)
+    async def _trip_failpoint(self, failpoint: str) -> None:
+        """Start an extra dispatcher that dies at a named line."""
+        extra = await self._start_extra(f"{failpoint}:exit")
+        self.dispatchers.until_dead(extra, seconds=FAILPOINT_SECONDS)
 
-    async def _freeze_a_guest(self) -> None:
-        """One more joins in, takes its time between receiving and starting, and is frozen."""
-        guest = await self._invite("worker.after_receive:sleep=0.5")
-        self.crew.freeze_later(guest, after=1.5, seconds=self.lease + 3)
+    async def _freeze_an_extra_one(self) -> None:
+        """Start an extra one that takes its time between receiving and starting, and freeze it."""
+        extra = await self._start_extra("worker.after_receive:sleep=0.5")
+        self.dispatchers.freeze_later(extra, after=1.5, seconds=self.lease + 3)
 
-    async def _invite_a_slow_one(self) -> None:
-        guest = await self._invite(f"worker.after_receive:sleep={self.lease * 1.4}")
-        self.crew.stay(guest, seconds=self.lease * 2)
+    async def _start_a_slow_one(self) -> None:
+        extra = await self._start_extra(f"worker.after_receive:sleep={self.lease * 1.4}")
+        self.dispatchers.stay(extra, seconds=self.lease * 2)
 
-    async def _invite_one_with_a_wrong_clock(self, offset: timedelta) -> None:
+    async def _start_one_with_a_wrong_clock(self, offset: timedelta) -> None:
         clock = self._new_clock(offset)
-        guest = await self._invite("worker.after_receive:sleep=0.2", **clock.environment)
-        self.crew.stay(guest, seconds=self.lease * 2)
+        extra = await self._start_extra("worker.after_receive:sleep=0.2", **clock.environment)
+        self.dispatchers.stay(extra, seconds=self.lease * 2)
 
-    async def _let_a_clock_jump(self, offset: timedelta) -> None:
+    async def _jump_a_clock(self, offset: timedelta) -> None:
         clock = self._new_clock(timedelta(0))
-        guest = await self._invite("worker.after_receive:sleep=0.5", **clock.environment)
-        self.crew.stay(guest, seconds=self.lease, then=lambda: clock.set(offset))
+        extra = await self._start_extra("worker.after_receive:sleep=0.5", **clock.environment)
+        self.dispatchers.stay(extra, seconds=self.lease, then=lambda: clock.set(offset))
 
-    async def _let_the_brokers_clock_jump(self, offset: timedelta) -> None:
+    async def _jump_the_brokers_clock(self, offset: timedelta) -> None:
         start = time.time()
         try:
             await self._servers.jump_clock(offset)
         finally:
-            self.diary.jumps.append((start, time.time()))
+            self.fault_log.jumps.append((start, time.time()))
 
     def _new_clock(self, offset: timedelta) -> WallClock:
         return WallClock(self.folder / f"clock-{next(self._numbers)}", offset)
 
-    async def _invite(self, failpoint: str, **environment: str) -> WatchedProgram:
+    async def _start_extra(self, failpoint: str, **environment: str) -> WatchedProgram:
         environment["AN_FAILPOINT"] = failpoint
         return (await self.start_another(DISPATCHER, **environment)).program
 
-    async def _hold_the_door(self) -> None:
-        attack = HalfSent(self.url, self.diary)
+    async def _hold_connections(self) -> None:
+        attack = HalfSentRequests(self.url, self.fault_log)
         await attack.begin()
         task = asyncio.create_task(attack.hold())
         self._attacks.add(task)
@@ -276,5 +278,5 @@ class Stage:
 
     async def settle(self) -> None:
         """Wait until every fault that goes on by itself is over."""
-        await self.crew.until_alone()
+        await self.dispatchers.until_extra_ones_ended()
         await asyncio.gather(*self._attacks, return_exceptions=True)

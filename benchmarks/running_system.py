@@ -31,7 +31,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunningSystem:
     """The running system. Its dispatcher is started apart, by `dispatching`."""
 
     folder: Path
@@ -99,24 +99,24 @@ class Place:
 
 
 @asynccontextmanager
-async def open_place(folder: Path) -> AsyncIterator[Place]:
+async def open_system(folder: Path) -> AsyncIterator[RunningSystem]:
     """Start everything but the dispatcher. What the services print goes to `services.log`."""
     ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
     redis = RedisProgram(folder / "redis", ports.redis)
     url, outbox = f"redis://{HOST}:{ports.redis}/0", folder / "outbox.jsonl"
-    system = LocalSystem(
+    local = LocalSystem(
         broker_url=url, data_dir=folder, ports=ports, fake_outbox=str(outbox), log_format="json"
     )
     log = os.open(folder / "services.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     services = {
         service.name: ServiceProgram(service, dict(os.environ), output=log)
-        for service in system.services()
+        for service in local.services()
     }
     supervisor = Supervisor(lambda _: None)
     try:
         await supervisor.start([redis])
         await supervisor.start([each for name, each in services.items() if name != DISPATCHER])
-        yield Place(folder, ports, {**services, "redis": redis}, outbox)
+        yield RunningSystem(folder, ports, {**services, "redis": redis}, outbox)
     finally:
         await supervisor.stop()
         os.close(log)

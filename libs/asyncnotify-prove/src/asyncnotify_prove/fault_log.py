@@ -7,7 +7,7 @@ Span = tuple[float, float]
 
 
 @dataclass(slots=True)
-class Diary:
+class FaultLog:
     """Spans are from when until when.
 
     `deaths` are of dispatchers that ended with work in hand, `frozen` those of single ones;

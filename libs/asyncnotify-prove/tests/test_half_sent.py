@@ -2,8 +2,8 @@ import asyncio
 import contextlib
 
 import pytest
-from asyncnotify_prove.diary import Diary
-from asyncnotify_prove.door import HalfSent
+from asyncnotify_prove.fault_log import FaultLog
+from asyncnotify_prove.half_sent import HalfSentRequests
 
 
 @contextlib.asynccontextmanager
@@ -41,27 +41,27 @@ async def say_nothing(reader, _):
         await reader.read()
 
 
-async def attack(url, diary, **seconds):
-    held = HalfSent(url, diary, **seconds)
+async def attack(url, fault_log, **seconds):
+    held = HalfSentRequests(url, fault_log, **seconds)
     await held.begin()
     await held.hold()
 
 
 async def test_a_door_with_time_limits_is_not_complained_of():
-    diary = Diary()
+    fault_log = FaultLog()
 
     async with door(answer_the_whole_and_hang_up) as url:
-        await attack(url, diary, answer_seconds=30, hold_seconds=60)
+        await attack(url, fault_log, answer_seconds=30, hold_seconds=60)
 
-    assert (diary.shut_out, diary.held_open) == ([], [])
+    assert (fault_log.shut_out, fault_log.held_open) == ([], [])
 
 
 @pytest.mark.timeout(180)
 async def test_a_door_that_is_held_shut_is_noted():
-    diary = Diary()
+    fault_log = FaultLog()
 
     async with door(say_nothing) as url:
-        await attack(url, diary, answer_seconds=0.2, hold_seconds=0.5)
+        await attack(url, fault_log, answer_seconds=0.2, hold_seconds=0.5)
 
-    assert len(diary.shut_out) == 1
-    assert len(diary.held_open) == 400
+    assert len(fault_log.shut_out) == 1
+    assert len(fault_log.held_open) == 400

@@ -1,19 +1,19 @@
-"""The dispatchers of a chaos run: the system's own, those guests, and their deaths."""
+"""The dispatchers of a chaos run: the system's own, those extra dispatchers, and their deaths."""
 
 import asyncio
 import os
 import random
 import signal
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
 from asyncnotify.local.supervisor import ServiceProgram, send_signal
 from asyncnotify.local.system import ServiceProcess
 
-from asyncnotify_prove.diary import Diary
-from asyncnotify_prove.pulse import Probe
+from asyncnotify_prove.fault_log import FaultLog
+from asyncnotify_prove.readiness import Probe
 
 DISPATCHER: Final = "notification-dispatcher"
 _READY_WITHIN_SECONDS: Final = 30.0
@@ -29,23 +29,23 @@ class WatchedProgram(ServiceProgram):
         environment: dict[str, str],
         *,
         output: int | None = None,
-        diary: Diary,
+        fault_log: FaultLog,
     ) -> None:
         super().__init__(service, environment, output=output)
-        self._diary = diary
-        self._told_to_stop_at: float | None = None
+        self._fault_log = fault_log
+        self._stopping_since: float | None = None
         self._lives = 0
         self._url = service.url
 
     @property
     def probe(self) -> Probe:
         """How it is asked for its readiness."""
-        holds_leases = self.name == DISPATCHER and self._told_to_stop_at is None
+        holds_leases = self.name == DISPATCHER and self._stopping_since is None
         return Probe(self._url, self._lives, holds_leases)
 
     async def start(self) -> None:
         """Start the process."""
-        self._told_to_stop_at = None
+        self._stopping_since = None
         self._lives += 1
         await super().start()
 
@@ -55,26 +55,26 @@ class WatchedProgram(ServiceProgram):
         if self.name != DISPATCHER:
             return code
         if code != 0:
-            self._diary.note_death()
-        elif self._told_to_stop_at is not None:
-            self._diary.stops.append((self._told_to_stop_at, time.time()))
+            self._fault_log.note_death()
+        elif self._stopping_since is not None:
+            self._fault_log.stops.append((self._stopping_since, time.time()))
         return code
 
     def terminate(self) -> None:
         """Tell it to stop, as a deploy does."""
-        self._told_to_stop_at = time.time()
+        self._stopping_since = time.time()
         send_signal(self, signal.SIGTERM)
 
 
-class Crew:
+class Dispatchers:
     """All dispatchers that run, and what is done to them."""
 
-    def __init__(self, diary: Diary, chance: random.Random) -> None:
+    def __init__(self, fault_log: FaultLog, chance: random.Random) -> None:
         self.own: list[WatchedProgram] = []
-        self._diary = diary
+        self._fault_log = fault_log
         self._chance = chance
-        self._guests: set[WatchedProgram] = set()
-        self._visits: set[asyncio.Task[None]] = set()
+        self._extra: set[WatchedProgram] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._one_freeze = asyncio.Lock()
 
     async def kill_one(self) -> None:
@@ -98,7 +98,7 @@ class Crew:
         running = [each for each in self.own if each.pid]
         return self._chance.choice(running) if running else None
 
-    async def all_stand_still(self, seconds: float) -> None:
+    async def freeze_all(self, seconds: float) -> None:
         """Freeze every dispatcher for so long, those included that are just being started."""
         async with self._one_freeze:
             frozen: set[int] = set()
@@ -111,91 +111,86 @@ class Crew:
             for pid in frozen:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
-        self._diary.frozen.append((start, end))
-        self._diary.standstills.append((start, end))
+        self._fault_log.frozen.append((start, end))
+        self._fault_log.standstills.append((start, end))
 
     def _freeze_all(self, frozen: set[int]) -> None:
-        for program in (*self.own, *self._guests):
+        for program in (*self.own, *self._extra):
             if program.pid and program.pid not in frozen:
                 frozen.add(program.pid)
                 send_signal(program, signal.SIGSTOP)
 
-    def freeze_later(self, guest: WatchedProgram, *, after: float, seconds: float) -> None:
-        """Let a guest work, then freeze it for so long; it wakes up with old work in hand."""
-        self._host(guest, self._freeze(guest, after, seconds))
+    def freeze_later(self, extra: WatchedProgram, *, after: float, seconds: float) -> None:
+        """Let a extra work, then freeze it for so long; it wakes up with old work in hand."""
+        self._start_task(extra, self._freeze(extra, after, seconds))
 
-    async def _freeze(self, guest: WatchedProgram, after: float, seconds: float) -> None:
-        await _until_ready(guest)
+    async def _freeze(self, extra: WatchedProgram, after: float, seconds: float) -> None:
+        await _until_ready(extra)
         await asyncio.sleep(after)
-        send_signal(guest, signal.SIGSTOP)
+        send_signal(extra, signal.SIGSTOP)
         start = time.time()
         try:
             await asyncio.sleep(seconds)
         finally:
-            async with self._one_freeze:  # while all stand still, none must wake up
-                send_signal(guest, signal.SIGCONT)
-            self._diary.frozen.append((start, time.time()))
+            async with self._one_freeze:  # while all are frozen, none must wake up
+                send_signal(extra, signal.SIGCONT)
+            self._fault_log.frozen.append((start, time.time()))
         await asyncio.sleep(after)
 
     def stay(
         self,
-        guest: WatchedProgram,
+        extra: WatchedProgram,
         *,
         seconds: float,
         then: Callable[[], None] | None = None,
     ) -> None:
-        """Let a guest work for so long once it is ready, then tell it to stop.
+        """Let a extra work for so long once it is ready, then tell it to stop.
 
         If there is something to do `then`, it stays as long again afterwards.
         """
-        self._host(guest, self._stay(guest, seconds, then))
+        self._start_task(extra, self._stay(extra, seconds, then))
 
     async def _stay(
-        self, guest: WatchedProgram, seconds: float, then: Callable[[], None] | None
+        self, extra: WatchedProgram, seconds: float, then: Callable[[], None] | None
     ) -> None:
-        await _until_ready(guest)
+        await _until_ready(extra)
         await asyncio.sleep(seconds)
         if then:
             then()
             await asyncio.sleep(seconds)
 
-    def until_dead(self, guest: WatchedProgram, *, seconds: float) -> None:
-        """Let a guest work until it dies by itself; tell it to stop if it does not."""
-        self._host(guest, asyncio.sleep(seconds))
+    def until_dead(self, extra: WatchedProgram, *, seconds: float) -> None:
+        """Let a extra work until it dies by itself; tell it to stop if it does not."""
+        self._start_task(extra, asyncio.sleep(seconds))
 
-    def _host(self, guest: WatchedProgram, visit: Coroutine[Any, Any, None]) -> None:
-        self._guests.add(guest)
-        task = asyncio.create_task(self._visit(guest, visit))
-        self._visits.add(task)
-        task.add_done_callback(self._visits.discard)
+    def _start_task(self, extra: WatchedProgram, scenario: Coroutine[Any, Any, None]) -> None:
+        self._extra.add(extra)
+        task = asyncio.create_task(self._run_extra(extra, scenario))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _visit(self, guest: WatchedProgram, visit: Coroutine[Any, Any, None]) -> None:
-        ending, visiting = asyncio.create_task(guest.wait()), asyncio.ensure_future(visit)
+    async def _run_extra(self, extra: WatchedProgram, scenario: Coroutine[Any, Any, None]) -> None:
+        ending, running = asyncio.create_task(extra.wait()), asyncio.ensure_future(scenario)
         try:
-            await asyncio.wait([ending, visiting], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([ending, running], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            visiting.cancel()
-            await asyncio.gather(visiting, return_exceptions=True)
-            guest.terminate()
-            await guest.stop()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            extra.terminate()
+            await extra.stop()
             await ending
-            self._guests.discard(guest)
+            self._extra.discard(extra)
 
-    async def until_alone(self) -> None:
-        """Wait until all guests have left."""
-        while self._visits:
-            await asyncio.gather(*self._visits, return_exceptions=True)
+    async def until_extra_ones_ended(self) -> None:
+        """Wait until all extra dispatchers have left."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    @property
-    def guests(self) -> Sequence[WatchedProgram]:
-        """Those who joined in for a while, and still work."""
-        return list(self._guests)
-
-    async def send_home(self) -> None:
-        """End all visits at once."""
-        for visit in self._visits:
-            visit.cancel()
-        await self.until_alone()
+    async def stop_extra_ones(self) -> None:
+        """End all extra dispatchers at once."""
+        for task in self._tasks:
+            task.cancel()
+        await self.until_extra_ones_ended()
 
 
 async def _until_ready(program: WatchedProgram) -> None:

@@ -1,4 +1,4 @@
-"""Whether the system was well, twice a second: by this, promises of time are measured.
+"""Whether all services were ready, twice a second: by this, promises of time are measured.
 
 How long something takes on a machine that is busy, or after a broker was killed, says nothing of
 the product. So the clock by which a promise is measured goes on by half a second with each time
@@ -31,13 +31,13 @@ class Probe:
 
 
 @dataclass(slots=True)
-class Pulse:
-    """What was seen: moments, in seconds since 1970; whether all was well up to then; and whether
+class ReadinessLog:
+    """What was seen: moments, in seconds since 1970; whether all were ready up to then; and whether
     a dispatcher that had been ready was not, though nobody had ended it.
     """
 
     at: list[float] = field(default_factory=list)
-    is_well: list[bool] = field(default_factory=list)
+    is_ready: list[bool] = field(default_factory=list)
     is_stuck: list[bool] = field(default_factory=list)
     _was_ready: set[Probe] = field(default_factory=set)
 
@@ -59,21 +59,21 @@ class Pulse:
             for probe, is_ready in answers.items()
             if probe.holds_leases and probe in self._was_ready and not is_ready
         ]
-        self.note(time.time(), is_well=all(answers.values()), is_stuck=bool(stuck))
+        self.note(time.time(), is_ready=all(answers.values()), is_stuck=bool(stuck))
 
-    def note(self, at: float, *, is_well: bool, is_stuck: bool = False) -> None:
+    def note(self, at: float, *, is_ready: bool, is_stuck: bool = False) -> None:
         """Add one moment; each is later than the one before."""
         self.at.append(at)
-        self.is_well.append(is_well)
+        self.is_ready.append(is_ready)
         self.is_stuck.append(is_stuck)
 
-    def well_seconds(self, since: float, until: float) -> float:
+    def ready_seconds(self, since: float, until: float) -> float:
         """Return how long it was between the two, by the clock that counts."""
         counted = 0.0
         for number in self._numbers(since, until):
             earlier, later = self.at[number - 1], self.at[number]
             within = min(later, until) - max(earlier, since)
-            if self.is_well[number] and within > 0:
+            if self.is_ready[number] and within > 0:
                 counted += min(EVERY_SECONDS, later - earlier) * within / (later - earlier)
         return counted
 

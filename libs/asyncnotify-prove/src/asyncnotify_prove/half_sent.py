@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from asyncnotify_prove.diary import Diary
+from asyncnotify_prove.fault_log import FaultLog
 
 CONNECTIONS: Final = 400
 HALF_HEAD: Final = b"POST /notifications HTTP/1.1\r\nHost: localhost\r\nContent-Le"
@@ -21,11 +21,11 @@ HOLD_SECONDS: Final = 20.0
 
 
 @dataclass(slots=True)
-class HalfSent:
+class HalfSentRequests:
     """Connections to a URL, each with half a request; every other one stops within its body."""
 
     url: str
-    diary: Diary
+    fault_log: FaultLog
     answer_seconds: float = ANSWER_SECONDS
     hold_seconds: float = HOLD_SECONDS
     _open: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
@@ -47,10 +47,10 @@ class HalfSent:
         try:
             tried_at = time.time()
             if not await self._lets_others_in():
-                self.diary.shut_out.append((tried_at, time.time()))
+                self.fault_log.shut_out.append((tried_at, time.time()))
             if endings:
                 _, waiting = await asyncio.wait(endings, timeout=self.hold_seconds)
-                self.diary.held_open += [(self._began, time.time())] * len(waiting)
+                self.fault_log.held_open += [(self._began, time.time())] * len(waiting)
         finally:
             for _, writer in self._open:
                 writer.transport.abort()
