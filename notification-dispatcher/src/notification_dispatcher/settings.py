@@ -1,4 +1,4 @@
-"""What the dispatcher can be told, by environment variables."""
+"""The settings of the dispatcher, read from environment variables."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -248,7 +248,7 @@ def settings_class() -> type[DispatcherSettings]:
             Literal["resend", "hold"],
             Field(
                 default="resend",
-                description=f"What to do when nobody knows whether a message on {channel} was "
+                description=f"What to do when it is uncertain whether a message on {channel} was "
                 "sent: send it again, or keep it as a dead letter.",
             ),
         )

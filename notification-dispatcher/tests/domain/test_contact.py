@@ -47,7 +47,7 @@ def test_an_empty_address_is_none():
     assert choose_channel(contact, None) == no_address(None)
 
 
-def test_an_unknown_channel_is_told_from_a_missing_address():
+def test_an_unknown_channel_is_distinguished_from_a_missing_address():
     contact = Contact(addresses=EVERYWHERE)
 
     refused = choose_channel(contact, "fax")

@@ -61,7 +61,7 @@ def test_what_was_asked_for_is_kept_with_a_little_more_and_never_less(attempt, c
 
 
 @given(retry_after=st.timedeltas(timedelta(hours=1)), chance=chances)
-def test_nobody_can_put_off_a_retry_beyond_the_maximum_and_its_jitter(retry_after, chance):
+def test_no_retry_is_put_off_beyond_the_maximum_and_its_jitter(retry_after, chance):
     delay = RetryPolicy().asked(retry_after, chance)
 
     assert timedelta(hours=1) <= delay <= timedelta(hours=1, minutes=1)

@@ -145,6 +145,17 @@ async def test_one_that_is_deferred_between_attempts_is_still_being_retried(
     assert (await ledger.get(trace_id)).status is Status.RETRYING
 
 
+async def test_one_that_waits_for_a_paused_provider_after_a_call_is_still_retrying(
+    handle, ledger, queue, clock, trace_id
+):
+    await handle(Deferred(delay=SOON, reason=Reason.RATE_LIMITED, detail="429", call=CALL))
+    clock.advance(SOON)
+    await queue.tick(LANES)
+    await handle(Deferred(delay=SOON, reason=Reason.RATE_LIMITED, detail="paused"))
+
+    assert (await ledger.get(trace_id)).status is Status.RETRYING
+
+
 async def test_a_failed_one_is_kept_with_its_reason_and_error(handle, ledger, queue, trace_id):
     await handle(Failed(reason=Reason.INVALID_ADDRESS, detail="no such mailbox", call=CALL))
 

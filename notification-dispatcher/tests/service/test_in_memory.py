@@ -61,7 +61,7 @@ async def test_each_channel_delivers_to_its_own_address(in_memory, contacts, out
     assert line["address"] == contacts.contacts["ada"].address_on(channel)
 
 
-async def test_garbage_is_kept_and_harms_nobody(in_memory, outbox):
+async def test_garbage_is_kept_and_harms_no_other(in_memory, outbox):
     async with in_memory() as (send, _):
         garbage = await send.bytes(b"\xff\x00 no event")
         good = await send()
@@ -163,7 +163,7 @@ async def test_a_dead_sms_provider_does_not_delay_one_e_mail(in_memory, outbox):
     assert len(outbox.lines()) == 40
 
 
-async def test_each_channel_has_no_more_in_hand_than_its_limit(in_memory):
+async def test_each_channel_has_no_more_under_way_than_its_limit(in_memory):
     email, sms = CountingProvider(0.02), CountingProvider(0.02)
     providers = {"email": [(email, Limits())], "sms": [(sms, Limits(concurrency=2))]}
     async with in_memory(providers=providers, DISPATCHER_CONCURRENCY=5) as (send, _):

@@ -19,11 +19,11 @@ class ContactDirectory(Protocol):
     """Knows how each user can be reached."""
 
     async def contact_of(self, user_id: str) -> Contact:
-        """Return the user's contact: as it is now, or, while that can't be told, as it was.
+        """Return the user's contact: as it is now, or, while there is no answer, as it was.
 
         Raises:
             NoSuchUser: there is no such user.
-            ContactsUnavailable: it can't be told for now.
+            ContactsUnavailable: there is no answer for now.
         """
         ...
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 JITTER = 0.2  # of the delay, to either side: spreads what failed together
-LONGEST_JITTER = timedelta(minutes=1)  # enough to spread what was told to come again in hours
+LONGEST_JITTER = timedelta(minutes=1)  # enough to spread what is to come again in hours
 SHORTEST_RETRY_AFTER = timedelta(seconds=1)
 
 DEFAULT_SCHEDULE: Final = "5s,30s,2m,10m,30m,2h,6h"

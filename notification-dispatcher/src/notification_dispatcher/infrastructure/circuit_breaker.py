@@ -31,7 +31,7 @@ class CallPermit:
 class CircuitBreaker:
     """Opens after `failures` in a row, for `pause`; then lets one probe through at a time.
 
-    A call is settled with `is_healthy` True, False, or None where it told nothing. Calls that were
+    A call is settled with `is_healthy` True, False, or None where it says nothing. Calls that were
     permitted before the last change of state no longer count: only the probe closes the breaker.
     """
 

@@ -11,7 +11,7 @@ from service_kit.http.client import HttpClient, UpstreamError
 
 from notification_dispatcher.interface.workers import Workers
 
-# A worker asks its queue every few seconds, unless its hands are full.
+# A worker asks its queue every few seconds, unless it works on as many messages as it may.
 SILENT_TOO_LONG = timedelta(seconds=30)
 BUSY_TOO_LONG = timedelta(minutes=2)
 
@@ -32,7 +32,7 @@ def checks(
     """List the checks of readiness.
 
     A provider or a user-service in trouble makes work wait, and is shown, but none of it is lost,
-    and another process would fare no better: this one stays ready.
+    and another process could do no better: this one stays ready.
     """
 
     async def contacts() -> Mapping[str, str]:
@@ -69,4 +69,4 @@ def _is_silent(stats: WorkerStats) -> bool:
 
 def _said(stats: WorkerStats) -> str:
     age = stats.last_poll_age.total_seconds()
-    return f"{stats.in_flight} of {stats.concurrency} in hand, asked {age:.1f} s ago"
+    return f"{stats.in_flight} of {stats.concurrency} under way, asked {age:.1f} s ago"

@@ -76,7 +76,7 @@ async def test_all_who_ask_at_the_same_time_share_one_look_up(shared, contacts):
     assert all(contact is found[0] for contact in found)
 
 
-async def test_whoever_asked_first_may_leave_without_the_others_losing_their_answer(shared):
+async def test_the_first_to_ask_may_give_up_and_the_others_still_get_their_answer(shared):
     first = asyncio.create_task(shared.contact_of("ada"))
     second = asyncio.create_task(shared.contact_of("ada"))
     await asyncio.sleep(0)

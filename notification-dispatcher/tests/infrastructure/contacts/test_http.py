@@ -81,7 +81,7 @@ async def test_a_404_about_the_user_means_that_there_is_none(body):
         CannedHttp(UpstreamTimeout("too slow", sent=True)),
     ],
 )
-async def test_whatever_else_comes_back_means_that_it_cannot_be_told_now(http):
+async def test_every_other_answer_means_that_there_is_no_contact_for_now(http):
     assert isinstance(await contact_of(http), ContactsUnavailable)
 
 
@@ -117,7 +117,7 @@ async def test_where_that_is_refused_each_is_looked_up_by_itself(status):
         CannedHttp(UpstreamUnavailable("refused", sent=False)),
     ],
 )
-async def test_without_an_answer_that_makes_sense_nothing_can_be_told_of_any(http):
+async def test_without_an_answer_that_makes_sense_there_is_no_contact_of_any(http):
     answers = await HttpContactLookup(http=http).contacts_of(["ada", "bob"])
 
     assert set(answers) == {"ada", "bob"}

@@ -28,7 +28,7 @@ def test_no_more_than_the_rate_and_one_burst_ever_pass(rate, gaps):
         assert passed <= burst + (starts[-1] - starts[first]) * rate + 1.001
 
 
-def test_whoever_is_turned_away_takes_no_token():
+def test_a_call_that_is_turned_away_takes_no_token():
     now = 0.0
     bucket = TokenBucket(per_second=1, monotonic=lambda: now)
     assert bucket.reserve(max_wait=0) == 0
@@ -57,7 +57,7 @@ async def test_no_more_than_the_limit_are_inside_at_once():
     assert most == 3
 
 
-async def test_whoever_finds_no_room_in_time_is_turned_away():
+async def test_a_call_that_finds_no_room_in_time_is_turned_away():
     gate = Gate(concurrency=1, max_wait=0.01)
     await gate.enter()
 
@@ -76,7 +76,7 @@ async def test_a_rate_that_is_used_up_turns_away_and_keeps_no_place():
     assert not await gate.enter()
 
 
-async def test_whoever_is_cancelled_while_waiting_for_a_token_keeps_no_place():
+async def test_a_call_that_is_cancelled_while_it_waits_for_a_token_keeps_no_place():
     gate = Gate(concurrency=1, per_second=0.5, max_wait=30)
     await gate.enter()
     gate.leave()

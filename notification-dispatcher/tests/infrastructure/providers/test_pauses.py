@@ -17,7 +17,7 @@ NAME = "sms.post"
 
 
 class PausesContract:
-    async def test_what_nobody_paused_is_not_paused(self, pauses: Pauses) -> None:
+    async def test_a_name_that_was_not_paused_is_not_paused(self, pauses: Pauses) -> None:
         assert await pauses.remaining(NAME) == timedelta(0)
 
     async def test_a_pause_lasts_as_long_as_was_asked_for(self, pauses: Pauses) -> None:

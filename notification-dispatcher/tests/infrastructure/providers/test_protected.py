@@ -205,7 +205,7 @@ async def test_a_provider_that_asks_for_no_further_call_gets_none(protect, provi
     assert not protected.is_available
 
 
-async def test_what_one_dispatcher_was_told_the_others_obey(protect, provider):
+async def test_a_pause_that_one_dispatcher_began_holds_for_the_others(protect, provider):
     provider.answers = [THROTTLED]
     here, elsewhere = protect(provider), protect(provider)
     await here.send(MESSAGE, on_start=on_start)

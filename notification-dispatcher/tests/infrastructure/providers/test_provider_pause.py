@@ -58,7 +58,7 @@ async def test_a_store_out_of_reach_changes_nothing_here(pause, pauses):
     assert await pause.look() > HOUR / 2
 
 
-async def test_what_the_store_could_not_be_told_it_is_told_later(pause, pauses):
+async def test_a_pause_that_could_not_be_shared_is_shared_later(pause, pauses):
     pauses.is_down = True
     await pause.begin(HOUR)
     pauses.is_down = False

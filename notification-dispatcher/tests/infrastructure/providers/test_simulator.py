@@ -63,7 +63,7 @@ def test_an_ordinary_address_asks_for_nothing(address):
     assert script_of(address) is None
 
 
-def test_a_name_that_is_no_script_is_told_apart():
+def test_an_unknown_script_is_none():
     assert simulated("dance") is None
     assert simulated("fail-x-then-ok") is None
 

@@ -60,7 +60,7 @@ class BatchingContactDirectory:
         self._gathered = Gathered(self._look_up)
 
     async def contact_of(self, user_id: str) -> Contact:
-        """Return the contact as it is now; as it was, while that can't be told."""
+        """Return the contact as it is now; as it was, while there is no answer."""
         if (contact := self._not_older_than(self.limits.fresh, user_id)) is not None:
             return contact
         answer = await self._gathered.get(user_id)

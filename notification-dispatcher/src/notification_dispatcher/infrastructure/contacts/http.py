@@ -108,7 +108,7 @@ def _request_id() -> dict[str, str]:
 
 
 def _is_about_a_user(body: bytes) -> bool:
-    """Tell an unknown user from a wrong address: a proxy's 404 must not cost a notification."""
+    """Distinguish an unknown user from a wrong URL: a proxy's 404 must not cost a notification."""
     try:
         return _OBJECT.validate_json(body).get("code") != "not_found"
     except ValidationError:

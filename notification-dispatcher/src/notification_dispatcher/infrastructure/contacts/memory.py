@@ -12,7 +12,7 @@ from notification_dispatcher.infrastructure.contacts.lookup import Answer
 
 @dataclass(kw_only=True)
 class InMemoryContactDirectory:
-    """Contacts in a dictionary; can be told to be down. Keeps who was looked up, in order."""
+    """Contacts in a dictionary; can be made to fail. Keeps which users were looked up, in order."""
 
     contacts: dict[str, Contact] = field(default_factory=dict)
     is_down: bool = False
@@ -41,7 +41,7 @@ class InMemoryContactDirectory:
         """Return the contact that was added."""
         self.lookups.append(user_id)
         if self.is_down:
-            raise ContactsUnavailable("told to be down")
+            raise ContactsUnavailable("made to fail")
         if user_id not in self.contacts:
             raise NoSuchUser(user_id)
         return self.contacts[user_id]

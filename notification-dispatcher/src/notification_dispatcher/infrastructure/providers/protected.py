@@ -98,7 +98,7 @@ class ProtectedProvider:
             seconds = self.timeout.total_seconds()
             return UncertainFailure(detail=f"no answer within {seconds:g} s")
         except Exception as error:
-            # A fault in the adapter: nobody knows how far it came before it broke.
+            # A fault in the adapter: how far it got before it broke is unknown.
             log.exception("provider.crashed", provider=self.name)
             return UncertainFailure(detail=f"the adapter crashed: {type(error).__name__}")
         if isinstance(outcome, Accepted):
