@@ -7,6 +7,7 @@ from durable_queue.claims.store import Reply, State
 
 HELD: Final = frozenset({State.LEASED, State.STARTED, State.SETTLING})
 RESERVED_STATES: Final = frozenset({State.RESERVED, State.MOVING})
+HAS_ENDED: Final = frozenset({State.ENDED, State.CANCELLED})
 UNSETTLED: Final = frozenset({State.SETTLING, *RESERVED_STATES})
 GIVEN_UP: Final = frozenset({"dead", "exhausted", "poison", "ambiguous"})
 """Verdicts after which a message is a dead letter, whoever has to carry them out."""
@@ -39,7 +40,7 @@ class Claim:
         One that ended has no later copies that count: whoever put one there was taken for dead
         before it could say so, and the message ended with the copy before.
         """
-        if self.state in {State.CANCELLED, State.ENDED} or revision < self.revision:
+        if self.state in HAS_ENDED or revision < self.revision:
             return True
         return revision == self.revision and self.state is State.DEAD
 

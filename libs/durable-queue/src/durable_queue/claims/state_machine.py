@@ -26,7 +26,7 @@ Operations, their arguments, and what they reply:
 from collections.abc import Callable
 from typing import Final
 
-from durable_queue.claims.claim import GIVEN_UP, HELD, RESERVED_STATES, UNSETTLED, Claim
+from durable_queue.claims.claim import GIVEN_UP, HAS_ENDED, HELD, RESERVED_STATES, UNSETTLED, Claim
 from durable_queue.claims.dedupe_keys import DedupeKey, DedupeKeys
 from durable_queue.claims.store import Argument, Reply, State
 from durable_queue.clock import steady_ms
@@ -258,7 +258,7 @@ class ClaimStateMachine:
         claim.is_uncertain |= bool(uncertain)
         if revision == claim.revision and claim.state in {State.DEAD, State.MOVING}:
             return ("kept",)
-        if revision < claim.revision or claim.state in {State.ENDED, State.CANCELLED}:
+        if revision < claim.revision or claim.state in HAS_ENDED:
             return ("stale",)
         if claim.state in HELD | RESERVED_STATES and claim.until > self._now():
             return ("busy",)

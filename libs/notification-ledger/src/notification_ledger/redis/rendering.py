@@ -56,6 +56,11 @@ def lua_list(name: str, values: Iterable[str]) -> str:
     return f"local {name} = {{{words}}}"
 
 
+def lua_set(name: str, values: Collection[str]) -> str:
+    """Render a local table whose keys are words."""
+    return f"local {name} = {{{', '.join(f'{value} = true' for value in sorted(values))}}}"
+
+
 def _predicate(name: str, values: Collection[str]) -> str:
     return f"local function {name}(value) return {_is_any('value', values)} end"
 

@@ -3,10 +3,11 @@
 from functools import cache
 from importlib.resources import files
 
+from durable_queue.claims.claim import GIVEN_UP, HAS_ENDED, HELD, RESERVED_STATES
 from durable_queue.recorder import LuaRecorder
 from durable_queue.redis_list.scripts import Script, lua_sources
 
-from notification_ledger.redis.rendering import lua_list, lua_rules
+from notification_ledger.redis.rendering import lua_list, lua_rules, lua_set
 from notification_ledger.redis.rows import COLUMNS, HASH_FIELDS
 from notification_ledger.rules import KEPT_FIELDS
 
@@ -38,7 +39,7 @@ def writing_scripts() -> dict[str, Script]:
     kit = lua_sources()
     base = "\n".join((kit["prelude"], kit["damage"], lua_recorder().source, lua("ended")))
     recording = f"{base}\n{lua('write')}\nreturn write(unpack(ARGV))\n"
-    claiming = f"{base}\n{lua('write')}\n{lua('claims')}"
+    claiming = f"{base}\n{lua('write')}\n{_claim_sets()}\n{lua('claims')}"
     refused_when_full = {"accept": recording, "reserve": claiming}
     never_refused = {
         "write": recording,
@@ -54,3 +55,13 @@ def writing_scripts() -> dict[str, Script]:
         )
         for name, source in sources.items()
     }
+
+
+def _claim_sets() -> str:
+    sets = {
+        "HELD": HELD,
+        "RESERVED_STATES": RESERVED_STATES,
+        "HAS_ENDED": HAS_ENDED,
+        "GIVEN_UP": GIVEN_UP,
+    }
+    return "\n".join(lua_set(name, values) for name, values in sets.items())

@@ -1,5 +1,6 @@
 -- Claims, for a queue whose broker does not know single messages. `durable_queue.claims.state_machine` is
--- the reference, and says what each operation is given and replies.
+-- the reference, and says what each operation is given and replies; HELD, RESERVED_STATES, HAS_ENDED
+-- and GIVEN_UP are rendered from its sets.
 -- KEYS 1 prefix   ARGV 1 retention ms 2 operation 3 id
 -- 4 change to record, or '' 5 lane 6 at ms 7 due ms 8 note 9 '1' if it is uncertain, then the
 -- operation's own
@@ -7,9 +8,6 @@ local RETENTION, operation, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc', 'sa'}
 local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true, uc = true,
   sa = true}
-local HELD = {leased = true, started = true, settling = true}
-local GATED = {reserved = true, moving = true}
-local GIVEN_UP = {dead = true, exhausted = true, poison = true, ambiguous = true}
 
 local function claim_key(name) return P .. ':q:' .. name end
 
@@ -36,7 +34,7 @@ local function save(name, c)
     flat[#flat + 1] = NUMBER[field] and string.format('%d', c[field] or 0) or c[field] or ''
   end
   redis.call('HSET', claim_key(name), unpack(flat))
-  if c.st == 'ended' or c.st == 'cancelled' then
+  if HAS_ENDED[c.st] then
     redis.call('PEXPIRE', claim_key(name), RETENTION)
   else
     redis.call('PERSIST', claim_key(name))
@@ -127,14 +125,14 @@ end
 function run.begin(hop, token, lease_ms, max_deliveries, uncertain)
   hop, lease_ms, max_deliveries = tonumber(hop), tonumber(lease_ms), tonumber(max_deliveries)
   local c = load(id) or {st = 'waiting', hop = hop, tok = '', un = 0, dl = 0, vd = '', mv = 0, ho = 0}
-  local over = c.st == 'cancelled' or c.st == 'ended'
+  local over = HAS_ENDED[c.st]
   if uncertain == '1' and c.uc ~= 1 then
     c.uc = 1
     save(id, c)
   end
   if over or hop < c.hop or (hop == c.hop and c.st == 'dead') then return {'stale'} end
-  if GATED[c.st] and c.un > now then return {'wait'} end
-  local was = GATED[c.st] and c.st or ''
+  if RESERVED_STATES[c.st] and c.un > now then return {'wait'} end
+  local was = RESERVED_STATES[c.st] and c.st or ''
   if c.st == 'leased' and c.tok == token and hop == c.hop then
     return {'go', c.dl, '', c.uc or 0}  -- asked again, for its reply was lost
   end
@@ -191,7 +189,7 @@ end
 
 function run.settled(token, hop, state, suspect)
   local c = load(id)
-  if not c or c.tok ~= token or (c.st ~= 'settling' and not GATED[c.st]) then return {'lost'} end
+  if not c or c.tok ~= token or (c.st ~= 'settling' and not RESERVED_STATES[c.st]) then return {'lost'} end
   c.hop, c.st, c.mm = tonumber(hop), state, ''
   if suspect == '0' then c.dl, c.mv = 0, 0 end
   save(id, c)
@@ -254,8 +252,8 @@ function run.audit(hop, uncertain)
     save(id, c)
   end
   if hop == c.hop and (c.st == 'dead' or c.st == 'moving') then return {'kept'} end
-  if hop < c.hop or c.st == 'ended' or c.st == 'cancelled' then return {'stale'} end
-  if (HELD[c.st] or GATED[c.st]) and c.un > now then return {'busy'} end
+  if hop < c.hop or HAS_ENDED[c.st] then return {'stale'} end
+  if (HELD[c.st] or RESERVED_STATES[c.st]) and c.un > now then return {'busy'} end
   local told = c.st == 'settling' and GIVEN_UP[c.vd]
   save(id, {st = 'dead', hop = hop, key = c.key, ho = c.ho, uc = c.uc})
   return {told and 'kept' or 'adopted'}
