@@ -2,7 +2,8 @@ import pytest
 
 pytest.register_assert_rewrite("testkit.queue_contract")
 
-from testkit.redis_server import (  # noqa: E402 - after what must come first
+from testkit.failover import redis_pair  # noqa: E402 - after what must come first
+from testkit.redis_server import (  # noqa: E402
     every_redis_server,
     every_redis_url,
     private_redis,
@@ -15,6 +16,7 @@ __all__ = [
     "every_redis_server",
     "every_redis_url",
     "private_redis",
+    "redis_pair",
     "redis_server",
     "redis_url",
     "wall_clock",

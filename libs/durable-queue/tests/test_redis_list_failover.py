@@ -12,7 +12,7 @@ from asyncnotify.local.ports import free_port
 from durable_queue.port import Dedupe, Duplicate, Enqueued, QueueUnavailable
 from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis
-from testkit.failover import Pair, redis_pair
+from testkit.failover import RedisPair
 from testkit.queue_contract.harness import LANE, message
 
 SOON = timedelta(seconds=5)
@@ -20,36 +20,30 @@ CEILING_S = 60
 
 
 @pytest.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    async with redis_pair(tmp_path) as pair:
-        yield pair
-
-
-@pytest.fixture
-async def queue(pair: Pair) -> AsyncIterator[RedisListQueue]:
-    queue = RedisListQueue(pair.url)
+async def queue(redis_pair: RedisPair) -> AsyncIterator[RedisListQueue]:
+    queue = RedisListQueue(redis_pair.url)
     yield queue
     await queue.close()
 
 
 async def test_what_the_old_primary_refuses_goes_to_the_new_one(
-    pair: Pair, queue: RedisListQueue
+    redis_pair: RedisPair, queue: RedisListQueue
 ) -> None:
     await queue.send(message("before"))
     [held] = await queue.receive([LANE], limit=1, wait=SOON)
-    await pair.fail_over()
-    pair.move_name()
+    await redis_pair.fail_over()
+    redis_pair.move_name()
 
     outcome = await queue.send(message("after"))
     await held.ack()
 
     assert outcome == Enqueued("after")
-    assert await _ids(pair.new) == {b"{an:0}:e:before", b"{an:0}:e:after"}
-    assert await _ids(pair.old) == {b"{an:0}:e:before"}
+    assert await _ids(redis_pair.new) == {b"{an:0}:e:before", b"{an:0}:e:after"}
+    assert await _ids(redis_pair.old) == {b"{an:0}:e:before"}
 
 
 async def test_whoever_waits_for_messages_finds_those_of_the_new_primary(
-    pair: Pair, queue: RedisListQueue
+    redis_pair: RedisPair, queue: RedisListQueue
 ) -> None:
     async def one() -> str:
         while True:
@@ -60,8 +54,8 @@ async def test_whoever_waits_for_messages_finds_those_of_the_new_primary(
 
     waiting = [asyncio.create_task(one()) for _ in range(5)]
     await asyncio.sleep(0.2)
-    await pair.fail_over()
-    pair.move_name()
+    await redis_pair.fail_over()
+    redis_pair.move_name()
 
     for number in range(5):
         await queue.send(message(f"m{number}"))
@@ -72,55 +66,55 @@ async def test_whoever_waits_for_messages_finds_those_of_the_new_primary(
 
 
 async def test_looking_at_its_settings_does_not_keep_to_the_old_primary(
-    pair: Pair, queue: RedisListQueue
+    redis_pair: RedisPair, queue: RedisListQueue
 ) -> None:
-    await pair.fail_over()
+    await redis_pair.fail_over()
     with pytest.raises(QueueUnavailable, match="replica: its name has to lead to a primary"):
         await queue.durability()
 
-    pair.move_name()
+    redis_pair.move_name()
 
     assert (await queue.durability()).faults == []
 
 
 async def test_while_the_name_still_leads_to_the_old_one_it_is_said(
-    pair: Pair, queue: RedisListQueue
+    redis_pair: RedisPair, queue: RedisListQueue
 ) -> None:
     await queue.ping()
-    await pair.fail_over()
+    await redis_pair.fail_over()
 
     with pytest.raises(QueueUnavailable, match="read-only replica"):
         await queue.ping()
 
 
 async def test_a_primary_that_misses_its_replicas_is_left_for_who_is_behind_the_name(
-    pair: Pair, queue: RedisListQueue
+    redis_pair: RedisPair, queue: RedisListQueue
 ) -> None:
-    await pair.replicated()
+    await redis_pair.replicated()
     await queue.ping()
-    async with Redis.from_url(pair.old.url) as old, Redis.from_url(pair.new.url) as new:
+    async with Redis.from_url(redis_pair.old.url) as old, Redis.from_url(redis_pair.new.url) as new:
         await new.replicaof("NO", "ONE")
         await old.config_set("min-replicas-to-write", "3")
     with pytest.raises(QueueUnavailable, match="misses the replicas"):
         await queue.send(message("refused"))
 
-    pair.move_name()
+    redis_pair.move_name()
 
     assert await queue.send(message("taken")) == Enqueued("taken")
 
 
 async def test_a_replica_without_its_master_is_left_for_who_is_behind_the_name(
-    pair: Pair, queue: RedisListQueue
+    redis_pair: RedisPair, queue: RedisListQueue
 ) -> None:
     dedupe = Dedupe(key="k", fingerprint="f", answer="a")
     await queue.send(message("m", dedupe=dedupe))
-    await pair.fail_over()
-    async with Redis.from_url(pair.old.url) as old:
+    await redis_pair.fail_over()
+    async with Redis.from_url(redis_pair.old.url) as old:
         await old.config_set("replica-serve-stale-data", "no")
     with pytest.raises(QueueUnavailable, match="without its master"):
         await queue.recall(dedupe)
 
-    pair.move_name()
+    redis_pair.move_name()
 
     assert await queue.recall(dedupe) == Duplicate("m", "a")
 

@@ -2,11 +2,12 @@ import pytest
 
 pytest.register_assert_rewrite("testkit.ledger")
 
-from testkit.redis_server import (  # noqa: E402 - after what must come first
+from testkit.failover import redis_pair  # noqa: E402 - after what must come first
+from testkit.redis_server import (  # noqa: E402
     private_redis,
     redis_server,
     redis_url,
 )
 from testkit.wall_clock_fixture import wall_clock  # noqa: E402
 
-__all__ = ["private_redis", "redis_server", "redis_url", "wall_clock"]
+__all__ = ["private_redis", "redis_pair", "redis_server", "redis_url", "wall_clock"]

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from notification_publisher.main import build
 from notification_publisher.settings import Settings
+from testkit.failover import redis_pair  # noqa: F401 - a fixture
 from testkit.http import asgi_client, live_server
 from testkit.redis_server import (  # noqa: F401 - fixtures
     private_redis,

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 import httpx
@@ -17,7 +16,7 @@ from durable_queue.port import Queue, UnsafeBroker
 from notification_contracts.codec import decode
 from notification_contracts.lanes import validation_lanes
 from notification_ledger.redis import lua_recorder
-from testkit.failover import redis_pair
+from testkit.failover import RedisPair
 from testkit.redis_server import RedisServer
 
 ASKED = {"user_id": "user_test", "message": "your purchase was completed successfully"}
@@ -252,15 +251,15 @@ async def test_the_service_starts_before_its_redis(
 
 
 async def test_after_a_failover_it_accepts_where_the_name_leads_although_the_old_one_is_up(
-    publisher: Publish, tmp_path: Path
+    publisher: Publish, redis_pair: RedisPair
 ) -> None:
-    async with redis_pair(tmp_path) as pair, publisher(pair.url) as client:
+    async with publisher(redis_pair.url) as client:
         kept = (await client.post("/notifications", json=ASKED)).headers["Location"]
-        await pair.fail_over()
+        await redis_pair.fail_over()
         await _until_a_post_gives(503, client)
         ready = await client.get("/health/ready")
 
-        pair.move_name()
+        redis_pair.move_name()
         await _until_a_post_gives(202, client)
         ready_again = await client.get("/health/ready")
         shown = await client.get(kept)

@@ -1,12 +1,15 @@
-"""Two Redis servers and a name: the primary becomes a replica, stays up, and the name moves on."""
+"""Two Redis servers and a name: the primary becomes a replica, stays up, and the name moves on.
+
+Import the fixture `redis_pair` in the package's `conftest.py`.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pytest
 from asyncnotify.local.embedded_redis import EmbeddedRedis
 from asyncnotify_prove.tcp_proxy import TcpProxy
 from redis.asyncio import Redis
@@ -15,7 +18,7 @@ _CEILING_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class RedisPair:
     """A primary, its replica, and the name that leads to the primary.
 
     The name is a proxy: as with a name, connections that there are stay where they are.
@@ -49,14 +52,14 @@ class Pair:
                 await asyncio.sleep(0.05)
 
 
-@asynccontextmanager
-async def redis_pair(folder: Path) -> AsyncIterator[Pair]:
-    """Yield a primary with a replica."""
-    old, new = EmbeddedRedis(folder / "old"), EmbeddedRedis(folder / "new")
+@pytest.fixture
+async def redis_pair(tmp_path: Path) -> AsyncIterator[RedisPair]:
+    """Yield a primary with a replica: a fixture."""
+    old, new = EmbeddedRedis(tmp_path / "old"), EmbeddedRedis(tmp_path / "new")
     await asyncio.gather(old.start(), new.start())
     try:
         async with Redis.from_url(new.url) as replica, TcpProxy(old.url) as name:
             await replica.replicaof("127.0.0.1", str(old.port))
-            yield Pair(old=old, new=new, name=name)
+            yield RedisPair(old=old, new=new, name=name)
     finally:
         await asyncio.gather(old.stop(), new.stop())
