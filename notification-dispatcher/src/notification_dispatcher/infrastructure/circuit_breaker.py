@@ -35,8 +35,8 @@ class CircuitBreaker:
     permitted before the last change of state no longer count: only the probe closes the breaker.
     """
 
-    failures: int = 10
-    pause: timedelta = timedelta(seconds=30)
+    failures: int
+    pause: timedelta
     on_change: Callable[[BreakerState], None] = lambda _state: None
     monotonic: Callable[[], float] = time.monotonic
     _state: BreakerState = field(default=BreakerState.CLOSED, init=False)

@@ -208,7 +208,7 @@ async def test_breakers_are_shown_in_the_metrics_and_by_name(send, senders, firs
 async def test_providers_of_the_same_name_have_breakers_of_their_own(protecting):
     twins = [InMemoryProvider(name="post"), InMemoryProvider(name="post")]
 
-    senders = protecting(BreakerSettings(), *twins)
+    senders = protecting(BreakerSettings(failures=9, pause=HOUR), *twins)
 
     states = await senders.states(lambda: NOW)
     assert (states["email.post"], states["email.post-2"]) == (BreakerState.CLOSED,) * 2

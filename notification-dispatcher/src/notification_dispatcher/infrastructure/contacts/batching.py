@@ -47,7 +47,7 @@ class BatchingContactDirectory:
     """
 
     lookup: ContactLookup
-    limits: ContactLimits = field(default_factory=ContactLimits)
+    limits: ContactLimits
     outage_delay: timedelta = timedelta(seconds=0.2)
     monotonic: Callable[[], float] = time.monotonic
     breaker: CircuitBreaker = field(

@@ -27,8 +27,8 @@ log = get_logger(__name__)
 class BreakerSettings:
     """After how many failures in a row a provider gets no call, and for how long."""
 
-    failures: int = 10
-    pause: timedelta = timedelta(seconds=30)
+    failures: int
+    pause: timedelta
 
 
 class ChannelSenders:
