@@ -74,7 +74,7 @@ __all__ = [
 
 
 class Delivery(Protocol):
-    """One message in a worker's hands, leased until exactly one of the verdicts is awaited.
+    """One message that a worker holds, leased until exactly one of the verdicts is awaited.
 
     All methods raise `LeaseLost` when the claim is over, and `QueueUnavailable` when the broker
     can't be reached; then they may be called again with the same arguments.

@@ -61,7 +61,7 @@ class Receives(Generic[D]):
             giving_back = asyncio.create_task(self._undo(receiving))
             self._giving_back.add(giving_back)
             giving_back.add_done_callback(self._giving_back.discard)
-            # So that whoever called it off knows when nothing of it is in hand any more.
+            # So that whoever called it off knows when nothing of it is held any more.
             await asyncio.shield(giving_back)
             raise
 

@@ -1,4 +1,4 @@
-"""How a queue tells a record keeper of every change, in the same atomic step.
+"""How a queue reports every change to a record, in the same atomic step.
 
 A Redis queue takes Lua source, which becomes part of its scripts; other adapters take a callable.
 """

@@ -10,7 +10,7 @@ from testkit.queue_contract.harness import MAX_DELIVERIES, MAX_WAITING, QueueHar
 
 
 def memory_harness(*, moment: timedelta = timedelta(seconds=10)) -> QueueHarness:
-    """Return a rig of its own."""
+    """Return a harness of its own."""
     events: list[ChangeEvent] = []
     clock = FrozenClock()
     options = MemoryOptions(

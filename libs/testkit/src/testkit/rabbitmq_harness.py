@@ -1,7 +1,7 @@
 """A RabbitMQ queue under test. Its clock can be moved on; the broker's delay queues really wait.
 
 There is one delay queue, of a tenth of a second, out of which messages come to be looked at until
-they are due by the rig's clock.
+they are due by the harness's clock.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _ROUND_S: Final = 0.35
 async def rabbitmq_harness(
     url: str, *, moment: timedelta = timedelta(seconds=10)
 ) -> AsyncIterator[QueueHarness]:
-    """Yield a rig with queues of its own."""
+    """Yield a harness with queues of its own."""
     events: list[ChangeEvent] = []
     clock = FrozenClock()
     options = RabbitOptions(
@@ -80,6 +80,6 @@ async def rabbitmq_harness(
 
 
 async def delete_queues(url: str, options: RabbitOptions) -> None:
-    """Remove what a rig declared."""
+    """Remove what a harness declared."""
     async with await aio_pika.connect(url) as connection:
         await Topology(options).remove(await connection.channel(), LANES)

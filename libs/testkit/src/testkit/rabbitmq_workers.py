@@ -1,4 +1,4 @@
-"""Senders, workers and a book-keeper around queues on one RabbitMQ, for fault tests."""
+"""Senders, workers and a claim store around queues on one RabbitMQ, for fault tests."""
 
 import asyncio
 import secrets
@@ -36,8 +36,8 @@ _PATIENCE_S: Final = 60.0
 class RabbitWorkers:
     """Two stages of work, as in production; `fatal` messages make their worker vanish.
 
-    All queues share one book of claims, as processes share one keeper. `check` is the conservation
-    of messages: whatever was accepted has ended, and was handled, for sure.
+    All queues share one claim store, as processes share one claim server. `check` is the
+    conservation of messages: whatever was accepted has ended, and was handled, for sure.
     """
 
     def __init__(

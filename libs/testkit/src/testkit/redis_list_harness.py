@@ -82,7 +82,7 @@ async def redis_list_harness(
     moment: timedelta = timedelta(seconds=10),
     edit: Callable[[dict[str, str]], dict[str, str]] = lambda sources: sources,
 ) -> AsyncIterator[QueueHarness]:
-    """Yield a rig on an empty Redis.
+    """Yield a harness on an empty Redis.
 
     The queue connects `through` another URL, if given, such as a proxy's; `edit` may change the
     scripts' sources.

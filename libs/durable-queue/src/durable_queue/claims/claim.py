@@ -15,11 +15,11 @@ GIVEN_UP: Final = frozenset({"dead", "exhausted", "poison", "ambiguous"})
 
 @dataclass(slots=True)
 class Claim:
-    """One message's record. `until` is when a lease or a gate ends, in ms since 1970.
+    """One message's record. `until` is when a lease or a reservation ends, in ms since 1970.
 
     `deliveries` counts those without an outcome. `is_moving_on` says that the next copy's begin is
-    no news of its worker. `memo` is what to bury it with, once it is given up. `is_uncertain` says
-    that an earlier start may have had its effect; it stays.
+    no news of its worker. `memo` is its dead letter's reason, once it is given up. `is_uncertain`
+    says that an earlier start may have had its effect; it stays.
     """
 
     state: State

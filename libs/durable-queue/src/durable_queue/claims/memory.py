@@ -15,7 +15,7 @@ _CARRIED_OUT = frozenset({"ok", "done"})
 
 
 class InMemoryClaimStore:
-    """Claims in a book, and a recorder that is told of each change once it is in there.
+    """Claims in this process, and a recorder that is called with each change once it is made.
 
     A recorder that fails is told when the operation is repeated, as its caller then does.
     """

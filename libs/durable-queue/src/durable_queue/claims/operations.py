@@ -172,8 +172,8 @@ class Claims:
     ) -> tuple[str, int]:
         """Settle on a verdict: `ok`, `again`, `poison` (after so many deliveries) or `lost`.
 
-        Whoever finds a message given up, but not yet buried, is told the `memo`. `is_uncertain`
-        says that nobody knows whether what was started had its effect.
+        Who finds a message given up, but not yet among the dead letters, gets the `memo`.
+        `is_uncertain` says that nobody knows whether what was started had its effect.
         """
         terms = self._terms
         code, *rest = await self._run(

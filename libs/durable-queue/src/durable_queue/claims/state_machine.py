@@ -1,6 +1,7 @@
 """Claims in this process's memory: the reference for every store.
 
-Operations, their arguments, and what they reply:
+Operations, their arguments, and their replies, in the words that go over the wire between releases;
+what it calls hop is a claim's `revision`, to bury is to make a dead letter:
 
     reserve    id token gate_ms key fingerprint answer keep_ms
                ok hop | duplicate id answer | conflict id | wait

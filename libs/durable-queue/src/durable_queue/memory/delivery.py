@@ -1,4 +1,4 @@
-"""One message of the in-memory queue in a worker's hands."""
+"""One message of the in-memory queue that a worker holds."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

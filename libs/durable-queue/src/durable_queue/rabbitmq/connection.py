@@ -2,7 +2,7 @@
 
 The client's own "robust" connection restores channels and consumers one by one, and has ways to
 restore none of them. Here whatever breaks — the connection, a channel, a consumer — ends the whole
-link, and a new one is set up from nothing.
+session, and a new one is set up from nothing.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _REST_S = 0.2
 
 
 class Session(Protocol):
-    """What a link sets up on a connection: channels, consumers."""
+    """What is set up on a connection: channels, consumers."""
 
     async def check(self) -> None:
         """Raise if it does not work any more."""
@@ -145,7 +145,7 @@ class Connection(Generic[L]):
         return connection
 
     async def _watch(self) -> None:
-        """Return when the line is broken, or doesn't answer."""
+        """Return when the session is broken, or doesn't answer."""
         while not await pause(self._is_broken, self._watch_s):
             session = self._session
             try:

@@ -29,7 +29,7 @@ _SETTLE_ROUNDS: Final = 2
 
 @dataclass(slots=True, kw_only=True)
 class ReceivedCopy:
-    """A copy in this process's hands; the broker gives it to another when the line breaks."""
+    """A copy that this process holds; the broker gives it to another when the session breaks."""
 
     envelope: Envelope
     incoming: AbstractIncomingMessage
@@ -108,7 +108,7 @@ class ConsumerSession:
             raise
 
     async def fetch(self, lanes: Sequence[str]) -> None:
-        """Wait until what the broker has for these lanes is here, as far as there is room."""
+        """Wait until what the broker has for these lanes is here, as far as the prefetch allows."""
         before, unchanged = -1, 0
         while unchanged < _SETTLE_ROUNDS:
             left = 0
@@ -138,7 +138,7 @@ class ConsumerSession:
         try:
             copy = await self._examine(lane, incoming, self)
         except QueueError as error:
-            # Unacknowledged; it comes again when the line is set up anew.
+            # Unacknowledged; it comes again when the session is set up anew.
             log.warning("rabbitmq.not_examined", lane=lane, error=str(error))
             self.put_back_later(incoming)
             return
@@ -175,7 +175,7 @@ class Consumer:
         return self._connection.session
 
     async def consuming(self, lanes: Sequence[str]) -> tuple[ConsumerSession, bool]:
-        """Return a line on which these lanes are consumed, and whether that is new.
+        """Return a session on which these lanes are consumed, and whether that is new.
 
         Raises:
             QueueUnavailable: RabbitMQ can't be reached.

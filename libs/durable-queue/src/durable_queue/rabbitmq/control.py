@@ -55,7 +55,7 @@ class _BrowserSession:
         """Do nothing: whoever uses it notices."""
 
     async def browser(self) -> DeadLetterBrowser:
-        """Return the desk, which is cleared when it was not used for a while."""
+        """Return the browser, which is cleared when it was not used for a while."""
         async with self._opening:
             if self._browser is None:
                 channel = await self._connection.channel(publisher_confirms=False)
@@ -126,7 +126,7 @@ class RabbitControl:
         try:
             await publish_and_record(router, again, reservation, Change.REPLAYED)
         except BaseException:
-            # What was read stays unacknowledged, and may be replayed again when the gate opens.
+            # What was read stays unacknowledged, and may be replayed again after its reservation.
             self._connection.reset("a replay failed")
             raise
         await afailpoint("replay.after_move")
@@ -169,7 +169,7 @@ class RabbitControl:
         return 0
 
     async def close(self) -> None:
-        """Put back what is on the desk."""
+        """Put back what the browser holds."""
         if self._connection.session is not None:
             await self._connection.session.stop()
         await self._connection.close()
@@ -178,7 +178,7 @@ class RabbitControl:
         try:
             if letter := await self._find(message_id, reservation.revision):
                 return letter
-            # What another process had on its desk a moment ago may not be back yet.
+            # What another process held a moment ago may not be back yet.
             await asyncio.sleep(_ONCE_MORE_S)
             return await self._find(message_id, reservation.revision)
         except QueueUnavailable:

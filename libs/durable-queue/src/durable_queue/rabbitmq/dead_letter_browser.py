@@ -19,12 +19,12 @@ _AT_ONCE: Final = 256
 
 
 class BrowsedElsewhere(QueueUnavailable):
-    """Raised while another process has the dead letters on its desk."""
+    """Raised while another process looks through the dead letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter, and the copy of it that is in our hands."""
+    """A dead letter, and the copy of it that this process holds."""
 
     envelope: Envelope
     copy: AbstractIncomingMessage
@@ -37,11 +37,11 @@ class DeadLetter:
 
 
 class DeadLetterBrowser:
-    """The dead letters spread out on a desk, on a channel of their own, to take out some.
+    """Holds dead letters, on a channel of its own, to take out some.
 
-    What is not taken goes back into the queue when the desk is cleared, or when this process dies.
-    The desk has room for so many at once; to see those underneath, some are put back at the end.
-    Only one process at a time can have a desk. All methods raise what aio-pika does.
+    What is not taken goes back into the queue when it is cleared, or when this process dies. It
+    holds so many at once; to see those behind, some are put back at the end. Only one process at a
+    time can browse. All methods raise what aio-pika does.
     """
 
     def __init__(self, channel: AbstractChannel, publisher: Publisher, capacity: int) -> None:
@@ -66,7 +66,7 @@ class DeadLetterBrowser:
         return self._found.pop(message_id, None)
 
     async def scan(self) -> AsyncIterator[Sequence[DeadLetter]]:
-        """Show all dead letters with a name, some at a time; they stay on the desk."""
+        """Show all dead letters with a name, some at a time; they stay held."""
         await self._open()
         seen: set[tuple[str, int]] = set()
         while True:
@@ -93,7 +93,7 @@ class DeadLetterBrowser:
             await letter.done()
 
     async def clear(self) -> None:
-        """Put everything back, and let others have a desk."""
+        """Put everything back, and let others browse."""
         self._found.clear()
         if self._mutex is not None:
             await self._mutex.delete(if_unused=False, if_empty=False)
@@ -126,7 +126,7 @@ class DeadLetterBrowser:
             raise BrowsedElsewhere("another process looks through the dead letters") from error
 
     async def _fetch(self, message_id: str) -> int:
-        """Let letters come until this one is here, or all are, or the desk is full.
+        """Let letters come until this one is here, or all are, or no more can be held.
 
         Returns how many are left in the queue.
         """
@@ -141,7 +141,7 @@ class DeadLetterBrowser:
             await asyncio.sleep(_SETTLE_S)
 
     async def _rotate(self) -> int:
-        """Put the half that lies on the desk for longest at the end of the queue."""
+        """Put the half that was held for longest at the end of the queue."""
         half = list(islice(self._found.values(), max(1, self._capacity // 2)))
         for start in range(0, len(half), _AT_ONCE):
             letters = half[start : start + _AT_ONCE]

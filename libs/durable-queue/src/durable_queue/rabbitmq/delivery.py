@@ -1,4 +1,4 @@
-"""A message in a worker's hands."""
+"""A message that a worker holds."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -32,7 +32,6 @@ class RabbitDelivery:
     """A `Delivery`. A verdict that failed half-way is given again, and goes on where it was."""
 
     __slots__ = (
-        "_began",
         "_copy",
         "_decided",
         "_expired",

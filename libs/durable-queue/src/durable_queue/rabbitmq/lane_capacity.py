@@ -2,7 +2,7 @@
 
 Not `x-max-length`: it would also refuse what is under way, and could never be changed. The count
 is taken from the broker now and then, and what this process added since is added. What waits for
-its time counts, too; it is in rooms that all lanes share, so that it counts for each of them.
+its time counts, too; it is in delay queues that all lanes share, so it counts for each of them.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class LaneCapacity:
 
     @asynccontextmanager
     async def reserve(self, lane: str) -> AsyncIterator[None]:
-        """Hold room for one message while it is put into the broker.
+        """Hold a place for one message while it is put into the broker.
 
         Raises:
             QueueFull: there is none.

@@ -87,7 +87,7 @@ class PublisherSession:
             self._lanes.add(lane)
 
     async def count(self, lane: str) -> int:
-        """Return how many messages of a lane are in nobody's hands."""
+        """Return how many messages of a lane nobody holds."""
         await self.ensure_lane(lane)
         queue = await self._topology.declare_lane(self.asking, lane)
         return queue.declaration_result.message_count or 0
@@ -134,14 +134,14 @@ class Publisher:
                 await session.check()
 
     async def count(self, lane: str) -> int:
-        """Return how many messages of a lane are in nobody's hands."""
+        """Return how many messages of a lane nobody holds."""
         with as_queue_errors():
             session = await self._connection.get()
             async with asyncio.timeout(self._timeout_s):
                 return await session.count(lane)
 
     async def count_all(self, lane: str) -> int:
-        """Return how many messages of a lane are in nobody's hands, and how many are delayed.
+        """Return how many messages of a lane nobody holds, and how many are delayed.
 
         All lanes' delayed ones: the broker can't tell them apart.
         """

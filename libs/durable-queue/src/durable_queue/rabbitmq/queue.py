@@ -141,7 +141,7 @@ class RabbitQueue:
         The rest of upkeep is the broker's, or the next receiver's.
         """
         await self._claims.read_time()
-        taking = self._acquirer
+        acquirer = self._acquirer
         silent = [
             each
             for each in reversed(self._in_flight.values())
@@ -151,14 +151,17 @@ class RabbitQueue:
         for delivery in silent:
             self._stop_tracking(delivery)
             try:
-                lost += await taking.lose(delivery)
+                lost += await acquirer.lose(delivery)
             except QueueError:
                 self._in_flight[delivery.token] = delivery
                 raise
         report = TickReport(
-            promoted=taking.promoted, leases_expired=lost, died=taking.died, expired=taking.expired
+            promoted=acquirer.promoted,
+            leases_expired=lost,
+            died=acquirer.died,
+            expired=acquirer.expired,
         )
-        taking.promoted = taking.died = taking.expired = 0
+        acquirer.promoted = acquirer.died = acquirer.expired = 0
         return report
 
     async def heal(self) -> int:

@@ -29,7 +29,7 @@ Arguments = dict[str, FieldValue]
 _ENDLESS: Final = 1_000_000
 # The count of deliveries that makes a message poison is kept by its claim; this is the last resort
 # against a message that takes its consumer down before it is claimed. The broker counts what a
-# consumer had ahead of time as well, so a low limit would bury innocent neighbours.
+# consumer had ahead of time as well, so a low limit would dead-letter innocent neighbours.
 _LAST_RESORT: Final = 1000
 _QUORUM: Final[Arguments] = {"x-queue-type": "quorum", "x-overflow": "reject-publish"}
 
@@ -67,7 +67,7 @@ class Topology:
 
     @property
     def status(self) -> str:
-        """The exchange for what is asked of the keeper."""
+        """The exchange for what is asked of the claim server."""
         return f"{self.options.namespace}.status"
 
     @property
@@ -125,8 +125,8 @@ class Topology:
         """Return how many messages there are in all delay queues."""
         total = 0
         for tier in self.options.tiers:
-            room = await channel.declare_queue(f"{self.retry(tier)}.v1", passive=True)
-            total += room.declaration_result.message_count or 0
+            queue = await channel.declare_queue(f"{self.retry(tier)}.v1", passive=True)
+            total += queue.declaration_result.message_count or 0
         return total
 
     async def remove(self, channel: AbstractChannel, lanes: Sequence[str]) -> None:

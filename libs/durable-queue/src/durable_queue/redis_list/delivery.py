@@ -1,4 +1,4 @@
-"""A message in a worker's hands."""
+"""A message that a worker holds."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -9,7 +9,7 @@ hash tag: on a cluster all keys are on one node, so that one script may touch an
     P:i:<key>        HASH    a dedupe key: id, fp(fingerprint), an(swer)       a day is over
     P:<lane>:ready   LIST    tickets "number|id", and bytes pushed by hand     popped
     P:<lane>:wait    ZSET    id -> ticket number      messages that wait       claimed
-    P:<lane>:lease   ZSET    id -> deadline ms        those in workers' hands  settled
+    P:<lane>:lease   ZSET    id -> deadline ms        those that workers hold  settled
     P:<lane>:delay   ZSET    id -> due ms             those not yet due        promoted
     P:<lane>:seq     STRING  the last ticket number                            never
     P:<lane>:wm      HASH    what the last search for lost tickets saw         never

@@ -126,16 +126,16 @@ class Receiver:
             is_repeatable=False,
         )
 
-    async def _end(self, taking: "asyncio.Task[list[RedisDelivery]]") -> None:
+    async def _end(self, receiving: "asyncio.Task[list[RedisDelivery]]") -> None:
         """End its BLPOP now: it replies with an element or with nothing, but it replies."""
-        while not taking.done():
-            client_id = self._pops.client_id(taking)
+        while not receiving.done():
+            client_id = self._pops.client_id(receiving)
             if client_id is not None:
                 # Redis may forbid it, or not be there; then the BLPOP ends by itself soon.
                 with contextlib.suppress(RedisError, OSError):
                     await self._batcher.call("CLIENT", "UNBLOCK", client_id)
             # It may have come before the BLPOP did.
-            await asyncio.wait([taking], timeout=_WAKE_AGAIN_S)
+            await asyncio.wait([receiving], timeout=_WAKE_AGAIN_S)
 
 
 async def _give_back(found: Sequence[RedisDelivery]) -> None:

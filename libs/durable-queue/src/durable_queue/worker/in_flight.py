@@ -68,7 +68,7 @@ class InFlight:
 
     @property
     def in_flight(self) -> int:
-        """How many messages are in hand."""
+        """How many messages are in flight."""
         return len(self._tasks)
 
     @property
@@ -77,7 +77,7 @@ class InFlight:
         return self.concurrency - len(self._tasks)
 
     async def wait_for_slot(self) -> None:
-        """Return when a hand was freed."""
+        """Return when a slot is free."""
         self._freed.clear()
         await self._freed.wait()
 
@@ -97,7 +97,7 @@ class InFlight:
             task.add_done_callback(end)
 
     async def renew_for_ever(self) -> None:
-        """Keep the leases of all messages in hand, in one batch every third of a lease."""
+        """Renew the leases of all messages in flight, in one batch every third of a lease."""
         outage = Outage(f"{self._worker}: renew")
         pause_s = self._lease_s / 3
         while True:
@@ -114,7 +114,7 @@ class InFlight:
                 pause_s = self._lease_s / 3
 
     async def finish(self, within_s: float) -> None:
-        """Wait until all hands are free; at the end hand back what isn't started, drop the rest.
+        """Wait until nothing is in flight; at the end hand back what isn't started, drop the rest.
 
         Two tenths of the time, and no more than three seconds, are kept for that end.
         """

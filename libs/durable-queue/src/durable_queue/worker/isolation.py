@@ -1,4 +1,4 @@
-"""Handling one message while nothing else is in this process's hands."""
+"""Handling one message while nothing else is in flight in this process."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -8,7 +8,7 @@ from durable_queue.port import Delivery
 
 
 class Isolation:
-    """Counts what the workers of a process have in hand, and lets one message be there alone.
+    """Counts what is in flight in a process, and lets one message be there alone.
 
     Share one among all workers of a process: what kills the process kills them all.
     """
@@ -68,7 +68,7 @@ class Isolation:
             task.cancel()
 
     async def until_alone(self) -> None:
-        """Wait until the one message for which it was claimed is all that is in hand."""
+        """Wait until the one message for which it began is all that is in flight."""
         while self._polls or self._in_flight > 1:
             await self._changed.wait()
 
@@ -78,11 +78,11 @@ class Isolation:
         self._notify()
 
     def message_added(self) -> None:
-        """Count a message that came into a hand."""
+        """Count a message that a worker began to handle."""
         self._in_flight += 1
 
     def message_removed(self) -> None:
-        """Count a message that left it."""
+        """Count a message that a worker is done with."""
         self._in_flight -= 1
         self._notify()
 

@@ -1,4 +1,4 @@
-"""A delivery as its worker sees it: watched, and settled with patience."""
+"""A delivery as its worker sees it: watched, and settled with retries."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The loop that fills the hands."""
+"""The loop that receives messages and starts their handlers."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ class WorkQueue(MessageQueue, LeaseRenewal, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStats:
-    """How a worker is doing. Its queue isn't asked for more while all its hands are full."""
+    """How a worker is doing. Its queue isn't asked for more while it has no free slot."""
 
     in_flight: int
     concurrency: int
@@ -50,7 +50,7 @@ class Worker:
     returns without a verdict, a message that isn't started is released for 5 s; a started one is
     left to its lease, and the queue does what its sender wanted for a worker that went silent.
 
-    A message with which workers fell silent before is handled while nothing else is in the hands of
+    A message with which workers fell silent before is handled while nothing else is in flight in
     the workers that share a `isolation`, as all of one process should.
 
     When a claim ends early, as by a cancellation, the task is cancelled unless it has started.
@@ -103,9 +103,9 @@ class Worker:
         )
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Work until `stopping` is set; then finish what is in hand, within the grace.
+        """Work until `stopping` is set; then finish what is in flight, within the grace.
 
-        Nothing is received after that. Of what is still in hand shortly before the grace is over,
+        Nothing is received after that. Of what is still in flight shortly before the grace is over,
         unstarted messages are handed back, and started ones are left to their leases.
         """
         self._polled_at = time.monotonic()
@@ -115,7 +115,7 @@ class Worker:
         try:
             await asyncio.wait({receiver, renewer, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not stopping.is_set():
-                # Whoever runs us runs us again; what is in hand is still finished in order.
+                # Whoever runs us runs us again; what is in flight is still finished in order.
                 log.error("worker.loop_ended", worker=self._name)
             receiver.cancel()
             await self._in_flight.finish(self._grace_s)

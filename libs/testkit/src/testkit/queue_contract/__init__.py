@@ -2,7 +2,7 @@
 
     class TestRedisListQueue(QueueContract, AdoptingContract):
         @pytest.fixture
-        async def rig(self, redis_url: str) -> AsyncIterator[QueueHarness]:
+        async def harness(self, redis_url: str) -> AsyncIterator[QueueHarness]:
             ...
 
 Where adapters may differ, there is a class of its own, `AdoptingContract`: for those brokers into

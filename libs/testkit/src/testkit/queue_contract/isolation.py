@@ -1,4 +1,4 @@
-"""Who falls silent with many in hand: the one that is to blame takes no others along."""
+"""Workers that fall silent with many messages: the one that is to blame takes no others along."""
 
 from durable_queue.messages import SUSPECT_AFTER
 from durable_queue.port import Change
@@ -20,7 +20,7 @@ async def die_in_company(harness: QueueHarness) -> None:
 
 
 class IsolationContract:
-    """What holds for messages that were in the same hands when these fell silent."""
+    """What holds for messages that the same worker held when it fell silent."""
 
     async def test_suspect_comes_alone(self, harness: QueueHarness) -> None:
         await harness.send("m1", "m2", "m3")

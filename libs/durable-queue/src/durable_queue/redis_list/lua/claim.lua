@@ -93,7 +93,7 @@ end
 if is_popped then take(ARGV[4], popped) end
 if again and #claimed > 0 then return claimed end
 
--- True for a suspect that would come into company, and for all that would join one.
+-- True for a suspect that would not be alone, and for all that would join one.
 local function must_wait(element)
   if alone or #claimed == 0 then return alone end
   local id = string.match(element, '^%-?%d+|(.+)$')

@@ -12,7 +12,7 @@ if dedupe then
   if first[1] then return {'DUPLICATE', first[1], first[3]} end
 end
 if redis.call('EXISTS', event(id)) == 1 then return {'DUPLICATE', id, ''} end
--- What waits for its time takes as much room as what waits for its turn.
+-- What waits for its time counts as much as what waits for its turn.
 local held = redis.call('ZCARD', key(lane, 'wait')) + redis.call('ZCARD', key(lane, 'delay'))
 if held >= MAX_WAITING then return {'FULL'} end
 
