@@ -3,7 +3,7 @@ from asyncnotify_prove.backing import Backing
 from asyncnotify_prove.faults import Fault, parse_faults
 
 OWN_RABBITMQ = Backing.parse("amqp://", None)
-THEIR_RABBITMQ = Backing.parse("amqp://extra:extra@broker:5672/", None)
+THEIR_RABBITMQ = Backing.parse("amqp://guest:guest@broker:5672/", None)
 IN_MEMORY = Backing.parse("amqp://", "memory://")
 
 

@@ -84,12 +84,12 @@ class RabbitNode:
     @property
     def url(self) -> str:
         """Where it listens, with its account."""
-        return f"amqp://extra:extra@{HOST}:{self._port}/"
+        return f"amqp://guest:guest@{HOST}:{self._port}/"
 
     @property
     def tls_url(self) -> str:
         """Where it listens for TLS, with its account."""
-        return f"amqps://extra:extra@{HOST}:{self._tls_port}/"
+        return f"amqps://guest:guest@{HOST}:{self._tls_port}/"
 
     @property
     def port(self) -> int:

@@ -18,7 +18,8 @@ class DeadLetterReason:
     """Why a message was given up: what is recorded, and what its dead letter says.
 
     As a memo it is kept with the claim until the message is among the dead letters: who takes over
-    from a worker that died half-way says the same. In the dead letter it outlives claims and records.
+    from a worker that died half-way says the same. In the dead letter it
+    outlives claims and records.
     """
 
     change: Change
