@@ -70,6 +70,12 @@ def system(programs, behind):
     return programs.start("gateway", **behind)[0]
 
 
+def gist_of(output: str) -> str:
+    """What went wrong, without the pages of source that an error of the tool itself quotes."""
+    lines = [line[:200] for line in output.splitlines() if line.strip()]
+    return "\n".join(lines[-120:])
+
+
 def test_no_input_leads_to_an_answer_that_is_not_in_the_document(system, tmp_path):
     tool = Path(sys.executable).parent / "schemathesis"
     asked = [
@@ -77,14 +83,16 @@ def test_no_input_leads_to_an_answer_that_is_not_in_the_document(system, tmp_pat
         *("--exclude-path-regex", "events$"),
         *("--exclude-checks", f"{BEYOND_THE_SCHEMA},{AMBIGUOUS}"),
         *("--phases", "examples,coverage,fuzzing", "--max-examples", "5"),
-        *("--workers", "2", "--seed", "1", "--request-timeout", "10"),
+        # One worker: Python 3.11 sometimes fails with "AST constructor recursion depth mismatch" when
+        # two threads parse source at once, as Hypothesis does to describe its strategies.
+        *("--workers", "1", "--seed", "1", "--request-timeout", "60"),
     ]
 
     outcome = subprocess.run(
-        [tool, *asked], cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False
+        [tool, *asked], cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
     )
 
-    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert outcome.returncode == 0, gist_of(outcome.stdout + outcome.stderr)
 
 
 def test_a_notification_can_be_followed_to_its_end(system):

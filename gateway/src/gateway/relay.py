@@ -222,8 +222,8 @@ def _text(raw: bytes) -> str:
 
 
 def _refuse_encoded(request: Request) -> None:
-    for encoding in request.headers.getlist("content-encoding"):
-        if encoding.strip().lower() not in {"identity", ""}:
+    for name, value in request.scope["headers"]:
+        if name == b"content-encoding" and value.strip().lower() not in {b"identity", b""}:
             raise ProblemError(UNSUPPORTED_ENCODING, headers=[("Accept-Encoding", "identity")])
 
 
@@ -237,9 +237,9 @@ def _response_of(answer: UpstreamResponse) -> Response:
 
 def _headers_for_client(answer: UpstreamResponse | UpstreamStream) -> dict[str, str]:
     return {
-        name.lower(): _latin(value)
+        passed: _latin(value)
         for name, value in answer.headers.items()
-        if name.lower() in ANSWER_HEADERS
+        if (passed := name.lower()) in ANSWER_HEADERS
     }
 
 
