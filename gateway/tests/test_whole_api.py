@@ -83,7 +83,7 @@ def test_no_input_leads_to_an_answer_that_is_not_in_the_document(system, tmp_pat
         *("--exclude-path-regex", "events$"),
         *("--exclude-checks", f"{BEYOND_THE_SCHEMA},{AMBIGUOUS}"),
         *("--phases", "examples,coverage,fuzzing", "--max-examples", "5"),
-        # One worker: Python 3.11 sometimes fails with "AST constructor recursion depth mismatch" when
+        # One worker: Python 3.11 may fail with "AST constructor recursion depth mismatch" where
         # two threads parse source at once, as Hypothesis does to describe its strategies.
         *("--workers", "1", "--seed", "1", "--request-timeout", "60"),
     ]

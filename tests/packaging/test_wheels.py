@@ -37,6 +37,10 @@ def test_there_is_a_wheel_of_each_package(wheels):
     assert set(wheels) == packages - {"testkit"}
 
 
+def test_the_gateway_brings_its_document(wheels):
+    assert "gateway/openapi.json" in zipfile.ZipFile(wheels["gateway"]).namelist()
+
+
 def test_what_the_wheels_require_is_among_them_or_installed_in_a_version_that_will_do(
     wheels, requirements
 ):
