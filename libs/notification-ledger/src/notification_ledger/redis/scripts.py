@@ -37,7 +37,7 @@ def writing_scripts() -> dict[str, Script]:
     What is new is refused when Redis is out of memory; what is under way must end even then.
     """
     kit = lua_sources()
-    base = "\n".join((kit["prelude"], kit["damage"], lua_recorder().source, lua("ended")))
+    base = "\n".join((kit["prelude"], kit["damage"], lua_recorder().source, kit["ended"]))
     recording = f"{base}\n{lua('write')}\nreturn write(unpack(ARGV))\n"
     claiming = f"{base}\n{lua('write')}\n{_claim_sets()}\n{lua('claims')}"
     refused_when_full = {"accept": recording, "reserve": claiming}
