@@ -8,11 +8,7 @@ import pytest
 from notification_contracts.channels import AddressKind, Channel, register
 from notification_contracts.http import (
     NotificationAccepted,
-    NotificationPage,
     NotificationRequest,
-    NotificationView,
-    StatusChangeView,
-    TimelineEntryView,
 )
 from notification_contracts.states import Priority
 from pydantic import BaseModel, ValidationError
@@ -55,17 +51,6 @@ def faults_of() -> FaultsOf:
             "user_id message channel subject priority send_at expires_at",
         ),
         (NotificationAccepted, "trace_id status status_url"),
-        (
-            NotificationView,
-            "trace_id user_id channel status reason attempts created_at updated_at next_attempt_at"
-            " timeline",
-        ),
-        (
-            TimelineEntryView,
-            "at status reason detail channel provider attempt duration_ms",
-        ),
-        (NotificationPage, "items next_cursor"),
-        (StatusChangeView, "trace_id user_id channel status reason at"),
     ],
 )
 def test_a_body_has_the_fields_of_the_public_contract(model: type[BaseModel], fields: str) -> None:

@@ -2,7 +2,6 @@
 
 import pytest
 from notification_contracts.http import (
-    DeadLetterPage,
     ReplayAnswer,
     ReplayRequest,
 )
@@ -12,7 +11,6 @@ from pydantic import BaseModel, ValidationError
 @pytest.mark.parametrize(
     ("model", "fields"),
     [
-        (DeadLetterPage, "items next_cursor"),
         (ReplayRequest, "reason channel since until limit dry_run all"),
         (ReplayAnswer, "matched replayed dry_run trace_ids ambiguous gone warning"),
     ],

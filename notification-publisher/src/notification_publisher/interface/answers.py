@@ -3,8 +3,6 @@
 JSON is made as bytes: a model in between would be built and not be read.
 """
 
-from typing import Final
-
 from fastapi import Response
 from notification_ledger.reading import (
     InvalidCursor,
@@ -16,18 +14,17 @@ from pydantic_core import to_json, to_jsonable_python
 from service_kit.http.openapi_parts import JSON
 
 from notification_publisher.interface.problems import refused
-
-_NOT_SHOWN: Final = {"is_dead_letter"}
+from notification_publisher.interface.views import NOT_SHOWN
 
 
 def notification_answer(record: NotificationRecord, status: int = 200) -> Response:
     """Answer with a notification."""
-    return Response(to_json(record, exclude=_NOT_SHOWN), status, media_type=JSON)
+    return Response(to_json(record, exclude=NOT_SHOWN), status, media_type=JSON)
 
 
 def replay_answer(record: NotificationRecord, warning: str | None) -> Response:
     """Answer with a dead letter that was queued again, and what is to be said about that."""
-    shown = to_jsonable_python(record, exclude=_NOT_SHOWN)
+    shown = to_jsonable_python(record, exclude=NOT_SHOWN)
     return Response(to_json({**shown, "warning": warning}), 202, media_type=JSON)
 
 
@@ -39,4 +36,4 @@ async def page_answer(ledger: LedgerReader, query: RecordQuery) -> Response:
         raise refused(
             "/query/cursor", "invalid_cursor", "is not the next_cursor of an earlier page"
         ) from None
-    return Response(to_json(found, exclude={"items": {"__all__": _NOT_SHOWN}}), media_type=JSON)
+    return Response(to_json(found, exclude={"items": {"__all__": NOT_SHOWN}}), media_type=JSON)

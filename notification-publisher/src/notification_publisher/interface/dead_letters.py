@@ -5,10 +5,7 @@ from typing import Annotated, Final
 from durable_queue.port import MessageControl, QueueUnavailable
 from fastapi import APIRouter, Query, Request, Response
 from notification_contracts.http import (
-    DeadLetterPage,
-    NotificationView,
     ReplayAnswer,
-    ReplayedNotificationView,
     ReplayRequest,
 )
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
@@ -33,6 +30,11 @@ from notification_publisher.interface.answers import (
 )
 from notification_publisher.interface.parameters import Channel, Cursor, Limit, TraceIdInPath
 from notification_publisher.interface.problems import refusals
+from notification_publisher.interface.views import (
+    DeadLetterPage,
+    NotificationView,
+    ReplayedNotificationView,
+)
 
 log = get_logger(__name__)
 

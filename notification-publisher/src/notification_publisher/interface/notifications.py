@@ -8,9 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from notification_contracts.events import UserId
 from notification_contracts.http import (
     NotificationAccepted,
-    NotificationPage,
     NotificationRequest,
-    NotificationView,
 )
 from notification_contracts.states import Status
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
@@ -42,6 +40,7 @@ from notification_publisher.interface.parameters import (
     TraceIdInPath,
 )
 from notification_publisher.interface.problems import refusals
+from notification_publisher.interface.views import NotificationPage, NotificationView
 
 _REQUEST: Final = TypeAdapter(NotificationRequest)
 _KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")

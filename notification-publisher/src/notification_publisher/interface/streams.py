@@ -8,7 +8,6 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import StreamingResponse
-from notification_contracts.http import StatusChangeView
 from notification_ledger.reading import (
     ChangesMissed,
     InvalidCursor,
@@ -29,6 +28,7 @@ from notification_publisher.application.ports import PublisherError, UnknownNoti
 from notification_publisher.application.tracking import WatchNotification, WatchNotifications
 from notification_publisher.interface.parameters import EXAMPLE_TRACE_ID, TraceIdInPath
 from notification_publisher.interface.problems import PROBLEMS, refusals, refused
+from notification_publisher.interface.views import StatusChangeView
 
 log = get_logger(__name__)
 

@@ -8,15 +8,9 @@ from notification_contracts.http.contacts import contact_info_model, user_model,
 from notification_contracts.http.fields import ADDRESS_MAX_CHARS, KnownChannel
 from notification_contracts.http.notifications import (
     NotificationAccepted,
-    NotificationPage,
     NotificationRequest,
-    NotificationView,
-    ReplayedNotificationView,
-    StatusChangeView,
-    TimelineEntryView,
 )
 from notification_contracts.http.operations import (
-    DeadLetterPage,
     ForgetAnswer,
     ForgetRequest,
     ReplayAnswer,
@@ -25,19 +19,13 @@ from notification_contracts.http.operations import (
 
 __all__ = [
     "ADDRESS_MAX_CHARS",
-    "DeadLetterPage",
     "ForgetAnswer",
     "ForgetRequest",
     "KnownChannel",
     "NotificationAccepted",
-    "NotificationPage",
     "NotificationRequest",
-    "NotificationView",
     "ReplayAnswer",
     "ReplayRequest",
-    "ReplayedNotificationView",
-    "StatusChangeView",
-    "TimelineEntryView",
     "contact_info_model",
     "user_model",
     "user_page_model",

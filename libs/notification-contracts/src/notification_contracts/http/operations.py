@@ -14,7 +14,6 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from notification_contracts.events import NO_CONTROL_CHARACTERS
-from notification_contracts.http.notifications import NotificationPage
 from notification_contracts.timestamps import Timestamp
 
 _CODE_MAX_CHARS = 64
@@ -30,10 +29,6 @@ FlagOrNull = Annotated[
     Field(json_schema_extra=_nullable),
 ]
 """A flag; null is as good as not given."""
-
-
-class DeadLetterPage(NotificationPage):
-    """Notifications that were given up and neither replayed nor deleted, newest first."""
 
 
 class ReplayRequest(BaseModel):
