@@ -1,10 +1,11 @@
-"""`record.lua` and `transitions.py` are one set of rules, written twice."""
+"""`record.lua` and `rules.py` make the same record of the same changes."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from durable_queue.port import Change
 from durable_queue.recorder import ChangeEvent
 from hypothesis import HealthCheck, given, settings
@@ -14,8 +15,10 @@ from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.reading import NotificationRecord
 from notification_ledger.redis import RedisLedger
+from notification_ledger.rules import REPORTED, RULES
 from notification_ledger.status_update import StatusUpdate
 from notification_ledger.writing import LedgerStore
+from testkit.ledger.harness import recorded
 from testkit.redis_server import RedisServer
 
 START = datetime(2027, 1, 31, 9, tzinfo=UTC)
@@ -56,13 +59,13 @@ def test_any_history_makes_the_same_record(
 ) -> None:
     trace_id = new_trace_id()
     told = [
-        replace(recorded, message_id=trace_id, at=START + timedelta(seconds=second))
-        for second, recorded in enumerate(history)
+        replace(event, message_id=trace_id, at=START + timedelta(seconds=second))
+        for second, event in enumerate(history)
     ]
 
     async def what_it_says(ledger: LedgerStore) -> NotificationRecord | None:
-        for recorded in told:
-            await ledger.record(recorded)
+        for event in told:
+            await ledger.record(event)
         for note in reports:
             await ledger.report(trace_id, note)
         record = await ledger.get(trace_id)
@@ -75,3 +78,55 @@ def test_any_history_makes_the_same_record(
     in_memory = asyncio.run(what_it_says(MemoryLedger()))
 
     assert on_redis == in_memory
+
+
+WAYS: dict[str, Sequence[str]] = {
+    "scheduled": (Change.SCHEDULED,),
+    "queued": (Change.ENQUEUED,),
+    "validated": (Change.ENQUEUED, Change.FORWARDED),
+    "sending": (Change.ENQUEUED, Change.STARTED),
+    "retrying": (Change.ENQUEUED, Change.RETRIED),
+    "sent": (Change.ENQUEUED, Change.DONE),
+    "delivered": (Change.ENQUEUED, Change.DONE, REPORTED),
+    "failed": (Change.ENQUEUED, Change.DEAD),
+    "deleted": (Change.ENQUEUED, Change.DEAD, Change.DELETED),
+    "cancelled": (Change.ENQUEUED, Change.CANCELLED),
+    "expired": (Change.ENQUEUED, Change.EXPIRED),
+}
+"""How a record gets into each status, `deleted` being a failed one that is no dead letter."""
+
+
+async def after(ledger: LedgerStore, changes: Sequence[tuple[str, bytes]]) -> object:
+    """Return what a record says after changes, each with its note."""
+    trace_id = new_trace_id()
+    for change, note in changes:
+        if change == REPORTED:
+            update = StatusUpdate.decode(note) or StatusUpdate(status=Status.DELIVERED)
+            await ledger.report(trace_id, update)
+        else:
+            event = recorded(trace_id, Change(change), note, lane="delivery.email.normal")
+            await ledger.record(event)
+    record = await ledger.get(trace_id)
+    assert record is not None
+    entries = [(entry.status, entry.reason, entry.detail) for entry in record.timeline]
+    return record.status, record.reason, record.is_dead_letter, entries
+
+
+@pytest.mark.parametrize("was", WAYS)
+async def test_every_change_does_the_same_to_a_record_of_every_status(
+    redis_server: RedisServer, was: str
+) -> None:
+    notes = (b"", *(StatusUpdate(status=status).encode() for status in Status))
+    way = [(change, b"") for change in WAYS[was]]
+    stories = [[*way, (change, note)] for change in RULES for note in notes]
+    on_redis, in_memory = RedisLedger(redis_server.url), MemoryLedger()
+
+    async with asyncio.timeout(120):
+        found = await asyncio.gather(*(after(on_redis, story) for story in stories))
+    expected = [await after(in_memory, story) for story in stories]
+    await on_redis.close()
+
+    assert set(WAYS) == {*map(str, Status), "deleted"}
+    assert set(RULES) == {*Change, REPORTED}
+    for story, one, other in zip(stories, found, expected, strict=True):
+        assert one == other, story
