@@ -75,7 +75,7 @@ def test_a_doubt_that_nothing_explains_is_a_broken_promise():
         [],
     )
 
-    assert findings.broken == ["t-1 is cancelled:ambiguous, but nobody had begun to send it"]
+    assert findings.broken == ["t-1 is cancelled:ambiguous, but no worker had started to send it"]
 
 
 def test_another_end_than_expected_is_a_broken_promise():
@@ -87,7 +87,7 @@ def test_another_end_than_expected_is_a_broken_promise():
 @pytest.mark.parametrize(
     ("answer", "status", "complaint"),
     [
-        (True, "sent", "t-1 was told to be cancelled, and is sent"),
+        (True, "sent", "t-1 was reported as cancelled, and is sent"),
         (False, "cancelled", "t-1 was past cancelling, and is cancelled"),
     ],
 )

@@ -77,7 +77,7 @@ async def test_a_server_that_dribbles_is_given_up():
 
 BROKE_OFF = "the connection broke off"
 NONSENSE = {
-    "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "what it says is not HTTP"),
+    "not HTTP": (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "its answer is not HTTP"),
     "nothing": (b"", BROKE_OFF),
     "half a head": (b"HTTP/1.1 200 OK\r\nContent-Le", BROKE_OFF),
     "half a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", BROKE_OFF),

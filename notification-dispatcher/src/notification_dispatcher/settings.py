@@ -35,7 +35,7 @@ def _stages(text: str) -> str:
     known = {ALL, VALIDATION, DELIVERY, *(f"{DELIVERY}.{channel}" for channel in CHANNELS)}
     for name in comma_separated(text):
         if name not in known:
-            raise ValueError(f"{name!r} is no stage; there is {', '.join(sorted(known))}")
+            raise ValueError(f"{name!r} is not a stage; known: {', '.join(sorted(known))}")
     if not comma_separated(text):
         raise ValueError("must name a stage")
     return text
@@ -104,7 +104,7 @@ class DispatcherSettings(StoreSettings):
         default=10, ge=1, description="Failures in a row after which a provider gets no call."
     )
     provider_breaker_seconds: float = Field(
-        default=30, gt=0, description="For how long it gets none; then it is probed."
+        default=30, gt=0, description="How long it gets none; then it is tried again."
     )
     provider_retry_after_max_seconds: float = Field(
         default=3600,
@@ -232,7 +232,7 @@ class DispatcherSettings(StoreSettings):
 def settings_class() -> type[DispatcherSettings]:
     """Return the settings with `<CHANNEL>_PROVIDERS` and `<CHANNEL>_ON_AMBIGUOUS` for each channel.
 
-    Made when called, so that channels that were registered before have theirs.
+    Made when called, so that channels registered before are included.
     """
     fields: dict[str, Any] = {}
     for channel in CHANNELS:

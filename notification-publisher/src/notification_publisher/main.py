@@ -41,7 +41,7 @@ def build(
     ledger: LedgerStore | None = None,
     max_streams: int | None = None,
 ) -> FastAPI:
-    """Put the service together. A `queue` that is given tells the `ledger` of changes by itself."""
+    """Put the service together. A `queue` that is given records changes in the `ledger` itself."""
     stores = settings.stores
     ledger = ledger or open_ledger(
         stores.ledger_url, namespace=stores.namespace, retention=stores.retention

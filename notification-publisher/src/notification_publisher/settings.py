@@ -19,7 +19,7 @@ class Settings(StoreSettings):
         default=50.0,
         gt=0,
         le=10_000,
-        description="How fast dead letters leave when many are replayed at once.",
+        description="How many dead letters are queued per second when many are replayed at once.",
     )
     max_streams: int = Field(
         default=1000, ge=1, description="Event streams that may be open at once."

@@ -96,7 +96,7 @@ class Backing:
         """List the faults that can be done, and survived, whatever is sent.
 
         A broker that is not the run's own is not killed. Nor is a publisher that keeps the records
-        in its memory: what it knew ends with it, as is documented.
+        in its memory: a restart loses them, as documented.
         """
         return [fault for fault in Fault if fault not in BY_NAME_ONLY and not self._why_not(fault)]
 

@@ -17,7 +17,7 @@ from asyncnotify_prove.report import Outcome, write
 
 Lease = Annotated[
     float,
-    typer.Option(min=2, max=600, help="Seconds for which a notification is a silent worker's."),
+    typer.Option(min=2, max=600, help="Seconds for which a silent worker keeps a notification."),
 ]
 
 

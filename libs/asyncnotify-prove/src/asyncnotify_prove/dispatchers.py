@@ -160,7 +160,7 @@ class Dispatchers:
             await asyncio.sleep(seconds)
 
     def until_dead(self, extra: WatchedProgram, *, seconds: float) -> None:
-        """Let a extra work until it dies by itself; tell it to stop if it does not."""
+        """Let a extra work until it dies; stop it if it does not."""
         self._start_task(extra, asyncio.sleep(seconds))
 
     def _start_task(self, extra: WatchedProgram, scenario: Coroutine[Any, Any, None]) -> None:

@@ -13,7 +13,7 @@ class FaultLog:
     `deaths` are of dispatchers that ended with work in hand, `frozen` those of single ones;
     `standstills` are the times in which no dispatcher ran, `jumps` those in which the
     broker's clock was wrong. `stops` are from each SIGTERM to its
-    process's end, `shut_out` the times in which a client got no answer while others held the door,
+    process's end, `shut_out` the times in which a client got no answer while others held connections,
     `held_open` those in which a half-sent request was put up with.
     """
 
@@ -30,7 +30,7 @@ class FaultLog:
         self.deaths.append(time.time())
 
     def silences(self, since: float, until: float) -> list[float]:
-        """List the moments between in which a worker fell silent with what it had in hand."""
+        """List the moments between in which a worker fell silent with messages in flight."""
         frozen = [start for start, end in self.frozen if start <= until and end >= since]
         deaths = [at for at in self.deaths if since <= at <= until]
         # When its clock has been set, the broker lets all leases run anew.

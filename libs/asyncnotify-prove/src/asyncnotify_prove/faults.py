@@ -137,5 +137,5 @@ def parse_faults(text: str, possible: Sequence[Fault] = tuple(Fault)) -> list[Fa
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
         if name not in known:
-            raise ValueError(f"{name!r} is no fault; there is all, none, {', '.join(known)}")
+            raise ValueError(f"{name!r} is not a fault; known: all, none, {', '.join(known)}")
     return [Fault(name) for name in names]

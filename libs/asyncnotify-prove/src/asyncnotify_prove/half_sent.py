@@ -1,4 +1,4 @@
-"""Half-sent requests: connections that hold the gateway's door, and never finish what they say."""
+"""Half-sent requests: connections to the gateway that never finish their request."""
 
 import asyncio
 import resource
@@ -42,7 +42,7 @@ class HalfSentRequests:
                 self._open.append((reader, writer))
 
     async def hold(self) -> None:
-        """Wait until the gateway has hung up on all of them; note if it lets nobody else in."""
+        """Wait until the gateway has hung up on all of them; note whether others still get in."""
         endings = [asyncio.create_task(_ended(reader)) for reader, _ in self._open]
         try:
             tried_at = time.time()

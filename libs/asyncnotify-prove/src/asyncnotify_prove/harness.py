@@ -148,7 +148,7 @@ class Harness:
         await self._supervisor.start(self._programs)
 
     async def start_another(self, name: str, **environment: str) -> "ExtraProcess":
-        """Start one more process of a service, which nobody starts again when it dies."""
+        """Start one more process of a service, which is not restarted when it dies."""
         template = next(each for each in self._system(1).services() if each.name == name)
         port = free_port()
         variable = f"{template.prefix}_PORT"
@@ -277,6 +277,6 @@ class Harness:
         task.add_done_callback(self._attacks.discard)
 
     async def settle(self) -> None:
-        """Wait until every fault that goes on by itself is over."""
+        """Wait until every fault that runs on its own is over."""
         await self.dispatchers.until_extra_ones_ended()
         await asyncio.gather(*self._attacks, return_exceptions=True)

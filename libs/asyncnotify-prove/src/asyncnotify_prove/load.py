@@ -60,7 +60,7 @@ class Load:
                     answer.raise_for_status()
 
     async def run(self) -> None:
-        """Send all; return when each is promised, or nobody has answered for long."""
+        """Send all; return when each is promised, or there was no answer for long."""
         asked = enumerate(plan_requests(self.kinds, self.count, self.seed))
         async with self._session() as http, asyncio.TaskGroup() as tasks:
             for _ in range(CLIENTS):
@@ -181,7 +181,7 @@ class Load:
         body: JsonObject | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer | None:
-        """Return status and document; None if nobody answered."""
+        """Return status and document; None if there was no answer."""
         try:
             async with http.request(method, path, json=body, headers=headers) as answer:
                 if answer.status >= 500 or answer.status == 429:

@@ -22,7 +22,7 @@ def read_outbox(path: Path) -> list[JsonObject]:
 class Received:
     """One message that the provider got, after one moment and before another (since 1970).
 
-    These are times of whoever watched; the line's own is of a dispatcher, whose clock may be wrong.
+    These are the watcher's times; the line's own is a dispatcher's, whose clock may be wrong.
     """
 
     trace_id: str

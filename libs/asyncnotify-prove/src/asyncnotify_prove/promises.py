@@ -16,7 +16,7 @@ class Promise:
 
     `expected` are the ends that keep the promise, as `sent` or `failed:unknown_user`. `answers` are
     the trace ids of all answers under its idempotency key. `is_cancelled` is what the answer to
-    `DELETE` said; None if nobody asked, or nobody can tell.
+    `DELETE` said; None if it was not asked, or is unknown.
     """
 
     key: str

@@ -207,7 +207,7 @@ class RabbitNode:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=self._preexec,  # noqa: PLW1509 - whoever gives one sees to that
+                preexec_fn=self._preexec,  # noqa: PLW1509 - the caller takes care of that
             )
 
     def _wait_until_it_answers(self) -> None:

@@ -33,7 +33,7 @@ class Probe:
 @dataclass(slots=True)
 class ReadinessLog:
     """What was seen: moments, in seconds since 1970; whether all were ready up to then; and whether
-    a dispatcher that had been ready was not, though nobody had ended it.
+    a dispatcher that had been ready was not, though it had not been ended.
     """
 
     at: list[float] = field(default_factory=list)
@@ -79,7 +79,7 @@ class ReadinessLog:
 
     def troubles(self, since: float, until: float, at_least: float) -> list[tuple[float, float]]:
         """List the stretches of so many seconds, or more, in which a dispatcher may not have been
-        able to renew its leases: it was stuck, or the machine was, and nobody could be asked.
+        able to renew its leases: it was stuck, or the machine was, and could not be asked.
         """
         found: list[tuple[float, float]] = []
         for number in self._numbers(since - at_least, until + at_least):

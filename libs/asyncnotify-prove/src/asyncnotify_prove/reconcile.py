@@ -85,7 +85,7 @@ def _wrong_end(
     if status not in ENDED:
         return [f"is lost: still {status}"]
     found, outcome = [], f"{status}:{reason}" if reason else status
-    # Where a worker died, or an answer was lost, nobody can know: then this is how it fails.
+    # Where a worker died, or an answer was lost, the outcome is unknown: then this is how it fails.
     fails = any(each.startswith("failed:") for each in promise.expected)
     is_in_doubt = fails and outcome == "failed:ambiguous" and _doubts(steps[:-1])
     if outcome not in promise.expected and not is_in_doubt:
@@ -95,9 +95,9 @@ def _wrong_end(
     if status != "sent" and copies and reason != "ambiguous":
         found.append(f"is {outcome}, but the provider got it")
     if reason == "ambiguous" and not any(step.status == "sending" for step in steps):
-        found.append(f"is {outcome}, but nobody had begun to send it")
+        found.append(f"is {outcome}, but no worker had started to send it")
     if promise.is_cancelled is not None and promise.is_cancelled != (status == "cancelled"):
-        said = "was told to be cancelled" if promise.is_cancelled else "was past cancelling"
+        said = "was reported as cancelled" if promise.is_cancelled else "was past cancelling"
         found.append(f"{said}, and is {outcome}")
     return found
 

@@ -99,10 +99,10 @@ class Outcome:
                         len(findings.duplicates_explained),
                     ),
                     ("of all, those in doubt: `ambiguous`", findings.in_doubt),
-                    ("asked for again under their key", self.repeated),
-                    ("tried to be withdrawn", self.withdrawn),
+                    ("repeated under their key", self.repeated),
+                    ("tried to cancel", self.withdrawn),
                     ("broken promises", len(findings.broken)),
-                    ("asked for, but never promised", len(self.unpromised)),
+                    ("requested, but never accepted", len(self.unpromised)),
                 ],
             ),
             "",
@@ -152,7 +152,7 @@ def _ends(findings: Findings) -> Iterator[tuple[str, int]]:
         yield f"ended as {status}", count
         if status == "failed":
             for reason, of_these in sorted(findings.failed_by_reason.items()):
-                yield f"— of which {reason}", of_these
+                yield f"— with reason {reason}", of_these
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -52,7 +52,7 @@ class Kind:
             frozenset({self.expected})
             | ({"expired", "expired:ambiguous"} if self.life else set())
             | ({"cancelled", "cancelled:ambiguous"} if self.cancel else set())
-            # Nobody knows what a worker that died had sent by then.
+            # It is unknown what a worker that died had sent by then.
             | ({"failed:ambiguous"} if self.channel == HELD_CHANNEL else set())
         )
 

@@ -123,7 +123,7 @@ class Timing:
                 if was_free and step.at > end - 0.5 and step.status not in ENDED:
                     yield (
                         f"was {step.status} {step.at - expires_at:.1f} s after it had expired, "
-                        "and nobody had taken it up before"
+                        "and no worker had taken it up before"
                     )
 
     def _sent_early_or_late(self, promises: Sequence[Promise]) -> Iterator[tuple[str, str]]:
@@ -171,7 +171,10 @@ class Timing:
         for start, end in self.fault_log.shut_out:
             waited = self.readiness.ready_seconds(start, end)
             if waited > SHUT_OUT_SECONDS:
-                yield "the gateway", f"let nobody in for {waited:.1f} s: half-sent requests held it"
+                yield (
+                    "the gateway",
+                    f"accepted nothing for {waited:.1f} s: half-sent requests blocked it",
+                )
         held = [self.readiness.ready_seconds(start, end) for start, end in self.fault_log.held_open]
         if too_long := [each for each in held if each > HELD_SECONDS]:
             yield "the gateway", f"put up with {len(too_long)} half-sent requests for too long"

@@ -36,7 +36,7 @@ def read_answer(response: httpx.Response, fields: Sequence[str]) -> JsonObject:
 
 
 def failure(response: httpx.Response) -> Refused | UnexpectedAnswer:
-    """Return what an answer means that is none of those that were asked for."""
+    """Return the meaning of an answer that is not one of the expected ones."""
     problem = _json_object(response) if response.is_error else None
     if problem is None or not isinstance(problem.get("code"), str):
         return _unexpected(response)

@@ -3,7 +3,7 @@
 Taken: UTF-8 with or without a mark at its start; cells between commas, semicolons or tabs, or what
 a first line `sep=…` says; column names in any case; line breaks inside quotes. A quote that opens
 and is not closed where it should be makes one cell of other people's rows, so such a file is
-refused as a whole, unless whoever gives it says that its line breaks are meant.
+refused as a whole, unless the caller says that its line breaks are intended.
 """
 
 import csv
@@ -22,7 +22,7 @@ Row = dict[str, str]
 
 MAX_LINES_IN_A_CELL = 100
 IGNORED_COLUMNS = ("line", "error")
-"""What a file of refused rows has on top: it may be mended, and given back as it is."""
+"""What a file of refused rows has on top: it may be corrected and given to the command as it is."""
 
 _DELIMITERS = ",;\t"
 _DECLARED_DELIMITER = re.compile(r'("?)sep=([^"\r\n])\1(?=[\r\n]|\Z)', re.IGNORECASE)

@@ -1,7 +1,7 @@
 """Works through the rows of a CSV file, so that it can be stopped and started again.
 
 Rows that the service refuses, or that are no rows, go to `FILE.csv.rejected.csv` with the reason.
-They may be mended there, and that file given to the same command; or in the file itself, which is
+They may be corrected there, and that file given to the same command; or in the file itself, which is
 then given again: rows that are done are skipped.
 """
 

@@ -20,7 +20,7 @@ class Event:
 
 
 async def read_events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[Event, None]:
-    """Yield each event when the blank line after it has come; half an event is none."""
+    """Yield each event when the blank line after it has come; half an event is dropped."""
     event, is_empty = Event(), True
     async for line in _lines(chunks):
         if line:
@@ -51,7 +51,7 @@ def _take(event: Event, line: str) -> bool:
 async def _lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[str, None]:
     rest, ended_in_cr, is_first = b"", False, True
     async for chunk in chunks:
-        # The line has ended with the CR already: nobody knows when its LF comes.
+        # The line has ended with the CR already: its LF may come at any time.
         new = chunk.removeprefix(b"\n") if ended_in_cr else chunk
         ended_in_cr = chunk.endswith(b"\r") if chunk else ended_in_cr
         *lines, rest = _LINE_END.split(rest + new)

@@ -37,7 +37,7 @@ class Following:
     """Status changes from the stream at `path`, from one connection to the next.
 
     With `is_one` it ends with its notification; otherwise never. What is wrong from the start, or
-    does not pass by itself, is raised.
+    is not temporary, is raised.
     """
 
     gateway: Gateway

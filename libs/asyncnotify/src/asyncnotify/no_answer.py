@@ -19,7 +19,7 @@ def why_no_answer(error: httpx.RequestError | TimeoutError, proxy: str | None) -
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return "no answer in time"
     if isinstance(error, httpx.RemoteProtocolError) and not _is_cut_off(error):
-        return "what it says is not HTTP"
+        return "its answer is not HTTP"
     return "the connection broke off" if isinstance(error, httpx.TransportError) else str(error)
 
 

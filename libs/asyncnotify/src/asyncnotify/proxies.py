@@ -13,7 +13,7 @@ def proxy_for(url: httpx.URL) -> str | None:
     """Return the proxy's URL, or None: this machine itself is always reached without one.
 
     Raises:
-        BadSetup: it is none for HTTP.
+        BadSetup: it is not an HTTP proxy.
     """
     if _is_this_machine(url.host) or proxy_bypass(url.host):
         return None
@@ -25,7 +25,7 @@ def proxy_for(url: httpx.URL) -> str | None:
     if not _is_for_http(proxy):
         raise BadSetup(
             f"the environment (ALL_PROXY, {url.scheme.upper()}_PROXY) names a proxy for {url.host}"
-            " that is none for HTTP; http:// and https:// ones can be used,"
+            " that is not an HTTP proxy; http:// and https:// ones can be used,"
             f" and NO_PROXY={url.host} does without"
         )
     return proxy

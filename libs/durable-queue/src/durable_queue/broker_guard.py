@@ -44,7 +44,7 @@ class BrokerGuard:
         self._refuse_until = 0.0
         self._gauge = Gauge(
             "broker_safe",
-            "Whether the broker was there, and would keep what it is given, when last looked at.",
+            "Whether the broker was reachable and safe at the last check.",
             registry=registry or CollectorRegistry(),
         )
 
@@ -67,7 +67,7 @@ class BrokerGuard:
             try:
                 await self._inspect()
             except QueueUnavailable:
-                self.doubt()  # whoever uses it says so
+                self.doubt()  # the next user reports it
             except UnsafeBroker:
                 continue  # said when it was found out
 

@@ -1,6 +1,6 @@
 """The time of a broker, in a process that can't read its clock at any moment.
 
-What a broker's clock showed is carried on by this process's monotonic clock, which nobody sets. So
+What a broker's clock showed is carried on by this process's monotonic clock, which is never set. So
 this process's own time of day matters nowhere, and a jump of the broker's clock can be seen.
 """
 
@@ -21,7 +21,7 @@ _BEGAN: Final = datetime.now(UTC) - timedelta(seconds=time.monotonic())
 
 
 def steady_now() -> datetime:
-    """Return a time that goes on evenly while this process lives, whoever sets the clock.
+    """Return a time that goes on evenly while this process lives, even if the clock is set.
 
     For what has to end after a while; it is not the time of day.
     """
@@ -68,7 +68,7 @@ class RemoteClock:
         return utc_now() if shown_ms is None else from_ms(shown_ms)
 
     def expected_ms(self) -> int | None:
-        """Return what it should show now, had nobody set it; None if it was never read."""
+        """Return what it would show now if it was not set; None if it was never read."""
         if self._sight is None:
             return None
         return self._sight.shown_ms + round((self.monotonic() - self._sight.at) * 1000)

@@ -77,7 +77,7 @@ class Dedupe:
     """Makes a send repeatable: one `key` makes one message, within `REPEATABLE_FOR`.
 
     `fingerprint` tells an honest repetition from another message under the same key; `answer` is
-    handed back to whoever repeats.
+    returned to a caller that repeats it.
     """
 
     key: str
@@ -128,7 +128,7 @@ SendOutcome = Enqueued | Duplicate | Conflict
 class TickReport:
     """What one round of upkeep moved, in messages, and when the next delayed one is due.
 
-    `next_due` is None where none waits for a time, or where the broker promotes by itself.
+    `next_due` is None where none waits for a time, or where the broker promotes messages.
     """
 
     promoted: int = 0

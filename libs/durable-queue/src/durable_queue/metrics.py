@@ -13,7 +13,7 @@ class QueueMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._handled = Counter(
             "queue_messages_handled",
-            "Messages that a worker is done with, by what became of them.",
+            "Messages that a worker has settled, by outcome.",
             ["worker", "outcome"],
             registry=registry,
         )
@@ -48,7 +48,7 @@ class QueueMetrics:
             "queue_died_silent", "Messages given up as poison or ambiguous.", registry
         )
         self._expired = _count("queue_expired", "Delayed messages that expired.", registry)
-        self._mended = _count("queue_mended", "Index entries that the audit put right.", registry)
+        self._mended = _count("queue_mended", "Index entries that the audit repaired.", registry)
 
     def watch(
         self, worker: str, *, in_flight: Callable[[], float], last_poll_age: Callable[[], float]

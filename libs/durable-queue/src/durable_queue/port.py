@@ -4,7 +4,7 @@ Delivery is at least once. A message is in exactly one state at any time: waitin
 leased by one worker, delayed until it is due, or ended (done, dead, cancelled, expired). A crash at
 any line leaves it in one of them. Time is the broker's, never the worker's.
 
-Whoever starts a message and does not come back, or says that the outcome is uncertain, may have had
+A worker that starts a message and goes silent, or says that the outcome is uncertain, may have had
 an effect outside. The message remembers that for good: unless it is done, the recorder is told so
 when it ends, however it ends.
 
@@ -119,12 +119,12 @@ class Delivery(Protocol):
     def is_suspect(self) -> bool:
         """Whether earlier workers fell silent with it, so that it is to be handled alone.
 
-        `receive` gives out such a message by itself. Whoever dies of it takes no others along.
+        `receive` gives out such a message alone, so that a worker that dies of it holds no others.
         """
         ...
 
     async def give_back(self) -> None:
-        """Undo the receiving of a message that nobody has looked at: it counts for nothing."""
+        """Undo the receiving of a message that was not looked at: it counts for nothing."""
         ...
 
     async def start(
@@ -153,7 +153,7 @@ class Delivery(Protocol):
     ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one.
 
-        `is_uncertain` says that nobody knows whether what was started had its effect.
+        `is_uncertain` says that it is unknown whether what was started had its effect.
         """
         ...
 
@@ -171,7 +171,7 @@ class Delivery(Protocol):
         ...
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
-        """Hand it back untried, for whoever is next. No attempt is used up.
+        """Return it untried, for the next worker. No attempt is used up.
 
         A message that is released or lost over and over, without any other verdict, ends as poison.
         """
@@ -247,7 +247,7 @@ class QueueUpkeep(Protocol):
         ...
 
     async def heal(self) -> int:
-        """Make the indexes agree with the messages; return how many were mended."""
+        """Make the indexes agree with the messages; return how many were repaired."""
         ...
 
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:

@@ -31,7 +31,7 @@ class ChangeEvent:
     """One change, as a recorder that is a callable is told of it; `lane` is the one after it.
 
     `is_uncertain` says of a message that ended without being done: it was started before, and
-    nobody knows whether that had its effect.
+    it is unknown whether that had its effect.
     """
 
     change: Change

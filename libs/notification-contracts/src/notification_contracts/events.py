@@ -46,7 +46,7 @@ class AskedFields(BaseModel):
         examples=["your purchase was completed successfully"],
     )
     channel: str | None = Field(
-        default=None, description="How; without it the user's preferred channel is used."
+        default=None, description="The channel; without it the user's preferred channel is used."
     )
     subject: str | None = Field(
         default=None, max_length=SUBJECT_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS

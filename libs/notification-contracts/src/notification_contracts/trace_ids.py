@@ -26,7 +26,7 @@ def new_trace_id(at_ms: int | None = None) -> TraceId:
 
 
 def parse_trace_id(text: str) -> TraceId | None:
-    """Return `text` as a trace id in lower case; None if it is none."""
+    """Return `text` as a trace id in lower case; None if it isn't one."""
     return TraceId(text.lower()) if _PATTERN.fullmatch(text) else None
 
 

@@ -30,7 +30,7 @@ def decode_cursor(query: RecordQuery, cursor: str) -> Position:
     except ForeignCursor as error:
         raise InvalidCursor(str(error)) from error
     if not found:
-        raise InvalidCursor("the cursor is none of ours")
+        raise InvalidCursor("the cursor was not issued here")
     return int(found[1]), found[2]
 
 

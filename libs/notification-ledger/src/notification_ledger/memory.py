@@ -61,7 +61,7 @@ class MemoryLedger:
         self._records: dict[str, NotificationRecord] = {}
         self._ended: dict[str, None] = {}
         self._changes: deque[StatusChange] = deque(maxlen=MAX_CHANGES)
-        # Ids of an earlier run are told apart: whoever comes with one has missed changes.
+        # Ids of an earlier run are told apart: a reader with one has missed changes.
         self._run, self._last = to_ms(now()), 0
         self._followers: set[asyncio.Event] = set()
 

@@ -5,7 +5,7 @@ claims, by what the ledger's URL names:
 
     redis://    Redis. Every process writes to it; durable, for any number of publishers.
     memory://   The publisher, in its memory; the other processes ask it (`ClaimServer`). When it
-                restarts, what it knew of notifications is gone; the notifications are not, and it
+                restarts, the status of notifications is gone; the notifications are not, and it
                 finds the dead letters again.
 """
 
@@ -70,7 +70,7 @@ def open_ledger(
 def open_publisher_queue(
     stores: Stores, ledger: LedgerStore, *, max_waiting: int
 ) -> PublisherQueue:
-    """Open the queue of the process that accepts, which keeps the records if nobody else does."""
+    """Open the queue of the accepting process, which keeps the records if no other store does."""
     claims: ClaimStore | None = None
     server: ClaimServer | None = None
     if stores.are_on_rabbitmq and stores.are_tracked_in_redis:

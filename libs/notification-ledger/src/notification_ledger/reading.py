@@ -58,7 +58,7 @@ class NotificationRecord:
 
     `user_id` and `channel` are None until they are known: an event that a foreign producer pushed
     is first read by a worker. `attempts` counts what was handed to a provider so far.
-    `next_attempt_at` is set while it waits for a time, be it the next attempt or `send_at`.
+    `next_attempt_at` is set while it waits for a time, for the next attempt or for `send_at`.
     `is_dead_letter` says that it failed and may still be replayed or deleted.
     """
 
@@ -151,7 +151,7 @@ class LedgerReader(Protocol):
         call looks at was reached.
 
         Raises:
-            InvalidCursor: the query's cursor is none of this ledger's.
+            InvalidCursor: the query's cursor was not issued by this ledger.
             LedgerUnavailable: the store can't be reached.
         """
         ...

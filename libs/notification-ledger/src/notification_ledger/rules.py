@@ -97,7 +97,7 @@ def keeps_status(change: str, was: Status, to: Status) -> bool:
 def read_update(change: str, lane: str, note: bytes, *, is_uncertain: bool = False) -> StatusUpdate:
     """Return what a change and its note say, with the ledger's words where the note has none.
 
-    Where of an attempt before nobody knows whether the provider took it, that is the reason of the
+    If it is unknown whether the provider took an earlier attempt, that is the reason of the
     end; whatever else there is to say becomes its detail.
     """
     words = _words(change, lane, note)

@@ -69,7 +69,7 @@ class StoreSettings(ServiceSettings):
     ledger_url: Annotated[str, AfterValidator(_ledger_url)] | None = Field(
         default=None,
         repr=False,
-        description="Where tracking lives: in the broker, if that is Redis; else `redis://` or "
+        description="Where status is kept: in the broker if that is Redis; otherwise `redis://` or "
         "`rediss://`, or by default `memory://`, the publisher's memory.",
     )
     queue_namespace: str = Field(
@@ -80,7 +80,7 @@ class StoreSettings(ServiceSettings):
     )
     allow_volatile: bool = Field(
         default=False,
-        description="Work on a broker that is set up so that it may lose notifications.",
+        description="Accept a broker whose settings may lose notifications.",
     )
     retention_days: int = Field(
         default=30,

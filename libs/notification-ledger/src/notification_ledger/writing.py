@@ -70,5 +70,5 @@ class LedgerStore(LedgerReader, LedgerWriter, LedgerUpkeep, Protocol):
         ...
 
     async def close(self) -> None:
-        """Close connections. Whoever follows changes is told that the ledger is unavailable."""
+        """Close connections. Followers get an error that the ledger is unavailable."""
         ...

@@ -1,7 +1,7 @@
 """Cursors of lists: opaque to clients, and good for the list only that gave them out.
 
 A cursor holds a position and a digest of it and of the list's name. The digest is no secret and
-keeps nobody from making one who reads this; it tells what was given out from what was typed, cut
+is no protection against forgery; it tells a cursor that was issued from one that was typed, cut
 off, or taken from another list, which would silently show the wrong page.
 """
 
@@ -25,15 +25,15 @@ def unseal(listing: str, cursor: str) -> str:
     """Return the position that `seal` was given for the same list.
 
     Raises:
-        ForeignCursor: it is none of this list's.
+        ForeignCursor: it was not issued for this list.
     """
     try:
         raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         position = raw[_DIGEST_BYTES:].decode()
     except ValueError as error:
-        raise ForeignCursor("the cursor is none of ours") from error
+        raise ForeignCursor("the cursor was not issued here") from error
     if seal(listing, position) != cursor:
-        raise ForeignCursor("the cursor is none of ours")
+        raise ForeignCursor("the cursor was not issued here")
     return position
 
 

@@ -19,11 +19,11 @@ class _Question(Generic[V]):
 
 
 class Gathered(Generic[K, V]):
-    """Answers everybody who asks for one key at about the same time by one call of `get_many`.
+    """Answers all callers who ask for a key at about the same time with one call of `get_many`.
 
-    Whoever asks while a call runs is answered by the next one, so an answer is never older than its
-    question; and the busier it is, the cheaper each answer becomes. `get_many` is given up to 500
-    different keys, in the context of whoever asked for the first of them.
+    Calls that come while one runs are answered by the next one, so an answer is never older than
+    its question; and the busier it is, the cheaper each answer becomes. `get_many` gets up to 500
+    different keys, in the context of the first caller.
     """
 
     def __init__(self, get_many: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:

@@ -10,7 +10,7 @@ from service_kit.logs import get_logger
 log = get_logger(__name__)
 
 Stopping = asyncio.Event
-"""Set when the process is to stop; whoever waits for anything long waits for this as well."""
+"""Set when the process is to stop; every long wait waits for this as well."""
 
 NamedLoop = tuple[str, Callable[[Stopping], Awaitable[None]]]
 """A loop's name for logs and health, and the loop: it runs until the event is set."""

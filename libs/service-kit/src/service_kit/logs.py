@@ -34,7 +34,7 @@ _CHATTY: Final = dict.fromkeys(
     ),
     logging.WARNING,
 ) | {
-    # Tells of each connection that breaks or cannot be made; whoever wanted it says so in a line.
+    # Tells of each connection that breaks or cannot be made; its user logs that anyway.
     "aiormq": logging.CRITICAL,
 }
 

@@ -20,7 +20,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 def new_registry() -> CollectorRegistry:
     """Make a registry that knows the process (CPU, memory, file descriptors) and the platform."""
-    # A series of creation times beside each counter and histogram, which nobody reads.
+    # A series of creation times beside each counter and histogram, which is not used.
     disable_created_metrics()  # type: ignore[no-untyped-call] # the library's own omission
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)

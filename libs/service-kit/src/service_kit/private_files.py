@@ -1,4 +1,4 @@
-"""Files that are nobody's business but their owner's."""
+"""Files that only their owner can read."""
 
 import os
 from collections.abc import Iterable

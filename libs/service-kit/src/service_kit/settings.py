@@ -34,15 +34,15 @@ def comma_separated(text: str) -> list[str]:
 def _hosts(text: str) -> str:
     for host in comma_separated(text):
         if not _HOST.fullmatch(host):
-            message = f"{host!r} is no host name: no scheme, no port; `.example.com` for all below"
-            raise ValueError(message)
+            advice = "no scheme, no port; `.example.com` for all subdomains"
+            raise ValueError(f"{host!r} is not a host name: {advice}")
     return text
 
 
 def _origins(text: str) -> str:
     for origin in comma_separated(text):
         if not _ORIGIN.fullmatch(origin):
-            message = f"{origin!r} is no origin, such as https://example.com:8443"
+            message = f"{origin!r} is not an origin such as https://example.com:8443"
             raise ValueError(message)
     return text
 
@@ -119,7 +119,7 @@ class ServiceSettings(BaseSettings):
         default=30,
         gt=0,
         le=3600,
-        description="How long a client may leave unread what it is sent.",
+        description="How long a client may leave an answer unread.",
     )
     allowed_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
         default="",

@@ -11,7 +11,7 @@ class StageMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._handled = Counter(
             "dispatcher_notifications_total",
-            "Notifications handled, by what became of them.",
+            "Notifications handled, by verdict.",
             ("stage", "verdict", "reason"),
             registry=registry,
         )

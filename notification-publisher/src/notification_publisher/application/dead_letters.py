@@ -44,7 +44,7 @@ def _why_none(record: NotificationRecord) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowDeadLetter:
-    """Show one dead letter; one that was replayed or deleted since is none."""
+    """Show one dead letter; one that was replayed or deleted is not found."""
 
     ledger: LedgerReader
 
@@ -86,7 +86,7 @@ class ReplayDeadLetter:
 class DeleteDeadLetter:
     """Forget a dead letter's message for good. What happened to it stays on record.
 
-    Deleting twice is deleting once: whoever lost the first answer gets the same one again.
+    Deleting twice has no further effect: a caller that lost the first answer gets it again.
     """
 
     ledger: LedgerReader

@@ -76,7 +76,7 @@ class WatchNotifications:
 class WatchNotification:
     """Follow one notification: where it is now, then each change, until it has ended.
 
-    Whoever comes back with the id of the last change that it saw gets what it missed in place of
+    A client that returns with the id of the last change it saw gets the missed ones in place of
     the present state; and None when the notification has ended and nothing was missed.
     """
 

@@ -1,4 +1,4 @@
-"""Keeps room in the ledger's store, and says so."""
+"""Keeps the ledger's store from filling up, and reports it."""
 
 import asyncio
 from collections.abc import Mapping

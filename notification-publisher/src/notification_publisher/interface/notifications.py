@@ -54,7 +54,7 @@ _KEY_PARAMETER: Final = {
     "in": "header",
     "required": False,
     "description": (
-        "A name of your own for this request, kept for 24 hours: the same request under the same "
+        "Your own name for this request, kept for 24 hours: the same request under the same "
         "key gets the first answer again, and makes no second notification."
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},

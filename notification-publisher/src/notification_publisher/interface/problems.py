@@ -39,7 +39,7 @@ PROBLEMS: Final[ProblemTable] = {
         422, "idempotency_key_reused", "This Idempotency-Key belongs to another request"
     ),
     UnknownDeadLetter: Problem(404, "dead_letter_not_found", "No dead letter has this trace id"),
-    NotADeadLetter: Problem(409, "not_a_dead_letter", "It is no dead letter"),
+    NotADeadLetter: Problem(409, "not_a_dead_letter", "It is not a dead letter"),
 }
 
 

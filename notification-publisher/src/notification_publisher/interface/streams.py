@@ -57,7 +57,7 @@ LastEventId = Annotated[
     str | None,
     Header(
         alias="Last-Event-ID",
-        description="The `id` of the last event that was seen; the stream goes on after it.",
+        description="The `id` of the last event that was seen; the stream continues after it.",
     ),
 ]
 
@@ -84,7 +84,7 @@ class Streams:
                 async for event in events:
                     yield _frame(event)
         except (LedgerError, PublisherError) as error:
-            # The client comes back by itself, with the id of the last event that it got.
+            # The client reconnects, with the id of the last event that it got.
             log.warning("stream.broken_off", error=str(error))
 
 
@@ -115,10 +115,10 @@ def stream_routes(
     @router.get(
         "/notifications/{trace_id}/events",
         summary="Follow a notification",
-        description="Streams where it is now, then each change, until it has ended."
+        description="Streams its present status, then each change until it has ended."
         + _HOW_TO_FOLLOW,
         responses=_STREAM
-        | answer(204, "It has ended, and you have seen all of it.")
+        | answer(204, "It has ended, and you have seen all its changes.")
         | refusals(UnknownNotification)
         | _UNAVAILABLE,
     )

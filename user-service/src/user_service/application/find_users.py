@@ -10,7 +10,7 @@ class ShowUser:
     """Find one user, for their whole record as for their contact info.
 
     Raises:
-        UnknownUser: nobody has this id.
+        UnknownUser: no user has this id.
         UsersUnavailable: the store cannot answer now.
     """
 
@@ -50,7 +50,7 @@ class ListUsers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUpUsers:
-    """Find many users at once; an id that nobody has is answered with None.
+    """Find many users at once; an unknown id is answered with None.
 
     Raises:
         UsersUnavailable: the store cannot answer now.

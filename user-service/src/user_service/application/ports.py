@@ -1,7 +1,7 @@
 """What the use cases need from outside.
 
 UsersError
-├── UnknownUser        nobody has this id
+├── UnknownUser        no user has this id
 └── UsersUnavailable   the store cannot be reached now; nothing was changed, or it is not known
 InvalidAddress         an address is not of its kind
 """
@@ -20,7 +20,7 @@ class UsersError(Exception):
 
 
 class UnknownUser(UsersError):
-    """Raised when nobody has this id."""
+    """Raised when no user has this id."""
 
 
 class UsersUnavailable(UsersError):
@@ -35,7 +35,7 @@ class UserReader(Protocol):
     """Finds users. Every answer is of one moment: never half of a concurrent write."""
 
     async def get(self, user_id: UserId) -> User | None:
-        """Return the user, or None when nobody has this id.
+        """Return the user, or None when no user has this id.
 
         Raises:
             UsersUnavailable: the store cannot answer now.
@@ -71,7 +71,7 @@ class UserWriter(Protocol):
         ...
 
     async def remove(self, user_id: UserId) -> bool:
-        """Forget the user with all addresses. Return False when nobody has this id.
+        """Forget the user with all addresses. Return False when no user has this id.
 
         Raises:
             UsersUnavailable: the store cannot answer now.

@@ -9,7 +9,7 @@ class RemoveUser:
     """Forget a user with all addresses.
 
     Raises:
-        UnknownUser: nobody has this id.
+        UnknownUser: no user has this id.
         UsersUnavailable: the store cannot answer now.
     """
 

@@ -34,7 +34,7 @@ class InvalidContact(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredUser:
-    """The user as stored; `is_new` when nobody had this id before."""
+    """The user as stored; `is_new` when the id was unknown before."""
 
     user: User
     is_new: bool

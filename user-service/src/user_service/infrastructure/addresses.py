@@ -10,7 +10,7 @@
   guess or drop is refused: letters, extensions, a second number.
 - token: 1 to 512 printable ASCII characters without spaces; opaque otherwise, and kept as it is.
 
-What spreadsheets and chats leave around an address, and nobody sees, is taken off: spaces of all
+Invisible characters that spreadsheets and chats leave around an address are removed: spaces of all
 kinds, zero-width characters, direction marks.
 """
 

@@ -25,7 +25,7 @@ class InMemoryUsers:
         return [users[user_id] for user_id in following[:limit]]
 
     async def put(self, user: User, *, at: datetime) -> bool:
-        del at  # nothing here outlives the process, so nobody asks when it was stored
+        del at  # nothing here outlives the process, so the time is not needed
         users = self._reachable()
         is_new = user.id not in users
         users[user.id] = user

@@ -1,4 +1,4 @@
-"""Users and their JSON. Answers are made as bytes: a model in between would be read by nobody."""
+"""Users and their JSON. Answers are made as bytes: a model in between would have no reader."""
 
 from collections.abc import Mapping
 
@@ -34,7 +34,7 @@ def find_user_id(segment: str) -> UserId:
     """Return the id in a path's segment of a user who is to be found.
 
     Raises:
-        UnknownUser: nobody can have this id, so the store need not be asked.
+        UnknownUser: no user can have this id, so the store is not asked.
     """
     try:
         return check_user_id(decode_segment(segment))
@@ -81,7 +81,7 @@ def _cursor(user_id: UserId) -> str:
 
 
 def _contact(user: User) -> dict[str, str | None]:
-    # Of a channel that this release does not know, neither the address nor the wish is shown.
+    # Of a channel that this release does not know, neither the address nor the preference is shown.
     preferred = user.preferred_channel if user.preferred_channel in CHANNELS else None
     addresses = {channel: user.addresses.get(channel) for channel in CHANNELS}
     return {**addresses, "preferred_channel": preferred}

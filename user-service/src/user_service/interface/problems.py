@@ -5,7 +5,7 @@ from service_kit.http.problems import Problem, ProblemTable
 
 from user_service.application.ports import UnknownUser, UsersUnavailable
 
-USER_NOT_FOUND = Problem(404, "user_not_found", "Nobody has this user id")
+USER_NOT_FOUND = Problem(404, "user_not_found", "No user has this id")
 USERS_UNAVAILABLE = Problem(
     503, "users_unavailable", "Users cannot be looked up now", timedelta(seconds=2)
 )

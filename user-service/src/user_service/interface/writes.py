@@ -87,7 +87,7 @@ def _place_of(user_id: str) -> dict[str, str]:
 
 
 def _read(model: type[BaseModel], body: bytes) -> tuple[Mapping[str, object], Sequence[FieldError]]:
-    """Return the JSON object and what is wrong with its shape; an empty one if it is none."""
+    """Return the JSON object and what is wrong with its shape; an empty one if it isn't one."""
     if len(body) > CONTACT_MAX_BYTES:
         raise ProblemError(BODY_TOO_LARGE, f"At most {CONTACT_MAX_BYTES} bytes are accepted.")
     try:

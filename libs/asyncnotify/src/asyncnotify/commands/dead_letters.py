@@ -52,11 +52,17 @@ def replay(
     trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     reason: Reason = None,
     channel: Channel = None,
-    since: Annotated[str | None, typer.Option(help="Given up at or after, RFC 3339.")] = None,
-    until: Annotated[str | None, typer.Option(help="Given up before, RFC 3339.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="No more, the newest first.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All of them, if no filter.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Only tell which they are.")] = False,
+    since: Annotated[
+        str | None, typer.Option(help="Given up at this time or later, RFC 3339.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Given up before this time, RFC 3339.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most this many, newest first.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All of them; required if there is no filter.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only list them.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Queue again: one by its ID, those that a filter names, or all."""

@@ -30,12 +30,12 @@ MESSAGE_COLUMNS = (
     "expires_at",
 )
 CsvFile = Annotated[Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False)]
-Again = Annotated[bool, typer.Option("--again", help="Also those that an earlier run has done.")]
+Again = Annotated[bool, typer.Option("--again", help="Also do rows that an earlier run has done.")]
 
 Multiline = Annotated[
     bool,
     typer.Option(
-        "--multiline", help="Line breaks in cells are meant, also where a line looks like a row."
+        "--multiline", help="Accept line breaks in cells, even if a line looks like a row."
     ),
 ]
 

@@ -12,7 +12,7 @@ from asyncnotify.commands.console import ask
 def forget(
     before: Annotated[str, typer.Option(help="Those that ended before this time, RFC 3339.")],
     *,
-    dry_run: Annotated[bool, typer.Option(help="Count them, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only count them.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Forget notifications that ended before a time. Dead letters stay."""

@@ -19,12 +19,16 @@ def send(
     user: str,
     message: str,
     channel: Annotated[
-        list[str] | None, typer.Option(help="How; may be given several times.")
+        list[str] | None, typer.Option(help="The channel; may be given several times.")
     ] = None,
     subject: str | None = None,
     priority: str | None = None,
-    send_at: Annotated[str | None, typer.Option(help="Not before, RFC 3339.")] = None,
-    expires_at: Annotated[str | None, typer.Option(help="Never after, RFC 3339.")] = None,
+    send_at: Annotated[
+        str | None, typer.Option(help="Send not before this time, RFC 3339.")
+    ] = None,
+    expires_at: Annotated[
+        str | None, typer.Option(help="Do not send after this time, RFC 3339.")
+    ] = None,
     idempotency_key: str | None = None,
 ) -> None:
     """Tell USER this MESSAGE; prints one trace id per channel."""

@@ -1,4 +1,4 @@
-"""What the commands keep is nobody's business but their user's."""
+"""Files that the commands keep, readable by their user alone."""
 
 import os
 from pathlib import Path

@@ -23,7 +23,10 @@ class UpSettings(BaseSettings):
         default=8002, ge=1, le=65535, description="Where the user-service listens."
     )
     dispatcher_port: int = Field(
-        default=8003, ge=1, le=65535, description="The first dispatcher's; others count upwards."
+        default=8003,
+        ge=1,
+        le=65535,
+        description="The first dispatcher's port; further ones use the next numbers.",
     )
     redis_port: int = Field(default=6390, ge=1, le=65535, description="The embedded Redis.")
     redis_server: FilePath | None = Field(
@@ -41,11 +44,11 @@ class UpSettings(BaseSettings):
         default=None, description="A broker to use instead of the embedded Redis."
     )
     rabbitmq_url: str | None = Field(
-        default=None, description="Taken as the broker where BROKER_URL is not set."
+        default=None, description="Used as the broker if BROKER_URL is not set."
     )
     ledger_url: str | None = Field(
         default=None,
-        description="Where tracking lives beside RabbitMQ. Default: an embedded Redis.",
+        description="Where status is kept beside RabbitMQ. Default: an embedded Redis.",
     )
     users_database_url: str | None = Field(
         default=None, description="Default: SQLite in the data folder."

@@ -51,7 +51,7 @@ class ServiceProcess:
 class LocalSystem:
     """A whole AsyncNotify on this machine.
 
-    Its services are listed in the order in which they stop: first the door, so that nothing new
+    Its services are listed in the order in which they stop: first the gateway, so that nothing new
     comes in, then those who still have work in hand. `ledger_url` is for a broker that keeps no
     records; empty is the services' own default.
     """

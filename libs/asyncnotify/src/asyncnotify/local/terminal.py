@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 
 def say(line: str) -> None:
-    """Print a line. If whoever read them is gone, the work goes on unheard."""
+    """Print a line. If the reader is gone, the work goes on without output."""
     try:
         print(line, file=sys.stdout, flush=True)  # noqa: T201 - the command's own output
     except OSError:
@@ -29,7 +29,7 @@ def spared_by_make(environment: Mapping[str, str]) -> Iterator[None]:
         yield
         return
     makes_group = os.getpgrp()
-    # Ctrl-Z would stop this process alone, and leave nobody to go on with it.
+    # Ctrl-Z would stop this process alone, and nothing would continue it.
     stopping = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     # A process that is not in front is stopped when it puts itself there.
     background = signal.signal(signal.SIGTTOU, signal.SIG_IGN)

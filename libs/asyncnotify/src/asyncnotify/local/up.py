@@ -125,7 +125,7 @@ async def _start(
 
 
 def _taken_ports(system: LocalSystem, *, embedded: bool) -> Iterator[str]:
-    """Say which ports somebody else has, and which setting moves ours."""
+    """Say which ports are taken, and which setting chooses others."""
     settings = {f"{each.prefix}_PORT": each.port for each in reversed(system.services())}
     if embedded:
         settings["REDIS_PORT"] = system.ports.redis

@@ -10,7 +10,7 @@ RESERVED_STATES: Final = frozenset({State.RESERVED, State.MOVING})
 HAS_ENDED: Final = frozenset({State.ENDED, State.CANCELLED})
 UNSETTLED: Final = frozenset({State.SETTLING, *RESERVED_STATES})
 GIVEN_UP: Final = frozenset({"dead", "exhausted", "poison", "ambiguous"})
-"""Verdicts after which a message is a dead letter, whoever has to carry them out."""
+"""Verdicts after which a message is a dead letter, whichever worker carries them out."""
 
 
 @dataclass(slots=True)
@@ -37,8 +37,8 @@ class Claim:
     def is_stale(self, revision: int) -> bool:
         """Tell whether a copy is older than what is known of its message.
 
-        One that ended has no later copies that count: whoever put one there was taken for dead
-        before it could say so, and the message ended with the copy before.
+        One that ended has no later copies that count: their worker was taken for dead before it
+        could say so, and the message ended with the copy before.
         """
         if self.state in HAS_ENDED or revision < self.revision:
             return True

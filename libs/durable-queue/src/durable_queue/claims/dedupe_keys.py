@@ -26,10 +26,10 @@ class DedupeKeys:
         return known if known and known.until > now else None
 
     def add(self, key: str, made: DedupeKey, now: int) -> None:
-        """Remember what a key made; an empty key is none."""
+        """Remember what a key made; an empty key means no key."""
         if not key:
             return
-        # Two are looked at for each that is added: enough, and nobody waits for a sweep.
+        # Two are looked at for each that is added: enough, and no call waits for a sweep.
         for old in tuple(islice(self._keys, 2)):
             if self._keys[old].until <= now:
                 del self._keys[old]

@@ -17,7 +17,7 @@ _CARRIED_OUT = frozenset({"ok", "done"})
 class InMemoryClaimStore:
     """Claims in this process, and a recorder that is called with each change once it is made.
 
-    A recorder that fails is told when the operation is repeated, as its caller then does.
+    If the recorder fails, it gets the change when the caller repeats the operation.
     """
 
     is_time_known = is_time_fresh = True

@@ -51,7 +51,7 @@ class MemoryDelivery:
         return True
 
     async def give_back(self) -> None:
-        """Undo the receiving of a message that nobody has looked at."""
+        """Undo the receiving of a message that was not looked at."""
         async with self._store.step():
             if not self._is_held():
                 raise LeaseLost(self.id)

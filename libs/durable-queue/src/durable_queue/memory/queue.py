@@ -41,7 +41,7 @@ class _Sent:
 class InMemoryQueue:
     """A `Queue` for one event loop.
 
-    What lasts a while goes by `steady`, which nobody sets; what has a time of day goes by `now`.
+    Durations are measured by `steady`, which is never set; times of day by `now`.
     `is_down` makes every call raise `QueueUnavailable`, as a broker would that can't be reached.
     """
 

@@ -152,7 +152,7 @@ class Store:
         self._move(entry, State.LEASED, until=until)
 
     def hand_back(self, entry: Entry) -> None:
-        """Undo a lease of a message that nobody has looked at: nothing has happened to it."""
+        """Undo a lease of a message that was not looked at: nothing has happened to it."""
         entry.deliveries -= 1
         self._move(entry, State.WAITING)
         self.place(entry.lane, State.WAITING).move_to_end(entry.id, last=False)

@@ -72,7 +72,7 @@ class Acquirer:
         return copy
 
     async def begin(self, copy: ReceivedCopy) -> RabbitDelivery | None:
-        """Take a copy up, if it is the one that counts and nobody holds it."""
+        """Take up a copy if it is the one that counts and no worker holds it."""
         envelope, router = copy.envelope, self._router
         begun = await router.claims.begin(
             envelope.id, envelope.revision, is_uncertain=envelope.uncertain
@@ -90,7 +90,7 @@ class Acquirer:
                 # Another holds it, or did until it went silent: look again later.
                 await router.publisher.to_delay_queue(envelope, min(begun.number, _BUSY_DELAY_MS))
                 await copy.done()
-            case _:  # whoever puts it into the broker has not finished
+            case _:  # it is still being put into the broker
                 await asyncio.sleep(_RESERVED_WAIT_S)
                 requeue_in_front(copy)
         return None
@@ -123,12 +123,12 @@ class Acquirer:
             return True
         else:
             # It was cancelled, or a verdict was not carried out: its claim says which, and when
-            # whoever looks at it next may do so.
+            # the next worker may do so.
             requeue_in_front(copy)
         return False
 
     async def hand_back(self, deliveries: Sequence[RabbitDelivery]) -> None:
-        """Undo a receive that nobody waited for to its end."""
+        """Undo a receive whose caller did not wait."""
         for delivery in reversed(deliveries):
             await delivery.give_back()
 
@@ -165,13 +165,13 @@ class Acquirer:
         self.died += 1
 
     async def _adopt(self, lane: str, incoming: AbstractIncomingMessage) -> None:
-        """Give a foreign producer's message a name, and put it back as one of ours.
+        """Give a foreign producer's message an id, and publish it in this queue's format.
 
         Under a new copy, for only a message that carries its name is the same one after a crash.
         """
         named = await reserve_own_id(self._router, incoming.body)
         if named is None and incoming.redelivered and own_id(incoming.body):
-            # Whoever adopted it died before this.
+            # The process that adopted it died before this.
             log.info("rabbitmq.adopted_before", message_id=own_id(incoming.body), lane=lane)
             await incoming.ack()
             return

@@ -43,7 +43,7 @@ class ClaimServer:
             await self._connection.get()
 
     async def check(self) -> None:
-        """Raise `QueueUnavailable` if nobody can ask: RabbitMQ is away, or another keeps."""
+        """Raise `QueueUnavailable` if RabbitMQ is away, or another process keeps claims."""
         await self._connection.get()
 
     async def stop(self) -> None:
@@ -73,7 +73,7 @@ class ClaimServer:
     async def _on_request(self, incoming: AbstractIncomingMessage) -> None:
         async with self._in_turn:
             replies = [await self._do(operation) for operation in json.loads(incoming.body)]
-        # If this fails, whoever asked asks again.
+        # If this fails, the caller asks again.
         with regardless():
             await self._answer(incoming, replies)
             await incoming.ack()

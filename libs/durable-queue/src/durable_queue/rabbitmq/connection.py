@@ -1,4 +1,4 @@
-"""A connection that comes back by itself, however long the broker was away.
+"""A connection that reconnects, however long the broker was away.
 
 The client's own "robust" connection restores channels and consumers one by one, and has ways to
 restore none of them. Here whatever breaks — the connection, a channel, a consumer — ends the whole
@@ -122,7 +122,7 @@ class Connection(Generic[L]):
             self._is_up.clear()
             self._error = self._error or QueueUnavailable("the connection to RabbitMQ broke")
             await _hang_up(connection)
-            # A queue that was deleted is declared again by whoever comes first. By then the broker
+            # A queue that was deleted is declared again by its next user. By then the broker
             # must have told all who used it, or they go on with what they knew of the old one.
             await pause(self._closing, _REST_S)
 

@@ -1,7 +1,7 @@
 """What arrives: lanes are consumed ahead of time, so that a worker never waits for the network.
 
 A message that arrived waits here until a worker asks. One that is not yet due goes into the next
-delay queue instead, and one that nobody has given a name is adopted.
+delay queue instead, and one without an id is adopted.
 """
 
 import asyncio
@@ -129,7 +129,7 @@ class ConsumerSession:
         return found
 
     def announce(self) -> None:
-        """Wake up whoever waits for messages."""
+        """Wake up the receives that wait for messages."""
         self.news.set()
         self.news = asyncio.Event()
 
@@ -195,7 +195,7 @@ class Consumer:
                 await session.fetch(lanes)
 
     async def close(self) -> None:
-        """Close the connection; the broker takes back what nobody acknowledged."""
+        """Close the connection; the broker takes back what was not acknowledged."""
         if self._connection.session is not None:
             self._connection.session.announce()
         await self._connection.close()

@@ -52,7 +52,7 @@ class _BrowserSession:
         self._clearing: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Do nothing: whoever uses it notices."""
+        """Do nothing: the next user notices."""
 
     async def browser(self) -> DeadLetterBrowser:
         """Return the browser, which is cleared when it was not used for a while."""
@@ -65,7 +65,7 @@ class _BrowserSession:
             return self._browser
 
     async def clear(self) -> None:
-        """Put everything back, for the next one who asks."""
+        """Put everything back, for the next caller."""
         async with self._opening:
             browser, self._browser = self._browser, None
         if browser is None:
@@ -156,7 +156,7 @@ class RabbitControl:
         return ControlOutcome.DONE
 
     async def audit(self) -> int:
-        """Make claims and records agree with the dead letters; return how many were mended.
+        """Make claims and records agree with the dead letters; return how many were repaired.
 
         Nothing is done while another process looks through them. Raises `QueueUnavailable`.
         """

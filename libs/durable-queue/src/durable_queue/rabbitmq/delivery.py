@@ -98,7 +98,7 @@ class RabbitDelivery:
         return self._copy.envelope
 
     async def give_back(self) -> None:
-        """Undo the receiving of a message that nobody has looked at."""
+        """Undo the receiving of a message that was not looked at."""
         self._stop_tracking(self)
         try:
             await self._router.claims.hand_back(self.id, self.token)
@@ -188,7 +188,7 @@ class RabbitDelivery:
         await self._decide("release", event, back)
 
     async def give_up(self, verdict: str, end: DeadLetterReason) -> None:
-        """Settle: make it a dead letter, for a reason of whoever calls."""
+        """Settle: make it a dead letter, for the caller's reason."""
 
         async def carry_out(_: int) -> None:
             await move_to_dead_letters(self._router, self._copy, self.token, end)
@@ -222,7 +222,7 @@ class RabbitDelivery:
                 raise LeaseLost(self.id)
             if self._settled:
                 return
-            # Until it is carried out the copy stays ours, for nobody else has it.
+            # Until it is carried out the copy stays here, for no other worker has it.
             self._decided, self.lease_until = verdict, self._router.lease_ends
             await afailpoint("queue.after_decide")
             self._poison = deliveries or self._poison
@@ -245,7 +245,7 @@ class RabbitDelivery:
 
     def _lose(self) -> None:
         """Let it be looked at anew, for its claim knows what became of it; unless a verdict was
-        decided and is not carried out, for then whoever decided may still do so.
+        decided and is not carried out, for then the one that decided may still do so.
         """
         is_undone = self._decided != self._settled
         if not is_undone and self._stop_tracking(self) and not self._settled:

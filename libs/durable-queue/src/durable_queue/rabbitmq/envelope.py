@@ -38,7 +38,7 @@ class Envelope:
     its lane, or died. `due` is set while it waits for a time; `is_pause` says that the wait counts
     from `since`, so that it is no time of day. `error`, `change` and `note` are a dead letter's:
     why it was given up, and what was recorded then. `uncertain` says that an earlier start may have
-    had its effect. `schema` is of whoever wrote it.
+    had its effect. `schema` is the writer's.
     """
 
     id: str

@@ -18,7 +18,7 @@ BROKEN = (AMQPError, AMQPException, OSError, RuntimeError, EOFError)
 
 
 def translated(error: Exception) -> QueueError:
-    """Say what `error` means, for whoever reads the log."""
+    """Say what `error` means, for the log's reader."""
     if isinstance(error, QueueError):
         return error
     if isinstance(error, TimeoutError):

@@ -39,7 +39,7 @@ class LaneCapacity:
         """Hold a place for one message while it is put into the broker.
 
         Raises:
-            QueueFull: there is none.
+            QueueFull: there is no room.
             QueueUnavailable: the broker can't be asked.
         """
         known = self._lanes[lane]

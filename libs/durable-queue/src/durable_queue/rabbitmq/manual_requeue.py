@@ -1,6 +1,6 @@
 """Dead letters that somebody put back into a lane by hand: a shovel, or "Move messages".
 
-Whoever does so wants them to be tried again. So it counts as a replay: into the lane in which they
+The operator wants them to be tried again. So it counts as a replay: into the lane in which they
 died, whichever they were put into.
 """
 

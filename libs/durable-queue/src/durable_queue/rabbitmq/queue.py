@@ -105,7 +105,7 @@ class RabbitQueue:
         """Say which message counts, where another send under the key did not wait for this one."""
         found = await self._claims.recall(dedupe)
         if found is None:
-            raise QueueUnavailable("the same is being sent by another")
+            raise QueueUnavailable("another client is sending the same message")
         return Enqueued(message_id) if found.id == message_id else found
 
     async def recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
@@ -119,7 +119,7 @@ class RabbitQueue:
         return await self._receives.run(partial(self._receive, lanes, limit, wait))
 
     async def close(self) -> None:
-        """Close connections; what nobody has taken up goes back to the broker at once."""
+        """Close connections; what no worker has taken up goes back to the broker at once."""
         await self._receives.close()
         await asyncio.gather(self._consumer.close(), self._publisher.close(), self._control.close())
         await self._claims.close()
@@ -165,7 +165,7 @@ class RabbitQueue:
         return report
 
     async def heal(self) -> int:
-        """Make claims and records agree with the dead letters; return how many were mended."""
+        """Make claims and records agree with the dead letters; return how many were repaired."""
         return await self._control.audit() if self._router.options.audits else 0
 
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
@@ -203,12 +203,12 @@ class RabbitQueue:
         return Durability(profile="quorum", faults=(*found, *lost))
 
     async def time(self) -> datetime:
-        """Return the time of whoever keeps the claims."""
+        """Return the claim store's time."""
         await self._claims.read_time()
         return self._router.now()
 
     async def ping(self) -> None:
-        """Have something confirmed, a queue answer, and whoever keeps the claims."""
+        """Check that the broker confirms, a queue answers and the claim store answers."""
         await self._publisher.ping()
         await self._claims.ping()
 

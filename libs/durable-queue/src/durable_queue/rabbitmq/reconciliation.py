@@ -21,7 +21,7 @@ _LIMIT: Final = ".limit"
 
 
 async def reconcile(router: MessageRouter, browser: DeadLetterBrowser) -> int:
-    """Look at all dead letters; return for how many claims and records were mended.
+    """Look at all dead letters; return for how many claims and records were repaired.
 
     Raises what aio-pika does, and `QueueUnavailable`: again is safe.
     """
@@ -78,7 +78,7 @@ async def _reconcile(router: MessageRouter, browser: DeadLetterBrowser, letter: 
 
 
 async def _adopt(router: MessageRouter, copy: AbstractIncomingMessage) -> None:
-    """Make a dead letter of ours out of what a foreign producer made and the broker gave up."""
+    """Make a dead letter of a foreign producer's message that the broker gave up."""
     name, reservation = await reserve_own_id(router, copy.body) or await reserve_new_id(router)
     dead = Envelope(
         id=name,

@@ -50,7 +50,7 @@ class MessageRouter:
 
     @property
     def lease_ends(self) -> datetime:
-        """When a lease that begins now is over, by a clock that nobody sets."""
+        """When a lease that begins now is over, by a clock that is never set."""
         return self._steady() + self.options.lease
 
     def is_over(self, lease_ends: datetime) -> bool:
@@ -86,7 +86,7 @@ class MessageRouter:
         )
 
     async def record(self, change: Change, envelope: Envelope, note: Note = b"") -> None:
-        """Put on record what happened by itself. Raises `QueueUnavailable`; again is safe."""
+        """Record what happened without a verdict. Raises `QueueUnavailable`; again is safe."""
         due = replace(envelope, due=0)
         await self.claims.record(self.event(change, due, note))
 
@@ -104,7 +104,7 @@ class MessageRouter:
             await self.publisher.to_lane(envelope)
             return
         if envelope.is_pause and self.now_ms < envelope.since - _SET_BACK_MS:
-            # The clock was set back; how long it has waited nobody knows, but not an hour longer.
+            # The clock was set back; how long it has waited is unknown, but not an hour longer.
             pause_ms = envelope.due - envelope.since
             envelope = replace(envelope, due=self.now_ms + pause_ms, since=self.now_ms)
         left_ms = envelope.look_at - self.now_ms

@@ -6,7 +6,7 @@
                                                      lane, to <ns>.work
     <ns>.dlx         topic #   ─► <ns>.dlq.v1        dead letters, never trimmed
     <ns>.ping        fanout    ─► nothing            for health checks
-                                  <ns>.desk          while somebody looks through <ns>.dlq.v1
+                                  <ns>.desk          while a process browses <ns>.dlq.v1
 
 A queue's arguments can't be changed: its name ends in a version for the day on which they must.
 What can be left to an operator's policies, such as `max-length`, is no argument.
@@ -62,7 +62,7 @@ class Topology:
 
     @property
     def browser_lock(self) -> str:
-        """The queue that belongs to whoever looks through the dead letters, while he does."""
+        """The exclusive queue of the process that browses the dead letters."""
         return f"{self.options.namespace}.desk"
 
     @property

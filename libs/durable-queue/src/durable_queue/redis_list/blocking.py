@@ -53,7 +53,7 @@ class BlockingPops:
         return blocker.client_id if blocker else None
 
     async def close(self) -> None:
-        """Close the connections on which nobody waits."""
+        """Close the idle connections."""
         while self._idle:
             await hang_up(self._idle.pop().connection, wait=True)
 

@@ -1,7 +1,7 @@
 """Connections to Redis, and one rule: what was asked is answered before anything else is asked.
 
 redis-py would send every command again after an error, up to ten times; here a connection makes one
-attempt, and whoever knows that a command may be repeated repeats it.
+attempt, and callers that know that a command may be repeated repeat it.
 """
 
 import contextlib

@@ -91,7 +91,7 @@ class RedisDelivery:
         await self._settle("release", note, whole_ms(delay))
 
     async def give_back(self) -> None:
-        """Undo the claim of a message that nobody has seen."""
+        """Undo the claim of a message that was not looked at."""
         await self._settle("give_back", b"")
 
     async def _settle(self, verdict: str, note: Note, *details: Argument) -> None:

@@ -15,11 +15,11 @@ _NOT_ME: Final = {
     "UNBLOCKED": "Redis became a replica",
     "CLUSTERDOWN": "the Redis cluster is down",
     "MOVED": "the URL names one node of a Redis cluster, and the data is on another; "
-    "it has to name a Redis that is no cluster",
+    "it has to name a Redis that is not a cluster",
     "ASK": "the URL names one node of a Redis cluster, and the data is moving to another; "
-    "it has to name a Redis that is no cluster",
+    "it has to name a Redis that is not a cluster",
     "TRYAGAIN": "the URL names a node of a Redis cluster that is moving its data; "
-    "it has to name a Redis that is no cluster",
+    "it has to name a Redis that is not a cluster",
 }
 _REFUSALS: Final = _NOT_ME | {
     "OOM": "Redis is full (maxmemory)",
@@ -41,7 +41,7 @@ def says_not_me(reply: object) -> bool:
 
 
 def unavailable(error: Exception) -> QueueUnavailable:
-    """Say what `error` means, for whoever reads the log."""
+    """Say what `error` means, for the log's reader."""
     if isinstance(error, TimeoutError):
         return QueueUnavailable("Redis did not answer in time")
     text, meaning = str(error), _REFUSALS.get(_code(error))

@@ -34,7 +34,7 @@ Fields of `P:e:<id>`; an absent counter is 0:
     du   when a delayed one is due, ms  ws   waiting since, ms
     rs   resting since, ms               rd   for how long it rests, ms
     er   why it died                    op   the last verdict or control, which may be repeated
-    unc  1: an earlier start may have had its effect, nobody knows
+    unc  1: it is unknown whether an earlier start had its effect
     n:…  the recorder's
 """
 

@@ -139,7 +139,7 @@ class RedisListQueue:
         return _sum([report for report, _ in reports])
 
     async def heal(self) -> int:
-        """Make the indexes agree with the messages; return how many were mended."""
+        """Make the indexes agree with the messages; return how many were repaired."""
         cursor, mended = b"0", 0
         while True:
             cursor, found = await self._scan(cursor)

@@ -63,7 +63,7 @@ class Receiver:
         return await self._receives.run(take)
 
     async def close(self) -> None:
-        """Wake up whoever waits, and finish."""
+        """Wake up the waiting receives, and finish."""
         await self._receives.close()
         await self._pops.close()
 
@@ -131,7 +131,7 @@ class Receiver:
         while not receiving.done():
             client_id = self._pops.client_id(receiving)
             if client_id is not None:
-                # Redis may forbid it, or not be there; then the BLPOP ends by itself soon.
+                # Redis may forbid it, or not be there; then the BLPOP ends soon anyway.
                 with contextlib.suppress(RedisError, OSError):
                     await self._batcher.call("CLIENT", "UNBLOCK", client_id)
             # It may have come before the BLPOP did.

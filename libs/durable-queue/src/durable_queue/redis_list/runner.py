@@ -39,7 +39,7 @@ class ScriptRunner:
             raise unavailable(error) from error
 
     async def finished(self, name: str, *arguments: Argument, is_repeatable: bool = True) -> Call:
-        """Run a script; as `run`, for whoever needs to know whether it was repeated."""
+        """Run a script as `run` does, and return whether it was repeated."""
         script = self._scripts[name]
         tail = (1, self._prefix, *arguments)
         try:

@@ -61,7 +61,7 @@ class Isolation:
             task.uncancel()
 
     def begin(self) -> None:
-        """Let nobody take up more, until `end`."""
+        """Stop taking up messages until `end`."""
         self._is_on = True
         for task in self._polls - self._called_off:
             self._called_off.add(task)

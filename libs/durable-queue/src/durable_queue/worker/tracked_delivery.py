@@ -54,7 +54,7 @@ class TrackedDelivery:
         self.expires_at: datetime | None = delivery.expires_at
 
     async def give_back(self) -> None:
-        """Undo the receiving of a message that nobody has looked at."""
+        """Undo the receiving of a message that was not looked at."""
         await self.delivery.give_back()
 
     async def start(
@@ -97,7 +97,7 @@ class TrackedDelivery:
 
     @property
     def may_be_given_back(self) -> bool:
-        """Tell whether nobody outside can have seen an effect, and it isn't settled."""
+        """Tell whether it had no effect outside yet, and isn't settled."""
         return not self.is_started and self.verdict is None
 
     async def _settle(self, verdict: str, call: Callable[[], Awaitable[None]]) -> None:

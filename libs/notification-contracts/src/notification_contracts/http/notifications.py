@@ -13,7 +13,7 @@ class NotificationRequest(AskedFields):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     channel: KnownChannel | None = Field(
-        default=None, description="How; without it the user's preferred channel is used."
+        default=None, description="The channel; without it the user's preferred channel is used."
     )
 
 

@@ -50,7 +50,7 @@ class ReplayRequest(BaseModel):
         default=None,
         max_length=_CODE_MAX_CHARS,
         pattern=NO_CONTROL_CHARACTERS,
-        description="Only those of this channel, be it still in use or not.",
+        description="Only those of this channel, which may be one that is no longer in use.",
     )
     since: Timestamp | None = Field(
         default=None, description="Only those that were given up at this time or later."
@@ -59,11 +59,11 @@ class ReplayRequest(BaseModel):
         default=None, description="Only those that were given up before this time."
     )
     limit: StrictInt | None = Field(
-        default=None, ge=1, le=1_000_000, description="No more than so many, the newest first."
+        default=None, ge=1, le=1_000_000, description="At most this many, newest first."
     )
-    dry_run: FlagOrNull = Field(default=False, description="Count them, and do nothing.")
+    dry_run: FlagOrNull = Field(default=False, description="Only count them.")
     all: FlagOrNull = Field(
-        default=False, description="Without a filter, mean it: all dead letters there are."
+        default=False, description="All dead letters; required if there is no filter."
     )
 
     @model_validator(mode="after")
@@ -101,7 +101,7 @@ class ForgetRequest(BaseModel):
         description="Those that ended before this time. Dead letters have not ended: they stay.",
         examples=["2026-01-31T09:00:00Z"],
     )
-    dry_run: StrictBool = Field(default=False, description="Count them, and do nothing.")
+    dry_run: StrictBool = Field(default=False, description="Only count them.")
 
 
 class ForgetAnswer(BaseModel):

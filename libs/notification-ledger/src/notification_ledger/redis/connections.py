@@ -1,6 +1,6 @@
 """Connections on which the ledger is read: they follow the primary.
 
-A replica answers whoever reads from it. After a failover in which the old primary stays up as a
+A replica answers reads. After a failover in which the old primary stays up as a
 replica, connections that are kept would read from it for ever, while the name leads to the new one.
 """
 
@@ -23,7 +23,7 @@ class _FollowsThePrimary(AbstractConnection):
     _looked_at: float | None = None
 
     async def check_health(self) -> None:
-        """Look whose connection this is, if nobody did for a second; before each command."""
+        """Check the server's role, at most once a second; before each command."""
         now = asyncio.get_running_loop().time()
         if self._looked_at is not None and now - self._looked_at < _LOOK_EVERY_S:
             return

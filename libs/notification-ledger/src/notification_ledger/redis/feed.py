@@ -1,7 +1,7 @@
 """Follows the stream of status changes in Redis, for any number of followers at once.
 
 One task reads the stream's end and gives each change to those whom it concerns. A follower that
-comes with an older position, or that fell behind, reads by itself until it has caught up.
+comes with an older position, or that fell behind, reads on its own until it has caught up.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class ChangeFeed:
         self._starting = asyncio.Lock()
 
     async def latest(self) -> ChangeId:
-        """Return the id of the latest change, be it still kept or not."""
+        """Return the id of the latest change, which may no longer be kept."""
         return (await self._page((0, 0), limit=1))[2]
 
     async def follow(
@@ -69,7 +69,7 @@ class ChangeFeed:
             raise LedgerUnavailable(str(inbox.error)) from inbox.error
 
     async def close(self) -> None:
-        """Stop reading; whoever follows is told that the ledger is unavailable."""
+        """Stop reading; followers get an error that the ledger is unavailable."""
         for inbox in self._inboxes:
             inbox.fail(ConnectionError("the ledger was closed"))
         # Again and again: redis-py can swallow one that comes while it takes a connection.

@@ -2,9 +2,9 @@
 
 Keys, under the queue's prefix `P`, as `record.lua` writes them:
 
-    P:e:<id>       HASH    the message's own; ours in it: n:s status, n:r reason, n:c channel,
-                           n:a attempts, n:u user id; in ms: n:ct created, n:ut updated,
-                           n:nx next attempt
+    P:e:<id>       HASH    the message's own; the ledger's fields: n:s status, n:r reason,
+                           n:c channel, n:a attempts, n:u user id; in ms: n:ct created,
+                           n:ut updated, n:nx next attempt
     P:t:<id>       STRING  the timeline, a line per entry: ms, status, reason, channel, rest as JSON
     P:x:<status>   ZSET    id by created ms; a deleted dead letter is in P:x:deleted
     P:u:<user_id>  ZSET    id by created ms

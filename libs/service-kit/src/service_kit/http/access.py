@@ -1,10 +1,9 @@
-"""Who may be asked for, and by whose pages: what a browser must not be talked into.
+"""Host names and origins: which requests of a browser are refused.
 
 A browser sends requests on behalf of any page that it shows, to whatever is reachable from where it
-runs. Two things about such requests are the browser's word, not the page's: the name that the page
-believes to talk to (`Host`), and where the page is from (`Sec-Fetch-Site`, `Origin`). A name that
-is none of ours means that somebody points a name of theirs at our address (DNS rebinding), and
-could read the answer; a page from elsewhere may not change anything.
+runs. The browser, not the page, sets two things: the name that the page used (`Host`), and where
+the page is from (`Sec-Fetch-Site`, `Origin`). A foreign name means that its owner points it at this
+address (DNS rebinding), and could read the answer; a page of another site may not change anything.
 """
 
 from collections.abc import Iterable
@@ -16,8 +15,8 @@ from urllib.parse import urlsplit
 from service_kit.http.problems import Problem
 from service_kit.settings import ServiceSettings, comma_separated
 
-UNKNOWN_HOST = Problem(421, "unknown_host", "This service does not go by that name")
-CROSS_SITE = Problem(403, "cross_site_request", "A page from elsewhere may not do this")
+UNKNOWN_HOST = Problem(421, "unknown_host", "The service is not known by this host name")
+CROSS_SITE = Problem(403, "cross_site_request", "Another website may not do this")
 
 # RFC 9110, 9.2.1: they change nothing.
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -40,7 +39,7 @@ class Access:
     """Which names a service goes by, and which pages may change something.
 
     Loopback names always belong to it, and so do its own name and the address it listens on. If it
-    listens on all addresses, any IP address does: nobody can point an address elsewhere. `hosts`
+    listens on all addresses, any IP address does: an address can't be pointed elsewhere. `hosts`
     are further names, `.example.com` those below one, `*` every name; `origins` are the origins,
     such as `https://example.com`, whose pages may do what the service's own may.
     """
@@ -71,10 +70,10 @@ class Access:
         A request without a header is no browser's.
         """
         if host is not None and not self._knows(host):
-            return UNKNOWN_HOST, "`ALLOWED_HOSTS` names those it goes by, besides loopback names."
+            return UNKNOWN_HOST, "`ALLOWED_HOSTS` lists its names, besides loopback names."
         if method in _SAFE or self._may_change(host, origin, site):
             return None
-        return CROSS_SITE, "`ALLOWED_ORIGINS` names the origins whose pages may."
+        return CROSS_SITE, "`ALLOWED_ORIGINS` lists the origins that may."
 
     def _may_change(self, host: bytes | None, origin: bytes | None, site: bytes | None) -> bool:
         if origin is None and site is None:

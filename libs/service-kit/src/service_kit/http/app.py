@@ -54,9 +54,9 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     """Put a service together.
 
     `resources` are started in order and stopped in reverse. `admission` says what is refused
-    before anything here runs; nothing, if there is none. `docs` serves `/docs` and `/openapi.json`.
+    before anything here runs; without it nothing is. `docs` serves `/docs` and `/openapi.json`.
     `registry` is served as `/metrics`, and is `app.state.registry`.
-    `stopping`, which is `app.state.stopping`, is set as soon as the process is told to stop:
+    `stopping`, which is `app.state.stopping`, is set as soon as the process has to stop:
     answers without an end must end then, since the server waits for them before it stops the
     resources. Event streams are ended by the kit.
     """
@@ -147,7 +147,7 @@ def _lifespan(
             yield
         finally:
             stopping.set()
-            # Shielded: whoever gives up waiting for us must not leave half of them open.
+            # Shielded: a caller that gives up waiting must not leave half of them open.
             await asyncio.shield(asyncio.create_task(_stop(opened)))
 
     return lifespan

@@ -17,7 +17,7 @@ async def read_body(request: Request) -> bytes:
     """Read the whole body, once per request. Its size is bounded by the app's `max_body_bytes`.
 
     Raises:
-        ClientDisconnect: the client hung up; there is nobody left to answer.
+        ClientDisconnect: the client hung up.
     """
     parts: list[bytes] = []
     while True:

@@ -120,7 +120,7 @@ class UpstreamClient:
     """An `HttpClient` with a pool of kept connections. It is a `Resource`; `start` is optional.
 
     `timeout` bounds a request from first to last byte; `connect_timeout` the wait for a connection,
-    be it for a free one of the `max_connections` or for a new one. Streams have a pool of their
+    for a free one of the `max_connections` or for a new one. Streams have a pool of their
     own, unbounded, so that watchers never block requests.
     """
 
@@ -240,7 +240,7 @@ def _open_session(max_connections: int) -> aiohttp.ClientSession:
         auto_decompress=False,
         skip_auto_headers=_NOT_ADDED,
     )
-    # It would repeat by itself, and not say so; there is no public way to tell it.
+    # It would repeat requests silently; there is no public way to prevent that.
     session._retry_connection = False  # noqa: SLF001
     return session
 

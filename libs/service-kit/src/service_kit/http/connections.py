@@ -1,8 +1,8 @@
 """Who is connected to a server, and which of them it waits for.
 
-A client that takes its time costs a connection, and connections are few. So a server that has
-reached its limit hangs up on whoever it has waited for longest, and takes the new one instead: who
-sends at once what there is to say is let in, however many others hold the door.
+A slow client occupies a connection, and connections are limited. So a server that has reached its
+limit closes the connection that it has waited for longest, and accepts the new one: a client that
+sends its request at once gets in, however many others are idle.
 """
 
 import asyncio

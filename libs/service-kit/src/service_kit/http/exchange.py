@@ -146,7 +146,7 @@ class Exchange:
             self._finished = True
             await self._send(_NOTHING_MORE)
         if message.get("more_body", False):
-            raise ClientDisconnect  # ends the app's stream; nobody reads it
+            raise ClientDisconnect  # ends the app's stream; it has no reader
 
     async def _hang_up_or_stop(self) -> Message:
         hang_up = asyncio.ensure_future(self._receive())

@@ -1,6 +1,6 @@
-"""The parts of which a service describes its calls in OpenAPI, where it answers them.
+"""Parts with which a service describes its calls in OpenAPI, where it answers them.
 
-FastAPI reads the parameters off a handler. What a handler reads, answers and refuses by itself is
+FastAPI reads the parameters off a handler. What a handler reads, answers and refuses on its own is
 said with these; what every call has in common is added by `service_kit.http.openapi_document`.
 """
 

@@ -31,7 +31,7 @@ class SegmentPaths:
     """ASGI middleware that keeps an encoded slash inside its segment.
 
     Servers decode the whole path before routing, so that `/users/a%2Fb` looks like `/users/a/b`.
-    Here each segment is decoded by itself, then its "%" and "/" are encoded again; a route that
+    Here each segment is decoded on its own, then its "%" and "/" are encoded again; a route that
     matches gets the value back with `decode_segment`. Paths without "%" are left alone, but for a
     slash at the end: `/users/` is `/users`. (A redirect would be followed by few, and not with a
     body.)

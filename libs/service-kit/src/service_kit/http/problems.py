@@ -55,7 +55,7 @@ METHOD_NOT_ALLOWED = Problem(
     405,
     "method_not_allowed",
     "This method is not allowed here",
-    detail="The header `Allow` names those that are.",
+    detail="The header `Allow` lists those that are.",
 )
 UNAVAILABLE = Problem(503, "unavailable", "Try again later", timedelta(seconds=5))
 TOO_MANY_CONNECTIONS = Problem(
@@ -65,7 +65,7 @@ INTERNAL_ERROR = Problem(
     500,
     "internal_error",
     "Something went wrong on our side",
-    detail="The log has it under this `request_id`.",
+    detail="The log shows it under this `request_id`.",
 )
 
 _BY_STATUS = {

@@ -1,6 +1,6 @@
 """The wire, below the application: what can't be parsed is answered with a problem as well.
 
-Nobody holds a connection by doing nothing: a client has its time for a head, for a body, between
+An idle client can't hold a connection: there is a time limit for a head, for a body, between
 requests, and for reading what it is sent; see `service_kit.http.connections`.
 """
 

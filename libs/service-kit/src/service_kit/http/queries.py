@@ -1,6 +1,6 @@
 """Queries: a parameter that a call doesn't know is refused, since to ignore it is to lie.
 
-`GET /users?limt=1` would list everyone, and nobody would notice.
+`GET /users?limt=1` would list everyone, unnoticed.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ class StrictQuery:
     def _check(self, query: str) -> None:
         counts = Counter(name for name, _ in parse_qsl(query, keep_blank_values=True))
         faults: list[Mapping[str, object]] = [
-            _fault(name, "unknown_parameter", "is no parameter of this call")
+            _fault(name, "unknown_parameter", "is not a parameter of this call")
             if name not in self._names
             else _fault(name, "repeated", "must be given once")
             for name, count in counts.items()

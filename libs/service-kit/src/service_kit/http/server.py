@@ -97,7 +97,7 @@ class _Server(uvicorn.Server):
 
 
 def _show_tasks() -> None:
-    """Print what each task waits for: for whoever wonders why a process does nothing."""
+    """Print what each task waits for, to find out why a process does nothing."""
     for task in asyncio.all_tasks():
         task.print_stack(limit=8, file=sys.stderr)
 
@@ -109,7 +109,7 @@ def _exit_at_once(_: int, __: FrameType | None) -> None:
 def _listen(host: str, port: int, service: str, queue: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        # All addresses are those of both families; by itself Python takes `::` for IPv6 alone.
+        # All addresses are those of both families; by default Python takes `::` for IPv6 only.
         both = host == "::" and socket.has_dualstack_ipv6()
         return socket.create_server((host, port), family=family, backlog=queue, dualstack_ipv6=both)
     except OSError as error:

@@ -24,7 +24,7 @@ class StreamSlots:
         """Hold a slot.
 
         Raises:
-            ProblemError: `TOO_MANY_STREAMS`, if there is none left.
+            ProblemError: `TOO_MANY_STREAMS`, if no slot is left.
         """
         if self._taken >= self._limit:
             raise ProblemError(TOO_MANY_STREAMS)

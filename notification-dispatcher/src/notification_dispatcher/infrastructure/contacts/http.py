@@ -40,7 +40,7 @@ class HttpContactLookup:
         return dict(zip(user_ids, each, strict=True))
 
     async def _all(self, user_ids: Sequence[str]) -> Mapping[str, Answer] | None:
-        """Return all answers; None if this request is refused, be it for one user's sake."""
+        """Return all answers; None if this request is refused, perhaps because of one user."""
         try:
             body = to_json({"user_ids": user_ids})
             answer = await self.http.request(
@@ -99,7 +99,7 @@ def _contact(fields: _Object) -> Contact:
 
 
 def _request_id() -> dict[str, str]:
-    """Let the user-service's log be found by the same id as ours."""
+    """Pass the request id on, so that the user-service's log has it, too."""
     context = get_contextvars()
     candidates = (context.get("request_id", ""), context.get("trace_id", ""))
     # A foreign producer may write anything into its event; a header can't hold anything.

@@ -50,7 +50,7 @@ class ProviderMetrics:
         )
         self._paused = Gauge(
             "dispatcher_provider_paused_seconds",
-            "For how much longer the provider gets no call because it asked for it.",
+            "How much longer the provider is paused because it asked for it.",
             labels,
             registry=registry,
         )

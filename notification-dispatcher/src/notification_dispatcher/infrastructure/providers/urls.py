@@ -49,7 +49,7 @@ def parse(text: str, defaults: Limits) -> tuple[ProviderUrl, Limits]:
     """Take a URL apart.
 
     Raises:
-        InvalidProviderUrl: it has no scheme, a port that is none, or a limit that makes no sense.
+        InvalidProviderUrl: it has no scheme, an invalid port, or an invalid limit.
     """
     parts = urlsplit(text.strip())
     if "://" not in text or not parts.scheme:

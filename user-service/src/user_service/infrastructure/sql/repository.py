@@ -28,7 +28,7 @@ _INSERT: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]
     POSTGRESQL: postgresql.insert,
 }
 
-# What a statement of ours does wrong, rather than a database that is down or overloaded.
+# Errors in this program's statements, not a database that is down or overloaded.
 _OUR_FAULTS: Final = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
 
 

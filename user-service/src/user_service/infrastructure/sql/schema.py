@@ -21,7 +21,7 @@ from user_service.infrastructure.sql.tables import (
     users,
 )
 
-# Any number will do that nobody else locks.
+# Any number that no other program locks.
 ADVISORY_LOCK: Final = int.from_bytes(b"ANusers")
 
 _WAL_PAUSE_SECONDS: Final = 0.05
@@ -54,7 +54,7 @@ async def _write_ahead(database: Database) -> None:
                 await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
                 return
         except OperationalError as error:
-            # For this lock SQLite does not wait by itself: measured, one of forty simultaneous
+            # SQLite does not wait for this lock: measured, one of forty simultaneous
             # starts was refused at once.
             is_busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
             if not is_busy or loop.time() >= deadline:

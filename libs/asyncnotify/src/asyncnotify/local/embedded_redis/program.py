@@ -87,7 +87,7 @@ def _look_at(path: Path | None) -> tuple[ServerProgram | None, str]:
         return None, "not found"
     version = _version_of(path)
     if version is None:
-        return None, f"{path} did not tell its version"
+        return None, f"{path} did not report its version"
     program = ServerProgram(path, version)
     return (program, "") if version >= OLDEST_VERSION else (None, f"{path} is {program.shown}")
 

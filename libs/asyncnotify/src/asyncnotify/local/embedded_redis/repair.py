@@ -39,7 +39,7 @@ def cut_damaged_tail(program: Path, folder: Path) -> str:
     damage = _find(_check(program, manifest).stdout, manifest.parent)
     by_hand = f"keep a copy, then run redis-check-aof --fix {manifest}"
     if damage is None:
-        raise BeyondRepair(f"the append-only file is damaged, nobody can tell where: {by_hand}")
+        raise BeyondRepair(f"the append-only file is damaged at an unknown place: {by_hand}")
     if _holds_a_whole_step(damage):
         raise BeyondRepair(
             f"{damage.path} is damaged at byte {damage.good_bytes}, and the {damage.cut_bytes} "

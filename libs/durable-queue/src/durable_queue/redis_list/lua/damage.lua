@@ -26,7 +26,7 @@ local function fields_of(name, ...)
 end
 
 -- The whole number that a field holds, as all that the scripts write are; nil of anything else. Lua
--- alone would take `1.5`, `0x10` and `nan` for numbers, and whoever reads them later would not.
+-- alone would take `1.5`, `0x10` and `nan` for numbers, and later readers would not.
 local function whole(text)
   return text and #text <= 16 and string.match(text, '^%-?%d+$') and tonumber(text) or nil
 end

@@ -1,6 +1,6 @@
 -- Make the indexes agree with the messages: after a restore, a hand edit, a bug. Idempotent.
 -- ARGV 1 how many lanes there are 2.. the lanes, then ids
--- Returns how many were mended.
+-- Returns how many were repaired.
 local mended = 0
 local lanes, ids = {}, {}
 for i = 2, #ARGV do
@@ -12,7 +12,7 @@ local function is_in(index, id)
   return type(redis.pcall('ZSCORE', index, id)) == 'string'
 end
 
--- The ways back, by state; each returns true if there was something to mend.
+-- The ways back, by state; each returns true if there was something to repair.
 local mend = {}
 
 function mend.queued(id, lane)

@@ -2,7 +2,7 @@
 -- ARGV 1 id 2 token 3 verdict (ack, forward, retry, defer, dead_letter, release, or give_back:
 --      no worker has seen it, as if it had never been claimed) 4 note
 --      5 delay ms (retry, defer, release), the lane (forward) or the error (dead_letter)
---      6 '1' if nobody knows whether what was started had its effect (retry, dead_letter)
+--      6 '1' if it is unknown whether what was started had its effect (retry, dead_letter)
 -- Returns 'OK' or 'LOST'. The same verdict with the same token again is 'OK' and changes nothing.
 local id, token, verdict, note, detail = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local kept = kept_of(id,

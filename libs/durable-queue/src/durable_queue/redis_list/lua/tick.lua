@@ -8,7 +8,7 @@ local wait, ready, mark = key(lane, 'wait'), key(lane, 'ready'), key(lane, 'wm')
 
 -- Tickets leave the list at its head, and their numbers grow towards its tail. So a waiting message
 -- whose number is below one at the head, and whose ticket isn't there, has had its ticket popped.
--- If that was so GRACE_MS ago and nobody has claimed it, the popper died: it gets its ticket back.
+-- If that was so GRACE_MS ago and it is not claimed, the popper died: it gets its ticket back.
 local function highest_at_head()
   local head = redis.call('LRANGE', ready, 0, 15)
   if #head == 0 then return tonumber(redis.call('GET', key(lane, 'seq')) or '0') + 1 end
@@ -60,8 +60,8 @@ if not since_last or since_last >= GRACE_MS or since_last < 0 then -- below 0: t
 end
 
 -- Somebody has set Redis's clock: all leases run anew, or those of live workers would end at once,
--- or those of dead ones in an hour. One that is renewed has two thirds left, so less harms nobody.
--- Whoever has not seen the clock before can't tell whether it was set, so takes nothing back yet; but
+-- or those of dead ones in an hour. One that is renewed has two thirds left, so a smaller jump is harmless.
+-- A caller that has not seen the clock before can't tell whether it was set, so it takes nothing back yet; but
 -- none may end later than any lease does.
 local leases = key(lane, 'lease')
 local function run_anew(from)

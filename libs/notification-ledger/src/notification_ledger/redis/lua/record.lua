@@ -46,7 +46,7 @@ do
     end
     if reason then said.detail, said.reason = said.detail or said.reason, reason end
     said.detail = said.detail or detail
-    -- Of an attempt before nobody knows whether the provider took it: that is the reason of the
+    -- If it is unknown whether the provider took an earlier attempt, that is the reason of the
     -- end, whatever else there is to say becomes its detail.
     if uncertain and change ~= 'deleted' and is_unsent(said.status) and said.reason ~= 'ambiguous' then
       local code = said.reason or MAYBE_SENT
