@@ -27,5 +27,5 @@ def test_no_faults_make_an_empty_plan():
 
 
 def test_a_name_that_is_no_fault_is_refused_with_those_that_there_are():
-    with pytest.raises(ValueError, match=r"'kill-bill' is no fault.*kill-gateway"):
+    with pytest.raises(ValueError, match=r"'kill-bill' is not a fault.*kill-gateway"):
         parse_faults("kill-gateway,kill-bill")
