@@ -12,9 +12,9 @@ class FaultLog:
 
     `deaths` are of dispatchers that ended with work in hand, `frozen` those of single ones;
     `standstills` are the times in which no dispatcher ran, `jumps` those in which the
-    broker's clock was wrong. `stops` are from each SIGTERM to its
-    process's end, `shut_out` the times in which a client got no answer while others held connections,
-    `held_open` those in which a half-sent request was put up with.
+    broker's clock was wrong. `stops` are from each SIGTERM to its process's end, `shut_out` the
+    times when a client got no answer while others held connections, `held_open` those in which a
+    half-sent request was kept open.
     """
 
     deaths: list[float] = field(default_factory=list)

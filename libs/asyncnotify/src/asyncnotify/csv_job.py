@@ -1,8 +1,8 @@
 """Works through the rows of a CSV file, so that it can be stopped and started again.
 
-Rows that the service refuses, or that are no rows, go to `FILE.csv.rejected.csv` with the reason.
-They may be corrected there, and that file given to the same command; or in the file itself, which is
-then given again: rows that are done are skipped.
+Rows that are refused or invalid go to `FILE.csv.rejected.csv` with the reason. Correct them there
+and run the command on that file, or correct the file itself and run it again: rows that are done
+are skipped.
 """
 
 import asyncio

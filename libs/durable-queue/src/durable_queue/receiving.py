@@ -71,7 +71,7 @@ class Receives(Generic[D]):
         return not self._is_closed and asyncio.current_task() in self._running
 
     async def close(self) -> None:
-        """End all receives, and wait until what nobody waits for is given back."""
+        """End all receives, and wait until unclaimed messages are given back."""
         self._is_closed = True
         running = tuple(self._running)
         await asyncio.gather(*map(self._end, running))

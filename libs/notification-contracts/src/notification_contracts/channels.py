@@ -1,7 +1,7 @@
 """The channels by which a person can be reached.
 
 To add one: register it in `BUILT_IN`, and give the dispatcher a provider for it. Every service
-learns of a channel here: the publisher's validation, the user-service's addresses, the queues' names.
+takes its channels from here: the publisher's validation, the users' addresses, the queues' names.
 """
 
 import re

@@ -20,7 +20,7 @@ from durable_queue.port import (
 from durable_queue.recorder import ChangeEvent
 
 RESERVATION: Final = timedelta(seconds=5)
-"""How long a message that is being put into the broker is nobody's to take."""
+"""How long no worker may take a message that is still being put into the broker."""
 _RESERVATION_MS: Final = whole_ms(RESERVATION)
 _LOOK_AGAIN_S: Final = 0.02
 _PATIENCE_S: Final = 2.0
@@ -111,7 +111,7 @@ class Claims:
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def doubt(self, message_id: str, token: str) -> None:
-        """Give a reservation up; nobody knows whether the message was stored."""
+        """Give up a reservation; it is unknown whether the message was stored."""
         await self._run("doubt", message_id, token)
 
     async def free(self, message_id: str, token: str) -> None:
@@ -173,7 +173,7 @@ class Claims:
         """Settle on a verdict: `ok`, `again`, `poison` (after so many deliveries) or `lost`.
 
         Who finds a message given up, but not yet among the dead letters, gets the `memo`.
-        `is_uncertain` says that nobody knows whether what was started had its effect.
+        `is_uncertain` says that it is unknown whether what was started had its effect.
         """
         terms = self._terms
         code, *rest = await self._run(
@@ -232,7 +232,7 @@ class Claims:
         return BeginReply(token, str(code), is_uncertain=code == "ambiguous")
 
     async def hand_back(self, message_id: str, token: str) -> None:
-        """End a claim that nobody has seen."""
+        """End a claim that has not been used."""
         await self._run("hand_back", message_id, token)
 
     async def cancel(self, message_id: str, event: ChangeEvent | None) -> ControlOutcome:

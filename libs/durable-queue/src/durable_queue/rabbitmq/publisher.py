@@ -193,7 +193,7 @@ class Publisher:
 
     def _renew_channels(self) -> None:
         # A channel that met a limit goes on being refused when the limit is gone; but where there
-        # still is one, nobody shall be cut off again and again.
+        # still is one, connections shall not be cut again and again.
         now = asyncio.get_running_loop().time()
         if now - self._renewed_at > _RENEW_AFTER_S:
             self._renewed_at = now
