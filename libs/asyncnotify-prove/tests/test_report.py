@@ -35,7 +35,7 @@ def test_reasons_stand_under_what_failed():
 
     assert rows == [
         "| ended as failed | 2 |",
-        "| — of which no_address | 1 |",
-        "| — of which unknown_user | 1 |",
+        "| — with reason no_address | 1 |",
+        "| — with reason unknown_user | 1 |",
         "| ended as sent | 1 |",
     ]

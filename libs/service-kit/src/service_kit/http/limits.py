@@ -27,7 +27,8 @@ class ServerLimits:
     `connections` may be open at once, and `reserve` more for health, metrics and operators, of
     which `streams` may be event streams. A client has `head` to send a request's line and headers,
     `body` to send its body, and `stalled` to read an answer, before its connection is closed;
-    without a request its connection is kept for `idle`. `accept_queue` is how many may wait in the kernel.
+    without a request its connection is kept for `idle`.
+    `accept_queue` is how many may wait in the kernel.
     """
 
     connections: int = 2000
