@@ -1,6 +1,7 @@
 """What `.env` says reaches the containers."""
 
 import re
+from typing import Any
 
 import pytest
 from gateway.settings import Settings as GatewaySettings
@@ -9,7 +10,7 @@ from notification_publisher.settings import Settings as PublisherSettings
 from service_kit.settings import documented_settings
 from user_service.settings import UserServiceSettings
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "gateway": GatewaySettings,
     "notification-publisher": PublisherSettings,
     "notification-dispatcher": dispatcher_settings(),

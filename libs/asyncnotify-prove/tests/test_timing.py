@@ -149,6 +149,6 @@ def test_half_sent_requests_keep_nobody_out_and_do_not_stay():
     seen = timing(fault_log=FaultLog(shut_out=[(10, 20)], held_open=[(10, 110)] * 3))
 
     assert found(seen) == [
-        "let nobody in for 10.0 s: half-sent requests held it",
+        "accepted nothing for 10.0 s: half-sent requests blocked it",
         "put up with 3 half-sent requests for too long",
     ]
