@@ -197,7 +197,7 @@ async def run(count: int, rounds: int, url: str | None) -> Sheet:
     """Start what is needed, and measure."""
     node = None
     with tempfile.TemporaryDirectory(prefix="benchmark-rabbitmq-") as folder:
-        redis = EmbeddedRedis(Path(folder) / "redis", appendfsync="always")
+        redis = EmbeddedRedis(Path(folder) / "redis")
         if url is None:
             node = RabbitNode(Path(folder))
             await asyncio.to_thread(node.start)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
+from asyncnotify.local.embedded_redis import EmbeddedRedis
 from asyncnotify.local.ports import HOST, free_port
-from asyncnotify.local.redis_program import RedisProgram
-from asyncnotify.local.supervisor import Program, ServiceProgram, Supervisor
+from asyncnotify.local.supervised import Program
+from asyncnotify.local.supervisor import ServiceProgram, Supervisor
 from asyncnotify.local.system import LocalSystem, Ports
 from figures import cpu_ms
 
@@ -102,7 +103,7 @@ class RunningSystem:
 async def open_system(folder: Path) -> AsyncIterator[RunningSystem]:
     """Start everything but the dispatcher. What the services print goes to `services.log`."""
     ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
-    redis = RedisProgram(folder / "redis", ports.redis)
+    redis = EmbeddedRedis(folder / "redis", port=ports.redis)
     url, outbox = f"redis://{HOST}:{ports.redis}/0", folder / "outbox.jsonl"
     local = LocalSystem(
         broker_url=url, data_dir=folder, ports=ports, fake_outbox=str(outbox), log_format="json"

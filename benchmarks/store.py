@@ -114,7 +114,7 @@ class Store:
 @asynccontextmanager
 async def open_store(folder: Path, *, room: int, users: int) -> AsyncIterator[Store]:
     """Start a Redis with the settings that the product gives it; `room` messages may wait."""
-    server = EmbeddedRedis(folder)
+    server = EmbeddedRedis(folder, appendfsync="everysec")
     await server.start()
     queue = open_queue(server.url, recorder=lua_recorder(), max_waiting=room)
     ledger, redis = RedisLedger(server.url), Redis.from_url(server.url, decode_responses=True)

@@ -71,7 +71,7 @@ def message():
 
 @pytest.mark.parametrize("cut_bytes", [1, 60, 400, 1200])
 async def test_a_log_that_was_cut_off_holds_no_half_notification(tmp_path, cut_bytes):
-    server = EmbeddedRedis(tmp_path, appendfsync="always")
+    server = EmbeddedRedis(tmp_path)
     await server.start()
     queue = open_queue(server.url, recorder=lua_recorder())
     sent = [message() for _ in range(20)]

@@ -43,7 +43,7 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 async def test_started_server_is_durable_and_never_evicts(data_dir: Path) -> None:
-    server = EmbeddedRedis(data_dir, appendfsync="always")
+    server = EmbeddedRedis(data_dir)
 
     await server.start()
 

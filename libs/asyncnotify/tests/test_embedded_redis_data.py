@@ -144,7 +144,7 @@ def each_program(request: pytest.FixtureRequest) -> Path | None:
 async def test_what_a_power_cut_left_at_the_end_is_cut_off_kept_and_told(
     tmp_path: Path, each_program: Path, damage: bytes
 ) -> None:
-    server = EmbeddedRedis(tmp_path, appendfsync="always", binary=each_program)
+    server = EmbeddedRedis(tmp_path, binary=each_program)
     await server.start()
     await write_to(server)
     await server.kill()
@@ -168,7 +168,7 @@ async def test_what_a_power_cut_left_at_the_end_is_cut_off_kept_and_told(
 
 
 async def test_damage_with_whole_steps_behind_it_is_left_to_people(tmp_path: Path) -> None:
-    server = EmbeddedRedis(tmp_path, appendfsync="always")
+    server = EmbeddedRedis(tmp_path)
     await server.start()
     await write_to(server)
     await server.kill()

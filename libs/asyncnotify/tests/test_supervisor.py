@@ -4,7 +4,8 @@ import signal
 import sys
 
 import pytest
-from asyncnotify.local.supervisor import NotStartable, StartFailed, Supervisor
+from asyncnotify.local.supervised import NotStartable
+from asyncnotify.local.supervisor import StartFailed, Supervisor
 
 
 class Script:

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
 from aio_pika.exceptions import AMQPError
+from asyncnotify.local.embedded_redis import EmbeddedRedis
 from asyncnotify.local.ports import HOST, free_port
-from asyncnotify.local.redis_program import RedisProgram
-from asyncnotify.local.supervisor import Program, StartFailed, Supervisor, send_signal
+from asyncnotify.local.supervised import Program
+from asyncnotify.local.supervisor import StartFailed, Supervisor, send_signal
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.topology import Topology
 from notification_contracts.lanes import all_lanes
@@ -39,14 +40,16 @@ class Servers:
         """`sets_clock` says that the clock of the run's Redis will be set; it is slower then."""
         self._backing = backing
         self._rabbitmq: RabbitProgram | None = None
-        self._redis: RedisProgram | None = None
+        self._redis: EmbeddedRedis | None = None
         self._redis_port = free_port()
         if backing.is_on_rabbitmq and backing.owns_broker:
             self._rabbitmq = RabbitProgram(folder / "rabbitmq", free_port())
         self.clock = WallClock(folder / "redis-clock") if sets_clock else None
         if backing.owns_redis:
             environment = self.clock.environment if self.clock else None
-            self._redis = RedisProgram(folder / "redis", self._redis_port, environment=environment)
+            self._redis = EmbeddedRedis(
+                folder / "redis", port=self._redis_port, environment=environment
+            )
         self._proxies: dict[str, TcpProxy] = {}
         self._namespace = "an" if backing.owns_broker else f"prove-{secrets.token_hex(4)}"
 

@@ -38,7 +38,7 @@ class RedisServer:
     def __init__(self, data_dir: Path, *, binary: Path | None = None) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._server = EmbeddedRedis(data_dir, binary=binary)
+        self._server = EmbeddedRedis(data_dir, appendfsync="everysec", binary=binary)
         self._initial_settings: dict[str, str] = {}
 
     @property
@@ -143,7 +143,7 @@ def every_redis_url(every_redis_server: RedisServer) -> str:
 @pytest.fixture
 async def private_redis(tmp_path: Path) -> AsyncIterator[EmbeddedRedis]:
     """Yield a started redis-server of the test's own."""
-    server = EmbeddedRedis(tmp_path / "redis")
+    server = EmbeddedRedis(tmp_path / "redis", appendfsync="everysec")
     await server.start()
     yield server
     await server.stop()

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
 import httpx
 
 from asyncnotify.local.child_process import die_with_parent
+from asyncnotify.local.supervised import NotStartable, Program
 from asyncnotify.local.system import ServiceProcess
 
 FIRST_PAUSE_SECONDS = 0.2
@@ -24,40 +24,6 @@ STOP_DEADLINE = timedelta(seconds=70)
 
 class StartFailed(Exception):
     """Raised when a process dies again and again before it was ever ready."""
-
-
-class NotStartable(OSError):
-    """Raised by a program that does not start however often it is tried; says what to do."""
-
-
-class Program(Protocol):
-    """Something that runs as a process of its own and can be started again after it died."""
-
-    @property
-    def name(self) -> str:
-        """Return what people call it."""
-        ...
-
-    @property
-    def pid(self) -> int | None:
-        """Return the running process's id."""
-        ...
-
-    async def start(self) -> None:
-        """Start the process."""
-        ...
-
-    async def wait(self) -> int:
-        """Wait until it has ended; return its exit code."""
-        ...
-
-    async def stop(self) -> None:
-        """End it gracefully; by force after a deadline."""
-        ...
-
-    async def is_ready(self) -> bool:
-        """Tell whether it does its work by now."""
-        ...
 
 
 class ServiceProgram:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from service_kit.settings import load_settings
 
+from asyncnotify.local.embedded_redis import EmbeddedRedis
 from asyncnotify.local.ports import HOST, why_taken
 from asyncnotify.local.private_data import keep_private
-from asyncnotify.local.redis_program import RedisProgram
 from asyncnotify.local.settings import UpSettings, read_dotenv
 from asyncnotify.local.supervisor import ServiceProgram, StartFailed, Supervisor, send_signal
 from asyncnotify.local.system import LocalSystem, Ports
@@ -50,12 +50,12 @@ def run_system(
         return asyncio.run(_run(system, environment, embedded))
 
 
-def _embedded_redis(settings: UpSettings, system: LocalSystem) -> RedisProgram:
-    return RedisProgram(
+def _embedded_redis(settings: UpSettings, system: LocalSystem) -> EmbeddedRedis:
+    return EmbeddedRedis(
         system.data_dir / "redis",
-        settings.redis_port,
-        server=settings.redis_server,
-        maxmemory=settings.redis_maxmemory,
+        port=settings.redis_port,
+        binary=settings.redis_server,
+        options={"maxmemory": settings.redis_maxmemory} if settings.redis_maxmemory else None,
         say=say,
     )
 
@@ -70,7 +70,9 @@ def _ports(settings: UpSettings, gateway: int | None) -> Ports:
     )
 
 
-async def _run(system: LocalSystem, environment: dict[str, str], redis: RedisProgram | None) -> int:
+async def _run(
+    system: LocalSystem, environment: dict[str, str], redis: EmbeddedRedis | None
+) -> int:
     keep_private(system.data_dir)
     services = [ServiceProgram(each, environment) for each in system.services()]
     stopping = _listen_for_signals(services)
@@ -117,7 +119,7 @@ def _listen_for_signals(services: Sequence[ServiceProgram]) -> asyncio.Event:
 
 
 async def _start(
-    supervisor: Supervisor, redis: RedisProgram | None, services: Sequence[ServiceProgram]
+    supervisor: Supervisor, redis: EmbeddedRedis | None, services: Sequence[ServiceProgram]
 ) -> None:
     if redis:
         await supervisor.start([redis])

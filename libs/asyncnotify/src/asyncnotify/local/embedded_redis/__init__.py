@@ -1,6 +1,5 @@
 """A real redis-server of our own, for machines that have none running."""
 
-from asyncnotify.local.embedded_redis.authorship import ServerProgram
 from asyncnotify.local.embedded_redis.errors import (
     BeyondRepair,
     DataDirInUse,
@@ -9,10 +8,11 @@ from asyncnotify.local.embedded_redis.errors import (
     NoRedisServer,
     RedisDidNotStart,
 )
-from asyncnotify.local.embedded_redis.program import (
+from asyncnotify.local.embedded_redis.find_server import (
     bundled_redis_server,
     find_redis_server,
 )
+from asyncnotify.local.embedded_redis.last_writer import ServerProgram
 from asyncnotify.local.embedded_redis.server import EmbeddedRedis
 
 __all__ = [

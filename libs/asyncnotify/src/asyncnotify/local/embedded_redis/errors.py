@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 
-from asyncnotify.local.embedded_redis.authorship import ServerProgram
+from asyncnotify.local.embedded_redis.last_writer import ServerProgram
+from asyncnotify.local.supervised import NotStartable
 
 
-class EmbeddedRedisError(Exception):
+class EmbeddedRedisError(OSError):
     """Base of all errors of the embedded server."""
 
 
-class NoRedisServer(EmbeddedRedisError):
+class NoRedisServer(EmbeddedRedisError, NotStartable):
     """Raised when no redis-server of a usable version is installed; lists what was tried."""
 
 
-class DataDirInUse(EmbeddedRedisError):
+class DataDirInUse(EmbeddedRedisError, NotStartable):
     """Raised when another process runs a server on the same data directory."""
 
 
@@ -25,11 +26,11 @@ class DamagedLog(RedisDidNotStart):
     """Raised when the server can't read its append-only file to the end."""
 
 
-class BeyondRepair(RedisDidNotStart):
+class BeyondRepair(RedisDidNotStart, NotStartable):
     """Raised when the append-only file can't be repaired without losing what may be sound."""
 
 
-class DataTooNew(EmbeddedRedisError):
+class DataTooNew(EmbeddedRedisError, NotStartable):
     """Raised when a newer server wrote the data than those at hand. `writer` says which."""
 
     def __init__(self, writer: str, at_hand: Sequence[ServerProgram]) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -17,13 +17,18 @@ from redis.exceptions import RedisError
 from service_kit.private_files import MASK
 
 from asyncnotify.local.child_process import die_with_parent
-from asyncnotify.local.embedded_redis.authorship import ServerProgram, last_writer, remember_writer
 from asyncnotify.local.embedded_redis.data_dir import DataDir
-from asyncnotify.local.embedded_redis.errors import DamagedLog, DataTooNew, RedisDidNotStart
-from asyncnotify.local.embedded_redis.last_words import ServerLog
+from asyncnotify.local.embedded_redis.errors import (
+    DamagedLog,
+    DataTooNew,
+    NoRedisServer,
+    RedisDidNotStart,
+)
+from asyncnotify.local.embedded_redis.find_server import usable_servers
+from asyncnotify.local.embedded_redis.last_writer import ServerProgram, last_writer, remember_writer
 from asyncnotify.local.embedded_redis.memory import memory_bytes
-from asyncnotify.local.embedded_redis.program import usable_servers
 from asyncnotify.local.embedded_redis.repair import cut_damaged_tail
+from asyncnotify.local.embedded_redis.server_log import ServerLog
 from asyncnotify.local.ports import HOST, free_port
 
 _ANSWERS_WITHIN_S: Final = 10.0
@@ -35,7 +40,9 @@ _POLL_S: Final = 0.02
 class EmbeddedRedis:
     """One redis-server as a child process, bound to 127.0.0.1, durable in `data_dir`.
 
-    What it acknowledges is in its append-only file, and there again after a stop or a crash. RDB
+    What it acknowledges is in its append-only file, and there again after a stop or a crash. With
+    the `appendfsync` of `everysec` Redis holds writes back, for up to 2 s, while a sync takes long:
+    what it had acknowledged by then would not survive its being killed. RDB
     snapshots are off (`save ""`): on start the append-only file wins anyway, and snapshots would
     only write everything a second time.
 
@@ -54,16 +61,19 @@ class EmbeddedRedis:
     the directory ends it.
     """
 
+    name = "redis"
+
     def __init__(
         self,
         data_dir: Path,
         *,
         port: int = 0,
-        appendfsync: str = "everysec",
+        appendfsync: str = "always",
         options: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
         binary: Path | None = None,
         load_timeout: timedelta = timedelta(minutes=5),
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._data_dir = DataDir(data_dir)
         self._port = port
@@ -72,6 +82,7 @@ class EmbeddedRedis:
         self._environment = dict(environment or {})
         self._binary = binary
         self._load_timeout = load_timeout
+        self._say = say
         self._process: asyncio.subprocess.Process | None = None
         self.repaired = ""
         """What the last start cut off a damaged append-only file, in one line."""
@@ -115,8 +126,10 @@ class EmbeddedRedis:
         try:
             self._port = self._port or free_port()
             await self._start_who_can_read_it(server_lock)
-        except BaseException:
+        except BaseException as error:
             await self.kill()
+            if isinstance(error, DataTooNew | NoRedisServer):
+                error.args = (f"{error} (REDIS_SERVER=/path/to/redis-server)",)
             raise
         finally:
             os.close(server_lock)  # the child holds its own copy, and so the lock
@@ -155,6 +168,10 @@ class EmbeddedRedis:
             raise RuntimeError("the server was never started")
         return await self._process.wait()
 
+    async def is_ready(self) -> bool:
+        """Tell whether it runs: it answers before `start` returns."""
+        return self.pid is not None
+
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             if self._process is not None and self._process.returncode is None:
@@ -187,6 +204,7 @@ class EmbeddedRedis:
             folder = self._data_dir.path
             self.repaired = await asyncio.to_thread(cut_damaged_tail, program.path, folder)
             await self._start_program(program, server_lock)
+            self._say(f"{self.name}: {self.repaired}")
 
     async def _start_program(self, program: ServerProgram, server_lock: int) -> None:
         log = ServerLog(self.log_path)
@@ -244,10 +262,10 @@ class EmbeddedRedis:
                 if state == "ready":
                     return
                 seen_loading = seen_loading or state == "loading"
-                patience = self._load_timeout.total_seconds() if seen_loading else _ANSWERS_WITHIN_S
-                if clock() - started > patience:
+                longest = self._load_timeout.total_seconds() if seen_loading else _ANSWERS_WITHIN_S
+                if clock() - started > longest:
                     raise RedisDidNotStart(
-                        f"redis-server is {state} after {patience:g} s: {log.tail}"
+                        f"redis-server is {state} after {longest:g} s: {log.tail}"
                     )
                 await asyncio.sleep(_POLL_S)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from asyncnotify.local.embedded_redis.authorship import ServerProgram
 from asyncnotify.local.embedded_redis.errors import DataTooNew, NoRedisServer
+from asyncnotify.local.embedded_redis.last_writer import ServerProgram
 
 OLDEST_VERSION: Final = (7, 0)
 

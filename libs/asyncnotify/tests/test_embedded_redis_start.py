@@ -1,7 +1,6 @@
 import pytest
-from asyncnotify.local.ports import free_port
-from asyncnotify.local.redis_program import RedisProgram
-from asyncnotify.local.supervisor import NotStartable
+from asyncnotify.local.embedded_redis import EmbeddedRedis
+from asyncnotify.local.supervised import NotStartable
 
 
 @pytest.fixture
@@ -10,15 +9,15 @@ def said():
 
 
 async def test_a_repair_is_told_in_one_line(tmp_path, said):
-    program = RedisProgram(tmp_path, free_port(), say=said.append)
-    await program.start()
-    await program.stop()
+    server = EmbeddedRedis(tmp_path, say=said.append)
+    await server.start()
+    await server.stop()
     (log,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
     with log.open("ab") as file:
         file.write(b"\0" * 4096)
 
-    await program.start()
-    await program.stop()
+    await server.start()
+    await server.stop()
 
     [line] = said
     assert line.startswith("redis: cut 4096 damaged bytes off the end of")
@@ -28,4 +27,4 @@ async def test_a_server_that_can_never_read_the_data_is_said_once_with_what_to_d
     (tmp_path / "written-by.json").write_text('{"program": "/none", "version": "99.1.0"}')
 
     with pytest.raises(NotStartable, match=r"written by /none 99\.1\.0.*REDIS_SERVER"):
-        await RedisProgram(tmp_path, free_port()).start()
+        await EmbeddedRedis(tmp_path).start()

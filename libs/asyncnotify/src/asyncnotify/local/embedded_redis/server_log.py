@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 from typing import Final
 
-from asyncnotify.local.embedded_redis.authorship import ServerProgram
 from asyncnotify.local.embedded_redis.errors import (
     DamagedLog,
     DataTooNew,
     EmbeddedRedisError,
     RedisDidNotStart,
 )
+from asyncnotify.local.embedded_redis.last_writer import ServerProgram
 
 _TAIL_LINES: Final = 3
 _PREFIX: Final = re.compile(r"^\d+:\S+ .*?[.#*-] (?=\S)")
