@@ -12,7 +12,7 @@ import httpx
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.errors import Refused
-from asyncnotify.following import Following, Tell, tell_in_log
+from asyncnotify.following import Following, OnReconnect, log_reconnect
 from asyncnotify.gateway import Gateway
 
 CONCURRENCY = 64
@@ -106,12 +106,12 @@ class AsyncNotify:
         path = f"/dead-letters/{_segment('trace_id', trace_id)}/replay"
         return await self._call("POST", path, _NOTIFICATION)
 
-    async def replay_many(self, **wish: object) -> JsonObject:
+    async def replay_many(self, **filters: object) -> JsonObject:
         """Queue dead letters again by filter: reason, channel, since, until, limit, dry_run.
 
         All of them only with `all=True`. Returns `{"matched", "replayed", "trace_ids"}`.
         """
-        return await self._call("POST", "/dead-letters/replay", _REPLAYED, body=_given(wish))
+        return await self._call("POST", "/dead-letters/replay", _REPLAYED, body=_given(filters))
 
     async def delete_dead_letter(self, trace_id: str) -> None:
         """Forget one dead letter."""
@@ -122,9 +122,9 @@ class AsyncNotify:
 
         One call forgets at most 10,000; while `more` is true, call again.
         """
-        wish = _given({"before": before, "dry_run": dry_run})
+        body = _given({"before": before, "dry_run": dry_run})
         return await self._call(
-            "POST", "/notifications/forget", _FORGOTTEN, may_repeat=True, body=wish
+            "POST", "/notifications/forget", _FORGOTTEN, may_repeat=True, body=body
         )
 
     async def put_user(self, user_id: str, contact: Mapping[str, object]) -> JsonObject:
@@ -137,7 +137,7 @@ class AsyncNotify:
         trace_id: str | None = None,
         *,
         last_event_id: str | None = None,
-        on_reconnect: Tell = tell_in_log,
+        on_reconnect: OnReconnect = log_reconnect,
     ) -> AsyncGenerator[JsonObject, None]:
         """Yield status changes as they happen: of one notification until it ends, or of all.
 
@@ -152,7 +152,7 @@ class AsyncNotify:
             path="/events" if one is None else f"/notifications/{one}/events",
             is_one=one is not None,
             last_event_id=last_event_id,
-            tell=on_reconnect,
+            on_reconnect=on_reconnect,
         )
         async with aclosing(following.changes()) as changes:
             async for change in changes:

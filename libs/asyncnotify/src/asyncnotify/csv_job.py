@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from asyncnotify.csv_file import IGNORED_COLUMNS, BadFile, CsvFile, CsvRow, Row
-from asyncnotify.csv_record import Record
+from asyncnotify.csv_progress import CsvProgress
 from asyncnotify.errors import Refused
 
 CONCURRENCY = 16
@@ -25,7 +25,7 @@ Handle = Callable[[int, Row], Awaitable[object]]
 
 @dataclass(slots=True)
 class CsvJob:
-    """One run through one file. `tell` is called with the number of rows done so far.
+    """One run through one file. `on_progress` is called with the number of rows done so far.
 
     `target` is the gateway that it is for: what was done at one is not done at another.
     `multiline`: lines of a cell that look like rows are meant.
@@ -36,13 +36,13 @@ class CsvJob:
     allowed: Sequence[str]
     target: str = ""
     multiline: bool = False
-    tell: Callable[[int], None] = lambda _: None
+    on_progress: Callable[[int], None] = lambda _: None
     rows: list[CsvRow] = field(default_factory=list)
-    _record: Record = field(init=False)
+    _progress: CsvProgress = field(init=False)
     _left: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._record = Record(self.path, self.target)
+        self._progress = CsvProgress(self.path, self.target)
 
     @property
     def done(self) -> int:
@@ -62,18 +62,18 @@ class CsvJob:
     @property
     def finished_file(self) -> Path:
         """Return what remembers that all rows are done."""
-        return self._record.finished_file
+        return self._progress.finished_file
 
     def load(self, *, again: bool = False) -> None:
         """Read the file and what an earlier run did; forget that with `again`. Raises `BadFile`."""
         self.rows = CsvFile(self.path, self.required, self.allowed, self.multiline).read()
         if again:
-            self._record.forget()
-        self._record.load()
-        done = self._record.faults
+            self._progress.forget()
+        self._progress.load()
+        done = self._progress.faults
         self._left = [number for number, row in enumerate(self.rows) if row.key not in done]
         gone = done.keys() - {row.key for row in self.rows}
-        if self._record.unfinished_file.exists() and any(done[key] is None for key in gone):
+        if self._progress.unfinished_file.exists() and any(done[key] is None for key in gone):
             raise BadFile(
                 f"{self.path} changed in the part that is done, before all was: put what is new"
                 " into a file of its own, or start over with --again"
@@ -91,8 +91,8 @@ class CsvJob:
         """
         while self._left:
             await self._run_batch(self._left[:SAVE_EVERY_ROWS], handle)
-            self.tell(self.done)
-        self._record.finish()
+            self.on_progress(self.done)
+        self._progress.finish()
 
     async def _run_batch(self, batch: Sequence[int], handle: Handle) -> None:
         slots = asyncio.Semaphore(CONCURRENCY)
@@ -110,12 +110,12 @@ class CsvJob:
                     group.create_task(one(number))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from errors
-        self._record.add({self.rows[number].key: faults.get(number) for number in batch})
+        self._progress.add({self.rows[number].key: faults.get(number) for number in batch})
         self._write_rejected([self.rows[number] for number in sorted(faults)])
         self._left = self._left[len(batch) :]
 
     def _refused(self) -> list[CsvRow]:
-        return [row for row in self.rows if self._record.faults.get(row.key) is not None]
+        return [row for row in self.rows if self._progress.faults.get(row.key) is not None]
 
     def _write_rejected(self, rows: Sequence[CsvRow]) -> None:
         if not rows:
@@ -127,7 +127,7 @@ class CsvJob:
                 writer.writerow([*self.allowed, *IGNORED_COLUMNS])
             for row in rows:
                 cells = [row.cells.get(name, "") for name in self.allowed]
-                writer.writerow([*cells, row.line, self._record.faults[row.key]])
+                writer.writerow([*cells, row.line, self._progress.faults[row.key]])
 
 
 async def _refusal(handle: Handle, number: int, row: CsvRow) -> str | None:

@@ -17,7 +17,7 @@ from asyncnotify.gateway import Gateway, pause_before_retry
 RECONNECT_SECONDS = 3.0
 """Until the service says otherwise."""
 
-Tell = Callable[[AsyncNotifyError], None]
+OnReconnect = Callable[[AsyncNotifyError], None]
 
 log = logging.getLogger("asyncnotify")
 
@@ -27,7 +27,7 @@ _MISSED: JsonObject = {
 }
 
 
-def tell_in_log(error: AsyncNotifyError) -> None:
+def log_reconnect(error: AsyncNotifyError) -> None:
     """Log that the stream broke off and is taken up again."""
     log.warning("following was interrupted, and goes on: %s", error)
 
@@ -44,7 +44,7 @@ class Following:
     path: str
     is_one: bool
     last_event_id: str | None
-    tell: Tell
+    on_reconnect: OnReconnect
     _was_connected: bool = False
     _has_ended: bool = False
     _failures: int = 0
@@ -94,7 +94,7 @@ class Following:
         if pause is None or (is_late and not self._was_connected):
             raise failure
         if self._was_connected:
-            self.tell(failure)
+            self.on_reconnect(failure)
             spread = random.uniform(0.5, 1.0)  # noqa: S311 - so that not all come at once
             pause = max(pause, self._reconnect_seconds * spread)
         await asyncio.sleep(pause)

@@ -1,4 +1,4 @@
-"""What every command shares: the terminal, the client, and how errors are told."""
+"""What every command shares: the terminal, the client, and how errors are shown."""
 
 import asyncio
 import sys
@@ -32,13 +32,13 @@ def ask(call: Callable[[AsyncNotify], Awaitable[T]]) -> T:
     try:
         return asyncio.run(talk())
     except AsyncNotifyError as error:
-        tell(error)
+        print_error(error)
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
 
-def tell(error: AsyncNotifyError) -> None:
+def print_error(error: AsyncNotifyError) -> None:
     """Print an error for people, with every bad field."""
     err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
     if isinstance(error, Refused):

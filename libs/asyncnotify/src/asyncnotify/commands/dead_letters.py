@@ -78,19 +78,19 @@ def replay(
         raise typer.BadParameter(
             "say which: an ID, a filter (--reason, --channel, --since, --until), or --all"
         )
-    wish = {**filters, "limit": limit, "all": True if everything else None}
+    request = {**filters, "limit": limit, "all": True if everything else None}
     if dry_run:
-        _show_matches(ask(lambda client: client.replay_many(**wish, dry_run=True)))
+        _show_matches(ask(lambda client: client.replay_many(**request, dry_run=True)))
         return
     if sys.stdin.isatty() and not yes:
-        _confirm(wish)
-    answer = ask(lambda client: client.replay_many(**wish))
+        _confirm(request)
+    answer = ask(lambda client: client.replay_many(**request))
     _warn(answer)
     typer.echo(f"{answer['replayed']} of {answer['matched']} are queued again")
 
 
-def _confirm(wish: JsonObject) -> None:
-    answer = ask(lambda client: client.replay_many(**wish, dry_run=True))
+def _confirm(request: JsonObject) -> None:
+    answer = ask(lambda client: client.replay_many(**request, dry_run=True))
     _warn(answer)
     count = answer["matched"]
     typer.confirm(f"{count} dead letters match; queue them again?", abort=True, err=True)

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from asyncnotify.answers import JsonObject
 from asyncnotify.api import CHANNELS
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import err, tell
+from asyncnotify.commands.console import err, print_error
 from asyncnotify.csv_file import BadFile, Row
 from asyncnotify.csv_job import CsvJob
 from asyncnotify.errors import AsyncNotifyError
@@ -94,7 +94,7 @@ def _work_through(
         err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from error
     except AsyncNotifyError as error:
-        tell(error)
+        print_error(error)
         err.print(f"stopped with {job.done} of {len(job.rows)} rows done; run it again to go on")
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
@@ -111,6 +111,6 @@ async def _run(job: CsvJob, handle: Callable[[AsyncNotify, int, Row], Awaitable[
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True) as progress:
         task = progress.add_task("rows", total=len(job.rows), completed=job.done)
-        job.tell = lambda done: progress.update(task, completed=done)
+        job.on_progress = lambda done: progress.update(task, completed=done)
         async with AsyncNotify(job.target) as client:
             await job.run(lambda number, row: handle(client, number, row))

@@ -88,12 +88,12 @@ class ServiceProgram:
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Child:
     program: Program
     stopping: asyncio.Event
     ready: asyncio.Event
-    needs: "Sequence[_Kept]" = ()
-    keeper: asyncio.Task[None] | None = None
+    needs: "Sequence[_Child]" = ()
+    task: asyncio.Task[None] | None = None
 
 
 class Supervisor:
@@ -101,7 +101,7 @@ class Supervisor:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
-        self._kept: list[_Kept] = []
+        self._children: list[_Child] = []
         self._failed = asyncio.Event()
         self._failure: StartFailed | None = None
 
@@ -111,24 +111,26 @@ class Supervisor:
         Raises:
             StartFailed: one of them dies again and again.
         """
-        started: list[_Kept] = []
+        started: list[_Child] = []
         for program in reversed(programs):
-            started.insert(0, _Kept(program, asyncio.Event(), asyncio.Event(), needs=started[:1]))
-        self._kept = started + self._kept
-        for kept in started:
-            kept.keeper = asyncio.create_task(self._keep(kept), name=f"keep {kept.program.name}")
+            started.insert(0, _Child(program, asyncio.Event(), asyncio.Event(), needs=started[:1]))
+        self._children = started + self._children
+        for child in started:
+            child.task = asyncio.create_task(
+                self._supervise(child), name=f"supervise {child.program.name}"
+            )
         await self._until_ready(started)
 
     async def stop(self) -> None:
         """Stop all programs: those that were started last first, in the order given."""
-        for kept in self._kept:
-            kept.stopping.set()
-            if kept.keeper:
-                await kept.keeper
+        for child in self._children:
+            child.stopping.set()
+            if child.task:
+                await child.task
 
-    async def _until_ready(self, started: Sequence[_Kept]) -> None:
-        for kept in started:
-            ready = asyncio.create_task(kept.ready.wait())
+    async def _until_ready(self, started: Sequence[_Child]) -> None:
+        for child in started:
+            ready = asyncio.create_task(child.ready.wait())
             failed = asyncio.create_task(self._failed.wait())
             await asyncio.wait([ready, failed], return_when=asyncio.FIRST_COMPLETED)
             ready.cancel()
@@ -136,56 +138,56 @@ class Supervisor:
             if self._failure:
                 raise self._failure
 
-    async def _keep(self, kept: _Kept) -> None:
-        program, pause, early_deaths = kept.program, FIRST_PAUSE_SECONDS, 0
-        while not kept.stopping.is_set():
+    async def _supervise(self, child: _Child) -> None:
+        program, pause, early_deaths = child.program, FIRST_PAUSE_SECONDS, 0
+        while not child.stopping.is_set():
             began = asyncio.get_running_loop().time()
             try:
-                code = await self._run_once(kept)
+                code = await self._run_once(child)
             except NotStartable as error:
                 self._fail(f"{program.name}: {error}")
                 return
-            if kept.stopping.is_set():
+            if child.stopping.is_set():
                 return
             lived = asyncio.get_running_loop().time() - began
-            early_deaths = 0 if kept.ready.is_set() else early_deaths + 1
+            early_deaths = 0 if child.ready.is_set() else early_deaths + 1
             if early_deaths >= STARTS_BEFORE_GIVING_UP:
                 self._give_up(program, code)
                 return
             pause = FIRST_PAUSE_SECONDS if lived > STABLE_AFTER_SECONDS else pause
             self._say(f"{program.name} died ({_how(code)}); starting it again in {pause:.1f} s")
             with suppress(TimeoutError):
-                await asyncio.wait_for(kept.stopping.wait(), pause)
+                await asyncio.wait_for(child.stopping.wait(), pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    async def _run_once(self, kept: _Kept) -> int:
+    async def _run_once(self, child: _Child) -> int:
         """Run the program until it ends or has to; return its exit code."""
         try:
-            await kept.program.start()
+            await child.program.start()
         except OSError as error:
-            if isinstance(error, NotStartable) and not kept.ready.is_set():
+            if isinstance(error, NotStartable) and not child.ready.is_set():
                 raise
-            self._say(f"{kept.program.name}: {error}")
+            self._say(f"{child.program.name}: {error}")
             return 1
-        watcher = asyncio.create_task(self._announce(kept))
-        ended: asyncio.Task[int] = asyncio.create_task(_ending(kept.program))
-        stopping = asyncio.create_task(kept.stopping.wait())
+        watcher = asyncio.create_task(self._announce(child))
+        ended: asyncio.Task[int] = asyncio.create_task(_ending(child.program))
+        stopping = asyncio.create_task(child.stopping.wait())
         await asyncio.wait([ended, stopping], return_when=asyncio.FIRST_COMPLETED)
         watcher.cancel()
         stopping.cancel()
         if not ended.done():
-            await kept.program.stop()
+            await child.program.stop()
         return await ended
 
-    async def _announce(self, kept: _Kept) -> None:
+    async def _announce(self, child: _Child) -> None:
         # Those listed later are what it needs; it would only complain of them in its log.
-        for needed in kept.needs:
+        for needed in child.needs:
             await needed.ready.wait()
-        while not await kept.program.is_ready():  # noqa: ASYNC110 - it is in another process
+        while not await child.program.is_ready():  # noqa: ASYNC110 - it is in another process
             await asyncio.sleep(0.05)
-        state = "back" if kept.ready.is_set() else "ready"
-        self._say(f"{kept.program.name} is {state} (pid {kept.program.pid})")
-        kept.ready.set()
+        state = "back" if child.ready.is_set() else "ready"
+        self._say(f"{child.program.name} is {state} (pid {child.program.pid})")
+        child.ready.set()
 
     def _give_up(self, program: Program, code: int) -> None:
         self._fail(f"{program.name} does not start ({_how(code)}); its last lines above say why")

@@ -14,7 +14,7 @@ from asyncnotify.csv_file import BadFile
 
 
 @dataclass(slots=True)
-class Record:
+class CsvProgress:
     """The rows of `path` that were handled at the gateway `target`: by their keys, their faults."""
 
     path: Path

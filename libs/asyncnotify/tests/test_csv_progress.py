@@ -1,6 +1,6 @@
 import pytest
 from asyncnotify.csv_file import BadFile
-from asyncnotify.csv_record import Record
+from asyncnotify.csv_progress import CsvProgress
 
 
 @pytest.fixture
@@ -9,7 +9,7 @@ def path(tmp_path):
 
 
 def load(path):
-    record = Record(path, "http://door")
+    record = CsvProgress(path, "http://door")
     record.load()
     return record
 
