@@ -74,7 +74,11 @@ TEST_CODE = ("testkit", "tests", "pytest", "hypothesis", "asyncnotify", "asyncno
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_an_image_holds_no_test_code(compose, service):
-    program = f"from importlib.util import find_spec; print(*filter(find_spec, {TEST_CODE}))"
+    # As `python /app` sees it.
+    program = (
+        "import sys; from importlib.util import find_spec; sys.path.insert(0, '/app');"
+        f"assert find_spec('service_kit'); print(*filter(find_spec, {TEST_CODE}))"
+    )
 
     assert compose("exec", "-T", service, "python", "-c", program).strip() == ""
 
