@@ -142,10 +142,6 @@ class RabbitNode:
         )
         return done.stdout.decode()
 
-    def evaluate(self, expression: str) -> str:
-        """Evaluate Erlang on the node."""
-        return self.control("eval", expression)
-
     def _tls(self, certificate: tuple[Path, Path] | None) -> list[str]:
         if certificate is None:
             return []

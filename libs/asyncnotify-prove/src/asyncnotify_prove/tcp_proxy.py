@@ -116,15 +116,6 @@ class TcpProxy:
         """Hold everything back, as a network does that is down for a while."""
         self._flowing.clear()
 
-    def resume(self) -> None:
-        """Deliver what was held back, and go on."""
-        self._flowing.set()
-
-    def half_close(self) -> None:
-        """End each connection towards its client only; the server doesn't notice."""
-        for link in self._links:
-            link.end_replies()
-
     def close_all(self) -> None:
         """Reset all connections, on both sides."""
         for link in list(self._links):
@@ -167,7 +158,7 @@ class TcpProxy:
         try:
             while chunk := await reader.read(_CHUNK_BYTES):
                 await self._delay()
-                if self._is_swallowed(link, direction):
+                if direction in self._swallowed:
                     link.has_lost_bytes = True
                     continue
                 passing, is_cut = self._cut(direction, chunk)
@@ -176,14 +167,10 @@ class TcpProxy:
                 await writer.drain()
                 if is_cut:
                     link.reset()
-            if not self._is_swallowed(link, direction):
+            if direction not in self._swallowed:
                 writer.write_eof()
         except OSError:
             link.reset()
-
-    def _is_swallowed(self, link: "_Link", direction: Direction) -> bool:
-        is_ended = direction is Direction.REPLIES and link.replies_ended
-        return is_ended or direction in self._swallowed
 
     async def _delay(self) -> None:
         await self._flowing.wait()
@@ -206,7 +193,6 @@ class TcpProxy:
 class _Link:
     def __init__(self, client: asyncio.StreamWriter) -> None:
         self.has_lost_bytes = False
-        self.replies_ended = False
         self.ended = asyncio.Event()
         self._is_reset = False
         self._client = client
@@ -216,10 +202,6 @@ class _Link:
         self._server = server
         if self._is_reset:
             _reset(server)
-
-    def end_replies(self) -> None:
-        self.replies_ended = True
-        self._client.write_eof()
 
     def reset(self) -> None:
         self._is_reset = True
