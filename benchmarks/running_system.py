@@ -24,7 +24,7 @@ _POLL_S: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMessage:
     """What the provider was handed, and when, in seconds since 1970."""
 
     text: str
@@ -91,11 +91,12 @@ class RunningSystem:
         """Forget what was sent."""
         self.outbox.unlink(missing_ok=True)
 
-    def sent(self) -> Sequence[Sent]:
+    def sent(self) -> Sequence[SentMessage]:
         """Read what was sent, in the order in which it was."""
         lines = map(json.loads, self.outbox.read_text(encoding="utf-8").splitlines())
         return [
-            Sent(line["message"], datetime.fromisoformat(line["at"]).timestamp()) for line in lines
+            SentMessage(line["message"], datetime.fromisoformat(line["at"]).timestamp())
+            for line in lines
         ]
 
 

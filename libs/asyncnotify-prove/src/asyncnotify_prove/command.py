@@ -48,10 +48,10 @@ def prove_it(
     own, and removes them. Exits with 1 if any promise was broken.
     """
     # Imported here: the other commands need not wait for the libraries of the load.
-    from asyncnotify_prove.session import Session, run_session  # noqa: PLC0415
+    from asyncnotify_prove.session import RunOptions, run_session  # noqa: PLC0415
 
     backing = _backing(broker_url, ledger_url)
-    session = Session(
+    options = RunOptions(
         backing=backing,
         faults=plan(_faults(faults, backing), seconds, seed, backing.failpoints),
         notifications=notifications,
@@ -60,7 +60,7 @@ def prove_it(
         lease=lease,
     )
     os.umask(MASK)
-    outcome = _wait_for(run_session(session, err))
+    outcome = _wait_for(run_session(options, err))
     make_private(report / "prove.md", report / "prove.json")
     markdown, document = write(outcome, report)
     typer.echo(outcome.as_markdown())

@@ -42,7 +42,7 @@ def settings(lease: float = LEASE_SECONDS) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class RunOptions:
     """What to run: how many notifications, for how many seconds, with leases of how many."""
 
     backing: Backing
@@ -73,7 +73,7 @@ class Session:
         return any(each.fault is Fault.BROKER_CLOCK_JUMP for each in self.faults)
 
 
-async def run_session(session: Session, console: Console) -> Outcome:
+async def run_session(options: RunOptions, console: Console) -> Outcome:
     """Start a system, prove it, stop it.
 
     Raises:
@@ -81,7 +81,7 @@ async def run_session(session: Session, console: Console) -> Outcome:
         FileNotFoundError: it is to run on a RabbitMQ of its own, and none is installed.
     """
     with tempfile.TemporaryDirectory(prefix="asyncnotify-prove-") as folder:
-        harness, watch, events = session.harness(Path(folder)), Watch(), list[str]()
+        harness, watch, events = options.harness(Path(folder)), Watch(), list[str]()
 
         def say(line: str) -> None:
             if not console.is_terminal:  # where it is one, the picture says it
@@ -94,8 +94,8 @@ async def run_session(session: Session, console: Console) -> Outcome:
         try:
             say("starting a system")
             await harness.start()
-            load = session.load(harness.url)
-            run = Run(harness=harness, load=load, faults=session.faults, backing=session.backing)
+            load = options.load(harness.url)
+            run = Run(harness=harness, load=load, faults=options.faults, backing=options.backing)
             run.watch, run.note, run.say = watch, note, say
             with _progress(console, load, watch, events):
                 return await run.prove()

@@ -16,7 +16,7 @@ PREFERRED_CHANNEL = "preferred_channel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class ContactFault:
     """What is wrong with one field: its name, a stable code, and words without the value."""
 
     field: str
@@ -27,7 +27,7 @@ class Fault:
 class InvalidContact(Exception):
     """Raised when a contact breaks rules; `faults` holds every one of them."""
 
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, faults: tuple[ContactFault, ...]) -> None:
         super().__init__(", ".join(f"{fault.field}: {fault.code}" for fault in faults))
         self.faults = faults
 
@@ -72,31 +72,33 @@ class StoreUser:
 
     def faults_of(
         self, addresses: Mapping[ChannelName, str], preferred_channel: ChannelName | None
-    ) -> tuple[Fault, ...]:
+    ) -> tuple[ContactFault, ...]:
         """Return everything that is wrong with a contact, and store nothing."""
         return self._examine(addresses, preferred_channel)[1]
 
     def _examine(
         self, addresses: Mapping[ChannelName, str], preferred_channel: ChannelName | None
-    ) -> tuple[dict[ChannelName, str], tuple[Fault, ...]]:
+    ) -> tuple[dict[ChannelName, str], tuple[ContactFault, ...]]:
         normalised: dict[ChannelName, str] = {}
-        faults: list[Fault] = []
+        faults: list[ContactFault] = []
         for channel, address in addresses.items():
             try:
                 normalised[channel] = self.normalise(CHANNELS[channel].address_kind, address)
             except InvalidAddress as error:
-                faults.append(Fault(field=channel, code="invalid_address", message=str(error)))
+                faults.append(
+                    ContactFault(field=channel, code="invalid_address", message=str(error))
+                )
         # Judged by what was given: an invalid address is one fault, not two.
         return normalised, (*faults, *_preference_faults(addresses, preferred_channel))
 
 
 def _preference_faults(
     addresses: Mapping[ChannelName, str], preferred_channel: ChannelName | None
-) -> Iterator[Fault]:
+) -> Iterator[ContactFault]:
     try:
         choose_preferred_channel(addresses, preferred_channel)
     except PreferredChannelWithoutAddress:
-        yield Fault(
+        yield ContactFault(
             field=PREFERRED_CHANNEL,
             code="no_address",
             message="must be a channel on which an address is given",

@@ -12,7 +12,12 @@ from service_kit.http.paths import decode_segment, path_segment
 from service_kit.http.problems import BODY_TOO_LARGE, INVALID_REQUEST, ProblemError
 
 from user_service.application.remove_user import RemoveUser
-from user_service.application.store_user import PREFERRED_CHANNEL, Fault, InvalidContact, StoreUser
+from user_service.application.store_user import (
+    PREFERRED_CHANNEL,
+    ContactFault,
+    InvalidContact,
+    StoreUser,
+)
 from user_service.domain import UserId
 from user_service.interface.documents import check_user_id, find_user_id, user_json
 from user_service.interface.parameters import OtherUserIdInPath
@@ -126,7 +131,7 @@ def _id_errors(wanted_id: str, document: Mapping[str, object]) -> Sequence[Field
     return ()
 
 
-def _all_errors(errors: Sequence[FieldError], faults: Sequence[Fault]) -> list[FieldError]:
+def _all_errors(errors: Sequence[FieldError], faults: Sequence[ContactFault]) -> list[FieldError]:
     """Add the faults to the errors of shape, where those have not said it already."""
     named = {error["pointer"] for error in errors}
     found = (

@@ -17,7 +17,7 @@ from testkit.queue_contract.harness import LANE, OTHER_LANE, QueueHarness, messa
 from testkit.queue_contract.isolation import IsolationContract
 from testkit.queue_contract.leases import LeaseContract
 from testkit.queue_contract.receiving import ReceivingContract
-from testkit.queue_contract.recording import RecordingContract
+from testkit.queue_contract.recording import RecorderContract
 from testkit.queue_contract.sending import SendingContract
 from testkit.queue_contract.uncertainty import UncertaintyContract
 from testkit.queue_contract.upkeep import UpkeepContract
@@ -42,7 +42,7 @@ class QueueContract(
     ExpiryContract,
     UncertaintyContract,
     ControlContract,
-    RecordingContract,
+    RecorderContract,
     UpkeepContract,
     ClockContract,
 ):

@@ -7,7 +7,7 @@ from durable_queue.port import Change
 from testkit.queue_contract.harness import AT_ONCE, LANE, OTHER_LANE, QueueHarness, message
 
 
-class RecordingContract:
+class RecorderContract:
     """What a recorder is told."""
 
     async def test_recorder_is_told_the_whole_story(self, harness: QueueHarness) -> None:
