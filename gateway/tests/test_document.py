@@ -130,7 +130,7 @@ def test_examples_fit_their_schemas(document, operations):
             jsonschema_rs.validate(schema, example)
 
 
-def test_it_says_where_it_is_served_who_answers_for_it_and_that_nobody_is_asked_for_a_key(document):
+def test_it_says_where_it_is_served_who_is_responsible_and_that_no_key_is_needed(document):
     assert document["servers"] == [
         {"url": "/", "description": "Wherever this document comes from."}
     ]

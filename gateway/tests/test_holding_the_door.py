@@ -126,7 +126,7 @@ def room_for_the_attack():
 @pytest.mark.parametrize(
     "sent", [HALF_HEAD, HALF_BODY, IDLE], ids=["half heads", "half bodies", "idle"]
 )
-async def test_a_thousand_held_connections_keep_nobody_out(gateway, sent):
+async def test_a_thousand_held_connections_do_not_lock_others_out(gateway, sent):
     async with held(gateway, HOLDERS, sent):
         await gets_in(gateway, "GET", "/health/live")
         await gets_in(gateway, "POST", "/notifications")

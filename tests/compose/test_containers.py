@@ -84,7 +84,7 @@ def test_an_image_holds_no_test_code(compose, service):
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
-def test_an_image_holds_what_its_service_needs_of_ours_and_no_more(compose, service):
+def test_an_image_holds_the_own_packages_that_its_service_needs_and_no_more(compose, service):
     own = subprocess.run(
         [sys.executable, ROOT / "requirements/own_packages.py", service],
         capture_output=True,

@@ -49,7 +49,7 @@ def test_a_failure_for_good_ends_among_the_dead_letters(rabbit):
     rabbit.until(lambda: queues(rabbit).get("an.dlq.v1") == "1")
 
 
-def test_nobody_gets_in_as_guest(rabbit):
+def test_the_guest_account_is_refused(rabbit):
     users = rabbit("exec", "-T", "rabbitmq", "rabbitmqctl", "-q", "list_users").splitlines()
 
     assert [line.split()[0] for line in users[1:]] == ["notifier"]

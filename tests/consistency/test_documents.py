@@ -47,7 +47,7 @@ def test_the_client_knows_the_channels_and_the_ends_that_there_are():
     assert set(FINAL_STATUSES) == {status for status in Status if status.is_final}
 
 
-def test_the_example_names_no_setting_that_nobody_reads(root):
+def test_the_example_names_no_setting_that_is_not_read(root):
     known = {
         name
         for settings in SETTINGS

@@ -82,7 +82,7 @@ def test_the_trace_id_is_in_the_log_of_every_service_that_had_the_notification(s
     assert not any("secret words" in line or address in line for line in system.output)
 
 
-def test_a_user_that_nobody_knows_ends_as_failed_with_a_reason(http, until):
+def test_an_unknown_user_ends_as_failed_with_a_reason(http, until):
     answer = http.post("/notifications", json={"user_id": "nobody-at-all", "message": "hi"})
 
     notification = until(lambda: settled(http, answer.json()["trace_id"]))

@@ -42,7 +42,7 @@ def test_a_notification_waits_for_the_user_service_to_return(system, until):
         until(lambda: status_of(http, trace_id) == "sent")
 
 
-def test_without_its_broker_the_door_says_503_and_recovers_by_itself(fresh_system, outage, until):
+def test_without_its_broker_the_gateway_says_503_and_recovers(fresh_system, outage, until):
     system = fresh_system(**outage.settings)
     body = {"user_id": "user_test", "message": "hi"}
     with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
@@ -66,9 +66,7 @@ def test_without_its_broker_the_door_says_503_and_recovers_by_itself(fresh_syste
 
 
 @pytest.mark.parametrize("garbage", [b"\xff\x00 no event", b""], ids=["bytes", "nothing"])
-def test_garbage_that_somebody_pushed_by_hand_is_kept_and_harms_nobody(
-    system, by_hand, until, garbage
-):
+def test_garbage_pushed_by_hand_is_kept_and_harms_nothing(system, by_hand, until, garbage):
     def kept():
         ids = [item["trace_id"] for item in dead_letters(http, "undecodable")]
         return garbage in [by_hand.dead_letter(system, trace_id) for trace_id in ids]
@@ -81,7 +79,7 @@ def test_garbage_that_somebody_pushed_by_hand_is_kept_and_harms_nobody(
         until(lambda: [line for line in system.received() if line["message"] == "by hand"])
 
 
-def test_an_event_of_a_version_that_nobody_knows_is_kept_as_it_came(system, by_hand, until):
+def test_an_event_of_an_unknown_version_is_kept_as_it_came(system, by_hand, until):
     event = b'{"version": 2, "recipients": ["user_test"]}'
     with httpx.Client(base_url=system.url, trust_env=False) as http:
         by_hand.push(system, event)

@@ -34,9 +34,7 @@ def is_ready(system):
         return False
 
 
-def test_what_dies_is_started_again_although_nobody_reads_the_output_any_more(
-    unstarted_system, until
-):
+def test_what_dies_is_started_again_although_the_output_has_no_reader(unstarted_system, until):
     system = unstarted_system
     with subprocess.Popen(
         command(system), env=os.environ | system.settings, stdout=subprocess.PIPE, text=True

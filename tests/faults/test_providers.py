@@ -29,7 +29,7 @@ async def test_each_outcome_leads_where_it_should(
     assert system.copies(trace_id) == copies
 
 
-async def test_a_throttled_provider_is_left_alone_by_all_and_costs_nobody_an_attempt(
+async def test_a_throttled_provider_is_left_alone_by_all_and_no_attempt_is_used_up(
     start_system, backing
 ):
     script = "fake://?script=429-after-3s"

@@ -36,7 +36,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("backing", ["redis"], indirect=True)
-async def test_a_full_disk_is_503_at_the_door_and_all_goes_on_when_there_is_room(
+async def test_a_full_disk_is_503_at_the_gateway_and_all_goes_on_when_there_is_room(
     small_disk, start_system
 ):
     async with start_system() as system:

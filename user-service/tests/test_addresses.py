@@ -205,13 +205,13 @@ MARGINS = {
         (AddressKind.TOKEN, "a:b"),
     ],
 )
-def test_what_nobody_sees_around_an_address_is_taken_off(
+def test_invisible_characters_around_an_address_are_removed(
     kind: AddressKind, address: str, margin: str
 ) -> None:
     assert normalise(kind, f"{margin}{address}{margin}") == address
 
 
 @pytest.mark.parametrize("kind", AddressKind)
-def test_what_nobody_sees_is_no_address(kind: AddressKind) -> None:
+def test_invisible_characters_are_no_address(kind: AddressKind) -> None:
     with pytest.raises(InvalidAddress):
         normalise(kind, "\u200b \u202f")

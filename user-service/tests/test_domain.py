@@ -18,7 +18,7 @@ def test_a_wanted_channel_without_an_address_is_refused(wanted: str) -> None:
         choose_preferred_channel({"email": "a@b.example"}, wanted)
 
 
-def test_without_a_wish_the_first_registered_channel_with_an_address_is_preferred() -> None:
+def test_without_a_preference_the_first_registered_channel_with_an_address_is_preferred() -> None:
     addresses = {channel: "somewhere" for channel in reversed(CHANNELS) if channel != "email"}
 
     assert choose_preferred_channel(addresses, None) == "sms"

@@ -65,7 +65,7 @@ async def test_an_unknown_user_is_not_found(client: httpx.AsyncClient, path: str
 
 
 @pytest.mark.parametrize("user_id", ["x" * 129, "%00", "a%0Ab", "%7F"])
-async def test_an_id_that_nobody_can_have_is_not_found(
+async def test_an_impossible_id_is_not_found(
     client: httpx.AsyncClient, users: InMemoryUsers, user_id: str
 ) -> None:
     users.is_down = True  # nor is the store asked for it

@@ -164,7 +164,7 @@ async def test_a_body_above_64_kib_is_refused(client: httpx.AsyncClient) -> None
 
 
 @pytest.mark.parametrize("user_id", ["x" * 129, "%00", "a%0Ab", "%1F"])
-async def test_an_id_that_nobody_can_have_is_refused(
+async def test_an_impossible_id_is_refused(
     client: httpx.AsyncClient, errors_of: Errors, user_id: str
 ) -> None:
     [(pointer, _)] = errors_of(await client.put(f"/users/{user_id}", json={"push": "t"}))
@@ -188,7 +188,9 @@ async def test_a_removed_user_is_gone(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("user_id", ["ada", "%00"])
-async def test_removing_nobody_is_not_found(client: httpx.AsyncClient, user_id: str) -> None:
+async def test_removing_an_unknown_user_is_not_found(
+    client: httpx.AsyncClient, user_id: str
+) -> None:
     answer = await client.delete(f"/users/{user_id}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")

@@ -34,7 +34,9 @@ async def test_every_address_is_stored_in_its_canonical_form(
     assert await users.get(ADA) == stored.user
 
 
-async def test_without_a_wish_a_channel_with_an_address_is_preferred(store: StoreUser) -> None:
+async def test_without_a_preference_a_channel_with_an_address_is_preferred(
+    store: StoreUser,
+) -> None:
     stored = await store(ADA, {"push": "t"}, None)
 
     assert stored.user.preferred_channel == "push"

@@ -104,7 +104,7 @@ async def test_a_removed_user_is_gone_with_all_addresses(users: Users) -> None:
     assert await users.get(ADA.id) == bare
 
 
-async def test_removing_nobody_says_so(users: Users) -> None:
+async def test_removing_an_unknown_user_says_so(users: Users) -> None:
     assert not await users.remove(ADA.id)
 
 

@@ -47,7 +47,7 @@ async def attack(url, fault_log, **seconds):
     await held.hold()
 
 
-async def test_a_door_with_time_limits_is_not_complained_of():
+async def test_a_gateway_with_time_limits_is_accepted():
     fault_log = FaultLog()
 
     async with door(answer_the_whole_and_hang_up) as url:
@@ -57,7 +57,7 @@ async def test_a_door_with_time_limits_is_not_complained_of():
 
 
 @pytest.mark.timeout(180)
-async def test_a_door_that_is_held_shut_is_noted():
+async def test_a_blocked_gateway_is_noted():
     fault_log = FaultLog()
 
     async with door(say_nothing) as url:

@@ -21,7 +21,7 @@ def test_each_good_answer_is_worth_half_a_second_however_long_it_took():
     assert taken.ready_seconds(20, 30) == 0
 
 
-def test_stretches_of_trouble_are_told_as_a_whole():
+def test_stretches_of_trouble_are_reported_as_a_whole():
     taken = ReadinessLog()
     for at in range(6):
         taken.note(at, is_ready=False, is_stuck=at in {1, 2, 4})

@@ -54,7 +54,7 @@ def test_a_status_of_sent_that_the_provider_denies_is_a_lie():
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "expired"])
-def test_another_end_that_the_provider_received_is_a_lie_unless_it_says_that_nobody_knows(status):
+def test_another_end_of_what_the_provider_received_is_broken_unless_ambiguous(status):
     steps = told("queued", "validated", "sending", "retrying:ambiguous", status)
 
     lie = compare(promise(expected=[status]), record(status), steps, [line()])

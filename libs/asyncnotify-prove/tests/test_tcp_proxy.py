@@ -164,7 +164,7 @@ async def test_reset_happens_once(
     assert await reader.readexactly(5) == b"HELLO"
 
 
-async def test_dropped_replies_reach_nobody_though_the_server_did_the_work(
+async def test_dropped_replies_do_not_arrive_though_the_server_did_the_work(
     proxy: TcpProxy, client: Client, server: Echo, silence: Silence
 ) -> None:
     reader, writer = client

@@ -145,7 +145,7 @@ def test_a_dispatcher_stops_in_time():
     assert seen.measured[STOPPED] == [10, 40]
 
 
-def test_half_sent_requests_keep_nobody_out_and_do_not_stay():
+def test_half_sent_requests_do_not_lock_others_out_and_do_not_stay():
     seen = timing(fault_log=FaultLog(shut_out=[(10, 20)], held_open=[(10, 110)] * 3))
 
     assert found(seen) == [

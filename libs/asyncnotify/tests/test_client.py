@@ -111,7 +111,7 @@ async def test_times_may_be_datetimes_wherever_the_api_takes_one():
     assert queries == ["2027-01-31T10:00:00+01:00"]
 
 
-async def test_a_time_without_an_offset_is_refused_since_nobody_knows_when_it_is():
+async def test_a_time_without_an_offset_is_refused_as_ambiguous():
     async with client_of(lambda _: pytest.fail("was sent")) as notify:
         with pytest.raises(ValueError, match="offset from UTC"):
             await notify.send("ada", "hi", send_at=datetime(2027, 1, 31))  # noqa: DTZ001

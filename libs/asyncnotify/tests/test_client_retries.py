@@ -106,7 +106,7 @@ async def test_it_is_given_up_some_day():
 
 
 @pytest.mark.parametrize("until", [lambda: "1", lambda: format_datetime(in_seconds(2))])
-async def test_it_waits_as_long_as_it_is_told(until):
+async def test_it_waits_as_long_as_the_answer_asks(until):
     loop = asyncio.get_running_loop()
     door = Door(httpx.Response(503, json=FULL, headers={"Retry-After": until()}), ACCEPTED)
     async with door.client() as notify:

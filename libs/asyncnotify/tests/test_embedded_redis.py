@@ -168,7 +168,7 @@ async def test_taken_port_is_named_in_the_error_and_the_directory_left_free(data
     await server.stop()
 
 
-async def test_another_redis_on_the_port_is_not_taken_for_ours(
+async def test_another_redis_on_the_port_is_not_mistaken_for_this_one(
     data_dir: Path, private_redis: EmbeddedRedis
 ) -> None:
     server = EmbeddedRedis(data_dir, port=private_redis.port)

@@ -66,7 +66,7 @@ async def test_the_server_that_wrote_the_data_is_taken_again(
     await server.stop()
 
 
-async def test_data_of_which_nobody_knows_who_wrote_it_finds_a_server_that_can_read_it(
+async def test_data_of_an_unknown_writer_finds_a_server_that_can_read_it(
     tmp_path: Path, newer: Path
 ) -> None:
     await written_by(newer, tmp_path)
@@ -141,7 +141,7 @@ def each_program(request: pytest.FixtureRequest) -> Path | None:
     ],
     ids=["zeros", "torn command", "torn step", "garbage"],
 )
-async def test_what_a_power_cut_left_at_the_end_is_cut_off_kept_and_told(
+async def test_what_a_power_cut_left_at_the_end_is_cut_off_kept_and_reported(
     tmp_path: Path, each_program: Path, damage: bytes
 ) -> None:
     server = EmbeddedRedis(tmp_path, binary=each_program)

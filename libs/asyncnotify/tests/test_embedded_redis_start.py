@@ -8,7 +8,7 @@ def said():
     return []
 
 
-async def test_a_repair_is_told_in_one_line(tmp_path, said):
+async def test_a_repair_is_reported_in_one_line(tmp_path, said):
     server = EmbeddedRedis(tmp_path, say=said.append)
     await server.start()
     await server.stop()

@@ -98,7 +98,7 @@ async def test_an_end_that_was_seen_already_ends_it():
     assert door.last_event_ids == [None, "1"]
 
 
-async def test_missed_changes_are_told():
+async def test_missed_changes_are_reported():
     door = Door(stream("event: missed\ndata: {}\n\n", event(9, "sent")))
 
     [missed, change] = await door.changes(None, first=2, last_event_id="1")
@@ -107,7 +107,7 @@ async def test_missed_changes_are_told():
     assert change["id"] == "9"
 
 
-async def test_a_gap_that_nobody_can_fill_is_told():
+async def test_a_gap_that_cannot_be_filled_is_reported():
     """Nothing had happened yet when the stream broke: there is no id to go on from."""
     door = Door(stream(), stream(event(2, "sent")))
 

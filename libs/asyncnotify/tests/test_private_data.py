@@ -36,7 +36,7 @@ def test_what_was_open_is_closed(tmp_path):
     assert (mode_of(tmp_path), modes) == (0o700, {0o700, 0o600})
 
 
-def test_what_is_not_ours_is_left_as_it_is(tmp_path):
+def test_foreign_files_are_left_as_they_are(tmp_path):
     tmp_path.chmod(0o755)
     (tmp_path / "users.db").write_text("")
     (tmp_path / "thesis.tex").write_text("")

@@ -102,7 +102,7 @@ async def test_a_broker_that_returns_with_other_settings_is_found_out() -> None:
         await broker.admit()
 
 
-async def test_a_probe_that_finds_the_broker_unsafe_shuts_the_door() -> None:
+async def test_after_a_probe_that_finds_the_broker_unsafe_nothing_is_accepted() -> None:
     inspected = Inspected(SAFE)
     broker = BrokerGuard(inspected, allow_volatile=False)
     await broker.start()

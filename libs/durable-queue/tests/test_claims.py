@@ -24,7 +24,7 @@ def machine(clock: Clock) -> ClaimStateMachine:
     return ClaimStateMachine(now=clock)
 
 
-def test_a_held_message_stays_held_when_whoever_found_it_dies_too(machine, clock):
+def test_a_held_message_stays_held_when_the_next_worker_dies_too(machine, clock):
     machine.apply("begin", "m", 0, "first", LEASE, MOST, 0)
     machine.apply("start", "m", "first", 0, LEASE, 1)
     clock.now += LEASE
@@ -34,7 +34,7 @@ def test_a_held_message_stays_held_when_whoever_found_it_dies_too(machine, clock
     assert machine.apply("begin", "m", 0, "third", LEASE, MOST, 0) == ("ambiguous",)
 
 
-def test_poison_stays_poison_when_whoever_found_it_dies_too(machine, clock):
+def test_poison_stays_poison_when_the_next_worker_dies_too(machine, clock):
     for worker in range(MOST):
         machine.apply("begin", "m", 0, f"t{worker}", LEASE, MOST, 0)
         clock.now += LEASE
@@ -45,7 +45,7 @@ def test_poison_stays_poison_when_whoever_found_it_dies_too(machine, clock):
 
 
 @pytest.mark.parametrize("verdict", ["dead", "exhausted"])
-def test_what_was_given_up_is_buried_and_not_tried_again(machine, clock, verdict):
+def test_what_was_given_up_is_dead_lettered_and_not_tried_again(machine, clock, verdict):
     machine.apply("begin", "m", 0, "first", LEASE, MOST, 0)
     machine.apply("decide", "m", "first", 0, verdict, LEASE, MOST, "why", 0)
     assert machine.apply("begin", "m", 0, "second", LEASE, MOST, 0) == ("busy", LEASE)

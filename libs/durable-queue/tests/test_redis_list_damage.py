@@ -220,7 +220,7 @@ async def test_damaged_index_is_made_anew(
 
 
 @pytest.mark.parametrize("part", ["dead", "gone"])
-async def test_damaged_list_of_the_dead_or_ended_stops_nobody(
+async def test_damaged_list_of_the_dead_or_ended_stops_nothing(
     harness: QueueHarness, redis: Redis, part: str
 ) -> None:
     await harness.send("done", "dead", "waits")

@@ -42,7 +42,7 @@ async def test_what_the_old_primary_refuses_goes_to_the_new_one(
     assert await _ids(redis_pair.old) == {b"{an:0}:e:before"}
 
 
-async def test_whoever_waits_for_messages_finds_those_of_the_new_primary(
+async def test_a_waiting_receive_finds_messages_of_the_new_primary(
     redis_pair: RedisPair, queue: RedisListQueue
 ) -> None:
     async def one() -> str:

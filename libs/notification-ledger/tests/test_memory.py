@@ -101,7 +101,7 @@ async def test_a_follower_who_is_too_slow_is_told_so(monkeypatch: pytest.MonkeyP
     assert then.trace_id == "1"
 
 
-async def test_an_id_of_an_earlier_run_is_told_as_a_gap() -> None:
+async def test_an_id_of_an_earlier_run_is_reported_as_a_gap() -> None:
     clock = FrozenClock()
     before = await MemoryLedger(now=clock).latest_change()
     clock.advance(timedelta(days=1))

@@ -88,7 +88,7 @@ async def test_what_is_in_the_way_of_a_record_is_put_aside(
 
 
 @pytest.mark.parametrize("index", ["x:queued", "x:validated", "changes"])
-async def test_damaged_index_or_stream_stops_nobody(
+async def test_damaged_index_or_stream_stops_nothing(
     ledger: RedisLedger, redis: Redis, index: str
 ) -> None:
     await redis.delete(f"{P}:{index}")
@@ -101,7 +101,7 @@ async def test_damaged_index_or_stream_stops_nobody(
     assert (await ledger.latest_change()) != "0-0"
 
 
-async def test_damaged_index_of_a_user_stops_nobody(ledger: RedisLedger, redis: Redis) -> None:
+async def test_damaged_index_of_a_user_stops_nothing(ledger: RedisLedger, redis: Redis) -> None:
     await redis.set(f"{P}:u:ada", "what")
 
     assert await listed(ledger, user_id="ada") == []

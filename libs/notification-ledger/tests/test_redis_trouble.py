@@ -112,7 +112,7 @@ async def test_a_full_redis_refuses_what_is_new_and_takes_what_is_under_way(
     assert record.status is Status.SENT
 
 
-async def test_changes_that_are_no_longer_kept_are_told_as_a_gap(
+async def test_changes_that_are_no_longer_kept_are_reported_as_a_gap(
     ledger: RedisLedger, redis_url: str
 ) -> None:
     await ledger.record(recorded("one", Change.ENQUEUED))

@@ -192,7 +192,7 @@ async def test_unknown_and_malformed_trace_ids_are_not_found(
         ([], ""),
     ],
 )
-async def test_each_bad_wish_of_a_replay_is_named(
+async def test_each_bad_field_of_a_replay_is_named(
     client: httpx.AsyncClient, body: object, pointer: str
 ) -> None:
     answer = await client.post("/dead-letters/replay", json=body)

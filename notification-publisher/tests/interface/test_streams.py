@@ -114,7 +114,7 @@ async def test_a_stream_tells_the_state_then_each_change_and_ends_with_the_notif
     assert expected.items() <= data.items()
 
 
-async def test_whoever_comes_back_goes_on_after_the_last_event_that_it_saw(
+async def test_a_client_that_returns_goes_on_after_the_last_event_that_it_saw(
     client: httpx.AsyncClient, ledger: MemoryLedger, trace_id: str
 ) -> None:
     expected = [await ledger.latest_change()]

@@ -86,7 +86,7 @@ async def test_an_ended_notification_is_told_once(watch: WatchNotification, sent
     assert await statuses(await watch(sent)) == [Status.SENT]
 
 
-async def test_whoever_comes_back_gets_what_it_missed_and_nothing_twice(
+async def test_a_client_that_returns_gets_what_it_missed_and_nothing_twice(
     watch: WatchNotification, happen: Happen, queued: str
 ) -> None:
     seen = await happen(queued)
@@ -95,7 +95,7 @@ async def test_whoever_comes_back_gets_what_it_missed_and_nothing_twice(
     assert await statuses(await watch(queued, after=seen)) == [Status.VALIDATED, Status.SENT]
 
 
-async def test_whoever_comes_back_to_a_notification_on_its_way_goes_on_without_its_state(
+async def test_a_client_that_returns_to_an_unfinished_notification_goes_on_without_its_state(
     watch: WatchNotification, happen: Happen, queued: str
 ) -> None:
     changes = await watch(queued, after=await happen(queued))

@@ -66,7 +66,7 @@ async def test_it_is_spoken_to_over_tls(
     await queue.close()
 
 
-async def test_certificate_of_nobody_that_we_know_is_refused(special_node: RabbitNode) -> None:
+async def test_certificate_of_an_unknown_authority_is_refused(special_node: RabbitNode) -> None:
     queue = RabbitQueue(special_node.tls_url, options=PATIENT)
 
     with pytest.raises(QueueUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
@@ -118,7 +118,7 @@ async def test_queue_of_another_kind_under_our_name_is_refused(rabbitmq_url: str
         await topology.remove(await connection.channel(), [LANE])
 
 
-async def test_while_nobody_listens_one_line_says_so() -> None:
+async def test_while_there_is_no_listener_one_line_says_so() -> None:
     queue = RabbitQueue(f"amqp://127.0.0.1:{free_port()}/")
     with captured_logs(level="INFO") as lines:
         for _ in range(10):

@@ -176,7 +176,7 @@ async def test_who_waited_for_the_dead_letters_keeps_them_while_it_uses_them(
         assert await other.replay(letters.pop()) is ControlOutcome.DONE
 
 
-async def test_giving_up_is_carried_out_by_whoever_takes_over(workers: RabbitWorkers) -> None:
+async def test_giving_up_is_carried_out_by_the_next_worker(workers: RabbitWorkers) -> None:
     await workers.send("m")
     [doomed] = await workers.queue.receive([LANE], limit=1, wait=SOON)
     with armed("queue.after_decide:sleep=60"):

@@ -78,7 +78,7 @@ async def test_giving_up_that_was_not_carried_out_is_carried_out_later(
     assert await harness.left() == ["m"]
 
 
-async def test_what_was_cancelled_in_a_workers_hands_does_not_stay_in_them(
+async def test_what_was_cancelled_in_flight_does_not_stay_in_flight(
     harness: QueueHarness,
 ) -> None:
     await harness.send("m")

@@ -119,7 +119,7 @@ async def test_what_the_broker_gave_up_can_be_moved_back(workers: RabbitWorkers)
     assert workers.changes("m")[1:3] == [Change.POISONED, Change.REPLAYED]
 
 
-async def test_moved_ones_of_which_nobody_knows_any_more_are_tried_again(
+async def test_moved_ones_without_a_claim_are_tried_again(
     workers: RabbitWorkers,
 ) -> None:
     await workers.kill("m", note=b"why")

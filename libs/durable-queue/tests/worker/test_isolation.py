@@ -140,7 +140,7 @@ async def states(redis: Redis, names: list[str]) -> dict[str, str]:
     return {name: (state or b"").decode() for name, state in zip(names, found, strict=True)}
 
 
-async def test_poison_takes_no_neighbour_along(
+async def test_poison_affects_no_other_message(
     queue: RedisListQueue, redis_url: str, tmp_path: Path
 ) -> None:
     names = [*(f"m{number}" for number in range(5)), "poison", *(f"n{n}" for n in range(4))]

@@ -66,7 +66,9 @@ async def test_no_more_than_concurrency_are_in_hand_and_no_more_are_asked_for(
     assert max(queue.asked) == 7
 
 
-async def test_queue_is_not_asked_while_all_hands_are_full(running: Running, send: Send) -> None:
+async def test_queue_is_not_asked_while_as_many_as_allowed_are_in_flight(
+    running: Running, send: Send
+) -> None:
     running.queue = queue = PickyQueue()
     released = asyncio.Event()
 
@@ -249,7 +251,7 @@ async def test_verdict_that_comes_too_late_does_not_count(
     assert [log["event"] for log in logs].count("worker.claim_ended") == 1
 
 
-async def test_metrics_tell_outcomes_hands_and_the_age_of_the_last_poll(
+async def test_metrics_show_outcomes_in_flight_and_the_age_of_the_last_poll(
     running: Running, send: Send
 ) -> None:
     registry = CollectorRegistry()

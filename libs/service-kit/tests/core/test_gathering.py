@@ -94,7 +94,7 @@ async def test_one_who_gives_up_does_not_take_the_answer_from_others(
     assert impatient.cancelled()
 
 
-async def test_a_failure_that_nobody_waits_for_warns_of_nothing(
+async def test_a_failure_without_a_waiting_caller_warns_of_nothing(
     store: SlowStore, gathered: Gathered[str, int]
 ) -> None:
     store.error = Trouble("down")

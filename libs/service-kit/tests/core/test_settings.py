@@ -166,7 +166,7 @@ def test_a_prefix_is_part_of_the_documented_name():
         ("HTTP_HEAD_SECONDS", "0.5", "0"),
     ],
 )
-def test_what_would_open_or_close_the_door_by_mistake_is_refused(
+def test_settings_that_would_admit_all_or_none_by_mistake_are_refused(
     monkeypatch, capsys, name, good, bad
 ):
     monkeypatch.setenv(name, good)

@@ -118,7 +118,7 @@ def test_pages_of_allowed_origins_may():
     assert problem_of(access, "POST", origin=b"https://shop.example.evil") is CROSS_SITE
 
 
-def test_any_page_may_look_by_a_name_that_is_ours():
+def test_any_page_may_read_under_the_services_own_name():
     # What it gets, the browser does not show it.
     assert problem_of(LOCAL, origin=b"https://evil.example", site=b"cross-site") is None
 
@@ -158,7 +158,7 @@ async def test_a_refusal_says_which_setting_would_allow_it(app, headers, status,
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-async def test_two_different_hosts_are_none_of_ours(app):
+async def test_two_different_hosts_are_refused(app):
     async with asgi_client(app) as client:
         hosts = [("Host", "localhost"), ("Host", "evil.example")]
         answer = await client.get("/health/live", headers=hosts)

@@ -194,7 +194,7 @@ async def test_a_request_that_takes_us_long_is_not_given_up(door, app):
 
 
 @pytest.mark.parametrize("held", [b"", HALF_HEAD, HALF_BODY], ids=["idle", "head", "body"])
-async def test_those_who_hold_the_door_give_way(door, held):
+async def test_connections_that_hold_a_place_give_way(door, held):
     dial = await door(PATIENT)
     holders = [await dial(held) for _ in range(PATIENT.connections + PATIENT.reserve)]
     await asyncio.sleep(1.1)

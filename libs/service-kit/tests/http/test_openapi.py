@@ -115,7 +115,7 @@ def test_bodies_and_answers_refer_to_schemas(call):
     assert set(call["responses"]["201"]["headers"]) == {"Location", "X-Request-ID"}
 
 
-def test_refusals_of_one_status_are_told_together(call):
+def test_refusals_of_one_status_are_described_together(call):
     refusal = call["responses"]["410"]
 
     assert refusal["description"] == (

@@ -278,7 +278,7 @@ async def test_strange_methods_share_one_label(app):
     assert "BREW" not in text
 
 
-async def test_a_cancelled_request_is_told_as_given_up(logged):
+async def test_a_cancelled_request_is_logged_as_given_up(logged):
     async def hang(scope, receive, send):
         await asyncio.sleep(3600)
 

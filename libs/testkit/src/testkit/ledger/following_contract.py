@@ -139,7 +139,7 @@ class FollowingContract:
 
             assert (await self.next_of(staying)).trace_id == trace_id
 
-    async def test_id_of_a_time_to_come_is_told_as_a_gap(self, harness: LedgerHarness) -> None:
+    async def test_id_of_a_future_time_is_reported_as_a_gap(self, harness: LedgerHarness) -> None:
         async with aclosing(harness.ledger.changes(f"{2**63}-0")) as changes:
             async with asyncio.timeout(60):
                 assert await anext(changes) == ChangesMissed()

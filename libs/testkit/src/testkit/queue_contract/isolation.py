@@ -38,7 +38,7 @@ class IsolationContract:
         rest = await harness.queue.receive([LANE, OTHER_LANE], limit=32, wait=AT_ONCE)
         assert [(each.id, each.is_suspect) for each in rest] == [("new1", False), ("new2", False)]
 
-    async def test_only_the_poison_is_buried(self, harness: QueueHarness) -> None:
+    async def test_only_the_poison_is_dead_lettered(self, harness: QueueHarness) -> None:
         names = [f"m{number}" for number in range(10)]
         await harness.send(*names)
 

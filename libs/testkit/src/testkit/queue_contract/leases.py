@@ -155,7 +155,9 @@ class LeaseContract:
         assert (await harness.changes("m"))[-1] == Change.AMBIGUOUS
         assert await harness.queue.replay("m") == ControlOutcome.DONE
 
-    async def test_whoever_starts_may_say_what_becomes_of_it(self, harness: QueueHarness) -> None:
+    async def test_the_worker_that_starts_it_may_say_what_becomes_of_it(
+        self, harness: QueueHarness
+    ) -> None:
         await harness.send("held", "sent again")
         held, again = [await harness.take(), await harness.take()]
         await held.start(on_ambiguous=OnAmbiguous.HOLD)
