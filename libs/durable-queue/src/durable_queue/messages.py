@@ -61,6 +61,19 @@ SUSPECT_AFTER: Final = 2
 MAX_ATTEMPTS: Final = 100
 """Attempts of a message whose sender sets no limit. Workers are meant to stop long before."""
 
+AMBIGUOUS_ERROR: Final = "ambiguous: its worker went silent after it had started"
+
+
+def poison_error(deliveries: int) -> str:
+    """Say why a message that its workers never settle is given up."""
+    return f"poison: {deliveries} deliveries without an outcome"
+
+
+def exhausted_error(attempts: int) -> str:
+    """Say why a message whose last attempt failed is given up."""
+    return f"attempts exhausted: {attempts}"
+
+
 Note = bytes
 """Opaque to the queue; handed to the recorder together with the change that it comments on.
 

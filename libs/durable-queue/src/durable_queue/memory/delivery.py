@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from durable_queue.memory.store import Entry, State, Store
-from durable_queue.messages import SUSPECT_AFTER
+from durable_queue.messages import SUSPECT_AFTER, exhausted_error, poison_error
 from durable_queue.port import (
     Change,
     LeaseLost,
@@ -94,8 +94,9 @@ class MemoryDelivery:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
         async with self._verdict("retry", is_uncertain=is_uncertain) as entry:
             if entry and entry.attempt >= entry.max_attempts:
-                error = f"attempts exhausted: {entry.attempt}"
-                await self._store.dead_letter(entry, Change.EXHAUSTED, error, note)
+                await self._store.dead_letter(
+                    entry, Change.EXHAUSTED, exhausted_error(entry.attempt), note
+                )
             elif entry:
                 entry.attempt += 1
                 entry.deliveries = 0
@@ -121,7 +122,9 @@ class MemoryDelivery:
         """Hand it back untried; poison if that happens over and over."""
         async with self._verdict("release") as entry:
             if entry and entry.deliveries >= self._options.max_deliveries:
-                await self._store.dead_letter(entry, Change.POISONED, poison(entry), note)
+                await self._store.dead_letter(
+                    entry, Change.POISONED, poison_error(entry.deliveries), note
+                )
             elif entry:
                 await self._store.wait(entry, Change.RELEASED, note, delay=delay, in_front=True)
 
@@ -142,8 +145,3 @@ class MemoryDelivery:
 
     def _is_held(self) -> bool:
         return self._entry.state is State.LEASED and self._entry.token == self._token
-
-
-def poison(entry: Entry) -> str:
-    """Say why a message that its workers never settle is given up."""
-    return f"poison: {entry.deliveries} deliveries without an outcome"

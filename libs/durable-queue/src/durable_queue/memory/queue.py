@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
 
+from service_kit.epoch import to_ms
+
+from durable_queue.claims.dedupe_keys import DedupeKey, DedupeKeys
 from durable_queue.clock import steady_now, utc_now
-from durable_queue.memory.delivery import MemoryDelivery, MemoryOptions, poison
+from durable_queue.memory.delivery import MemoryDelivery, MemoryOptions
 from durable_queue.memory.store import Entry, State, Store
-from durable_queue.messages import REPEATABLE_FOR
+from durable_queue.messages import AMBIGUOUS_ERROR, REPEATABLE_FOR, poison_error
 from durable_queue.port import (
     Change,
     Conflict,
@@ -30,14 +32,6 @@ from durable_queue.receiving import LaneOrder
 from durable_queue.recorder import Recorder
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    id: str
-    fingerprint: str
-    answer: str
-    until: datetime
-
-
 class InMemoryQueue:
     """A `Queue` for one event loop.
 
@@ -55,7 +49,7 @@ class InMemoryQueue:
     ) -> None:
         self._store = Store(now=now, steady=steady, recorder=recorder)
         self._options = options or MemoryOptions()
-        self._sent: dict[str, _Sent] = {}
+        self._dedupe_keys = DedupeKeys()
         self._order = LaneOrder()
         self._tokens = 0
 
@@ -79,9 +73,10 @@ class InMemoryQueue:
             if waiting >= self._options.max_waiting:
                 raise QueueFull(f"{message.lane} holds {waiting} waiting messages")
             if message.dedupe is not None:
-                dedupe, until = message.dedupe, self._store.now() + REPEATABLE_FOR
-                sent = _Sent(message.id, dedupe.fingerprint, dedupe.answer, until)
-                self._sent[dedupe.key] = sent
+                dedupe, now = message.dedupe, self._store.now()
+                until = to_ms(now + REPEATABLE_FOR)
+                sent = DedupeKey(message.id, dedupe.fingerprint, dedupe.answer, until)
+                self._dedupe_keys.add(dedupe.key, sent, to_ms(now))
             due = message.due_at is not None and message.due_at > self._store.now()
             await self._store.add(message, Change.SCHEDULED if due else Change.ENQUEUED)
             return Enqueued(message.id)
@@ -116,7 +111,7 @@ class InMemoryQueue:
     async def tick(self, lanes: Sequence[str]) -> TickReport:
         """Promote what is due, take back expired leases, forget what ended long ago."""
         async with self._store.step():
-            self._forget()
+            self._store.forget_ended(self._store.now() - self._options.retention)
             changes = [change for lane in lanes for change in await self._tick(lane)]
             return TickReport(
                 promoted=changes.count(Change.PROMOTED),
@@ -150,11 +145,9 @@ class InMemoryQueue:
     async def replay(self, message_id: str, delay: timedelta = timedelta(0)) -> ControlOutcome:
         """Put a dead letter back into its lane, attempts counted anew."""
         async with self._store.step():
-            entry = self._store.entries.get(message_id)
-            if entry is None:
-                return ControlOutcome.UNKNOWN
-            if entry.state is not State.DEAD:
-                return ControlOutcome.REFUSED
+            entry = self._dead(message_id)
+            if isinstance(entry, ControlOutcome):
+                return entry
             entry.count_anew()
             await self._store.wait(entry, Change.REPLAYED, delay=delay)
             return ControlOutcome.DONE
@@ -162,11 +155,9 @@ class InMemoryQueue:
     async def delete(self, message_id: str) -> ControlOutcome:
         """Forget a dead letter's bytes."""
         async with self._store.step():
-            entry = self._store.entries.get(message_id)
-            if entry is None:
-                return ControlOutcome.UNKNOWN
-            if entry.state is not State.DEAD:
-                return ControlOutcome.REFUSED
+            entry = self._dead(message_id)
+            if isinstance(entry, ControlOutcome):
+                return entry
             await self._store.end(entry, Change.DELETED)
             return ControlOutcome.DONE
 
@@ -192,6 +183,12 @@ class InMemoryQueue:
     async def close(self) -> None:
         """Do nothing: there is no connection. Messages stay for as long as the object does."""
 
+    def _dead(self, message_id: str) -> Entry | ControlOutcome:
+        entry = self._store.entries.get(message_id)
+        if entry is None:
+            return ControlOutcome.UNKNOWN
+        return entry if entry.state is State.DEAD else ControlOutcome.REFUSED
+
     def _sent_before(self, message: Message) -> Duplicate | Conflict | None:
         known = self._recall(message.dedupe) if message.dedupe else None
         if known is not None:
@@ -199,8 +196,8 @@ class InMemoryQueue:
         return Duplicate(message.id, "") if message.id in self._store.entries else None
 
     def _recall(self, dedupe: Dedupe) -> Duplicate | Conflict | None:
-        sent = self._sent.get(dedupe.key)
-        if sent is None or sent.until <= self._store.now():
+        sent = self._dedupe_keys.get(dedupe.key, to_ms(self._store.now()))
+        if sent is None:
             return None
         is_same = sent.fingerprint == dedupe.fingerprint
         return Duplicate(sent.id, sent.answer) if is_same else Conflict(sent.id)
@@ -251,19 +248,13 @@ class InMemoryQueue:
     async def _take_back(self, entry: Entry) -> Change:
         entry.is_uncertain |= entry.is_started
         if entry.is_started and entry.on_ambiguous is OnAmbiguous.HOLD:
-            error = "ambiguous: its worker went silent after it had started"
-            await self._store.dead_letter(entry, Change.AMBIGUOUS, error)
+            await self._store.dead_letter(entry, Change.AMBIGUOUS, AMBIGUOUS_ERROR)
             return Change.AMBIGUOUS
         if entry.deliveries >= self._options.max_deliveries:
-            await self._store.dead_letter(entry, Change.POISONED, poison(entry))
+            await self._store.dead_letter(entry, Change.POISONED, poison_error(entry.deliveries))
             return Change.POISONED
         await self._store.wait(entry, Change.LEASE_LOST, in_front=True)
         return Change.LEASE_LOST
-
-    def _forget(self) -> None:
-        now = self._store.now()
-        self._sent = {key: sent for key, sent in self._sent.items() if sent.until > now}
-        self._store.forget_ended(now - self._options.retention)
 
     def _depth(self, lane: str) -> LaneDepth:
         waiting = self._store.place(lane, State.WAITING)

@@ -12,10 +12,10 @@ from service_kit.logs import get_logger
 
 from durable_queue.claims.operations import BeginReply
 from durable_queue.claims.store import State
+from durable_queue.messages import AMBIGUOUS_ERROR
 from durable_queue.port import Change, QueueError
 from durable_queue.rabbitmq.consumer import ConsumerSession, ReceivedCopy
 from durable_queue.rabbitmq.dead_lettering import (
-    AMBIGUOUS,
     DeadLetterReason,
     move_to_dead_letters,
     poison,
@@ -192,4 +192,4 @@ def _end(begun: BeginReply) -> DeadLetterReason:
         return DeadLetterReason.from_memo(begun.memo)
     if begun.code == "poison":
         return poison(begun.number)
-    return DeadLetterReason(change=Change.AMBIGUOUS, error=AMBIGUOUS)
+    return DeadLetterReason(change=Change.AMBIGUOUS, error=AMBIGUOUS_ERROR)

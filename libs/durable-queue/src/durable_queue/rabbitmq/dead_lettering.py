@@ -2,15 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from durable_queue.claims.store import State
+from durable_queue.messages import poison_error
 from durable_queue.port import Change, Note
 from durable_queue.rabbitmq.consumer import ReceivedCopy
 from durable_queue.rabbitmq.envelope import Envelope
 from durable_queue.rabbitmq.routing import MessageRouter
-
-AMBIGUOUS: Final = "ambiguous: its worker went silent after it had started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +48,7 @@ class DeadLetterReason:
 
 def poison(deliveries: int, note: Note = b"") -> DeadLetterReason:
     """Say that workers never settle a message."""
-    error = f"poison: {deliveries} deliveries without an outcome"
-    return DeadLetterReason(change=Change.POISONED, error=error, note=note)
+    return DeadLetterReason(change=Change.POISONED, error=poison_error(deliveries), note=note)
 
 
 def unsupported_schema(schema: int) -> DeadLetterReason:

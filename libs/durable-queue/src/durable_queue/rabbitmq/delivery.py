@@ -10,7 +10,7 @@ from service_kit.failpoints import afailpoint
 
 from durable_queue.claims.operations import BeginReply
 from durable_queue.claims.store import State
-from durable_queue.messages import SUSPECT_AFTER
+from durable_queue.messages import SUSPECT_AFTER, exhausted_error
 from durable_queue.port import (
     Change,
     LeaseLost,
@@ -147,9 +147,11 @@ class RabbitDelivery:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
         self._copy.mark_uncertain(is_uncertain)
         if self.attempt >= self.max_attempts:
-            error = f"attempts exhausted: {self.attempt}"
             await self.give_up(
-                "exhausted", DeadLetterReason(change=Change.EXHAUSTED, error=error, note=note)
+                "exhausted",
+                DeadLetterReason(
+                    change=Change.EXHAUSTED, error=exhausted_error(self.attempt), note=note
+                ),
             )
             return
         moved = self._later(delay, attempt=self.attempt + 1)
