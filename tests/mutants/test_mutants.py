@@ -47,7 +47,7 @@ MUTANTS = {
         f"{LUA}/claim.lua",
         [("if kept[3] and tonumber(kept[3]) <= now then", "if false then")],
         "expiries",
-        "after it had expired, and nobody had taken it up",
+        "after it had expired, and no worker had taken it up",
     ),
     "expiry not checked at start": Mutant(
         f"{LUA}/start.lua",

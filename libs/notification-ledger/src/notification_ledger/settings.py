@@ -53,8 +53,8 @@ class StoreSettings(ServiceSettings):
 
     retired = MappingProxyType(
         {
-            "MAX_ATTEMPTS": "is no setting any more: there is one attempt more than RETRY_SCHEDULE "
-            "of the dispatcher has delays. Take it out"
+            "MAX_ATTEMPTS": "is no longer a setting: RETRY_SCHEDULE of the dispatcher alone sets the "
+            "attempts, one more than it has delays. Remove it"
         }
     )
 
