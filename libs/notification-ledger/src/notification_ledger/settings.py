@@ -53,8 +53,8 @@ class StoreSettings(ServiceSettings):
 
     retired = MappingProxyType(
         {
-            "MAX_ATTEMPTS": "is no longer a setting: RETRY_SCHEDULE of the dispatcher alone sets the "
-            "attempts, one more than it has delays. Remove it"
+            "MAX_ATTEMPTS": "is no longer a setting: RETRY_SCHEDULE of the dispatcher alone "
+            "sets the attempts, one more than it has delays. Remove it"
         }
     )
 
