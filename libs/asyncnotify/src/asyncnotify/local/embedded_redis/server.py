@@ -224,11 +224,10 @@ class EmbeddedRedis:
                 stdout=log,
                 stderr=log,
                 pass_fds=(server_lock,),
-                umask=MASK,
                 # Ctrl-C in a terminal goes to the whole process group; the server must outlive
                 # those who still write their last words into it.
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                preexec_fn=_before_it_runs,
             )
 
     def _arguments(self) -> list[str]:
@@ -278,3 +277,9 @@ class EmbeddedRedis:
             # Somebody else's server has the port; ours is about to end for that reason.
             return "silent"
         return "loading" if info["loading"] else "ready"
+
+
+def _before_it_runs() -> None:
+    # Not by the argument `umask`, which uvloop does not know.
+    os.umask(MASK)
+    die_with_parent()
