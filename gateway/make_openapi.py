@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from gateway.docs_page import docs_routes
 from gateway.problems import PROBLEMS, UNSUPPORTED_ENCODING
 from notification_publisher.main import build as build_publisher
-from notification_publisher.settings import Settings as PublisherSettings
+from notification_publisher.settings import PublisherSettings
 from service_kit.http.app import build_app
 from service_kit.http.openapi_document import document_of
 from service_kit.http.openapi_parts import REQUEST_ID_HEADER, JsonObject, add_header, add_refusals

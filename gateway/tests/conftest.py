@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 from gateway.main import build
-from gateway.settings import Settings
+from gateway.settings import GatewaySettings
 from starlette.types import Receive, Scope, Send
 from testkit.http import asgi_client, live_server
 
@@ -108,7 +108,7 @@ class Door:
 @asynccontextmanager
 async def _open_door(service_url: str, **settings: Any) -> AsyncIterator[Door]:
     urls: Any = {"publisher_url": service_url, "user_service_url": service_url}
-    async with live_server(build(Settings(**urls, **settings))) as url:
+    async with live_server(build(GatewaySettings(**urls, **settings))) as url:
         yield Door(url)
 
 
@@ -159,7 +159,7 @@ def gateway(
     places: tuple[Place, Place], publisher: RecordingService, users: RecordingService
 ) -> FastAPI:
     """A gateway in front of a publisher and a user-service on sockets."""
-    return build(Settings(publisher_url=places[0].url, user_service_url=places[1].url))
+    return build(GatewaySettings(publisher_url=places[0].url, user_service_url=places[1].url))
 
 
 @pytest_asyncio.fixture(loop_scope="module")

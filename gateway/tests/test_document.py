@@ -7,7 +7,7 @@ import pytest
 from fastapi.routing import APIRoute
 from gateway.document import document_text
 from gateway.main import build
-from gateway.settings import Settings
+from gateway.settings import GatewaySettings
 from schemathesis.openapi import from_dict
 from service_kit.http.openapi_parts import with_times
 
@@ -74,11 +74,11 @@ def test_no_call_that_clients_count_on_is_missing(operations):
 
 def test_the_gateway_answers_exactly_the_calls_that_are_in_it(operations):
     assets = "GET /docs/{asset}"
-    routes = [route for route in build(Settings()).routes if isinstance(route, APIRoute)]
+    routes = [route for route in build(GatewaySettings()).routes if isinstance(route, APIRoute)]
 
     answered = {f"{method} {route.path}" for route in routes for method in route.methods}
     assert answered == {*operations, assets}
-    assert len(routes) == len(build(Settings()).routes)
+    assert len(routes) == len(build(GatewaySettings()).routes)
 
 
 def test_every_reference_leads_to_a_schema(document):

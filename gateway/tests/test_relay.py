@@ -7,7 +7,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from gateway.main import build
-from gateway.settings import Settings
+from gateway.settings import GatewaySettings
 from testkit.http import asgi_client
 from testkit.scripts import read_request, scripted_server
 
@@ -86,7 +86,7 @@ async def ask_twice() -> AsyncIterator[Ask]:
 
     async with (
         scripted_server(serve) as url,
-        asgi_client(build(Settings(publisher_url=url, user_service_url=url))) as client,
+        asgi_client(build(GatewaySettings(publisher_url=url, user_service_url=url))) as client,
     ):
 
         async def ask(method: str, path: str) -> httpx.Response:

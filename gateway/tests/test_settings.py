@@ -1,5 +1,5 @@
 import pytest
-from gateway.settings import Settings
+from gateway.settings import GatewaySettings
 from service_kit.settings import load_settings
 
 
@@ -7,7 +7,7 @@ def test_defaults_fit_make_run(monkeypatch):
     for name in ("GATEWAY_PORT", "PUBLISHER_URL", "USER_SERVICE_URL"):
         monkeypatch.delenv(name, raising=False)
 
-    settings = load_settings(Settings)
+    settings = load_settings(GatewaySettings)
 
     assert settings.gateway_port == 8000
     assert settings.publisher_url == "http://localhost:8001"
@@ -30,7 +30,7 @@ def test_nonsense_is_refused_at_start_by_name(monkeypatch, capsys, name, value):
     monkeypatch.setenv(name, value)
 
     with pytest.raises(SystemExit) as stop:
-        load_settings(Settings)
+        load_settings(GatewaySettings)
 
     assert stop.value.code == 2
     assert name in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Response
 from gateway.document import document_text, relayed_calls
 from gateway.main import build
-from gateway.settings import Settings
+from gateway.settings import GatewaySettings
 from notification_contracts import channels
 from pydantic import BaseModel
 from service_kit.http.app import build_app
@@ -92,7 +92,7 @@ async def test_nothing_but_what_is_in_the_document_is_reached_through_the_gatewa
     assert {("POST", "/contact-info/lookup"), ("POST", "/notification")} <= hidden
 
     # There is no service behind this gateway: what it relays is answered with 503.
-    async with asgi_client(build(Settings(publisher_url="http://localhost:1"))) as client:
+    async with asgi_client(build(GatewaySettings(publisher_url="http://localhost:1"))) as client:
         for method, path in hidden:
             answered = await client.request(method, path)
             assert answered.status_code in {200, 404, 405}, (method, path)

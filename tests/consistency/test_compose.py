@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from gateway.settings import Settings as GatewaySettings
+from gateway.settings import GatewaySettings
 from notification_dispatcher.settings import settings_class as dispatcher_settings
-from notification_publisher.settings import Settings as PublisherSettings
+from notification_publisher.settings import PublisherSettings
 from service_kit.settings import documented_settings
 from user_service.settings import UserServiceSettings
 

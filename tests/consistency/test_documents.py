@@ -6,11 +6,11 @@ from asyncnotify.api import CHANNELS as CLIENT_CHANNELS
 from asyncnotify.api import FINAL_STATUSES
 from asyncnotify.local.settings import UpSettings
 from asyncnotify.settings import URL_VARIABLE
-from gateway.settings import Settings as GatewaySettings
+from gateway.settings import GatewaySettings
 from notification_contracts.channels import BUILT_IN
 from notification_contracts.states import Status
 from notification_dispatcher.settings import settings_class as dispatcher_settings
-from notification_publisher.settings import Settings as PublisherSettings
+from notification_publisher.settings import PublisherSettings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pydantic_settings import BaseSettings

@@ -1,6 +1,8 @@
+import ast
 import os
 import subprocess
 import tomllib
+from collections import defaultdict
 
 import pytest
 
@@ -88,3 +90,15 @@ def test_the_redis_of_compose_takes_nothing_more_before_the_machine_is_out_of_me
     assert settings["--maxmemory-policy"] == "noeviction"
     assert (settings["--appendonly"], settings["--appendfsync"]) == ("yes", "always")
     assert settings["--save"] == ""
+
+
+def test_no_two_classes_share_a_name_across_packages(root, packages):
+    """Test support counts too: a reader of a test must not take one class for another."""
+    places = defaultdict[str, list[str]](list)
+    for package in packages.values():
+        for path in package.rglob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ClassDef):
+                    places[node.name].append(str(path.relative_to(root)))
+
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

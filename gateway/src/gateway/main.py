@@ -18,12 +18,12 @@ from gateway.docs_page import docs_routes
 from gateway.document import document_text, relayed_calls
 from gateway.problems import PROBLEMS
 from gateway.relay import Service, relay_routes
-from gateway.settings import Settings
+from gateway.settings import GatewaySettings
 
 SERVICE: Final = "gateway"
 
 
-def build(settings: Settings, *, max_streams: int | None = None) -> FastAPI:
+def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastAPI:
     """Put the gateway together, in front of the services of the settings.
 
     `max_streams` is what is granted of the setting by that name.
@@ -57,7 +57,7 @@ def build(settings: Settings, *, max_streams: int | None = None) -> FastAPI:
     )
 
 
-def _client_of(url: str, settings: Settings) -> UpstreamClient:
+def _client_of(url: str, settings: GatewaySettings) -> UpstreamClient:
     return UpstreamClient(
         url,
         timeout=settings.upstream_timeout,
@@ -68,7 +68,7 @@ def _client_of(url: str, settings: Settings) -> UpstreamClient:
 
 def run() -> None:
     """Run the gateway until it is told to stop."""
-    settings = load_settings(Settings)
+    settings = load_settings(GatewaySettings)
     configure_logging(SERVICE, format=settings.log_format, level=settings.log_level)
     limits = grant(
         limits_of(settings, streams=settings.max_streams),

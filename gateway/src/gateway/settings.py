@@ -7,7 +7,7 @@ from pydantic import Field
 from service_kit.settings import HttpUrl, ServiceSettings
 
 
-class Settings(ServiceSettings):
+class GatewaySettings(ServiceSettings):
     """Where the gateway listens, which services are behind it, and what it lets through."""
 
     gateway_host: str = Field(default="127.0.0.1", description="The address to listen on.")

@@ -29,13 +29,13 @@ from notification_publisher.interface.history import history_routes
 from notification_publisher.interface.notifications import sending_routes, tracking_routes
 from notification_publisher.interface.problems import PROBLEMS
 from notification_publisher.interface.streams import stream_routes
-from notification_publisher.settings import Settings
+from notification_publisher.settings import PublisherSettings
 
 SERVICE = "notification-publisher"
 
 
 def build(
-    settings: Settings,
+    settings: PublisherSettings,
     *,
     queue: Queue | None = None,
     ledger: LedgerStore | None = None,
@@ -75,7 +75,7 @@ def build(
 
 
 def _record_routes(
-    settings: Settings, ledger: LedgerStore, queue: Queue, max_streams: int
+    settings: PublisherSettings, ledger: LedgerStore, queue: Queue, max_streams: int
 ) -> list[APIRouter]:
     return [
         history_routes(ledger),
@@ -93,7 +93,7 @@ async def _check_ledger(
     return await housekeeping.check()
 
 
-def _admission(settings: Settings) -> Admission:
+def _admission(settings: PublisherSettings) -> Admission:
     return Admission(
         max_body_bytes=MAX_REQUEST_BYTES,
         access=access_of(settings, service=SERVICE, listens_on=settings.publisher_host),
@@ -103,7 +103,7 @@ def _admission(settings: Settings) -> Admission:
 
 def run() -> None:
     """Run the service until it is told to stop."""
-    settings = load_settings(Settings)
+    settings = load_settings(PublisherSettings)
     configure_logging(SERVICE, format=settings.log_format, level=settings.log_level)
     limits = grant(limits_of(settings, streams=settings.max_streams), service=SERVICE)
     serve(

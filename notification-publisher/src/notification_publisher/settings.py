@@ -4,7 +4,7 @@ from notification_ledger.settings import StoreSettings
 from pydantic import Field
 
 
-class Settings(StoreSettings):
+class PublisherSettings(StoreSettings):
     """Where notifications go, how many may wait, and where the service listens."""
 
     publisher_host: str = Field(default="127.0.0.1", description="Address to listen on.")

@@ -5,7 +5,7 @@ from typing import Protocol
 import httpx
 import pytest
 from notification_publisher.main import build
-from notification_publisher.settings import Settings
+from notification_publisher.settings import PublisherSettings
 from testkit.failover import redis_pair  # noqa: F401 - a fixture
 from testkit.http import asgi_client, live_server
 from testkit.redis_server import (  # noqa: F401 - fixtures
@@ -30,7 +30,7 @@ def publisher() -> Publish:
     """Serve a publisher in this process."""
 
     def on(broker_url: str, **settings: object) -> AbstractAsyncContextManager[httpx.AsyncClient]:
-        return asgi_client(build(Settings(broker_url=broker_url, **settings)))  # type: ignore[arg-type]
+        return asgi_client(build(PublisherSettings(broker_url=broker_url, **settings)))  # type: ignore[arg-type]
 
     return on
 
@@ -41,7 +41,7 @@ def served_publisher() -> Publish:
 
     @asynccontextmanager
     async def on(broker_url: str, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
-        app = build(Settings(broker_url=broker_url, **settings))  # type: ignore[arg-type]
+        app = build(PublisherSettings(broker_url=broker_url, **settings))  # type: ignore[arg-type]
         async with live_server(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
             yield client
 

@@ -8,7 +8,7 @@ from durable_queue.port import Delivery
 from notification_contracts.lanes import validation_lanes
 from notification_ledger.memory import MemoryLedger
 from notification_publisher.main import build
-from notification_publisher.settings import Settings
+from notification_publisher.settings import PublisherSettings
 from testkit.clock import FrozenClock
 from testkit.http import asgi_client
 
@@ -16,8 +16,8 @@ MAX_WAITING = 20
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings(broker_url="memory://", allow_volatile=True, replay_per_second=50)
+def settings() -> PublisherSettings:
+    return PublisherSettings(broker_url="memory://", allow_volatile=True, replay_per_second=50)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def queue(clock: FrozenClock, ledger: MemoryLedger) -> InMemoryQueue:
 
 @pytest.fixture
 async def client(
-    settings: Settings, queue: InMemoryQueue, ledger: MemoryLedger, clock: FrozenClock
+    settings: PublisherSettings, queue: InMemoryQueue, ledger: MemoryLedger, clock: FrozenClock
 ) -> AsyncIterator[httpx.AsyncClient]:
     async with asgi_client(build(settings, queue=queue, ledger=ledger)) as client:
         yield client

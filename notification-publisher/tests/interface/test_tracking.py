@@ -15,7 +15,7 @@ from notification_ledger.reading import (
 )
 from notification_ledger.status_update import StatusUpdate
 from notification_publisher.main import build
-from notification_publisher.settings import Settings
+from notification_publisher.settings import PublisherSettings
 from testkit.http import asgi_client
 
 Send = Callable[..., Awaitable[str]]
@@ -185,7 +185,7 @@ class LedgerThatIsDown(MemoryLedger):
     ],
 )
 async def test_a_ledger_that_is_down_is_answered_with_503(
-    settings: Settings, queue: InMemoryQueue, path: str
+    settings: PublisherSettings, queue: InMemoryQueue, path: str
 ) -> None:
     async with asgi_client(build(settings, queue=queue, ledger=LedgerThatIsDown())) as client:
         answer = await client.get(path)

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from notification_publisher.settings import Settings
+from notification_publisher.settings import PublisherSettings
 from pydantic import ValidationError
 from service_kit.settings import documented_settings, load_settings
 
@@ -11,13 +11,13 @@ RABBITMQ = "amqps://user:secret@rabbit.test/vhost"
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for row in documented_settings(Settings):
+    for row in documented_settings(PublisherSettings):
         for name in (row.name, *row.aliases):
             monkeypatch.delenv(name, raising=False)
 
 
 def test_the_defaults_are_those_of_the_documentation() -> None:
-    settings = load_settings(Settings)
+    settings = load_settings(PublisherSettings)
 
     assert settings.broker_url == settings.stores.ledger_url == "redis://localhost:6379/0"
     assert (settings.publisher_host, settings.publisher_port) == ("127.0.0.1", 8001)
@@ -29,14 +29,14 @@ def test_rabbitmq_url_is_taken_if_broker_url_is_not_set(monkeypatch: pytest.Monk
     monkeypatch.setenv("RABBITMQ_URL", RABBITMQ)
     monkeypatch.setenv("BROKER_URL", "")
 
-    assert load_settings(Settings).broker_url == RABBITMQ
+    assert load_settings(PublisherSettings).broker_url == RABBITMQ
 
 
 def test_broker_url_wins_over_rabbitmq_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RABBITMQ_URL", RABBITMQ)
     monkeypatch.setenv("BROKER_URL", REDIS)
 
-    assert load_settings(Settings).broker_url == REDIS
+    assert load_settings(PublisherSettings).broker_url == REDIS
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_broker_url_wins_over_rabbitmq_url(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_ledger_is_the_brokers_if_that_is_redis(
     broker_url: str, ledger_url: str | None, effective: str
 ) -> None:
-    settings = Settings(broker_url=broker_url, ledger_url=ledger_url)
+    settings = PublisherSettings(broker_url=broker_url, ledger_url=ledger_url)
 
     assert settings.stores.ledger_url == effective
 
 
 def test_a_ledger_apart_from_a_queue_on_redis_is_refused() -> None:
     with pytest.raises(ValidationError, match="LEDGER_URL"):
-        Settings(broker_url=REDIS, ledger_url="memory://")
+        PublisherSettings(broker_url=REDIS, ledger_url="memory://")
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_a_bad_value_ends_the_start_and_is_named(
     monkeypatch.setenv(name, value)
 
     with pytest.raises(SystemExit) as end:
-        load_settings(Settings)
+        load_settings(PublisherSettings)
 
     assert end.value.code == 2
     assert name in capsys.readouterr().err
 
 
 def test_a_password_in_a_url_is_not_shown() -> None:
-    assert "secret" not in repr(Settings(broker_url=RABBITMQ))
+    assert "secret" not in repr(PublisherSettings(broker_url=RABBITMQ))

@@ -29,7 +29,7 @@ class Contradiction(AssertionError):
     """Raised when the queue did what it must not."""
 
 
-class State(StrEnum):
+class ModelState(StrEnum):
     """Where a message is."""
 
     NOWHERE = "nowhere"
@@ -41,31 +41,31 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-HELD = frozenset({State.LEASED, State.STARTED})
-UNSTARTED = frozenset({State.WAITING, State.LEASED, State.DELAYED})
+HELD = frozenset({ModelState.LEASED, ModelState.STARTED})
+UNSTARTED = frozenset({ModelState.WAITING, ModelState.LEASED, ModelState.DELAYED})
 MAY_COME_FROM = {
-    Change.ENQUEUED: {State.NOWHERE},
-    Change.SCHEDULED: {State.NOWHERE},
-    Change.ADOPTED: {State.NOWHERE},
-    Change.STARTED: {State.LEASED},
-    Change.PROMOTED: {State.DELAYED},
-    Change.AMBIGUOUS: {State.STARTED},
-    Change.EXPIRED: UNSTARTED | {State.STARTED},
+    Change.ENQUEUED: {ModelState.NOWHERE},
+    Change.SCHEDULED: {ModelState.NOWHERE},
+    Change.ADOPTED: {ModelState.NOWHERE},
+    Change.STARTED: {ModelState.LEASED},
+    Change.PROMOTED: {ModelState.DELAYED},
+    Change.AMBIGUOUS: {ModelState.STARTED},
+    Change.EXPIRED: UNSTARTED | {ModelState.STARTED},
     Change.CANCELLED: UNSTARTED,
-    Change.REPLAYED: {State.DEAD},
-    Change.DELETED: {State.DEAD},
+    Change.REPLAYED: {ModelState.DEAD},
+    Change.DELETED: {ModelState.DEAD},
 }  # all others end a claim
 LEADS_TO = {
-    Change.STARTED: State.STARTED,
-    Change.DONE: State.ENDED,
-    Change.EXPIRED: State.ENDED,
-    Change.CANCELLED: State.ENDED,
-    Change.DELETED: State.ENDED,
-    Change.DEAD: State.DEAD,
-    Change.EXHAUSTED: State.DEAD,
-    Change.POISONED: State.DEAD,
-    Change.DAMAGED: State.DEAD,
-    Change.AMBIGUOUS: State.DEAD,
+    Change.STARTED: ModelState.STARTED,
+    Change.DONE: ModelState.ENDED,
+    Change.EXPIRED: ModelState.ENDED,
+    Change.CANCELLED: ModelState.ENDED,
+    Change.DELETED: ModelState.ENDED,
+    Change.DEAD: ModelState.DEAD,
+    Change.EXHAUSTED: ModelState.DEAD,
+    Change.POISONED: ModelState.DEAD,
+    Change.DAMAGED: ModelState.DEAD,
+    Change.AMBIGUOUS: ModelState.DEAD,
 }  # all others let it wait, until it is due if it isn't
 FOLLOWS = {
     "ack": {Change.DONE},
@@ -86,7 +86,7 @@ class Seen:
     max_attempts: int = MAX_ATTEMPTS
     on_hold: bool = False
     lane: str = ""
-    state: State = State.NOWHERE
+    state: ModelState = ModelState.NOWHERE
     holder: Delivery | None = None
     lease_until: datetime | None = None
     due_at: datetime | None = None
@@ -121,7 +121,7 @@ class QueueChecker:
         await self.hear()
         for delivery in found:
             seen = self.messages[delivery.id]
-            if seen.state is not State.WAITING or seen.lane not in lanes:
+            if seen.state is not ModelState.WAITING or seen.lane not in lanes:
                 raise Contradiction(f"{delivery.id} was received while {seen.state}")
             if (delivery.attempt, delivery.deferrals) != (seen.retries + 1, seen.deferrals):
                 raise Contradiction(f"{delivery.id} is miscounted")
@@ -134,7 +134,11 @@ class QueueChecker:
     def hold(self, message_id: str, holder: Delivery | None, since: datetime) -> None:
         """Note that a message was leased."""
         seen = self.messages[message_id]
-        seen.state, seen.holder, seen.lease_until = State.LEASED, holder, since + self.harness.lease
+        seen.state, seen.holder, seen.lease_until = (
+            ModelState.LEASED,
+            holder,
+            since + self.harness.lease,
+        )
 
     async def settle(self, delivery: Delivery, name: str) -> None:
         """Give a verdict; it counts if and only if the delivery's claim stands."""
@@ -167,7 +171,7 @@ class QueueChecker:
         """Start; it works if and only if the claim stands and it is not too late."""
         seen, is_held = self.messages[delivery.id], self._is_held(delivery)
         began = self.harness.now()
-        if is_held and seen.state is State.LEASED:
+        if is_held and seen.state is ModelState.LEASED:
             seen.on_hold = on_ambiguous is OnAmbiguous.HOLD
         try:
             await delivery.start(on_ambiguous=on_ambiguous)
@@ -203,8 +207,14 @@ class QueueChecker:
         depths = await self.harness.queue.depths(LANES)
         for lane, depth in depths.items():
             known = Counter(seen.state for seen in self.messages.values() if seen.lane == lane)
-            expected = (known[State.WAITING], known[State.LEASED] + known[State.STARTED])
-            if (depth.waiting, depth.leased, depth.delayed) != (*expected, known[State.DELAYED]):
+            expected = (
+                known[ModelState.WAITING],
+                known[ModelState.LEASED] + known[ModelState.STARTED],
+            )
+            if (depth.waiting, depth.leased, depth.delayed) != (
+                *expected,
+                known[ModelState.DELAYED],
+            ):
                 raise Contradiction(f"{lane}: {depth} but {dict(known)}")
 
     async def drain(self) -> None:
@@ -222,13 +232,13 @@ class QueueChecker:
                 return
         raise Contradiction(f"never came to an end: {sorted(self.unfinished())}")
 
-    def in_state(self, states: Iterable[State]) -> list[str]:
+    def in_state(self, states: Iterable[ModelState]) -> list[str]:
         """Return the messages that are in one of these states."""
         return [name for name, seen in self.messages.items() if seen.state in states]
 
     def unfinished(self) -> list[str]:
         """Return the messages that are neither dead nor ended."""
-        return self.in_state(set(State) - {State.DEAD, State.ENDED})
+        return self.in_state(set(ModelState) - {ModelState.DEAD, ModelState.ENDED})
 
     def _is_held(self, delivery: Delivery) -> bool:
         seen = self.messages[delivery.id]
@@ -241,17 +251,17 @@ class QueueChecker:
             raise Contradiction(f"{entry.message_id} was {change} while {seen.state}")
         if _contradicts(entry, seen):
             raise Contradiction(f"{entry.message_id} was {change}: {seen}")
-        waits = State.DELAYED if entry.due_at else State.WAITING
+        waits = ModelState.DELAYED if entry.due_at else ModelState.WAITING
         seen.state = LEADS_TO.get(change, waits)
         seen.lane, seen.due_at = entry.lane, entry.due_at
-        if seen.state is not State.STARTED:
+        if seen.state is not ModelState.STARTED:
             seen.holder = None
         _count(seen, change)
 
 
 def _contradicts(entry: ChangeEvent, seen: Seen) -> bool:
     is_last = seen.retries + 1 >= seen.max_attempts
-    must_hold = seen.on_hold and seen.state is State.STARTED
+    must_hold = seen.on_hold and seen.state is ModelState.STARTED
     not_before = {
         Change.EXPIRED: seen.expires_at or datetime.max.replace(tzinfo=UTC),
         Change.PROMOTED: seen.due_at,

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from testkit.queue_checker import UNSTARTED, Contradiction, QueueChecker, State
+from testkit.queue_checker import UNSTARTED, Contradiction, ModelState, QueueChecker
 from testkit.queue_contract.harness import LANES, VERDICTS, QueueHarness
 
 lanes = st.lists(st.sampled_from(LANES), min_size=1, max_size=4, unique=True)
@@ -157,7 +157,7 @@ class QueueMachine(RuleBasedStateMachine):
         name = self._message(which)
         state = self.checker.messages[name].state
         outcome = self.runner.run(getattr(self.checker.harness.queue, action)(name))
-        may_be = UNSTARTED if action == "cancel" else {State.DEAD}
+        may_be = UNSTARTED if action == "cancel" else {ModelState.DEAD}
         if (outcome == ControlOutcome.DONE) != (state in may_be):
             raise Contradiction(f"{action} of {name}, which was {state}: {outcome}")
         self.runner.run(self.checker.hear())

@@ -17,7 +17,7 @@ _LISTING = "users"
 _USER_ID: TypeAdapter[str] = TypeAdapter(WellFormedUserId)
 
 
-class InvalidCursor(ValueError):
+class InvalidPageCursor(ValueError):
     """Raised when a cursor is not one that this service has given out."""
 
 
@@ -68,12 +68,12 @@ def read_cursor(cursor: str) -> UserId:
     """Return the user id after which the page begins.
 
     Raises:
-        InvalidCursor: it is not one that `user_page_json` has made.
+        InvalidPageCursor: it is not one that `user_page_json` has made.
     """
     try:
         return check_user_id(unseal(_LISTING, cursor))
     except ValueError as error:
-        raise InvalidCursor from error
+        raise InvalidPageCursor from error
 
 
 def _cursor(user_id: UserId) -> str:

@@ -12,7 +12,7 @@ from service_kit.http.problems import INVALID_REQUEST, ProblemError
 from user_service.application.find_users import ListUsers, LookUpUsers, ShowUser
 from user_service.domain import UserId
 from user_service.interface.documents import (
-    InvalidCursor,
+    InvalidPageCursor,
     contact_json,
     contacts_json,
     find_user_id,
@@ -109,7 +109,7 @@ def _after(cursor: str | None) -> UserId | None:
         return None
     try:
         return read_cursor(cursor)
-    except InvalidCursor:
+    except InvalidPageCursor:
         fault = FieldError(
             pointer="/query/cursor",
             code="invalid_cursor",

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from durable_queue.memory.store import Entry, State, Store
+from durable_queue.memory.store import Entry, MessageState, Store
 from durable_queue.messages import SUSPECT_AFTER, exhausted_error, poison_error
 from durable_queue.port import (
     Change,
@@ -144,4 +144,4 @@ class MemoryDelivery:
                 raise LeaseLost(self.id)
 
     def _is_held(self) -> bool:
-        return self._entry.state is State.LEASED and self._entry.token == self._token
+        return self._entry.state is MessageState.LEASED and self._entry.token == self._token

@@ -10,7 +10,7 @@ from service_kit.epoch import to_ms
 from durable_queue.claims.dedupe_keys import DedupeKey, DedupeKeys
 from durable_queue.clock import steady_now, utc_now
 from durable_queue.memory.delivery import MemoryDelivery, MemoryOptions
-from durable_queue.memory.store import Entry, State, Store
+from durable_queue.memory.store import Entry, MessageState, Store
 from durable_queue.messages import AMBIGUOUS_ERROR, REPEATABLE_FOR, poison_error
 from durable_queue.port import (
     Change,
@@ -68,7 +68,7 @@ class InMemoryQueue:
             known = self._sent_before(message)
             if known is not None:
                 return known
-            places = (State.WAITING, State.DELAYED)
+            places = (MessageState.WAITING, MessageState.DELAYED)
             waiting = sum(len(self._store.place(message.lane, each)) for each in places)
             if waiting >= self._options.max_waiting:
                 raise QueueFull(f"{message.lane} holds {waiting} waiting messages")
@@ -137,7 +137,7 @@ class InMemoryQueue:
             entry = self._store.entries.get(message_id)
             if entry is None:
                 return ControlOutcome.UNKNOWN
-            if entry.is_started or entry.state in {State.DEAD, State.ENDED}:
+            if entry.is_started or entry.state in {MessageState.DEAD, MessageState.ENDED}:
                 return ControlOutcome.REFUSED
             await self._store.end(entry, Change.CANCELLED)
             return ControlOutcome.DONE
@@ -178,7 +178,7 @@ class InMemoryQueue:
     def error_of(self, message_id: str) -> str | None:
         """Return why a dead letter was given up; None for any other message."""
         entry = self._store.entries.get(message_id)
-        return entry.error if entry is not None and entry.state is State.DEAD else None
+        return entry.error if entry is not None and entry.state is MessageState.DEAD else None
 
     async def close(self) -> None:
         """Do nothing: there is no connection. Messages stay for as long as the object does."""
@@ -187,7 +187,7 @@ class InMemoryQueue:
         entry = self._store.entries.get(message_id)
         if entry is None:
             return ControlOutcome.UNKNOWN
-        return entry if entry.state is State.DEAD else ControlOutcome.REFUSED
+        return entry if entry.state is MessageState.DEAD else ControlOutcome.REFUSED
 
     def _sent_before(self, message: Message) -> Duplicate | Conflict | None:
         known = self._recall(message.dedupe) if message.dedupe else None
@@ -205,7 +205,7 @@ class InMemoryQueue:
     async def _take(self, lanes: Sequence[str], limit: int) -> list[Entry]:
         taken: list[Entry] = []
         for lane in lanes:
-            waiting = self._store.place(lane, State.WAITING)
+            waiting = self._store.place(lane, MessageState.WAITING)
             while waiting and len(taken) < limit:
                 entry = next(iter(waiting.values()))
                 if entry.is_expired(self._store.now()):
@@ -223,15 +223,15 @@ class InMemoryQueue:
         return taken
 
     async def _tick(self, lane: str) -> list[Change]:
-        due = self._due(lane, State.DELAYED)
-        run_out = self._due(lane, State.LEASED)
+        due = self._due(lane, MessageState.DELAYED)
+        run_out = self._due(lane, MessageState.LEASED)
         # Each is put in front of the others: so those received first are received first again.
         run_out.sort(key=lambda entry: entry.token, reverse=True)
         return [await self._promote(entry) for entry in due] + [
             await self._take_back(entry) for entry in run_out
         ]
 
-    def _due(self, lane: str, state: State) -> list[Entry]:
+    def _due(self, lane: str, state: MessageState) -> list[Entry]:
         now, steady = self._store.now(), self._store.steady()
         entries = self._store.place(lane, state).values()
         over = [(entry.ends_at(now=now, steady=steady), entry) for entry in entries]
@@ -257,12 +257,12 @@ class InMemoryQueue:
         return Change.LEASE_LOST
 
     def _depth(self, lane: str) -> LaneDepth:
-        waiting = self._store.place(lane, State.WAITING)
+        waiting = self._store.place(lane, MessageState.WAITING)
         oldest = next(iter(waiting.values())).since if waiting else self._store.now()
         return LaneDepth(
             waiting=len(waiting),
-            leased=len(self._store.place(lane, State.LEASED)),
-            delayed=len(self._store.place(lane, State.DELAYED)),
+            leased=len(self._store.place(lane, MessageState.LEASED)),
+            delayed=len(self._store.place(lane, MessageState.DELAYED)),
             oldest_waiting=self._store.now() - oldest,
         )
 

@@ -20,7 +20,7 @@ from durable_queue.port import Change, Message, Note, OnAmbiguous, QueueUnavaila
 from durable_queue.recorder import ChangeEvent, Recorder
 
 
-class State(Enum):
+class MessageState(Enum):
     """Where a message is: in exactly one of these at any time."""
 
     WAITING = auto()
@@ -49,7 +49,7 @@ class Entry:
     on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
     until: datetime | None = None
     look_at: datetime | None = None
-    state: State = State.WAITING
+    state: MessageState = MessageState.WAITING
     attempt: int = 1
     deferrals: int = 0
     deliveries: int = 0
@@ -106,17 +106,17 @@ class Store:
         self.entries: dict[str, Entry] = {}
         self.arrived = asyncio.Event()
         self._recorder = recorder
-        self._places: defaultdict[tuple[str, State], Place] = defaultdict(OrderedDict)
+        self._places: defaultdict[tuple[str, MessageState], Place] = defaultdict(OrderedDict)
         self._step = asyncio.Lock()
 
-    def place(self, lane: str, state: State) -> Place:
+    def place(self, lane: str, state: MessageState) -> Place:
         """Return the messages of a lane in a state: the waiting ones in turn, others by `since`."""
         return self._places[lane, state]
 
     def next_due(self, lanes: Sequence[str]) -> timedelta | None:
         """Return how soon a delayed message is to be looked at; None if there is none."""
         now, steady = self.now(), self.steady()
-        delayed = chain(*(self.place(lane, State.DELAYED).values() for lane in lanes))
+        delayed = chain(*(self.place(lane, MessageState.DELAYED).values() for lane in lanes))
         return min((entry.ends_in(now=now, steady=steady) for entry in delayed), default=None)
 
     @asynccontextmanager
@@ -149,13 +149,13 @@ class Store:
         """Give it to a worker. No change is recorded: nothing has happened to it yet."""
         entry.token, entry.settled = token, None
         entry.deliveries += 1
-        self._move(entry, State.LEASED, until=until)
+        self._move(entry, MessageState.LEASED, until=until)
 
     def hand_back(self, entry: Entry) -> None:
         """Undo a lease of a message that was not looked at: nothing has happened to it."""
         entry.deliveries -= 1
-        self._move(entry, State.WAITING)
-        self.place(entry.lane, State.WAITING).move_to_end(entry.id, last=False)
+        self._move(entry, MessageState.WAITING)
+        self.place(entry.lane, MessageState.WAITING).move_to_end(entry.id, last=False)
         self._announce()
 
     async def start(self, entry: Entry, note: Note) -> None:
@@ -177,39 +177,41 @@ class Store:
         """Let it wait for its turn, or first until it is due or a delay is over."""
         if delay > timedelta(0):
             due_at = self.now() + delay
-            self._move(entry, State.DELAYED, until=self.steady() + delay, look_at=entry.expires_at)
+            self._move(
+                entry, MessageState.DELAYED, until=self.steady() + delay, look_at=entry.expires_at
+            )
         elif due_at is not None:
             look_at = min(due_at, entry.expires_at or due_at)
-            self._move(entry, State.DELAYED, look_at=look_at)
+            self._move(entry, MessageState.DELAYED, look_at=look_at)
         else:
-            self._move(entry, State.WAITING, lane=lane)
-            self.place(entry.lane, State.WAITING).move_to_end(entry.id, last=not in_front)
+            self._move(entry, MessageState.WAITING, lane=lane)
+            self.place(entry.lane, MessageState.WAITING).move_to_end(entry.id, last=not in_front)
             self._announce()
         await self._record(entry, change, note, due_at)
 
     async def end(self, entry: Entry, change: Change, note: Note = b"") -> None:
         """Be done with it: its bytes go."""
         entry.body = b""
-        self._move(entry, State.ENDED)
+        self._move(entry, MessageState.ENDED)
         await self._record(entry, change, note)
 
     async def dead_letter(self, entry: Entry, change: Change, error: str, note: Note = b"") -> None:
         """Give it up, but keep it with its bytes."""
         entry.error = error
-        self._move(entry, State.DEAD)
+        self._move(entry, MessageState.DEAD)
         await self._record(entry, change, note)
 
     def forget_ended(self, before: datetime) -> None:
         """Remove every trace of the messages that ended before that."""
         for (_, state), place in self._places.items():
-            if state is State.ENDED:
+            if state is MessageState.ENDED:
                 while place and next(iter(place.values())).since < before:
                     del self.entries[place.popitem(last=False)[0]]
 
     def _move(
         self,
         entry: Entry,
-        state: State,
+        state: MessageState,
         *,
         lane: str | None = None,
         until: datetime | None = None,

@@ -29,7 +29,7 @@ _PIPELINE_BYTES: Final = 1 << 20  # what a slow network carries within the timeo
 _PAUSE_S: Final = 0.05
 
 
-class Call(asyncio.Future[Reply]):
+class PendingCommand(asyncio.Future[Reply]):
     """A command under way; await it for its reply. If cancelled, it is sent nevertheless."""
 
     def __init__(self, command: bytes, *, is_repeatable: bool) -> None:
@@ -66,14 +66,14 @@ class Batcher:
         self._connect = connect
         self._timeout_s = timeout.total_seconds()
         self._connection: AbstractConnection | None = None
-        self._pending: deque[Call] = deque()
+        self._pending: deque[PendingCommand] = deque()
         self._draining: asyncio.Task[None] | None = None
         self._is_closed = False
         self._is_leaving = False
 
-    def call(self, *command: Argument, is_repeatable: bool = True) -> Call:
+    def call(self, *command: Argument, is_repeatable: bool = True) -> PendingCommand:
         """Queue a command; it raises `RedisError` or `OSError` when awaited, if it failed."""
-        call = Call(packed(*command), is_repeatable=is_repeatable)
+        call = PendingCommand(packed(*command), is_repeatable=is_repeatable)
         if self._is_closed:
             call.fail(RedisConnectionError("the queue is closed"))
             return call
@@ -101,14 +101,14 @@ class Batcher:
         finally:
             self._draining = None
 
-    def _next_pipeline(self) -> list[Call]:
+    def _next_pipeline(self) -> list[PendingCommand]:
         calls, size = [self._pending.popleft()], 0
         while self._pending and len(calls) < _PIPELINE_LIMIT and size < _PIPELINE_BYTES:
             calls.append(self._pending.popleft())
             size += len(calls[-1].command)
         return calls
 
-    async def _answer(self, calls: Sequence[Call]) -> None:
+    async def _answer(self, calls: Sequence[PendingCommand]) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._answer_or_repeat(calls)
@@ -120,7 +120,7 @@ class Batcher:
                 call.fail(error)
             self._pending.clear()
 
-    async def _answer_or_repeat(self, calls: Sequence[Call]) -> None:
+    async def _answer_or_repeat(self, calls: Sequence[PendingCommand]) -> None:
         try:
             again = list(await self._attempt(calls))
         except (RedisError, OSError) as error:
@@ -135,7 +135,7 @@ class Batcher:
             for call, refusal in (await self._attempt(again)).items():
                 call.answer(refusal)
 
-    async def _attempt(self, calls: Sequence[Call]) -> Mapping[Call, Reply]:
+    async def _attempt(self, calls: Sequence[PendingCommand]) -> Mapping[PendingCommand, Reply]:
         """Answer the calls; return those that this server would not take, and what it said."""
         if self._is_leaving:
             await self._hang_up()

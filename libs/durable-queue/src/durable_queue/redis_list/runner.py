@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from redis.exceptions import NoScriptError, RedisError
 
-from durable_queue.redis_list.batcher import Batcher, Call
+from durable_queue.redis_list.batcher import Batcher, PendingCommand
 from durable_queue.redis_list.connections import Argument, Reply
 from durable_queue.redis_list.errors import unavailable
 from durable_queue.redis_list.scripts import Script
@@ -38,7 +38,9 @@ class ScriptRunner:
         except (RedisError, OSError) as error:
             raise unavailable(error) from error
 
-    async def finished(self, name: str, *arguments: Argument, is_repeatable: bool = True) -> Call:
+    async def finished(
+        self, name: str, *arguments: Argument, is_repeatable: bool = True
+    ) -> PendingCommand:
         """Run a script as `run` does, and return whether it was repeated."""
         script = self._scripts[name]
         tail = (1, self._prefix, *arguments)

@@ -27,7 +27,7 @@ class Place(Enum):
     NONE = auto()
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """What is counted here, and hung up on."""
 
     deadline: float
@@ -47,9 +47,9 @@ class Connections:
 
     def __init__(self, limits: ServerLimits) -> None:
         self._limits = limits
-        self._open: set[Connection] = set()
+        self._open: set[ClientConnection] = set()
         # Those whose client is to do something next, the longest wait first.
-        self._waiting: dict[Connection, None] = {}
+        self._waiting: dict[ClientConnection, None] = {}
         shortest = min(limits.head, limits.body, limits.idle, limits.stalled)
         self._step = min(1.0, shortest.total_seconds() / 4)
         self._timer: asyncio.TimerHandle | None = None
@@ -59,7 +59,7 @@ class Connections:
         """Count those that are open."""
         return len(self._open)
 
-    def admit(self, connection: Connection) -> Place:
+    def admit(self, connection: ClientConnection) -> Place:
         """Count a new connection, and say where there is room for it; for `NONE` it isn't counted.
 
         At the limit, those give way who have been waited for longest.
@@ -77,12 +77,12 @@ class Connections:
         self._say_that_it_is_full(now)
         return Place.RESERVE
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: ClientConnection) -> None:
         """Count one less. Leaving twice is fine."""
         self._open.discard(connection)
         self._waiting.pop(connection, None)
 
-    def wait(self, connection: Connection, seconds: float) -> None:
+    def wait(self, connection: ClientConnection, seconds: float) -> None:
         """Note that the client is to do something within `seconds`."""
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -94,7 +94,7 @@ class Connections:
             # One timer for all: one for each request would cost more than the rest of this.
             self._timer = loop.call_later(self._step, self._end_overdue, loop)
 
-    def wait_no_more(self, connection: Connection) -> None:
+    def wait_no_more(self, connection: ClientConnection) -> None:
         """Note that the client has done it."""
         self._waiting.pop(connection, None)
 
