@@ -30,7 +30,7 @@ LANE: Final = "stage.normal"
 NEXT: Final = "next.normal"
 ENDS: Final = frozenset({Change.DONE, Change.DEAD, Change.EXHAUSTED, Change.POISONED})
 _POLL: Final = timedelta(seconds=0.3)
-_PATIENCE_S: Final = 60.0
+_TIMEOUT_S: Final = 60.0
 
 
 class RabbitWorkers:
@@ -109,7 +109,7 @@ class RabbitWorkers:
 
     async def insist(self, message_id: str) -> SendOutcome:
         """Send it until it is accepted, as a client would."""
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(_TIMEOUT_S):
             while True:
                 try:
                     return await self.send(message_id)
@@ -134,7 +134,7 @@ class RabbitWorkers:
 
     async def wait_for(self, condition: Callable[[], bool]) -> None:
         """Return when something has come true."""
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(_TIMEOUT_S):
             while not condition():
                 await asyncio.sleep(0.02)
                 for task in self._tasks:

@@ -32,7 +32,7 @@ class InMemoryClaimStore:
         self.now = now
         self._machine = machine
         self._recorder = recorder
-        self._untold: set[str] = set()
+        self._unrecorded: set[str] = set()
 
     async def run(
         self, operation: str, *arguments: Argument, event: ChangeEvent | None = None
@@ -43,10 +43,10 @@ class InMemoryClaimStore:
             return reply
         if event.change in UNDONE and self._machine.is_uncertain(event.message_id):
             event = replace(event, is_uncertain=True)
-        if reply[0] in _CARRIED_OUT or event.message_id in self._untold:
-            self._untold.add(event.message_id)
+        if reply[0] in _CARRIED_OUT or event.message_id in self._unrecorded:
+            self._unrecorded.add(event.message_id)
             await self.record(event)
-            self._untold.discard(event.message_id)
+            self._unrecorded.discard(event.message_id)
         return reply
 
     async def record(self, recorded: ChangeEvent) -> None:

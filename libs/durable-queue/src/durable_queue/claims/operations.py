@@ -23,7 +23,7 @@ RESERVATION: Final = timedelta(seconds=5)
 """How long no worker may take a message that is still being put into the broker."""
 _RESERVATION_MS: Final = whole_ms(RESERVATION)
 _LOOK_AGAIN_S: Final = 0.02
-_PATIENCE_S: Final = 2.0
+_WAIT_FOR_FIRST_SENDER_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,16 @@ class Claims:
             QueueUnavailable: somebody else is about to send it, and does not come to an end.
         """
         token = secrets.token_hex(8)
-        event = (
+        dedupe_arguments = (
             (dedupe.key, dedupe.fingerprint, dedupe.answer, whole_ms(REPEATABLE_FOR))
             if dedupe
             else ("", "", "", 0)
         )
-        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        deadline = asyncio.get_running_loop().time() + _WAIT_FOR_FIRST_SENDER_S
         while True:
-            code, *rest = await self._run("reserve", message_id, token, _RESERVATION_MS, *event)
+            code, *rest = await self._run(
+                "reserve", message_id, token, _RESERVATION_MS, *dedupe_arguments
+            )
             if code == "ok":
                 return Reservation(token, int(rest[0]))
             if code != "wait":

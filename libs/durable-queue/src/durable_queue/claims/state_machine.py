@@ -263,7 +263,7 @@ class ClaimStateMachine:
             return ("stale",)
         if claim.state in HELD | RESERVED_STATES and claim.until > self._now():
             return ("busy",)
-        is_told = claim.state is State.SETTLING and claim.verdict in GIVEN_UP
+        is_recorded = claim.state is State.SETTLING and claim.verdict in GIVEN_UP
         self._claims[id_] = Claim(
             State.DEAD,
             revision=revision,
@@ -271,7 +271,7 @@ class ClaimStateMachine:
             hold=claim.hold,
             is_uncertain=claim.is_uncertain,
         )
-        return ("kept",) if is_told else ("adopted",)
+        return ("kept",) if is_recorded else ("adopted",)
 
     def _held(self, id_: str, token: str, revision: int) -> Claim | None:
         """Return the claim of this holder; one that was forgotten is taken as it says."""

@@ -30,7 +30,7 @@ from durable_queue.rabbitmq.routing import MessageRouter, publish_and_record
 log = get_logger(__name__)
 
 _IDLE_S: Final = 2.0
-_PATIENCE_S: Final = 10.0
+_FIND_TIMEOUT_S: Final = 10.0
 _LOOK_AGAIN_S: Final = 0.2
 _ONCE_MORE_S: Final = 1.0
 
@@ -190,7 +190,7 @@ class RabbitControl:
         with as_queue_errors():
             session = await self._connection.get()
             try:
-                async with asyncio.timeout(_PATIENCE_S):
+                async with asyncio.timeout(_FIND_TIMEOUT_S):
                     return await self._newest(session, message_id, revision)
             except TimeoutError as error:
                 raise QueueUnavailable("the dead letter is behind many others") from error

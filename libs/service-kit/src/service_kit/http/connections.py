@@ -15,7 +15,7 @@ from service_kit.logs import get_logger
 log = get_logger(__name__)
 
 # A new connection is no hindrance yet: its first bytes may be on their way.
-_PATIENCE_SECONDS: Final = 1.0
+_FIRST_BYTES_SECONDS: Final = 1.0
 _SECONDS_BETWEEN_LINES: Final = 10.0
 
 
@@ -108,7 +108,7 @@ class Connections:
 
     def _somebody_gives_way(self, now: float) -> bool:
         longest = next(iter(self._waiting), None)
-        if longest is None or now - longest.waiting_since < _PATIENCE_SECONDS:
+        if longest is None or now - longest.waiting_since < _FIRST_BYTES_SECONDS:
             return False
         self.leave(longest)
         longest.give_way()
