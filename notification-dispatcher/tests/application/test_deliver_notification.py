@@ -53,8 +53,8 @@ def deliver(contacts, sender):
     )
 
 
-def attempt(number=1, *, channel="email"):
-    return DeliveryAttempt(trace_id="t-1", channel=channel, number=number)
+def attempt(number=1, *, limit=100, channel="email"):
+    return DeliveryAttempt(trace_id="t-1", channel=channel, number=number, limit=limit)
 
 
 async def on_start(provider):
@@ -189,6 +189,19 @@ async def test_the_last_error_is_kept_when_attempts_are_exhausted(deliver, sende
     sender.outcome = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
 
     verdict = await deliver(event, attempt(8), on_start=on_start)
+
+    assert verdict == Failed(
+        reason=Reason.ATTEMPTS_EXHAUSTED, detail="provider_unavailable: busy", call=CALL
+    )
+
+
+async def test_what_the_queue_ends_sooner_than_the_schedule_is_given_up_with_its_reason(
+    deliver, sender, event
+):
+    sender.outcome = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
+
+    assert isinstance(await deliver(event, attempt(2, limit=3), on_start=on_start), Retrying)
+    verdict = await deliver(event, attempt(3, limit=3), on_start=on_start)
 
     assert verdict == Failed(
         reason=Reason.ATTEMPTS_EXHAUSTED, detail="provider_unavailable: busy", call=CALL

@@ -33,11 +33,16 @@ from notification_dispatcher.domain.verdicts import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryAttempt:
-    """One attempt to deliver one notification on one channel; the first has number 1."""
+    """One attempt to deliver one notification on one channel; the first has number 1.
+
+    The queue allows `limit` attempts: fewer than the schedule has where an earlier release, which
+    had a setting for it, accepted the notification.
+    """
 
     trace_id: str
     channel: ChannelName
     number: int
+    limit: int
     deferrals: int = 0
 
 
@@ -100,7 +105,7 @@ class DeliverNotification:
         delay = self.retries.delay_after(
             attempt.number, chance=self.random(), retry_after=retry_after
         )
-        if delay is None:
+        if delay is None or attempt.number >= attempt.limit:
             detail = f"{failed.reason}: {failed.detail}"
             return replace(failed, reason=Reason.ATTEMPTS_EXHAUSTED, detail=detail)
         return Retrying(

@@ -110,6 +110,7 @@ def delivery_on(channel: ChannelName, deliver: DeliverNotification) -> Decide:
             trace_id=delivery.id,
             channel=channel,
             number=delivery.attempt,
+            limit=delivery.max_attempts,
             deferrals=delivery.deferrals,
         )
         return await deliver(event, attempt, on_start=in_stage.start)
