@@ -4,6 +4,7 @@ from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
+from notification_contracts.http.operations import OPERATOR_PATHS
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
@@ -52,7 +53,7 @@ def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastA
         admission=Admission(
             max_body_bytes=settings.max_body_bytes,
             access=access_of(settings, service=SERVICE, listens_on=settings.gateway_host),
-            for_operators=("/dead-letters", "/notifications/forget"),
+            for_operators=OPERATOR_PATHS,
         ),
     )
 

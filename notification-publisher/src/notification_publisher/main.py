@@ -8,6 +8,7 @@ from durable_queue.port import Queue
 from durable_queue.rabbitmq.claim_server import ClaimServer
 from fastapi import APIRouter, FastAPI
 from notification_contracts.http.fields import MAX_REQUEST_BYTES
+from notification_contracts.http.operations import OPERATOR_PATHS
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.opening import PublisherQueue, open_ledger, open_publisher_queue
 from notification_ledger.writing import LedgerStore
@@ -97,7 +98,7 @@ def _admission(settings: PublisherSettings) -> Admission:
     return Admission(
         max_body_bytes=MAX_REQUEST_BYTES,
         access=access_of(settings, service=SERVICE, listens_on=settings.publisher_host),
-        for_operators=("/dead-letters", "/notifications/forget"),
+        for_operators=OPERATOR_PATHS,
     )
 
 

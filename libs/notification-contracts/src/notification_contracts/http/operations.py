@@ -1,6 +1,6 @@
 """The operator's side: dead letters, and what is forgotten early."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,9 @@ from pydantic_core import PydanticCustomError
 
 from notification_contracts.events import NO_CONTROL_CHARACTERS
 from notification_contracts.timestamps import Timestamp
+
+OPERATOR_PATHS: Final = ("/dead-letters", "/notifications/forget")
+"""What an operator's calls begin with; they are answered even while there are too many clients."""
 
 _CODE_MAX_CHARS = 64
 
