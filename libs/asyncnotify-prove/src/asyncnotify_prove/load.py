@@ -48,7 +48,6 @@ class Load:
     refusals: Counter[str] = field(default_factory=Counter)
     unpromised: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
-    too_late: int = 0
     repeated: int = 0
     on_promise: Callable[[float], None] = lambda _: None
 
@@ -129,7 +128,6 @@ class Load:
             if answer and answer[0] == 202:
                 return str(answer[1]["trace_id"])
             if answer and answer[0] == 422:  # it has expired before anybody took it
-                self.too_late += 1
                 return None
             if asyncio.get_running_loop().time() > give_up_at:
                 self.unpromised.append(key)
