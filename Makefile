@@ -4,7 +4,7 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # Those whose tests take longest come first, so that at the end no worker waits for another.
-PACKAGES := libs/durable-queue libs/service-kit notification-dispatcher libs/notification-ledger libs/asyncnotify-prove \
+PACKAGES := libs/durable-queue libs/service-kit notification-dispatcher libs/notification-ledger libs/notification-providers libs/asyncnotify-prove \
             libs/asyncnotify notification-publisher gateway user-service libs/notification-contracts
 TESTKIT := libs/testkit
 PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)

@@ -1,11 +1,12 @@
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE, parse_schedule
-from notification_dispatcher.infrastructure.providers.registry import open_providers
-from notification_dispatcher.infrastructure.providers.urls import ProviderContext
 from notification_dispatcher.settings import settings_class
+from notification_providers.registry import open_providers
+from notification_providers.urls import ProviderContext
 from pydantic import ValidationError
 from service_kit.settings import documented_settings, load_settings
 
@@ -55,7 +56,7 @@ def test_names_are_those_of_the_public_contract(monkeypatch, tmp_path):
     assert settings.fake_outbox == Path(environment["FAKE_OUTBOX"])
     assert settings.retries.schedule == (timedelta(seconds=1), timedelta(minutes=2))
     assert settings.contacts.fresh == timedelta(seconds=4)
-    context = ProviderContext(now=lambda: datetime.now(UTC))
+    context = partial(ProviderContext, now=lambda: datetime.now(UTC))
     opened = open_providers(settings.provider_urls, context, settings.provider_limits)["email"]
     assert [provider.name for provider, _ in opened] == ["fake-one", "fake-two"]
     assert [limits.per_second for _, limits in opened] == [None, 5]

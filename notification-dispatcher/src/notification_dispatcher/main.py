@@ -1,6 +1,7 @@
 """Puts the dispatcher together, and runs it."""
 
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -10,6 +11,8 @@ from durable_queue.port import Queue
 from fastapi import FastAPI
 from notification_ledger.opening import open_worker_queue
 from notification_ledger.settings import Stores
+from notification_providers.registry import Providers, open_providers
+from notification_providers.urls import ProviderContext
 from prometheus_client import CollectorRegistry
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
@@ -31,9 +34,7 @@ from notification_dispatcher.infrastructure.contacts.http import HttpContactLook
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
 from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
 from notification_dispatcher.infrastructure.providers.pauses.redis import RedisPauses
-from notification_dispatcher.infrastructure.providers.registry import Providers, open_providers
 from notification_dispatcher.infrastructure.providers.senders import ChannelSenders
-from notification_dispatcher.infrastructure.providers.urls import ProviderContext
 from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.workers import Workers
 from notification_dispatcher.settings import DispatcherSettings, settings_class
@@ -58,9 +59,7 @@ def build(
     lookup = HttpContactLookup(http=http)
     directory = BatchingContactDirectory(lookup=lookup, limits=settings.contacts)
     find_contact = FindContact(contacts=contacts or directory, random=random.random)
-    context = ProviderContext(now=now, fake_outbox=settings.fake_outbox)
-    opened = open_providers(settings.provider_urls, context, settings.provider_limits)
-    senders = _senders(settings, {**opened, **(providers or {})}, registry)
+    senders = _senders(settings, {**_providers(settings, now), **(providers or {})}, registry)
     workers, stopping = _workers(settings, queue, find_contact, senders, registry), Stopping()
     background = BackgroundTasks(
         ("broker", broker.watch),
@@ -88,6 +87,11 @@ def _open_queue(settings: DispatcherSettings) -> Queue:
     return open_worker_queue(
         settings.stores, lease=settings.lease, concurrency=settings.dispatcher_concurrency
     )
+
+
+def _providers(settings: DispatcherSettings, now: Callable[[], datetime]) -> Providers:
+    context = partial(ProviderContext, now=now, fake_outbox=settings.fake_outbox)
+    return open_providers(settings.provider_urls, context, settings.provider_limits)
 
 
 def _senders(

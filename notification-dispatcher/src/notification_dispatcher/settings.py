@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -10,15 +11,15 @@ from durable_queue.messages import MAX_ATTEMPTS
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
 from notification_ledger.settings import StoreSettings
+from notification_providers.registry import check_provider
+from notification_providers.urls import Limits, parse
 from pydantic import AfterValidator, Field, create_model, model_validator
 from service_kit.http.client import MAX_CONNECTIONS
 from service_kit.settings import HttpUrl, comma_separated
 
 from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE, RetryPolicy, parse_schedule
 from notification_dispatcher.infrastructure.contacts.batching import ContactLimits
-from notification_dispatcher.infrastructure.providers.registry import check_provider
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings
-from notification_dispatcher.infrastructure.providers.urls import Limits, parse
 from notification_dispatcher.interface.workers import WorkerOptions, grace_after
 
 ALL: Final = "all"
@@ -41,12 +42,12 @@ def _stages(text: str) -> str:
     return text
 
 
-def _provider_urls(text: str) -> str:
+def _provider_urls(text: str, *, channel: ChannelName) -> str:
     urls = comma_separated(text)
     if not urls:
         raise ValueError("must name a provider, such as fake://")
     for url in urls:
-        check_provider(url)
+        check_provider(url, channel)
     return text
 
 
@@ -237,7 +238,7 @@ def settings_class() -> type[DispatcherSettings]:
     fields: dict[str, Any] = {}
     for channel in CHANNELS:
         fields[_field_name(channel, "providers")] = (
-            Annotated[str, AfterValidator(_provider_urls)],
+            Annotated[str, AfterValidator(partial(_provider_urls, channel=channel))],
             Field(
                 default="fake://",
                 repr=False,  # it may hold keys

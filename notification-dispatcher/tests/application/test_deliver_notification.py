@@ -9,19 +9,16 @@ from notification_dispatcher.application.deliver_notification import (
 )
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.domain.retries import RetryPolicy
-from notification_dispatcher.domain.sending import (
+from notification_dispatcher.domain.sending import NotTried, ProviderCall, SendOutcome, SendResult
+from notification_dispatcher.domain.verdicts import Deferred, Failed, Retrying, Sent
+from notification_providers.port import (
     Accepted,
     FaultSide,
-    NotTried,
     OutgoingMessage,
     PermanentFailure,
-    ProviderCall,
-    SendOutcome,
-    SendResult,
     TransientFailure,
     UncertainFailure,
 )
-from notification_dispatcher.domain.verdicts import Deferred, Failed, Retrying, Sent
 
 CALL = ProviderCall(provider="post", duration=timedelta(milliseconds=7))
 
@@ -67,6 +64,7 @@ async def test_it_is_sent_to_the_address_on_its_channel(deliver, sender, event):
     assert verdict == Sent(call=CALL)
     assert sender.sent == [
         OutgoingMessage(
+            idempotency_key="t-1",
             trace_id="t-1",
             channel="sms",
             attempt=3,

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from notification_contracts.states import Reason
 from notification_dispatcher.infrastructure.circuit_breaker import BreakerState, CircuitBreaker
 
 PAUSE = timedelta(seconds=30)
@@ -116,3 +117,14 @@ def test_a_late_answer_does_not_take_the_probes_place(breaker, clock):
     breaker.settle(late, is_healthy=None)
 
     assert breaker.acquire() is None
+
+
+def test_a_call_may_open_it_at_once_and_its_reason_stays_until_it_is_closed(breaker, clock):
+    breaker.settle(breaker.acquire(), is_healthy=False, opens_for=Reason.PROVIDER_AUTH)
+    assert (breaker.state, breaker.reason) == (BreakerState.OPEN, Reason.PROVIDER_AUTH)
+
+    clock.now += 30
+    assert (breaker.state, breaker.reason) == (BreakerState.HALF_OPEN, Reason.PROVIDER_AUTH)
+
+    breaker.settle(breaker.acquire(), is_healthy=True)
+    assert (breaker.state, breaker.reason) == (BreakerState.CLOSED, None)

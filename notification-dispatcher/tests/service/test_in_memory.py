@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from notification_contracts.states import Reason
-from notification_dispatcher.domain.sending import (
+from notification_providers.memory import InMemoryProvider
+from notification_providers.port import (
     Accepted,
     PermanentFailure,
     TransientFailure,
     UncertainFailure,
 )
-from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers.urls import Limits
+from notification_providers.urls import Limits
 from service_kit.failpoints import armed
 
 BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")

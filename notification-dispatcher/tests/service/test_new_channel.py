@@ -4,20 +4,25 @@ from dataclasses import dataclass, field
 
 import pytest
 from notification_contracts.channels import CHANNELS, AddressKind, Channel, register
-from notification_dispatcher.domain.sending import Accepted, OutgoingMessage
-from notification_dispatcher.infrastructure.providers.registry import PROVIDERS
+from notification_providers.port import Accepted, OutgoingMessage, Repeating
+from notification_providers.registry import PROVIDERS
 
 
 @dataclass
 class PagerProvider:
-    """All that a new provider has to be: a name, and a way to send."""
+    """All that a new provider has to be: a name, a way to send, and what a repetition costs."""
 
     name: str = "pager"
+    repeating: Repeating = Repeating.NEITHER
     beeps: list[OutgoingMessage] = field(default_factory=list)
+    is_closed: bool = False
 
     async def send(self, message: OutgoingMessage) -> Accepted:
         self.beeps.append(message)
         return Accepted()
+
+    async def close(self) -> None:
+        self.is_closed = True
 
 
 @pytest.fixture
@@ -27,7 +32,7 @@ def pager():
     PROVIDERS.register("pager", lambda url, context: provider)
     yield provider
     del CHANNELS["pager"]
-    del PROVIDERS.factories["pager"]
+    del PROVIDERS.schemes["pager"]
 
 
 async def test_a_channel_is_one_registration_and_one_provider(in_memory, contacts, pager):
@@ -39,6 +44,7 @@ async def test_a_channel_is_one_registration_and_one_provider(in_memory, contact
     assert (record.status, record.channel) == ("sent", "pager")
     [beep] = pager.beeps
     assert (beep.address, beep.message) == ("4711", "beep")
+    assert pager.is_closed
 
 
 async def test_a_new_channel_has_the_limits_and_settings_of_the_others(in_memory, contacts, pager):

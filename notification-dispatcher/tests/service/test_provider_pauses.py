@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from notification_contracts.states import Reason
-from notification_dispatcher.domain.sending import Accepted, TransientFailure
-from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers.urls import Limits
+from notification_providers.memory import InMemoryProvider
+from notification_providers.port import Accepted, TransientFailure
+from notification_providers.urls import Limits
 
 HOUR = timedelta(hours=1)
 

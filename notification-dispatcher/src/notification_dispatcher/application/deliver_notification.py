@@ -8,20 +8,20 @@ from typing import assert_never
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.events import NotificationRequested
 from notification_contracts.states import Reason
+from notification_providers.port import (
+    Accepted,
+    AddressGone,
+    OutgoingMessage,
+    PermanentFailure,
+    TransientFailure,
+    UncertainFailure,
+)
 
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.ports import OnStart, Sender
 from notification_dispatcher.domain.contact import Contact, no_address
 from notification_dispatcher.domain.retries import RetryPolicy, later
-from notification_dispatcher.domain.sending import (
-    Accepted,
-    NotTried,
-    OutgoingMessage,
-    PermanentFailure,
-    SendResult,
-    TransientFailure,
-    UncertainFailure,
-)
+from notification_dispatcher.domain.sending import NotTried, SendResult
 from notification_dispatcher.domain.verdicts import (
     Deferred,
     DeliveryVerdict,
@@ -83,7 +83,10 @@ class DeliverNotification:
             case NotTried(reason=reason, detail=detail, retry_in=retry_in):
                 delay = later(retry_in, self.random())
                 return Deferred(delay=delay, reason=reason, detail=detail)
-            case PermanentFailure(reason=reason, detail=detail):
+            case (
+                PermanentFailure(reason=reason, detail=detail)
+                | AddressGone(reason=reason, detail=detail)
+            ):
                 return Failed(reason=reason, detail=detail, call=call)
             case UncertainFailure(detail=detail):
                 failed = Failed(
@@ -131,7 +134,9 @@ def _addressed(
         trace_id=attempt.trace_id,
         channel=attempt.channel,
         attempt=attempt.number,
+        idempotency_key=attempt.trace_id,
         address=address,
         message=event.message,
         subject=event.subject,
+        expires_at=event.expires_at,
     )

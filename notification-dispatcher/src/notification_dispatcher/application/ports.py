@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from notification_providers.port import OutgoingMessage
+
 from notification_dispatcher.domain.contact import Contact
-from notification_dispatcher.domain.sending import OutgoingMessage, ProviderAnswer, SendResult
+from notification_dispatcher.domain.sending import SendResult
 
 
 class NoSuchUser(Exception):
@@ -24,23 +26,6 @@ class ContactDirectory(Protocol):
         Raises:
             NoSuchUser: there is no such user.
             ContactsUnavailable: there is no answer for now.
-        """
-        ...
-
-
-class Provider(Protocol):
-    """Carries a channel's messages: an SMTP server, an SMS gateway, a fake."""
-
-    @property
-    def name(self) -> str:
-        """Name it in logs, metrics and timelines: short, stable, without credentials."""
-        ...
-
-    async def send(self, message: OutgoingMessage) -> ProviderAnswer:
-        """Hand the message over, with its trace id as idempotency key.
-
-        Every failure is an answer. It need not watch the clock: it is cancelled when it takes too
-        long, and the outcome is then uncertain.
         """
         ...
 

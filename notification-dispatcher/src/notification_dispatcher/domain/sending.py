@@ -1,81 +1,22 @@
-"""What a provider is given, and what comes of it.
+"""What comes of handing a message to a channel's providers.
 
 SendOutcome
-├── ProviderAnswer
-│   ├── Accepted           the provider has taken the message over
-│   ├── TransientFailure   not now; the same send may succeed later
-│   ├── PermanentFailure   the same send will never succeed at this provider
-│   └── UncertainFailure   the provider may or may not have taken it over
-└── NotTried               no provider had capacity; nothing left this process
+├── what a provider answered, see `notification_providers.port`; one that is misconfigured is as
+│   good as throttled
+└── NotTried   no provider had capacity; nothing left this process
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
-from notification_contracts.channels import ChannelName
 from notification_contracts.states import Reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutgoingMessage:
-    """One message on its way to a provider. `trace_id` is its idempotency key.
-
-    Address and text are personal and stay out of `repr`, so out of logs and tracebacks.
-    """
-
-    trace_id: str
-    channel: ChannelName
-    attempt: int
-    address: str = field(repr=False)
-    message: str = field(repr=False)
-    subject: str | None = field(default=None, repr=False)
-
-
-class FaultSide(StrEnum):
-    """On whose side a failure lies: it decides whether another provider could do better."""
-
-    PROVIDER = "provider"
-    RECIPIENT = "recipient"  # or the message itself: every provider would say the same
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The provider has taken the message over."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransientFailure:
-    """Not now: busy, down, throttled. `detail` holds no address and no text.
-
-    `retry_after` is how long the other side asked for no further call.
-    """
-
-    reason: Reason
-    detail: str
-    retry_after: timedelta | None = None
-    fault: FaultSide = FaultSide.PROVIDER
-
-    @property
-    def provider_retry_after(self) -> timedelta | None:
-        """For how long the provider wants no call by anyone; None if it did not ask."""
-        return self.retry_after if self.fault is FaultSide.PROVIDER else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermanentFailure:
-    """Never: refused for good."""
-
-    reason: Reason
-    detail: str
-    fault: FaultSide = FaultSide.PROVIDER
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UncertainFailure:
-    """The connection broke, or time ran out, after bytes were sent."""
-
-    detail: str
+from notification_providers.port import (
+    Accepted,
+    AddressGone,
+    PermanentFailure,
+    TransientFailure,
+    UncertainFailure,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +32,9 @@ class NotTried:
     is_unavailable: bool = False
 
 
-ProviderAnswer = Accepted | TransientFailure | PermanentFailure | UncertainFailure
-SendOutcome = ProviderAnswer | NotTried
+SendOutcome = (
+    Accepted | TransientFailure | PermanentFailure | AddressGone | UncertainFailure | NotTried
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from notification_contracts.states import Reason
+
 
 class BreakerState(StrEnum):
     """What the breaker lets through: all, nothing, or one probe at a time."""
@@ -33,6 +35,7 @@ class CircuitBreaker:
 
     A call is settled with `is_healthy` True, False, or None where it says nothing. Calls that were
     permitted before the last change of state no longer count: only the probe closes the breaker.
+    A call that `opens_for` a reason opens it at once; the reason is kept until it is closed.
     """
 
     failures: int
@@ -44,6 +47,7 @@ class CircuitBreaker:
     _opens_at: float = field(default=0.0, init=False)
     _is_probing: bool = field(default=False, init=False)
     _era: int = field(default=0, init=False)
+    _reason: Reason | None = field(default=None, init=False)
 
     @property
     def state(self) -> BreakerState:
@@ -51,6 +55,11 @@ class CircuitBreaker:
         if self._state is BreakerState.OPEN and self.monotonic() >= self._opens_at:
             self._become(BreakerState.HALF_OPEN)
         return self._state
+
+    @property
+    def reason(self) -> Reason | None:
+        """Return why a single call opened it; None if it is closed, or failures in a row did."""
+        return self._reason
 
     @property
     def reopens_in(self) -> timedelta:
@@ -71,7 +80,9 @@ class CircuitBreaker:
         self._is_probing = self.state is BreakerState.HALF_OPEN
         return CallPermit(self._era)
 
-    def settle(self, permit: CallPermit, *, is_healthy: bool | None) -> None:
+    def settle(
+        self, permit: CallPermit, *, is_healthy: bool | None, opens_for: Reason | None = None
+    ) -> None:
         """Say what came of a permitted call. Must follow every `acquire`, or probing stops."""
         if permit.era != self._era:
             return
@@ -84,7 +95,9 @@ class CircuitBreaker:
                 self._become(BreakerState.CLOSED)
             return
         self._in_a_row += 1
-        if self._state is BreakerState.HALF_OPEN or self._in_a_row >= self.failures:
+        is_probe = self._state is BreakerState.HALF_OPEN
+        if opens_for or is_probe or self._in_a_row >= self.failures:
+            self._reason = opens_for
             self._opens_at = self.monotonic() + self.pause.total_seconds()
             self._become(BreakerState.OPEN)
 
@@ -93,4 +106,6 @@ class CircuitBreaker:
         self._era += 1
         self._in_a_row = 0
         self._is_probing = False
+        if state is BreakerState.CLOSED:
+            self._reason = None
         self.on_change(state)

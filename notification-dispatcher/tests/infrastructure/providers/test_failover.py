@@ -5,25 +5,32 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from notification_contracts.states import Reason
 from notification_dispatcher.domain.retries import RetryPolicy
-from notification_dispatcher.domain.sending import (
+from notification_dispatcher.domain.sending import NotTried
+from notification_dispatcher.infrastructure.circuit_breaker import BreakerState
+from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
+from notification_dispatcher.infrastructure.providers.senders import BreakerSettings, ChannelSenders
+from notification_providers.memory import InMemoryProvider
+from notification_providers.port import (
     Accepted,
     FaultSide,
-    NotTried,
     OutgoingMessage,
     PermanentFailure,
     TransientFailure,
     UncertainFailure,
 )
-from notification_dispatcher.infrastructure.circuit_breaker import BreakerState
-from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
-from notification_dispatcher.infrastructure.providers.senders import BreakerSettings, ChannelSenders
-from notification_dispatcher.infrastructure.providers.urls import Limits
+from notification_providers.urls import Limits
 from prometheus_client import CollectorRegistry
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-MESSAGE = OutgoingMessage(trace_id="t-1", channel="email", attempt=1, address="a", message="m")
+MESSAGE = OutgoingMessage(
+    trace_id="t-1",
+    channel="email",
+    attempt=1,
+    idempotency_key="t-1",
+    address="a",
+    message="m",
+)
 BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
 THROTTLED = TransientFailure(reason=Reason.RATE_LIMITED, detail="429")
 ASKS = TransientFailure(reason=Reason.RATE_LIMITED, detail="429", retry_after=HOUR)

@@ -4,23 +4,32 @@ from datetime import timedelta
 import pytest
 from notification_contracts.states import Reason
 from notification_dispatcher.domain.retries import RetryPolicy
-from notification_dispatcher.domain.sending import (
+from notification_dispatcher.domain.sending import NotTried
+from notification_dispatcher.infrastructure.circuit_breaker import BreakerState, CircuitBreaker
+from notification_dispatcher.infrastructure.providers.gate import Gate
+from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
+from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
+from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
+from notification_providers.memory import InMemoryProvider
+from notification_providers.port import (
     Accepted,
+    AddressGone,
     FaultSide,
-    NotTried,
+    Misconfigured,
     OutgoingMessage,
     PermanentFailure,
     TransientFailure,
     UncertainFailure,
 )
-from notification_dispatcher.infrastructure.circuit_breaker import BreakerState, CircuitBreaker
-from notification_dispatcher.infrastructure.providers.gate import Gate
-from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
-from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
-from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
 
-MESSAGE = OutgoingMessage(trace_id="t-1", channel="email", attempt=1, address="a", message="m")
+MESSAGE = OutgoingMessage(
+    trace_id="t-1",
+    channel="email",
+    attempt=1,
+    idempotency_key="t-1",
+    address="a",
+    message="m",
+)
 BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
 
 
@@ -254,3 +263,31 @@ async def test_a_retry_after_of_a_recipient_pauses_no_other(protect, provider):
     await protected.send(MESSAGE, on_start=on_start)
 
     assert (await protected.send(MESSAGE, on_start=on_start)).outcome == Accepted()
+
+
+async def test_a_provider_that_refuses_this_system_gets_no_further_call(protect, provider):
+    provider.answers = [Misconfigured(detail="535 wrong password")]
+    protected = protect(provider)
+
+    refused = await protected.send(MESSAGE, on_start=on_start)
+    waiting = await protected.send(MESSAGE, on_start=on_start)
+
+    assert refused.outcome == TransientFailure(
+        reason=Reason.PROVIDER_AUTH,
+        detail="535 wrong password",
+        retry_after=timedelta(seconds=30),
+    )
+    assert isinstance(waiting.outcome, NotTried)
+    assert waiting.outcome.reason == Reason.PROVIDER_AUTH
+    assert len(provider.sent) == 1
+
+
+async def test_a_dead_address_says_nothing_against_the_provider(protect, provider):
+    gone = AddressGone(reason=Reason.ADDRESS_GONE, detail="410")
+    provider.answers = [gone] * 3
+    protected = protect(provider)
+
+    outcomes = [(await protected.send(MESSAGE, on_start=on_start)).outcome for _ in range(3)]
+
+    assert outcomes == [gone] * 3
+    assert protected.breaker.state is BreakerState.CLOSED

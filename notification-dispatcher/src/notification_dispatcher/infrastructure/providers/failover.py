@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from notification_providers.port import (
+    FaultSide,
+    OutgoingMessage,
+    PermanentFailure,
+    TransientFailure,
+)
 from service_kit.logs import get_logger
 
 from notification_dispatcher.application.ports import OnStart
-from notification_dispatcher.domain.sending import (
-    FaultSide,
-    NotTried,
-    OutgoingMessage,
-    PermanentFailure,
-    SendResult,
-    TransientFailure,
-)
+from notification_dispatcher.domain.sending import NotTried, SendResult
 from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
 
 log = get_logger(__name__)

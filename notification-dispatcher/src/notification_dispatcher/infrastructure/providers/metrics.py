@@ -3,21 +3,25 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-
-from notification_dispatcher.domain.sending import (
+from notification_providers.port import (
     Accepted,
+    AddressGone,
+    Misconfigured,
     PermanentFailure,
     ProviderAnswer,
     TransientFailure,
     UncertainFailure,
 )
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
 from notification_dispatcher.infrastructure.circuit_breaker import BreakerState
 
 _NAMES: dict[type[ProviderAnswer], str] = {
     Accepted: "accepted",
     TransientFailure: "transient",
     PermanentFailure: "permanent",
+    AddressGone: "address_gone",
+    Misconfigured: "misconfigured",
     UncertainFailure: "uncertain",
 }
 _LEVELS = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}

@@ -8,23 +8,23 @@ from datetime import timedelta
 from typing import assert_never
 
 from notification_contracts.states import Reason
-from service_kit.failpoints import afailpoint
-from service_kit.logs import get_logger
-
-from notification_dispatcher.application.ports import OnStart, Provider
-from notification_dispatcher.domain.sending import (
+from notification_providers.port import (
     Accepted,
+    AddressGone,
     FaultSide,
-    NotTried,
+    Misconfigured,
     OutgoingMessage,
     PermanentFailure,
+    Provider,
     ProviderAnswer,
-    ProviderCall,
-    SendOutcome,
-    SendResult,
     TransientFailure,
     UncertainFailure,
 )
+from service_kit.failpoints import afailpoint
+from service_kit.logs import get_logger
+
+from notification_dispatcher.application.ports import OnStart
+from notification_dispatcher.domain.sending import NotTried, ProviderCall, SendOutcome, SendResult
 from notification_dispatcher.infrastructure.circuit_breaker import CircuitBreaker
 from notification_dispatcher.infrastructure.providers.gate import Gate
 from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
@@ -63,7 +63,7 @@ class ProtectedProvider:
         permit = self.breaker.acquire()
         if permit is None:
             return SendResult(outcome=self._breaker_is_open())
-        is_healthy = None
+        is_healthy = opens_for = None
         try:
             if not await self.gate.enter():
                 return SendResult(outcome=self._is_busy())
@@ -72,23 +72,31 @@ class ProtectedProvider:
                 if pause := await self.pause.look():
                     return SendResult(outcome=self._is_paused(pause))
                 await on_start(self.name)
-                result = await self._timed(message)
+                answer, call = await self._timed(message)
             finally:
                 self.gate.leave()
-            is_healthy = _health(result.outcome)
-            return result
+            is_healthy = _health(answer)
+            if isinstance(answer, Misconfigured):
+                opens_for = Reason.PROVIDER_AUTH
+            return SendResult(outcome=self._outcome(answer), call=call)
         finally:
-            self.breaker.settle(permit, is_healthy=is_healthy)
+            self.breaker.settle(permit, is_healthy=is_healthy, opens_for=opens_for)
 
-    async def _timed(self, message: OutgoingMessage) -> SendResult:
+    async def _timed(self, message: OutgoingMessage) -> tuple[ProviderAnswer, ProviderCall]:
         started = time.perf_counter()
-        outcome = await self._answer(message)
+        answer = await self._answer(message)
         seconds = time.perf_counter() - started
-        if isinstance(outcome, TransientFailure) and outcome.provider_retry_after is not None:
-            await self.pause.begin(self.bounded(outcome.provider_retry_after))
-        self.observe(outcome, seconds)
-        call = ProviderCall(provider=self.name, duration=timedelta(seconds=seconds))
-        return SendResult(outcome=outcome, call=call)
+        if isinstance(answer, TransientFailure) and answer.provider_retry_after is not None:
+            await self.pause.begin(self.bounded(answer.provider_retry_after))
+        self.observe(answer, seconds)
+        return answer, ProviderCall(provider=self.name, duration=timedelta(seconds=seconds))
+
+    def _outcome(self, answer: ProviderAnswer) -> SendOutcome:
+        """Return the answer; for who is refused, whatever is sent, it is as good as throttled."""
+        if not isinstance(answer, Misconfigured):
+            return answer
+        wait = self.breaker.pause
+        return TransientFailure(reason=Reason.PROVIDER_AUTH, detail=answer.detail, retry_after=wait)
 
     async def _answer(self, message: OutgoingMessage) -> ProviderAnswer:
         try:
@@ -106,11 +114,11 @@ class ProtectedProvider:
         return outcome
 
     def _breaker_is_open(self) -> NotTried:
-        detail = f"{self.name} has failed too often and gets no call for a while"
+        reason = self.breaker.reason or Reason.PROVIDER_UNAVAILABLE
+        why = "refuses this system" if self.breaker.reason else "has failed too often"
+        detail = f"{self.name} {why} and gets no call for a while"
         wait = max(self.breaker.reopens_in, THROTTLED_FOR)
-        return NotTried(
-            reason=Reason.PROVIDER_UNAVAILABLE, detail=detail, retry_in=wait, is_unavailable=True
-        )
+        return NotTried(reason=reason, detail=detail, retry_in=wait, is_unavailable=True)
 
     def _is_paused(self, pause: timedelta) -> NotTried:
         detail = f"{self.name} asked for no further call for a while"
@@ -123,14 +131,14 @@ class ProtectedProvider:
         return NotTried(reason=Reason.RATE_LIMITED, detail=detail, retry_in=THROTTLED_FOR)
 
 
-def _health(outcome: SendOutcome) -> bool | None:
-    """Return what an outcome says of the provider's health; None if it says nothing."""
-    match outcome:
-        case Accepted():
+def _health(answer: ProviderAnswer) -> bool | None:
+    """Return what an answer says of the provider's health; None if it says nothing."""
+    match answer:
+        case Accepted() | AddressGone():
             return True
-        case UncertainFailure():
+        case UncertainFailure() | Misconfigured():
             return False
-        case TransientFailure(reason=Reason.RATE_LIMITED) | NotTried():
+        case TransientFailure(reason=Reason.RATE_LIMITED):
             return None
         case TransientFailure(fault=fault) | PermanentFailure(fault=fault):
             return fault is FaultSide.RECIPIENT

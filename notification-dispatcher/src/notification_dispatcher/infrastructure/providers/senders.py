@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notification_contracts.channels import ChannelName
+from notification_providers.port import Provider
+from notification_providers.registry import Providers
+from notification_providers.urls import Limits
 from prometheus_client import CollectorRegistry
 from service_kit.logs import get_logger
 
-from notification_dispatcher.application.ports import Provider
 from notification_dispatcher.infrastructure.circuit_breaker import BreakerState, CircuitBreaker
 from notification_dispatcher.infrastructure.providers.failover import FailoverSender
 from notification_dispatcher.infrastructure.providers.gate import Gate
@@ -17,8 +19,6 @@ from notification_dispatcher.infrastructure.providers.metrics import ProviderMet
 from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
 from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
 from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
-from notification_dispatcher.infrastructure.providers.registry import Providers
-from notification_dispatcher.infrastructure.providers.urls import Limits
 
 log = get_logger(__name__)
 
@@ -61,7 +61,10 @@ class ChannelSenders:
         """Open nothing: the pauses' store is connected to when it is first asked."""
 
     async def stop(self) -> None:
-        """Close the connection to the pauses' store; pauses stay."""
+        """Close the providers, and the connection to the pauses' store; pauses stay."""
+        for sender in self.by_channel.values():
+            for protected in sender.providers:
+                await protected.provider.close()
         await self._pauses.close()
 
     async def states(self, now: Callable[[], datetime]) -> dict[str, str]:
@@ -105,6 +108,8 @@ class ChannelSenders:
 
 async def _state(provider: ProtectedProvider, now: Callable[[], datetime]) -> str:
     state, pause = provider.breaker.state.value, await provider.pause.look()
+    if provider.breaker.reason is not None:
+        state = f"{state}, {provider.breaker.reason.value}"
     if not pause:
         return state
     return f"{state}, paused until {(now() + pause).isoformat(timespec='seconds')}"

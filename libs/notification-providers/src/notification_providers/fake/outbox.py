@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from notification_dispatcher.domain.sending import OutgoingMessage
+from notification_providers.port import OutgoingMessage
 
 _LOOK_BACK_BYTES: Final = 4096
 

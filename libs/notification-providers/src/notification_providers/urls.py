@@ -5,10 +5,12 @@ options are the provider's own.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from notification_contracts.channels import ChannelName
 
 
 class InvalidProviderUrl(ValueError):
@@ -26,21 +28,27 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderUrl:
-    """A provider's URL, taken apart. `options` is its query, without the limits."""
+    """A provider's URL, taken apart. `options` is its query, without the limits; `text` is all.
+
+    Only the scheme and the port are in `repr`: any other part may be a secret.
+    """
 
     scheme: str
-    host: str
+    host: str = field(default="", repr=False)  # some services have a token in its place
     port: int | None = None
     user: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
-    path: str = ""
+    path: str = field(default="", repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    text: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """What the environment gives to every factory."""
+    """What the environment gives to every factory: for which channel, and what it may use."""
 
+    channel: ChannelName
+    _: KW_ONLY
     now: Callable[[], datetime]
     fake_outbox: Path | None = None
 
@@ -68,6 +76,7 @@ def parse(text: str, defaults: Limits) -> tuple[ProviderUrl, Limits]:
         password=_decoded(parts.password),
         path=parts.path,
         options=options,
+        text=text.strip(),
     )
     return url, limits
 

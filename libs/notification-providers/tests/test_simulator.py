@@ -4,17 +4,17 @@ import phonenumbers
 import pytest
 from email_validator import validate_email
 from notification_contracts.states import Reason
-from notification_dispatcher.domain.sending import (
+from notification_providers.fake.simulator import (
+    PHONES,
+    script_of,
+    simulate,
+)
+from notification_providers.port import (
     Accepted,
     FaultSide,
     PermanentFailure,
     TransientFailure,
     UncertainFailure,
-)
-from notification_dispatcher.infrastructure.providers.fake.simulator import (
-    PHONES,
-    script_of,
-    simulate,
 )
 
 SCRIPTS = (

@@ -23,7 +23,7 @@ from datetime import timedelta
 
 from notification_contracts.states import Reason
 
-from notification_dispatcher.domain.sending import (
+from notification_providers.port import (
     Accepted,
     FaultSide,
     PermanentFailure,

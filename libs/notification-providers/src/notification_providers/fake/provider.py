@@ -17,20 +17,21 @@ from notification_contracts.states import Reason
 from service_kit.failpoints import EXIT_CODE
 from service_kit.logs import get_logger
 
-from notification_dispatcher.domain.sending import (
-    FaultSide,
-    OutgoingMessage,
-    ProviderAnswer,
-    TransientFailure,
-)
-from notification_dispatcher.infrastructure.providers.fake.outbox import FakeOutbox
-from notification_dispatcher.infrastructure.providers.fake.simulator import (
+from notification_providers.fake.outbox import FakeOutbox
+from notification_providers.fake.simulator import (
     ACCEPT,
     SimulatedCall,
     script_of,
     simulate,
 )
-from notification_dispatcher.infrastructure.providers.urls import (
+from notification_providers.port import (
+    FaultSide,
+    OutgoingMessage,
+    ProviderAnswer,
+    Repeating,
+    TransientFailure,
+)
+from notification_providers.urls import (
     InvalidProviderUrl,
     ProviderContext,
     ProviderUrl,
@@ -44,6 +45,7 @@ class FakeProvider:
     """Appends what it accepts to the outbox, if there is one, and says so in the log."""
 
     name: str = "fake"
+    repeating: Repeating = Repeating.NEITHER
     outbox: FakeOutbox | None = None
     script: str | None = None
     monotonic: Callable[[], float] = time.monotonic
@@ -61,6 +63,9 @@ class FakeProvider:
         if simulated.is_accepted:
             return self._accept(message, simulated.answer)
         return simulated.answer
+
+    async def close(self) -> None:
+        """See `Provider`: there is no connection."""
 
     def _simulated(self, message: OutgoingMessage) -> SimulatedCall:
         if self.script is not None:

@@ -1,16 +1,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from notification_dispatcher.infrastructure.providers.memory import InMemoryProvider
-from notification_dispatcher.infrastructure.providers.registry import ProviderRegistry
-from notification_dispatcher.infrastructure.providers.urls import (
+from notification_providers.memory import InMemoryProvider
+from notification_providers.registry import ProviderRegistry, Scheme
+from notification_providers.urls import (
     InvalidProviderUrl,
     Limits,
     ProviderContext,
     parse,
 )
 
-CONTEXT = ProviderContext(now=lambda: datetime.now(UTC))
+CONTEXT = ProviderContext("email", now=lambda: datetime.now(UTC))
 
 
 def post(url, context):
@@ -49,7 +49,7 @@ def test_limits_come_from_the_url_or_else_from_the_settings():
     ],
 )
 def test_a_url_that_makes_no_sense_is_refused_without_being_quoted(url):
-    registry = ProviderRegistry({"post": post})
+    registry = ProviderRegistry({"post": Scheme(post)})
 
     with pytest.raises(InvalidProviderUrl) as refused:
         registry.open(url, CONTEXT, Limits())
@@ -67,7 +67,7 @@ def test_a_registered_scheme_opens_its_provider():
 
 
 def test_a_scheme_is_registered_once():
-    registry = ProviderRegistry({"post": post})
+    registry = ProviderRegistry({"post": Scheme(post)})
     registry.register("post", post)
 
     with pytest.raises(ValueError, match="registered already"):
@@ -79,3 +79,26 @@ def test_passwords_stay_out_of_tracebacks():
 
     assert "secret" not in repr(url)
     assert "hidden" not in repr(url)
+
+
+def test_a_scheme_is_for_its_channels_alone():
+    registry = ProviderRegistry({})
+    registry.register("post", post, frozenset({"letter"}))
+
+    with pytest.raises(InvalidProviderUrl, match="post:// is for letter, not email"):
+        registry.open("post://office", CONTEXT, Limits())
+
+
+def test_a_family_of_schemes_shares_a_factory():
+    registry = ProviderRegistry({"post+": Scheme(post)})
+
+    provider, _ = registry.open("post+air://office", CONTEXT, Limits())
+
+    assert provider.name == "post-office"
+
+
+def test_a_factory_is_imported_when_it_is_first_used():
+    registry = ProviderRegistry({"later": Scheme("notification_providers.nowhere:factory")})
+
+    with pytest.raises(ModuleNotFoundError):
+        registry.open("later://", CONTEXT, Limits())

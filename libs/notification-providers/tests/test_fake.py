@@ -5,16 +5,16 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from notification_dispatcher.domain.sending import (
+from notification_providers.fake.provider import FakeProvider
+from notification_providers.port import (
     Accepted,
     FaultSide,
     OutgoingMessage,
     PermanentFailure,
     TransientFailure,
 )
-from notification_dispatcher.infrastructure.providers.fake.provider import FakeProvider
-from notification_dispatcher.infrastructure.providers.registry import PROVIDERS
-from notification_dispatcher.infrastructure.providers.urls import Limits, ProviderContext
+from notification_providers.registry import PROVIDERS
+from notification_providers.urls import Limits, ProviderContext
 from service_kit.failpoints import EXIT_CODE
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
@@ -26,14 +26,19 @@ def outbox(tmp_path):
 
 
 def open_fake(outbox, url="fake://"):
-    context = ProviderContext(now=lambda: NOW, fake_outbox=outbox)
+    context = ProviderContext("email", now=lambda: NOW, fake_outbox=outbox)
     provider, _ = PROVIDERS.open(url, context, Limits())
     return provider
 
 
 def message(address="ada@example.com", *, text="hello", attempt=1):
     return OutgoingMessage(
-        trace_id="t-1", channel="email", attempt=attempt, address=address, message=text
+        idempotency_key="t-1",
+        trace_id="t-1",
+        channel="email",
+        attempt=attempt,
+        address=address,
+        message=text,
     )
 
 
@@ -149,10 +154,10 @@ async def test_one_that_hangs_hangs(outbox):
 async def test_one_that_crashes_takes_its_process_with_it():
     program = (
         "import asyncio\n"
-        "from notification_dispatcher.domain.sending import OutgoingMessage\n"
-        "from notification_dispatcher.infrastructure.providers.fake.provider import FakeProvider\n"
-        "message = OutgoingMessage(trace_id='t', channel='push', attempt=1, address='sim-crash',"
-        " message='m', subject=None)\n"
+        "from notification_providers.port import OutgoingMessage\n"
+        "from notification_providers.fake.provider import FakeProvider\n"
+        "message = OutgoingMessage(trace_id='t', channel='push', attempt=1, idempotency_key='t',"
+        " address='sim-crash', message='m', subject=None)\n"
         "asyncio.run(FakeProvider().send(message))\n"
     )
 

@@ -1,0 +1,140 @@
+"""Calls of providers that speak HTTP: one call, no repetition, and every failure with its phase."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx
+from notification_contracts.states import Reason
+
+from notification_providers.port import TransientFailure, UncertainFailure
+
+MAX_ANSWER_BYTES: Final = 256 << 10
+LONGEST_RETRY_AFTER: Final = timedelta(days=365)
+
+# Nothing of the request has left when one of these is raised.
+_NOTHING_SENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """A provider's answer. Names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def is_success(self) -> bool:
+        """True for every 2xx."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Return what the body holds; None if it is no JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def retry_after(self, now: datetime) -> timedelta | None:
+        """Return how long the provider asks for no further call, in seconds or as a date."""
+        return read_retry_after(self.headers.get("retry-after"), now)
+
+
+@dataclass(slots=True, kw_only=True)
+class HttpCaller:
+    """Makes calls, with kept connections. It connects when it is first used.
+
+    It follows no redirect and repeats nothing. How long a call may take, its caller decides.
+    `ca_file` holds the certificates to trust instead of the usual ones.
+    """
+
+    is_http2: bool = False
+    ca_file: str | None = None
+    transport: httpx.AsyncBaseTransport | None = None
+    _client: httpx.AsyncClient | None = field(default=None, init=False)
+
+    async def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> HttpAnswer | TransientFailure | UncertainFailure:
+        """Make one call. A failure before anything was sent is transient, any other uncertain."""
+        try:
+            async with self._opened().stream(
+                method, url, headers=headers, content=body
+            ) as response:
+                answer = await _read(response)
+        except _NOTHING_SENT as error:
+            detail = f"not connected: {_words(error)}"
+            return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
+        except httpx.HTTPError as error:
+            return UncertainFailure(detail=f"no answer: {_words(error)}")
+        return HttpAnswer(status=response.status_code, headers=dict(response.headers), body=answer)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    def _opened(self) -> httpx.AsyncClient:
+        if self._client is None:
+            verify = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
+            self._client = httpx.AsyncClient(
+                http2=self.is_http2,
+                verify=verify,
+                timeout=None,  # noqa: S113 - the caller cancels what takes too long
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
+                transport=self.transport,
+            )
+        return self._client
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """Read an answer's body, up to the limit: what is beyond it is no answer of a provider."""
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            break
+    return b"".join(parts)[:MAX_ANSWER_BYTES]
+
+
+def _words(error: httpx.HTTPError) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def read_retry_after(text: str | None, now: datetime) -> timedelta | None:
+    """Return the time that a `Retry-After` header asks for; None if it asks for none.
+
+    Source: RFC 9110, section 10.2.3.
+    """
+    if text is None:
+        return None
+    try:
+        asked = timedelta(seconds=float(text))
+    except OverflowError:
+        return LONGEST_RETRY_AFTER
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        asked = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+    return min(max(asked, timedelta(0)), LONGEST_RETRY_AFTER)

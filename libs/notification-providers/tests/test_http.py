@@ -1,0 +1,96 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from notification_providers.http import HttpAnswer, HttpCaller, read_retry_after
+from notification_providers.port import TransientFailure, UncertainFailure
+
+NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
+
+
+async def serve(reply):
+    """Start a server that reads a request's head and then does what `reply` says."""
+
+    async def handle(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    return server, f"http://127.0.0.1:{port}/"
+
+
+async def call(reply):
+    server, url = await serve(reply)
+    caller = HttpCaller()
+    try:
+        return await caller.call("POST", url, body=b"x")
+    finally:
+        await caller.close()
+        server.close()
+
+
+async def test_an_answer_has_status_headers_and_body():
+    answer = await call(b'HTTP/1.1 201 Created\r\nX-Id: 7\r\nContent-Length: 8\r\n\r\n{"a": 1}')
+
+    assert isinstance(answer, HttpAnswer)
+    assert (answer.status, answer.headers["x-id"], answer.json()) == (201, "7", {"a": 1})
+
+
+async def test_without_a_connection_nothing_was_sent():
+    server, url = await serve(b"")
+    server.close()
+    await server.wait_closed()
+
+    assert isinstance(await HttpCaller().call("POST", url), TransientFailure)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"nonsense\r\n\r\n"],
+)
+async def test_a_broken_answer_leaves_it_uncertain(reply):
+    assert isinstance(await call(reply), UncertainFailure)
+
+
+async def test_redirects_are_answers():
+    answer = await call(
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+    )
+
+    assert answer.status == 302
+    assert not answer.is_success
+
+
+async def test_an_endless_answer_is_cut_off():
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            while True:
+                yield b"x" * 65_536
+
+    def handle(request):
+        return httpx.Response(200, stream=Endless())
+
+    answer = await HttpCaller(transport=httpx.MockTransport(handle)).call("GET", "http://a/")
+
+    assert len(answer.body) == 256 << 10
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        (None, None),
+        ("60", timedelta(seconds=60)),
+        ("-5", timedelta(0)),
+        ("Sun, 31 Jan 2027 09:01:00 GMT", timedelta(seconds=60)),
+        ("Sun, 31 Jan 2027 08:00:00 GMT", timedelta(0)),
+        ("1e400", timedelta(days=365)),
+        ("soon", None),
+        ("nan", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text, asked):
+    assert read_retry_after(text, NOW) == asked
