@@ -1,5 +1,6 @@
 """Calls of providers that speak HTTP: one call, no repetition, and every failure with its phase."""
 
+import asyncio
 import json
 import ssl
 from collections.abc import Mapping
@@ -8,11 +9,19 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+import httpcore
 import httpx
 from notification_contracts.states import Reason
 
-from notification_providers.port import TransientFailure, UncertainFailure
+from notification_providers.guard import AddressGuard, ForbiddenAddress, GuardedBackend
+from notification_providers.port import (
+    FaultSide,
+    PermanentFailure,
+    TransientFailure,
+    UncertainFailure,
+)
 
+_LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=64)
 MAX_ANSWER_BYTES: Final = 256 << 10
 LONGEST_RETRY_AFTER: Final = timedelta(days=365)
 
@@ -55,12 +64,15 @@ class HttpAnswer:
 class HttpCaller:
     """Makes calls, with kept connections. It connects when it is first used.
 
-    It follows no redirect and repeats nothing. How long a call may take, its caller decides.
-    `ca_file` holds the certificates to trust instead of the usual ones.
+    It follows no redirect and repeats nothing. A call may take as long as its caller waits, or up
+    to `timeout`. `ca_file` holds the certificates to trust instead of the
+    usual ones. With a `guard` it connects only to what that permits, and through no proxy.
     """
 
     is_http2: bool = False
     ca_file: str | None = None
+    timeout: timedelta | None = None
+    guard: AddressGuard | None = None
     transport: httpx.AsyncBaseTransport | None = None
     _client: httpx.AsyncClient | None = field(default=None, init=False)
 
@@ -71,16 +83,26 @@ class HttpCaller:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> HttpAnswer | TransientFailure | UncertainFailure:
-        """Make one call. A failure before anything was sent is transient, any other uncertain."""
+    ) -> HttpAnswer | TransientFailure | PermanentFailure | UncertainFailure:
+        """Make one call. A failure before anything was sent is transient, any other uncertain.
+
+        What the guard forbids, and what is no URL, is a permanent failure of the recipient.
+        """
         try:
-            async with self._opened().stream(
-                method, url, headers=headers, content=body
-            ) as response:
+            async with (
+                asyncio.timeout(self.timeout.total_seconds() if self.timeout else None),
+                self._opened().stream(method, url, headers=headers, content=body) as response,
+            ):
                 answer = await _read(response)
+        except httpx.InvalidURL:
+            return _no_such_url("it is no URL")
         except _NOTHING_SENT as error:
+            if isinstance(error.__cause__, ForbiddenAddress):
+                return _no_such_url(str(error))
             detail = f"not connected: {_words(error)}"
             return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
+        except TimeoutError:
+            return UncertainFailure(detail="no answer in time")
         except httpx.HTTPError as error:
             return UncertainFailure(detail=f"no answer: {_words(error)}")
         return HttpAnswer(status=response.status_code, headers=dict(response.headers), body=answer)
@@ -93,16 +115,35 @@ class HttpCaller:
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
-            verify = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
             self._client = httpx.AsyncClient(
                 http2=self.is_http2,
-                verify=verify,
-                timeout=None,  # noqa: S113 - the caller cancels what takes too long
+                verify=self._trusted(),
+                timeout=None,  # noqa: S113 - for the whole call, see `call`
                 follow_redirects=False,
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-                transport=self.transport,
+                limits=_LIMITS,
+                transport=self.transport or self._guarded(),
             )
         return self._client
+
+    def _trusted(self) -> ssl.SSLContext | bool:
+        return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
+
+    def _guarded(self) -> httpx.AsyncBaseTransport | None:
+        if self.guard is None:
+            return None
+        transport = httpx.AsyncHTTPTransport(
+            http2=self.is_http2, verify=self._trusted(), limits=_LIMITS
+        )
+        # httpx takes no backend, though the pool that it makes does: it is made once more.
+        transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001
+            ssl_context=httpx.create_ssl_context(verify=self._trusted()),
+            max_connections=_LIMITS.max_connections,
+            max_keepalive_connections=_LIMITS.max_keepalive_connections,
+            keepalive_expiry=_LIMITS.keepalive_expiry,
+            http2=self.is_http2,
+            network_backend=GuardedBackend(self.guard),
+        )
+        return transport
 
 
 async def _read(response: httpx.Response) -> bytes:
@@ -114,6 +155,10 @@ async def _read(response: httpx.Response) -> bytes:
         if size > MAX_ANSWER_BYTES:
             break
     return b"".join(parts)[:MAX_ANSWER_BYTES]
+
+
+def _no_such_url(detail: str) -> PermanentFailure:
+    return PermanentFailure(reason=Reason.INVALID_ADDRESS, detail=detail, fault=FaultSide.RECIPIENT)
 
 
 def _words(error: httpx.HTTPError) -> str:

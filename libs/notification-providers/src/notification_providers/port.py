@@ -118,6 +118,7 @@ class UncertainFailure:
     """The connection broke, or time ran out, after bytes were sent."""
 
     detail: str
+    fault: FaultSide = FaultSide.PROVIDER
 
 
 ProviderAnswer = (

@@ -94,6 +94,9 @@ class ProviderRegistry:
 PROVIDERS = ProviderRegistry(
     {
         "fake": Scheme("notification_providers.fake.provider:fake_provider"),
+        "webhook": Scheme(
+            "notification_providers.webhook.provider:webhook_provider", frozenset({"webhook"})
+        ),
     }
 )
 

@@ -28,7 +28,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderUrl:
-    """A provider's URL, taken apart. `options` is its query, without the limits; `text` is all.
+    """A provider's URL, taken apart. `options` is its query without the `limits`; `text` is all.
 
     Only the scheme and the port are in `repr`: any other part may be a secret.
     """
@@ -41,6 +41,7 @@ class ProviderUrl:
     path: str = field(default="", repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     text: str = field(default="", repr=False)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ def parse(text: str, defaults: Limits) -> tuple[ProviderUrl, Limits]:
         path=parts.path,
         options=options,
         text=text.strip(),
+        limits=limits,
     )
     return url, limits
 

@@ -136,11 +136,15 @@ def _health(answer: ProviderAnswer) -> bool | None:
     match answer:
         case Accepted() | AddressGone():
             return True
-        case UncertainFailure() | Misconfigured():
+        case Misconfigured():
             return False
         case TransientFailure(reason=Reason.RATE_LIMITED):
             return None
-        case TransientFailure(fault=fault) | PermanentFailure(fault=fault):
+        case (
+            TransientFailure(fault=fault)
+            | PermanentFailure(fault=fault)
+            | UncertainFailure(fault=fault)
+        ):
             return fault is FaultSide.RECIPIENT
         case never:
             assert_never(never)

@@ -1,0 +1,1 @@
+"""`webhook://`: a POST to the URL that is the address, signed by Standard Webhooks."""
