@@ -26,7 +26,8 @@ OUTSIDE = {"REDIS_PORT", "REDIS_SERVER", "ASYNCNOTIFY_URL"}
 
 
 def variables(settings):
-    return [name for row in documented_settings(settings) for name in (row.name, *row.aliases)]
+    rows = documented_settings(settings)
+    return [name for row in rows for name in (row.name, *row.aliases, *row.files)]
 
 
 @pytest.mark.parametrize("service", SETTINGS)

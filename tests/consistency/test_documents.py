@@ -33,8 +33,9 @@ def test_every_setting_is_in_the_example_and_in_the_operators_handbook(root, set
 
     for row in documented_settings(settings):
         assert row.description, f"{row.name} has no description"
-        assert re.search(rf"^#? ?{row.name}=", example, re.MULTILINE), row.name
-        assert f"`{row.name}`" in handbook, row.name
+        for name in (row.name, *row.files):
+            assert re.search(rf"^#? ?{name}=", example, re.MULTILINE), name
+            assert f"`{name}`" in handbook, name
 
 
 def test_the_setting_of_the_client_is_in_both_as_well(root):
@@ -52,7 +53,7 @@ def test_the_example_names_no_setting_that_is_not_read(root):
         name
         for settings in SETTINGS
         for row in documented_settings(settings)
-        for name in (row.name, *row.aliases)
+        for name in (row.name, *row.aliases, *row.files)
     }
     known.add(URL_VARIABLE)
     known |= set(re.findall(r"\$\{([A-Z_]+):-", (root / "docker-compose.yml").read_text()))

@@ -1,6 +1,6 @@
 """Which broker and which ledger: the settings of every service that works on the queue."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Annotated, Final, Self
@@ -18,8 +18,8 @@ _ON_RABBITMQ: Final = frozenset({"amqp", "amqps"})
 class Stores:
     """Where notifications wait, where their records are, and under which names."""
 
-    broker_url: str
-    ledger_url: str
+    broker_url: str = field(repr=False)
+    ledger_url: str = field(repr=False)
     namespace: str = "an"
     retention: timedelta = timedelta(days=30)
 

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from service_kit.secret_files import FILE_SUFFIX, UnusableSecretFile, secret_of
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -27,8 +29,8 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")
 
 
 def comma_separated(text: str) -> list[str]:
-    """List the items of a setting that holds several."""
-    return [item.strip() for item in text.split(",") if item.strip()]
+    """List the items of a setting that holds several, with commas or line ends between them."""
+    return [item.strip() for item in re.split(r"[,\n]", text) if item.strip()]
 
 
 def _hosts(text: str) -> str:
@@ -71,7 +73,8 @@ class ServiceSettings(BaseSettings):
     """What every service can be told. Derive from it, and give each field a description.
 
     A field `broker_url` is read from `BROKER_URL`. A variable that is set but empty counts as not
-    set, because that is what `${NAME:-}` in a compose file makes of a missing one.
+    set, because that is what `${NAME:-}` in a compose file makes of a missing one. A field that may
+    hold a secret has `repr=False`: it is also read from the file that `BROKER_URL_FILE` names.
     """
 
     model_config = SettingsConfigDict(
@@ -138,27 +141,32 @@ class ServiceSettings(BaseSettings):
 class SettingRow:
     """One variable as it is documented: its name, its default as text, and what it means.
 
-    `aliases` are the further names that are tried, in order, if `name` is not set.
+    `aliases` are the further names that are tried, in order, if `name` is not set. One that may
+    hold a secret has `files`: the variables that name a file to read it from.
     """
 
     name: str
     default: str
     description: str
     aliases: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def load_settings(cls: type[SettingsT]) -> SettingsT:
-    """Read the settings from the environment.
+    """Read the settings from the environment, and from the files that it names.
 
     On invalid input, prints one line per bad variable to stderr, never a value, and exits.
 
     Raises:
-        SystemExit: with code 2, if any variable is invalid, missing or retired.
+        SystemExit: with code 2, if any variable is invalid, missing or retired, or a file that one
+            names can't be used.
     """
     retired = cls.retired if issubclass(cls, ServiceSettings) else {}
     lines = [f"  {name}: {why}" for name, why in retired.items() if os.environ.get(name)]
+    from_files, unusable = _from_files(cls)
+    lines += unusable
     try:
-        settings = cls()
+        settings = cls(**from_files)
     except ValidationError as error:
         lines += [_complaint(cls, each) for each in error.errors(include_input=False)]
     except SettingsError as error:
@@ -175,14 +183,37 @@ def documented_settings(cls: type[BaseSettings]) -> list[SettingRow]:
     """List the variables that `cls` reads, in the order of its fields."""
     rows = []
     for field_name, field in cls.model_fields.items():
-        name, *aliases = _variables(cls, field_name, field)
-        rows.append(SettingRow(name, _default(field), field.description or "", tuple(aliases)))
+        name, *aliases = names = _variables(cls, field_name, field)
+        files = tuple(f"{each}{FILE_SUFFIX}" for each in names) if _is_secret(field) else ()
+        meaning = field.description or ""
+        rows.append(SettingRow(name, _default(field), meaning, tuple(aliases), files))
     return rows
 
 
 def failpoint_plan() -> str:
     """Read which failpoints are armed; see `service_kit.failpoints`."""
     return os.environ.get("AN_FAILPOINT", "")
+
+
+def _from_files(cls: type[BaseSettings]) -> tuple[dict[str, Any], list[str]]:
+    """Read the secrets that are in files, by field; and say which files can't be used."""
+    environment = {name.upper(): value for name, value in os.environ.items()}
+    values: dict[str, Any] = {}
+    complaints = []
+    for field_name, field in cls.model_fields.items():
+        if not _is_secret(field):
+            continue
+        try:
+            value = secret_of(_variables(cls, field_name, field), environment)
+        except UnusableSecretFile as error:
+            complaints.append(f"  {error}")
+        else:
+            values |= {} if value is None else {field_name: value}
+    return values, complaints
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return not field.repr or SecretStr in (field.annotation, *get_args(field.annotation))
 
 
 def _variables(cls: type[BaseSettings], field_name: str, field: FieldInfo) -> list[str]:

@@ -18,6 +18,7 @@ class Settings(ServiceSettings):
     broker_url: str = Field(
         default="redis://localhost:6379/0",
         validation_alias=AliasChoices("broker_url", "rabbitmq_url"),
+        repr=False,
         description="Where messages wait.",
     )
     port: int = Field(default=8000, ge=1, le=65535, description="Where to listen.")
@@ -130,11 +131,15 @@ def test_rows_have_names_defaults_and_descriptions_in_the_order_of_the_fields():
     assert documented_settings(Settings) == [
         *inherited,
         SettingRow(
-            "BROKER_URL", "redis://localhost:6379/0", "Where messages wait.", ("RABBITMQ_URL",)
+            "BROKER_URL",
+            "redis://localhost:6379/0",
+            "Where messages wait.",
+            ("RABBITMQ_URL",),
+            ("BROKER_URL_FILE", "RABBITMQ_URL_FILE"),
         ),
         SettingRow("PORT", "8000", "Where to listen."),
         SettingRow("PAUSE", "90", "Between rounds, seconds."),
-        SettingRow("TOKEN", "", "A secret."),
+        SettingRow("TOKEN", "", "A secret.", files=("TOKEN_FILE",)),
         SettingRow("MODE", "fast", "How."),
         SettingRow("STAGES", "a,b", "Which."),
         SettingRow("EAGER", "true", "Whether."),

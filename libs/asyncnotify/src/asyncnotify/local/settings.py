@@ -41,17 +41,18 @@ class UpSettings(BaseSettings):
         "accepted. Default: half of the memory.",
     )
     broker_url: str | None = Field(
-        default=None, description="A broker to use instead of the embedded Redis."
+        default=None, repr=False, description="A broker to use instead of the embedded Redis."
     )
     rabbitmq_url: str | None = Field(
-        default=None, description="Used as the broker if BROKER_URL is not set."
+        default=None, repr=False, description="Used as the broker if BROKER_URL is not set."
     )
     ledger_url: str | None = Field(
         default=None,
+        repr=False,
         description="Where status is kept beside RabbitMQ. Default: an embedded Redis.",
     )
     users_database_url: str | None = Field(
-        default=None, description="Default: SQLite in the data folder."
+        default=None, repr=False, description="Default: SQLite in the data folder."
     )
     fake_outbox: str | None = Field(
         default=None, description="Default: outbox.jsonl in the data folder."

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from service_kit.secret_files import FILE_SUFFIX
+
 from asyncnotify.local.ports import HOST, why_taken
 
 _REACHED_BY_LOOPBACK = frozenset({"0.0.0.0", "::", "localhost"})
@@ -56,13 +58,13 @@ class LocalSystem:
     records; empty is the services' own default.
     """
 
-    broker_url: str
+    broker_url: str = field(repr=False)  # these may hold passwords
     data_dir: Path
     ports: Ports = field(default_factory=Ports)
     gateway_host: str = HOST
-    ledger_url: str = ""
+    ledger_url: str = field(default="", repr=False)
     dispatchers: int = 1
-    users_database_url: str | None = None
+    users_database_url: str | None = field(default=None, repr=False)
     fake_outbox: str | None = None
     log_format: str = "auto"
 
@@ -96,12 +98,17 @@ class LocalSystem:
             self.users_database_url
             or f"sqlite+aiosqlite:///{quote(str(self.data_dir / 'users.db'))}"
         )
-        return {
+        secrets = {
             "BROKER_URL": self.broker_url,
             "LEDGER_URL": self.ledger_url,
+            "USERS_DATABASE_URL": users,
+        }
+        return {
+            **secrets,
+            # They are read already; both together would be refused.
+            **{f"{name}{FILE_SUFFIX}": "" for name in secrets},
             "PUBLISHER_URL": f"http://{HOST}:{self.ports.publisher}",
             "USER_SERVICE_URL": f"http://{HOST}:{self.ports.user_service}",
-            "USERS_DATABASE_URL": users,
             "FAKE_OUTBOX": self.fake_outbox or str(self.data_dir / "outbox.jsonl"),
             "LOG_FORMAT": self.log_format,
         }
