@@ -93,6 +93,7 @@ class ProviderRegistry:
 
 PROVIDERS = ProviderRegistry(
     {
+        "apprise+": Scheme("notification_providers.chat.provider:apprise_provider"),
         "fake": Scheme("notification_providers.fake.provider:fake_provider"),
         "webhook": Scheme(
             "notification_providers.webhook.provider:webhook_provider", frozenset({"webhook"})

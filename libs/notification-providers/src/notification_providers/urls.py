@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from notification_contracts.channels import ChannelName
+
+LIMITS: Final = ("timeout_seconds", "concurrency", "per_second")
 
 
 class InvalidProviderUrl(ValueError):

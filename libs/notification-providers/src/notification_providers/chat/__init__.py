@@ -1,0 +1,1 @@
+"""`apprise+…://`: chat services, and whatever else Apprise can reach."""
