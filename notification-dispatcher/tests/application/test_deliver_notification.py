@@ -95,6 +95,8 @@ async def test_a_message_longer_than_the_channel_takes_is_given_up(deliver, send
 
     assert isinstance(verdict, Failed)
     assert verdict.reason is Reason.MESSAGE_TOO_LONG
+    assert "1600 characters" in verdict.detail
+    assert "11 segments of GSM-7" in verdict.detail
     assert sender.sent == []
 
 

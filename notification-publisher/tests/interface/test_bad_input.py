@@ -66,6 +66,9 @@ async def test_what_is_no_json_is_a_bad_request(client: httpx.AsyncClient, body:
         (ASKED | {"user_id": "a\nb"}, "/user_id", "invalid_value"),
         (ASKED | {"message": ""}, "/message", "too_short"),
         (ASKED | {"message": "m" * 10_001}, "/message", "too_long"),
+        (ASKED | {"message": "m" * 1601, "channel": "sms"}, "/message", "too_long"),
+        (ASKED | {"message": "😀" * 800, "channel": "sms"}, "/message", "too_long"),
+        (ASKED | {"message": "m" * 4001, "channel": "push"}, "/message", "too_long"),
         (ASKED | {"message": "a\0b"}, "/message", "invalid_value"),
         (ASKED | {"message": ["hello"]}, "/message", "wrong_type"),
         (ASKED | {"channel": "fax"}, "/channel", "invalid_value"),
@@ -100,6 +103,23 @@ async def test_each_bad_field_is_named(
     assert [(error["pointer"], error["code"]) for error in problem["errors"]] == [(pointer, code)]
     depths = await queue.depths(validation_lanes())
     assert all(depth.waiting + depth.delayed == 0 for depth in depths.values())
+
+
+async def test_an_sms_that_is_too_long_is_told_its_segments(client: httpx.AsyncClient) -> None:
+    body = ASKED | {"channel": "sms", "message": "😀" * 800}
+
+    [error] = (await client.post("/notifications", json=body)).json()["errors"]
+
+    assert error["message"] == "on sms at most 24 segments, this is 25 segments of UCS-2"
+
+
+@pytest.mark.parametrize("letter", ["m", "€", "я", "語"])
+async def test_an_sms_of_1600_characters_of_any_alphabet_is_accepted(
+    client: httpx.AsyncClient, letter: str
+) -> None:
+    body = ASKED | {"channel": "sms", "message": letter * 1600}
+
+    assert (await client.post("/notifications", json=body)).status_code == 202
 
 
 async def test_all_bad_fields_are_named_at_once(client: httpx.AsyncClient) -> None:

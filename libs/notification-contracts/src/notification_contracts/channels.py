@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from notification_contracts.sms_size import sms_size
+
 ChannelName = str
 
 
@@ -21,16 +23,34 @@ class AddressKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """How a person is reached. `max_message_chars` is None where the channel sets no limit."""
+    """How a person is reached. A limit is None where the channel sets none.
+
+    `max_sms_segments` is for texts that are sent in segments, see `sms_size`.
+    """
 
     name: ChannelName
     address_kind: AddressKind
     max_message_chars: int | None = None
+    max_sms_segments: int | None = None
+
+    def too_long(self, message: str) -> str | None:
+        """Say how much too long a message is for this channel; None if it is not."""
+        limits = []
+        if self.max_message_chars is not None and len(message) > self.max_message_chars:
+            limits.append(f"{self.max_message_chars} characters, not {len(message)}")
+        if self.max_sms_segments is not None:
+            size = sms_size(message)
+            if limits or size.segments > self.max_sms_segments:
+                limits.append(f"{self.max_sms_segments} segments, this is {size}")
+        return f"on {self.name} at most {' and '.join(limits)}" if limits else None
 
 
 BUILT_IN = (
     Channel(name="email", address_kind=AddressKind.EMAIL),
-    Channel(name="sms", address_kind=AddressKind.PHONE, max_message_chars=1600),
+    # 1,600 characters of any alphabet are 24 segments; in GSM-7 they are 11.
+    Channel(
+        name="sms", address_kind=AddressKind.PHONE, max_message_chars=1600, max_sms_segments=24
+    ),
     Channel(name="push", address_kind=AddressKind.TOKEN, max_message_chars=4000),
 )
 

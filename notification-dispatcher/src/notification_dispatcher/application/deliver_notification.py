@@ -126,9 +126,7 @@ def _addressed(
     address = contact.address_on(attempt.channel)
     if address is None:
         return no_address(attempt.channel)
-    limit = CHANNELS[attempt.channel].max_message_chars
-    if limit is not None and len(event.message) > limit:
-        detail = f"{len(event.message)} characters, {limit} are allowed"
+    if (detail := CHANNELS[attempt.channel].too_long(event.message)) is not None:
         return Failed(reason=Reason.MESSAGE_TOO_LONG, detail=detail)
     return OutgoingMessage(
         trace_id=attempt.trace_id,

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from durable_queue.port import MessageControl, QueueFull, QueueUnavailable
 from fastapi import APIRouter, Query, Request, Response
+from notification_contracts.channels import CHANNELS
 from notification_contracts.events import UserId
 from notification_contracts.http import (
     NotificationAccepted,
@@ -197,9 +198,19 @@ def _read(request: Request, body: bytes) -> tuple[Notification, str | None]:
         if is_key_bad and error.problem is INVALID_REQUEST:
             error.errors = [*error.errors, _KEY_FAULT]
         raise
-    if is_key_bad:
-        raise ProblemError(INVALID_REQUEST, errors=[_KEY_FAULT])
+    faults = _length_faults(asked) + ([_KEY_FAULT] if is_key_bad else [])
+    if faults:
+        raise ProblemError(INVALID_REQUEST, errors=faults)
     return Notification(**asked.__dict__), keys[0].decode() if keys else None
+
+
+def _length_faults(asked: NotificationRequest) -> list[FieldError]:
+    """Name a message that is too long for the channel asked for.
+
+    Which channel a user prefers is known only when it is delivered; it fails then.
+    """
+    too_long = CHANNELS[asked.channel].too_long(asked.message) if asked.channel else None
+    return [FieldError(pointer="/message", code="too_long", message=too_long)] if too_long else []
 
 
 def _accepted(acceptance: Acceptance) -> Response:
