@@ -95,6 +95,9 @@ PROVIDERS = ProviderRegistry(
     {
         "apprise+": Scheme("notification_providers.chat.provider:apprise_provider"),
         "fake": Scheme("notification_providers.fake.provider:fake_provider"),
+        "webpush": Scheme(
+            "notification_providers.push.webpush:webpush_provider", frozenset({"push"})
+        ),
         "webhook": Scheme(
             "notification_providers.webhook.provider:webhook_provider", frozenset({"webhook"})
         ),

@@ -4,7 +4,7 @@ Every provider's URL may carry limits: `timeout_seconds`, `concurrency`, `per_se
 options are the provider's own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,6 +45,15 @@ class ProviderUrl:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     text: str = field(default="", repr=False)
     limits: Limits = field(default_factory=Limits)
+
+    def only_options(self, known: Collection[str]) -> None:
+        """Refuse an option that the scheme does not know: it may be a slip of the pen.
+
+        Raises:
+            InvalidProviderUrl: there is one.
+        """
+        if unknown := sorted(self.options.keys() - set(known)):
+            raise InvalidProviderUrl(f"{unknown[0]!r} is no option of {self.scheme}://")
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,18 +118,17 @@ def _read(answer: HttpAnswer, now: datetime) -> ProviderAnswer:
 
 def webhook_provider(url: ProviderUrl, context: ProviderContext) -> WebhookProvider:
     """Make the provider that a `webhook://[SECRET[:FORMER_SECRET]@]` URL describes."""
-    options = dict(url.options)
+    url.only_options({"allow", "ca"})
     try:
-        allowed = parse_networks(options.pop("allow", ""))
+        allowed = parse_networks(url.options.get("allow", ""))
     except ValueError as error:
         raise InvalidProviderUrl("allow must be networks, such as 10.0.0.0/8") from error
-    ca_file = options.pop("ca", None)
-    if options:
-        raise InvalidProviderUrl(f"{min(options)!r} is no option of webhook://")
     patience = url.limits.timeout * _PATIENCE
     return WebhookProvider(
         secrets=[_signer(secret) for secret in (url.user, url.password) if secret],
-        http=HttpCaller(ca_file=ca_file, timeout=patience, guard=AddressGuard(allowed=allowed)),
+        http=HttpCaller(
+            ca_file=url.options.get("ca"), timeout=patience, guard=AddressGuard(allowed=allowed)
+        ),
         now=context.now,
     )
 

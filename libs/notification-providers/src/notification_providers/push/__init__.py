@@ -1,0 +1,1 @@
+"""Push to devices: Web Push, FCM and APNs. Each takes the addresses that are of its own kind."""
