@@ -104,6 +104,9 @@ def test_stages_say_what_a_process_works_on(stages, validates, channels):
         ("EMAIL_PROVIDERS", ","),
         ("PUSH_PROVIDERS", "fake://?script=dance"),
         ("SMS_ON_AMBIGUOUS", "shrug"),
+        ("DELIVERY", "lve"),
+        ("DELIVERY", "redirect:somewhere"),
+        ("DELIVERY", "allow:"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_its_name(monkeypatch, capsys, name, value):

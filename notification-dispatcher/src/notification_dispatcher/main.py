@@ -11,6 +11,7 @@ from durable_queue.port import Queue
 from fastapi import FastAPI
 from notification_ledger.opening import open_worker_queue
 from notification_ledger.settings import Stores
+from notification_providers.delivery import DeliveryMode, Diverter
 from notification_providers.registry import Providers, open_providers
 from notification_providers.urls import ProviderContext
 from prometheus_client import CollectorRegistry
@@ -21,7 +22,7 @@ from service_kit.http.client import UpstreamClient
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks, Stopping
-from service_kit.logs import configure_logging
+from service_kit.logs import configure_logging, get_logger
 from service_kit.metrics import new_registry
 from service_kit.settings import load_settings
 
@@ -38,6 +39,8 @@ from notification_dispatcher.infrastructure.providers.senders import ChannelSend
 from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.workers import Workers
 from notification_dispatcher.settings import DispatcherSettings, settings_class
+
+log = get_logger(__name__)
 
 SERVICE: Final = "notification-dispatcher"
 
@@ -59,7 +62,7 @@ def build(
     lookup = HttpContactLookup(http=http)
     directory = BatchingContactDirectory(lookup=lookup, limits=settings.contacts)
     find_contact = FindContact(contacts=contacts or directory, random=random.random)
-    senders = _senders(settings, {**_providers(settings, now), **(providers or {})}, registry)
+    senders = _senders(settings, {**_providers(settings, now), **(providers or {})}, registry, now)
     workers, stopping = _workers(settings, queue, find_contact, senders, registry), Stopping()
     background = BackgroundTasks(
         ("broker", broker.watch),
@@ -90,18 +93,24 @@ def _open_queue(settings: DispatcherSettings) -> Queue:
 
 
 def _providers(settings: DispatcherSettings, now: Callable[[], datetime]) -> Providers:
+    if settings.delivers_to.mode is not DeliveryMode.LIVE:
+        log.warning("delivery.diverted", mode=settings.delivers_to.mode.value)
     context = partial(ProviderContext, now=now, fake_outbox=settings.fake_outbox)
-    return open_providers(settings.provider_urls, context, settings.provider_limits)
+    return open_providers(settings.opened_urls, context, settings.provider_limits)
 
 
 def _senders(
-    settings: DispatcherSettings, providers: Providers, registry: CollectorRegistry
+    settings: DispatcherSettings,
+    providers: Providers,
+    registry: CollectorRegistry,
+    now: Callable[[], datetime],
 ) -> ChannelSenders:
     return ChannelSenders(
         providers,
         breaker=settings.breaker,
         pauses=_open_pauses(settings.stores),
         bounded=settings.retries.bounded,
+        diverter=Diverter.of(settings.delivers_to, settings.fake_outbox, now),
         registry=registry,
     )
 

@@ -11,6 +11,7 @@ from durable_queue.messages import MAX_ATTEMPTS
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION
 from notification_ledger.settings import StoreSettings
+from notification_providers.delivery import DeliveryMode, DeliveryPolicy
 from notification_providers.registry import check_provider
 from notification_providers.urls import Limits, parse
 from pydantic import AfterValidator, Field, create_model, model_validator
@@ -22,6 +23,7 @@ from notification_dispatcher.infrastructure.contacts.batching import ContactLimi
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings
 from notification_dispatcher.interface.workers import WorkerOptions, grace_after
 
+FAKE: Final = "fake://"
 ALL: Final = "all"
 LONGEST_PROVIDER_TIMEOUT: Final = timedelta(seconds=45)
 
@@ -29,6 +31,12 @@ LONGEST_PROVIDER_TIMEOUT: Final = timedelta(seconds=45)
 def _schedule(text: str) -> str:
     if len(parse_schedule(text)) >= MAX_ATTEMPTS:
         raise ValueError(f"must not have more than {MAX_ATTEMPTS - 1} delays")
+    return text
+
+
+def _delivery(text: str) -> str:
+    if text:
+        DeliveryPolicy.parse(text)
     return text
 
 
@@ -70,8 +78,15 @@ class DispatcherSettings(StoreSettings):
         le=4096,
         description="Notifications handled at once, for each stage and channel.",
     )
+    delivery: Annotated[str, AfterValidator(_delivery)] = Field(
+        default="",
+        description="To whom messages really go: `live`, `fake`, `capture`, `redirect:ADDRESS`, "
+        "`allow:PATTERN,…`. By default `live`: fakes alone send nothing.",
+    )
     fake_outbox: Path | None = Field(
-        default=None, description="File to which fake providers append what they accept."
+        default=None,
+        description="File to which fake providers append what they accept, and to which what is "
+        "captured goes.",
     )
     retry_schedule: Annotated[str, AfterValidator(_schedule)] = Field(
         default=DEFAULT_SCHEDULE,
@@ -218,6 +233,21 @@ class DispatcherSettings(StoreSettings):
         return {channel: comma_separated(self._of(channel, "providers")) for channel in CHANNELS}
 
     @property
+    def delivers_to(self) -> DeliveryPolicy:
+        """To whom messages really go."""
+        return DeliveryPolicy.parse(self.delivery or DeliveryMode.LIVE)
+
+    @property
+    def opened_urls(self) -> Mapping[ChannelName, Sequence[str]]:
+        """The URLs of the providers that are opened: fakes, where nothing real may be."""
+        if self.delivers_to.mode is not DeliveryMode.FAKE:
+            return self.provider_urls
+        return {
+            channel: [url if url.startswith(FAKE) else FAKE for url in urls]
+            for channel, urls in self.provider_urls.items()
+        }
+
+    @property
     def provider_limits(self) -> Limits:
         """How much a provider may be asked to do whose URL says nothing of it."""
         return Limits(
@@ -240,7 +270,7 @@ def settings_class() -> type[DispatcherSettings]:
         fields[_field_name(channel, "providers")] = (
             Annotated[str, AfterValidator(partial(_provider_urls, channel=channel))],
             Field(
-                default="fake://",
+                default=FAKE,
                 repr=False,  # it may hold keys
                 description=f"URLs of the {channel} providers, in order, comma separated.",
             ),

@@ -63,11 +63,22 @@ class FaultSide(StrEnum):
     RECIPIENT = "recipient"  # or the message itself: every provider would say the same
 
 
+class Diversion(StrEnum):
+    """What became of a message that did not go where it was to go, see `delivery`."""
+
+    CAPTURED = "captured"
+    REDIRECTED = "redirected"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The provider has taken the message over, under this id of its own, if it gives one."""
+    """The provider has taken the message over, under this id of its own, if it gives one.
+
+    `diversion` is None if it is the provider that took it, and for the address that was meant.
+    """
 
     message_id: str | None = None
+    diversion: Diversion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

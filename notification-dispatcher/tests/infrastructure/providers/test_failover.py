@@ -9,6 +9,7 @@ from notification_dispatcher.domain.sending import NotTried
 from notification_dispatcher.infrastructure.circuit_breaker import BreakerState
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings, ChannelSenders
+from notification_providers.delivery import DeliveryPolicy, Diverter
 from notification_providers.memory import InMemoryProvider
 from notification_providers.port import (
     Accepted,
@@ -69,6 +70,7 @@ def protecting(registry):
             breaker=breaker,
             pauses=InMemoryPauses(),
             bounded=RetryPolicy().bounded,
+            diverter=Diverter(delivery=DeliveryPolicy()),
             registry=registry,
         )
 

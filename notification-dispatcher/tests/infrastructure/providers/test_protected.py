@@ -10,6 +10,7 @@ from notification_dispatcher.infrastructure.providers.gate import Gate
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
 from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
 from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
+from notification_providers.delivery import DeliveryPolicy, Diverter
 from notification_providers.memory import InMemoryProvider
 from notification_providers.port import (
     Accepted,
@@ -77,6 +78,7 @@ def protect(observed, pauses):
             breaker=CircuitBreaker(failures=failures, pause=timedelta(seconds=30)),
             pause=ProviderPause(name="email.post", pauses=pauses),
             bounded=RetryPolicy().bounded,
+            diverter=Diverter(delivery=DeliveryPolicy()),
             observe=lambda outcome, seconds: observed.append(outcome),
         )
 

@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from notification_providers.port import OutgoingMessage
+from notification_contracts.states import Reason
+
+from notification_providers.port import OutgoingMessage, TransientFailure
 
 _LOOK_BACK_BYTES: Final = 4096
 
@@ -41,6 +43,15 @@ class FakeOutbox:
             _append_whole(descriptor, line)
         finally:
             os.close(descriptor)
+
+    def keep(self, message: OutgoingMessage) -> TransientFailure | None:
+        """Write the message's line; return the failure, if it could not be written."""
+        try:
+            self.append(message)
+        except OSError as error:
+            detail = f"the outbox can't be written: {error.strerror or error}"
+            return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
+        return None
 
     def _open(self) -> int:
         flags, mode = os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600

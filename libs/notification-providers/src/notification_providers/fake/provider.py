@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from notification_contracts.states import Reason
 from service_kit.failpoints import EXIT_CODE
 from service_kit.logs import get_logger
 
@@ -90,12 +89,8 @@ class FakeProvider:
         return replace(first, answer=replace(answer, retry_after=timedelta(seconds=left)))
 
     def _accept(self, message: OutgoingMessage, answer: ProviderAnswer) -> ProviderAnswer:
-        if self.outbox is not None:
-            try:
-                self.outbox.append(message)
-            except OSError as error:
-                detail = f"the outbox can't be written: {error.strerror or error}"
-                return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
+        if self.outbox is not None and (failure := self.outbox.keep(message)) is not None:
+            return failure
         log.info("fake.accepted", trace_id=message.trace_id, channel=message.channel)
         return answer
 

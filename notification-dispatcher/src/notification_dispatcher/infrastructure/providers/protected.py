@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
 from notification_contracts.states import Reason
+from notification_providers.delivery import Diverter
 from notification_providers.port import (
     Accepted,
     AddressGone,
+    Diversion,
     FaultSide,
     Misconfigured,
     OutgoingMessage,
@@ -49,6 +51,7 @@ class ProtectedProvider:
     breaker: CircuitBreaker
     pause: ProviderPause
     bounded: Callable[[timedelta], timedelta]
+    diverter: Diverter
     observe: Callable[[ProviderAnswer, float], None]
 
     @property
@@ -99,6 +102,9 @@ class ProtectedProvider:
         return TransientFailure(reason=Reason.PROVIDER_AUTH, detail=answer.detail, retry_after=wait)
 
     async def _answer(self, message: OutgoingMessage) -> ProviderAnswer:
+        message, diversion = self.diverter.route(message)
+        if diversion is Diversion.CAPTURED:
+            return self.diverter.capture(message)
         try:
             async with asyncio.timeout(self.timeout.total_seconds()):
                 outcome = await self.provider.send(message)
@@ -111,6 +117,7 @@ class ProtectedProvider:
             return UncertainFailure(detail=f"the adapter crashed: {type(error).__name__}")
         if isinstance(outcome, Accepted):
             await afailpoint("provider.after_accept")
+            return replace(outcome, diversion=diversion) if diversion else outcome
         return outcome
 
     def _breaker_is_open(self) -> NotTried:

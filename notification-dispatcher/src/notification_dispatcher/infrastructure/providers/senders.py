@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notification_contracts.channels import ChannelName
+from notification_providers.delivery import Diverter
 from notification_providers.port import Provider
 from notification_providers.registry import Providers
 from notification_providers.urls import Limits
@@ -44,11 +45,13 @@ class ChannelSenders:
         breaker: BreakerSettings,
         pauses: Pauses,
         bounded: Callable[[timedelta], timedelta],
+        diverter: Diverter,
         registry: CollectorRegistry,
     ) -> None:
         self._breaker = breaker
         self._pauses = pauses
         self._bounded = bounded
+        self._diverter = diverter
         self._metrics = ProviderMetrics(registry)
         self.by_channel: Mapping[ChannelName, FailoverSender] = {
             channel: FailoverSender(
@@ -79,7 +82,8 @@ class ChannelSenders:
         }
         states = await asyncio.gather(*(_state(provider, now) for provider in by_name.values()))
         kept_by = "all dispatchers" if self._pauses.is_shared else "each dispatcher for itself"
-        return {**dict(zip(by_name, states, strict=True)), "pauses are kept by": kept_by}
+        said = {"pauses are kept by": kept_by, "delivery": self._diverter.delivery.mode.value}
+        return {**dict(zip(by_name, states, strict=True)), **said}
 
     def _protected(
         self, channel: ChannelName, name: str, provider: Provider, limits: Limits
@@ -102,6 +106,7 @@ class ChannelSenders:
             ),
             pause=pause,
             bounded=self._bounded,
+            diverter=self._diverter,
             observe=self._metrics.observer(channel, name),
         )
 
