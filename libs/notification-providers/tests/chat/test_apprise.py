@@ -129,6 +129,7 @@ REJECTED = {"reason": Reason.PROVIDER_REJECTED, "detail": "the service answered 
         (401, "", Misconfigured(detail="the service answered 401")),
         (403, "", Misconfigured(detail="the service answered 403")),
         (404, "", PermanentFailure(**REJECTED)),
+        (302, "", PermanentFailure(**REJECTED | {"detail": "the service answered 302"})),
         (404, "?to={address}", PermanentFailure(**REJECTED, fault=FaultSide.RECIPIENT)),
     ],
 )
