@@ -206,7 +206,7 @@ async def test_this_machine_is_out_of_reach_unless_it_is_allowed(receiver):
         "webhook://whsec_short@/",
         "webhook://not~base64@/",
         "webhook://?allow=everything",
-        "webhook://?alow=10.0.0.0/8",
+        "webhook://?permit=10.0.0.0/8",
     ],
 )
 def test_settings_that_make_no_sense_are_refused(url):
