@@ -174,6 +174,18 @@ class Provider(Protocol):
         ...
 
 
+@runtime_checkable
+class SelectiveProvider(Provider, Protocol):
+    """A provider that carries only some of its channel's addresses: push tokens of its own kind.
+
+    Any other provider takes them all.
+    """
+
+    def takes(self, address: str) -> bool:
+        """Tell whether an address is one that this provider may be given."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotTaken:
     """The provider was asked, and never took the message."""

@@ -263,3 +263,53 @@ async def test_a_pause_is_shown_in_the_metrics_and_by_its_end(send, senders, fir
     assert registry.get_sample_value("dispatcher_provider_paused_seconds", labels) > 3000
     state = (await senders.states(lambda: NOW))["email.first"]
     assert state.startswith("closed, paused until 2027-01-31T09:59")
+
+
+class Selective(InMemoryProvider):
+    """Takes addresses that begin with its name."""
+
+    def takes(self, address):
+        return address.startswith(self.name)
+
+
+async def sent_to(address, senders):
+    async def on_start(_provider):
+        pass
+
+    message = replace(MESSAGE, address=address)
+    return await senders.by_channel["email"].send(message, on_start=on_start)
+
+
+async def test_an_address_goes_to_those_who_take_it_alone(protecting):
+    fcm, apns, other_apns = Selective(name="fcm"), Selective(name="apns"), Selective(name="apns")
+    senders = protecting(BreakerSettings(failures=2, pause=HOUR), fcm, apns, other_apns)
+    apns.answers = [BUSY]
+
+    result = await sent_to("apns:1", senders)
+
+    assert result.outcome == Accepted()
+    assert (fcm.sent, len(apns.sent), len(other_apns.sent)) == ([], 1, 1)
+
+
+async def test_an_address_that_nobody_takes_is_invalid(protecting):
+    fcm = Selective(name="fcm")
+    senders = protecting(BreakerSettings(failures=2, pause=HOUR), fcm)
+
+    result = await sent_to("{}", senders)
+
+    assert isinstance(result.outcome, PermanentFailure)
+    assert result.outcome.reason is Reason.INVALID_ADDRESS
+    assert result.outcome.fault is FaultSide.RECIPIENT
+    assert result.call is None
+
+
+async def test_the_open_breaker_of_who_does_not_take_it_is_no_hindrance(protecting):
+    fcm, apns = Selective(name="fcm"), Selective(name="apns")
+    senders = protecting(BreakerSettings(failures=1, pause=HOUR), fcm, apns)
+    fcm.answers = [BUSY]
+    await sent_to("fcm:1", senders)
+
+    waiting, sent = await sent_to("fcm:1", senders), await sent_to("apns:1", senders)
+
+    assert isinstance(waiting.outcome, NotTried)
+    assert sent.outcome == Accepted()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from notification_contracts.states import Reason
 from notification_providers.port import (
     FaultSide,
     OutgoingMessage,
@@ -20,11 +21,16 @@ from notification_dispatcher.infrastructure.providers.protected import Protected
 log = get_logger(__name__)
 
 POLL_SECONDS = 0.1
+_NOBODY_TAKES_IT = PermanentFailure(
+    reason=Reason.INVALID_ADDRESS,
+    detail="no provider of this channel takes such an address",
+    fault=FaultSide.RECIPIENT,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailoverSender:
-    """Sends by the first provider that can.
+    """Sends by the first provider that can, of those that take the message's address.
 
     The next one is tried when a provider's breaker is open, when it is paused, or when it failed
     through a fault of its own and surely has not taken the message. It is not tried when the
@@ -37,9 +43,12 @@ class FailoverSender:
 
     async def send(self, message: OutgoingMessage, *, on_start: OnStart) -> SendResult:
         """Try the providers in order, each after `on_start`. Failures are outcomes."""
-        await self._wait_for_any()
+        able = [provider for provider in self.providers if provider.takes(message.address)]
+        if not able:
+            return SendResult(outcome=_NOBODY_TAKES_IT)
+        await self._wait_for_any(able)
         results: list[SendResult] = []
-        for provider in self.providers:
+        for provider in able:
             result = await provider.send(message, on_start=on_start)
             results.append(result)
             if not _may_another_do_better(result):
@@ -47,10 +56,10 @@ class FailoverSender:
             log.info("provider.passed_over", provider=provider.name, why=_why(result))
         return _conclusion(results)
 
-    async def _wait_for_any(self) -> None:
+    async def _wait_for_any(self, able: Sequence[ProtectedProvider]) -> None:
         """Wait a little while none is available, so that a backlog stays in its queue."""
         waited = 0.0
-        while not any(provider.is_available for provider in self.providers):
+        while not any(provider.is_available for provider in able):
             if waited >= self.max_wait.total_seconds():
                 return
             await asyncio.sleep(POLL_SECONDS)

@@ -36,12 +36,18 @@ log = get_logger(__name__)
 THROTTLED_FOR = timedelta(seconds=2)
 
 
+def takes_all(_address: str) -> bool:
+    """Take every address, as a provider does that is not selective."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtectedProvider:
     """Calls a provider only as often as its limits allow, and waits for no answer for ever.
 
     When it asks for no further call for a while, every dispatcher pauses it; `bounded` limits for
-    how long. `observe` gets each answer, and how long it took in seconds.
+    how long. `observe` gets each answer, and how long it took in seconds. `takes` tells which
+    addresses it may be given.
     """
 
     name: str
@@ -53,6 +59,7 @@ class ProtectedProvider:
     bounded: Callable[[timedelta], timedelta]
     diverter: Diverter
     observe: Callable[[ProviderAnswer, float], None]
+    takes: Callable[[str], bool] = takes_all
 
     @property
     def is_available(self) -> bool:

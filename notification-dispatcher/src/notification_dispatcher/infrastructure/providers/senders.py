@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from notification_contracts.channels import ChannelName
 from notification_providers.delivery import Diverter
-from notification_providers.port import Provider
+from notification_providers.port import Provider, SelectiveProvider
 from notification_providers.registry import Providers
 from notification_providers.urls import Limits
 from prometheus_client import CollectorRegistry
@@ -19,7 +19,7 @@ from notification_dispatcher.infrastructure.providers.gate import Gate
 from notification_dispatcher.infrastructure.providers.metrics import ProviderMetrics
 from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
 from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
-from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
+from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider, takes_all
 
 log = get_logger(__name__)
 
@@ -108,6 +108,7 @@ class ChannelSenders:
             bounded=self._bounded,
             diverter=self._diverter,
             observe=self._metrics.observer(channel, name),
+            takes=provider.takes if isinstance(provider, SelectiveProvider) else takes_all,
         )
 
 
