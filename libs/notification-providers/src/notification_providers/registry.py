@@ -98,6 +98,9 @@ PROVIDERS = ProviderRegistry(
         "webpush": Scheme(
             "notification_providers.push.webpush:webpush_provider", frozenset({"push"})
         ),
+        "twilio": Scheme(
+            "notification_providers.sms.twilio.opening:twilio_provider", frozenset({"sms"})
+        ),
         "webhook": Scheme(
             "notification_providers.webhook.provider:webhook_provider", frozenset({"webhook"})
         ),

@@ -1,0 +1,1 @@
+"""SMS: Twilio's API, and any gateway that takes a text by HTTP."""

@@ -1,0 +1,1 @@
+"""`twilio://`: Twilio's REST API for messages, and what it calls back with."""
