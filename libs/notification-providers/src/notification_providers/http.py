@@ -22,6 +22,9 @@ from notification_providers.port import (
 )
 
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+HttpFailure = TransientFailure | PermanentFailure | UncertainFailure
+"""What becomes of a call that is not answered."""
+
 MAX_ANSWER_BYTES: Final = 256 << 10
 LONGEST_RETRY_AFTER: Final = timedelta(days=365)
 
@@ -83,7 +86,7 @@ class HttpCaller:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> HttpAnswer | TransientFailure | PermanentFailure | UncertainFailure:
+    ) -> HttpAnswer | HttpFailure:
         """Make one call. A failure before anything was sent is transient, any other uncertain.
 
         What the guard forbids, and what is no URL, is a permanent failure of the recipient.

@@ -95,6 +95,7 @@ PROVIDERS = ProviderRegistry(
     {
         "apprise+": Scheme("notification_providers.chat.provider:apprise_provider"),
         "fake": Scheme("notification_providers.fake.provider:fake_provider"),
+        "fcm": Scheme("notification_providers.push.fcm:fcm_provider", frozenset({"push"})),
         "webpush": Scheme(
             "notification_providers.push.webpush:webpush_provider", frozenset({"push"})
         ),

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote
 
 import http_ece
@@ -16,16 +16,13 @@ from notification_providers.port import (
     AddressGone,
     FaultSide,
     Misconfigured,
-    OutgoingMessage,
     PermanentFailure,
     TransientFailure,
     UncertainFailure,
 )
 from notification_providers.push.vapid import base64url, public_key, read_private_key
-from notification_providers.registry import PROVIDERS
-from notification_providers.urls import InvalidProviderUrl, Limits, ProviderContext
+from notification_providers.urls import InvalidProviderUrl
 
-NOW = datetime(2027, 2, 1, tzinfo=UTC)
 VAPID_KEY = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"
 BROWSER = ec.generate_private_key(ec.SECP256R1())
 AUTH = b"0123456789abcdef"
@@ -76,47 +73,19 @@ async def service():
         yield running
 
 
-@pytest.fixture
-async def opened():
-    made = []
-
-    def open_webpush(url=URL):
-        provider, _ = PROVIDERS.open(url, ProviderContext("push", now=lambda: NOW), Limits())
-        made.append(provider)
-        return provider
-
-    yield open_webpush
-    for provider in made:
-        await provider.close()
-
-
-def message(address, *, text="your parcel, “here”", expires_at=None):
-    return OutgoingMessage(
-        trace_id="0192d3a4-7e11-7aaa-8bbb-ccccdddd0001",
-        channel="push",
-        attempt=1,
-        idempotency_key="k-1",
-        address=address,
-        message=text,
-        subject="Thanks",
-        data={"order": 7},
-        expires_at=expires_at,
-    )
-
-
 def decrypted(body):
     return json.loads(http_ece.decrypt(body, private_key=BROWSER, auth_secret=AUTH))
 
 
-async def test_the_browser_can_read_what_was_sent(service, opened):
-    assert await opened().send(message(service.subscription())) == Accepted()
+async def test_the_browser_can_read_what_was_sent(service, opened, message):
+    assert await opened(URL).send(message(service.subscription())) == Accepted()
 
     [(line, headers, body)] = service.got
     assert line == "POST /p/s3cret-endpoint HTTP/1.1"
     assert decrypted(body) == {
         "title": "Thanks",
         "body": "your parcel, “here”",
-        "data": {"order": 7},
+        "data": {"order": 7, "state": "done", "items": [1, {"a": None}]},
         "trace_id": "0192d3a4-7e11-7aaa-8bbb-ccccdddd0001",
     }
     assert headers["content-encoding"] == "aes128gcm"
@@ -131,8 +100,10 @@ async def test_the_browser_can_read_what_was_sent(service, opened):
     ("expires_in", "option", "ttl"),
     [(90, "", "90"), (-1, "", "0"), (90, "&ttl_seconds=60", "60"), (None, "&ttl_seconds=60", "60")],
 )
-async def test_it_waits_no_longer_than_it_is_worth(service, opened, expires_in, option, ttl):
-    expires_at = None if expires_in is None else NOW + timedelta(seconds=expires_in)
+async def test_it_waits_no_longer_than_it_is_worth(
+    service, opened, message, clock, expires_in, option, ttl
+):
+    expires_at = None if expires_in is None else clock.now() + timedelta(seconds=expires_in)
 
     await opened(URL + option).send(message(service.subscription(), expires_at=expires_at))
 
@@ -175,17 +146,17 @@ NO_WAIT = {"retry_after": None}
         ("403 F\n\nno s3cret-endpoint", Misconfigured(detail="127.0.0.1 answered 403")),
     ],
 )
-async def test_what_a_known_service_answers(service, opened, reply, answer):
+async def test_what_a_known_service_answers(service, opened, message, reply, answer):
     service.reply = reply
 
     provider = opened(f"{URL}&trusted=127.0.0.1")
     assert await provider.send(message(service.subscription())) == answer
 
 
-async def test_a_stranger_can_neither_stop_the_others_nor_be_quoted(service, opened):
+async def test_a_stranger_can_neither_stop_the_others_nor_be_quoted(service, opened, message):
     service.reply = "403 F\nRetry-After: 86400\ngo away"
 
-    answer = await opened().send(message(service.subscription()))
+    answer = await opened(URL).send(message(service.subscription()))
 
     assert answer == recipients(
         Reason.PROVIDER_AUTH, "the endpoint answered 403", retry_after=timedelta(days=1)
@@ -193,7 +164,7 @@ async def test_a_stranger_can_neither_stop_the_others_nor_be_quoted(service, ope
     assert answer.provider_retry_after is None
 
 
-async def test_one_subscription_of_another_key_does_not_stop_the_others(service, opened):
+async def test_one_subscription_of_another_key_does_not_stop_the_others(service, opened, message):
     provider = opened(f"{URL}&trusted=127.0.0.1")
     await provider.send(message(service.subscription()))
 
@@ -203,16 +174,16 @@ async def test_one_subscription_of_another_key_does_not_stop_the_others(service,
     assert stray == recipients(Reason.PROVIDER_AUTH, "127.0.0.1 answered 403", **NO_WAIT)
 
 
-async def test_no_answer_is_uncertain_and_the_fault_of_that_endpoint(service, opened):
+async def test_no_answer_is_uncertain_and_the_fault_of_that_endpoint(service, opened, message):
     service.reply = None
 
-    answer = await opened().send(message(service.subscription()))
+    answer = await opened(URL).send(message(service.subscription()))
 
     assert isinstance(answer, UncertainFailure)
     assert answer.fault is FaultSide.RECIPIENT
 
 
-async def test_a_private_address_is_not_connected_to(service, opened):
+async def test_a_private_address_is_not_connected_to(service, opened, message):
     https = service.subscription().replace("http:", "https:")
 
     answer = await opened(URL.replace("&allow=127.0.0.0/8", "")).send(message(https))
@@ -223,21 +194,21 @@ async def test_a_private_address_is_not_connected_to(service, opened):
     assert service.got == []
 
 
-async def test_what_is_too_long_or_no_subscription_is_not_sent(service, opened):
-    provider = opened()
+async def test_what_is_too_long_or_no_subscription_is_not_sent(service, opened, message):
+    provider = opened(URL)
 
-    too_long = await provider.send(message(service.subscription(), text="é" * 2000))
+    too_long = await provider.send(message(service.subscription(), message="é" * 2000))
     no_subscription = await provider.send(message("{}"))
 
     assert too_long == recipients(
-        Reason.MESSAGE_TOO_LONG, "the payload has 4097 bytes, and 3993 are allowed"
+        Reason.MESSAGE_TOO_LONG, "the payload has 4135 bytes, and 3993 are allowed"
     )
     assert no_subscription.reason is Reason.INVALID_ADDRESS
     assert service.got == []
 
 
-async def test_it_takes_subscriptions_alone(service, opened):
-    provider = opened()
+async def test_it_takes_subscriptions_alone(service, opened, message):
+    provider = opened(URL)
 
     assert provider.takes(service.subscription())
     assert not provider.takes("fcm:{")
@@ -246,7 +217,7 @@ async def test_it_takes_subscriptions_alone(service, opened):
 
 
 async def test_a_check_tells_the_public_key(opened):
-    checked = await opened().check()
+    checked = await opened(URL).check()
 
     assert checked.is_ok
     assert public_key(read_private_key(VAPID_KEY)) in checked.words

@@ -35,6 +35,7 @@ from notification_providers.push.subscription import (
 )
 from notification_providers.push.tokens import PushService, service_of
 from notification_providers.push.vapid import Standing, Vapid, public_key, read_private_key
+from notification_providers.push.words import quotable
 from notification_providers.urls import InvalidProviderUrl, ProviderContext, ProviderUrl
 
 # Those of Chrome and Edge on Android and Linux, Firefox, Safari, and Edge on Windows.
@@ -48,7 +49,6 @@ PUSH_SERVICES: Final = (
 _OPTIONS: Final = frozenset({"subject", "key_file", "ttl_seconds", "allow", "trusted", "ca"})
 # Less than the provider's own time-out: that an endpoint is silent is no fault of ours.
 _PATIENCE: Final = 0.9
-_MAX_WORDS: Final = 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,8 +165,7 @@ def _words(answer: HttpAnswer, to: Subscription) -> str:
         text = str(said.get("message") or said.get("reason") or "")
     else:
         text = "" if answer.body.lstrip().startswith(b"<") else answer.body.decode(errors="replace")
-    words = " ".join(text.split())[:_MAX_WORDS]
-    return "" if to.endpoint.rsplit("/", 1)[-1][:_MAX_WORDS] in words else words
+    return quotable(text, to.endpoint.rpartition("/")[2])
 
 
 def _invalid(detail: str) -> PermanentFailure:
