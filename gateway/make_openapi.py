@@ -13,6 +13,8 @@ from typing import Final
 from fastapi import FastAPI
 from gateway.docs_page import docs_routes
 from gateway.problems import PROBLEMS, UNSUPPORTED_ENCODING
+from notification_dispatcher.main import build as build_dispatcher
+from notification_dispatcher.settings import settings_class as dispatcher_settings
 from notification_publisher.main import build as build_publisher
 from notification_publisher.settings import PublisherSettings
 from service_kit.http.app import build_app
@@ -43,6 +45,7 @@ parameter that a call does not know is `422`.
 TAGS: Final = (
     {"name": "notifications", "description": "Send, find, cancel, follow."},
     {"name": "dead letters", "description": "The operator's side: what was given up."},
+    {"name": "providers", "description": "The operator's side: who carries the messages."},
     {"name": "users", "description": "Where people are reached."},
     {"name": "health", "description": "Is it alive, can it work, how much has it done."},
     {"name": "documentation", "description": "This page, and what it shows."},
@@ -57,6 +60,7 @@ def owners() -> dict[str, FastAPI]:
     """Build the services whose calls the gateway relays, by name; none of them is started."""
     return {
         "notification-publisher": build_publisher(PublisherSettings(broker_url="memory://")),
+        "notification-dispatcher": build_dispatcher(dispatcher_settings()(broker_url="memory://")),
         "user-service": build_user_service(UserServiceSettings(users_database_url="memory://")),
     }
 

@@ -107,7 +107,8 @@ class Door:
 
 @asynccontextmanager
 async def _open_door(service_url: str, **settings: Any) -> AsyncIterator[Door]:
-    urls: Any = {"publisher_url": service_url, "user_service_url": service_url}
+    names = ("publisher_url", "user_service_url", "dispatcher_url")
+    urls: Any = dict.fromkeys(names, service_url)
     async with live_server(build(GatewaySettings(**urls, **settings))) as url:
         yield Door(url)
 
@@ -135,31 +136,51 @@ class Place:
 
 # Servers take a third of a second to stop, so that a module shares them.
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def places() -> AsyncIterator[tuple[Place, Place]]:
-    """The places of the publisher and of the user-service."""
-    publisher, users = Place(), Place()
-    async with live_server(publisher) as publisher.url, live_server(users) as users.url:
-        yield publisher, users
+async def places() -> AsyncIterator[tuple[Place, ...]]:
+    """The places of the publisher, of the user-service and of the dispatcher."""
+    publisher, users, dispatcher = Place(), Place(), Place()
+    async with (
+        live_server(publisher) as publisher.url,
+        live_server(users) as users.url,
+        live_server(dispatcher) as dispatcher.url,
+    ):
+        yield publisher, users, dispatcher
 
 
 @pytest.fixture
-def publisher(places: tuple[Place, Place]) -> RecordingService:
+def publisher(places: tuple[Place, ...]) -> RecordingService:
     """The publisher behind `gateway`, a new one for each test."""
     return places[0].renew()
 
 
 @pytest.fixture
-def users(places: tuple[Place, Place]) -> RecordingService:
+def users(places: tuple[Place, ...]) -> RecordingService:
     """The user-service behind `gateway`, a new one for each test."""
     return places[1].renew()
 
 
 @pytest.fixture
+def dispatcher(places: tuple[Place, ...]) -> RecordingService:
+    """The dispatcher behind `gateway`, a new one for each test."""
+    return places[2].renew()
+
+
+@pytest.fixture
 def gateway(
-    places: tuple[Place, Place], publisher: RecordingService, users: RecordingService
+    places: tuple[Place, ...],
+    publisher: RecordingService,
+    users: RecordingService,
+    dispatcher: RecordingService,
 ) -> FastAPI:
-    """A gateway in front of a publisher and a user-service on sockets."""
-    return build(GatewaySettings(publisher_url=places[0].url, user_service_url=places[1].url))
+    """A gateway in front of a publisher, a user-service and a dispatcher on sockets."""
+    publisher_url, users_url, dispatcher_url = (place.url for place in places)
+    return build(
+        GatewaySettings(
+            publisher_url=publisher_url,
+            user_service_url=users_url,
+            dispatcher_url=dispatcher_url,
+        )
+    )
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -25,6 +25,8 @@ GET /dead-letters/{trace_id}
 POST /dead-letters/{trace_id}/replay
 POST /dead-letters/replay
 DELETE /dead-letters/{trace_id}
+GET /providers
+POST /providers/{channel}/test
 GET /users
 GET /users/{user_id}
 PUT /users/{user_id}

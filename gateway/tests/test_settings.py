@@ -4,7 +4,7 @@ from service_kit.settings import load_settings
 
 
 def test_defaults_fit_make_run(monkeypatch):
-    for name in ("GATEWAY_PORT", "PUBLISHER_URL", "USER_SERVICE_URL"):
+    for name in ("GATEWAY_PORT", "PUBLISHER_URL", "USER_SERVICE_URL", "DISPATCHER_URL"):
         monkeypatch.delenv(name, raising=False)
 
     settings = load_settings(GatewaySettings)
@@ -12,6 +12,7 @@ def test_defaults_fit_make_run(monkeypatch):
     assert settings.gateway_port == 8000
     assert settings.publisher_url == "http://localhost:8001"
     assert settings.user_service_url == "http://localhost:8002"
+    assert settings.dispatcher_url == "http://localhost:8003"
     assert settings.upstream_timeout.total_seconds() == 10
     assert settings.max_body_bytes == 131_072
 

@@ -58,10 +58,13 @@ def programs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def behind(programs, redis_server):  # noqa: F811 - the fixture
-    """Where the gateway finds the services."""
+    """Where the gateway finds the services. The dispatcher leaves what is sent to the tests."""
+    broker = {"BROKER_URL": redis_server.url}
+    idle = broker | {"DISPATCHER_STAGES": "delivery.push"}
     return {
-        "PUBLISHER_URL": programs.start("notification_publisher", BROKER_URL=redis_server.url)[0],
+        "PUBLISHER_URL": programs.start("notification_publisher", **broker)[0],
         "USER_SERVICE_URL": programs.start("user_service", USERS_DATABASE_URL="memory://")[0],
+        "DISPATCHER_URL": programs.start("notification_dispatcher", **idle)[0],
     }
 
 

@@ -20,7 +20,7 @@ SETTINGS: dict[str, Any] = {
 FIXED = {
     *("GATEWAY_HOST", "PUBLISHER_HOST", "DISPATCHER_HOST", "USER_SERVICE_HOST"),
     *("GATEWAY_PORT", "PUBLISHER_PORT", "DISPATCHER_PORT", "USER_SERVICE_PORT"),
-    *("PUBLISHER_URL", "USER_SERVICE_URL"),
+    *("PUBLISHER_URL", "USER_SERVICE_URL", "DISPATCHER_URL"),
 }
 OUTSIDE = {"REDIS_PORT", "REDIS_SERVER", "ASYNCNOTIFY_URL"}
 
@@ -56,6 +56,7 @@ def test_all_that_compose_takes_is_in_the_example_and_the_other_way_round(root):
     ("before", "after"),
     [
         ("gateway", "notification-publisher"),
+        ("gateway", "notification-dispatcher"),
         ("gateway", "user-service"),
         ("notification-dispatcher", "notification-publisher"),
         ("notification-dispatcher", "user-service"),

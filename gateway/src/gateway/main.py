@@ -22,6 +22,10 @@ from gateway.relay import Service, relay_routes
 from gateway.settings import GatewaySettings
 
 SERVICE: Final = "gateway"
+# Without a dispatcher notifications are still taken, and wait: the gateway stays ready.
+NEEDED: Final = ("notification-publisher", "user-service")
+# Operators' calls and receipts are few and short, and a gateway may have no more than 1,024 files.
+TO_OTHERS: Final = 32
 
 
 def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastAPI:
@@ -31,9 +35,13 @@ def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastA
     """
     urls = {
         "notification-publisher": settings.publisher_url,
+        "notification-dispatcher": settings.dispatcher_url,
         "user-service": settings.user_service_url,
     }
-    clients = {name: _client_of(url, settings) for name, url in urls.items()}
+    clients = {
+        name: _client_of(url, settings, max_connections=_connections(name, settings))
+        for name, url in urls.items()
+    }
     services = {
         name: Service(name=name, http=client, timeout=settings.upstream_timeout)
         for name, client in clients.items()
@@ -48,7 +56,7 @@ def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastA
             docs_routes(document),
         ],
         problems=PROBLEMS,
-        checks={name: service.check for name, service in services.items()},
+        checks={name: services[name].check for name in NEEDED},
         resources=list(clients.values()),
         admission=Admission(
             max_body_bytes=settings.max_body_bytes,
@@ -58,12 +66,17 @@ def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastA
     )
 
 
-def _client_of(url: str, settings: GatewaySettings) -> UpstreamClient:
+def _connections(name: str, settings: GatewaySettings) -> int:
+    most = settings.upstream_max_connections
+    return most if name in NEEDED else min(most, TO_OTHERS)
+
+
+def _client_of(url: str, settings: GatewaySettings, *, max_connections: int) -> UpstreamClient:
     return UpstreamClient(
         url,
         timeout=settings.upstream_timeout,
         connect_timeout=settings.upstream_connect_timeout,
-        max_connections=settings.upstream_max_connections,
+        max_connections=max_connections,
     )
 
 
@@ -74,7 +87,7 @@ def run() -> None:
     limits = grant(
         limits_of(settings, streams=settings.max_streams),
         service=SERVICE,
-        upstream=2 * settings.upstream_max_connections,
+        upstream=len(NEEDED) * settings.upstream_max_connections + TO_OTHERS,
         per_stream=1,
     )
     serve(

@@ -18,6 +18,9 @@ class GatewaySettings(ServiceSettings):
     user_service_url: HttpUrl = Field(
         default="http://localhost:8002", description="Where the user-service is."
     )
+    dispatcher_url: HttpUrl = Field(
+        default="http://localhost:8003", description="Where a notification-dispatcher is."
+    )
     upstream_timeout_seconds: float = Field(
         default=10, gt=0, le=300, description="How long a service may take to answer."
     )
@@ -28,7 +31,8 @@ class GatewaySettings(ServiceSettings):
         default=256,
         ge=1,
         le=10_000,
-        description="Calls to one service at once; streams of events do not count.",
+        description="Calls to one service at once, at most 32 to dispatchers; streams of events do "
+        "not count.",
     )
     max_streams: int = Field(
         default=1000,

@@ -8,7 +8,8 @@ from typing import Final
 
 from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import Queue
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from notification_contracts.http.operations import OPERATOR_PATHS
 from notification_ledger.opening import open_worker_queue
 from notification_ledger.settings import Stores
 from notification_providers.delivery import DeliveryMode, Diverter
@@ -29,6 +30,7 @@ from service_kit.settings import load_settings
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.ports import ContactDirectory
+from notification_dispatcher.application.try_providers import TryProviders
 from notification_dispatcher.application.validate_notification import ValidateNotification
 from notification_dispatcher.infrastructure.contacts.batching import BatchingContactDirectory
 from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
@@ -37,12 +39,18 @@ from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
 from notification_dispatcher.infrastructure.providers.pauses.redis import RedisPauses
 from notification_dispatcher.infrastructure.providers.senders import ChannelSenders
 from notification_dispatcher.interface.health import checks
+from notification_dispatcher.interface.problems import PROBLEMS
+from notification_dispatcher.interface.providers import provider_routes
 from notification_dispatcher.interface.workers import Workers
 from notification_dispatcher.settings import DispatcherSettings, settings_class
 
 log = get_logger(__name__)
 
 SERVICE: Final = "notification-dispatcher"
+LONGER_THAN_WORKERS: Final = timedelta(seconds=2)  # a little, so that none of them is cut off
+# The gateway's limit is what counts for what comes from outside.
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+TRIAL_LIMIT: Final = timedelta(seconds=8)  # the gateway waits for 10 s, unless it is told otherwise
 
 
 def build(
@@ -62,28 +70,42 @@ def build(
     lookup = HttpContactLookup(http=http)
     directory = BatchingContactDirectory(lookup=lookup, limits=settings.contacts)
     find_contact = FindContact(contacts=contacts or directory, random=random.random)
-    senders = _senders(settings, {**_providers(settings, now), **(providers or {})}, registry, now)
+    diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
+    opened = {**_providers(settings, now), **(providers or {})}
+    senders = _senders(settings, opened, diverter, registry, now)
     workers, stopping = _workers(settings, queue, find_contact, senders, registry), Stopping()
     background = BackgroundTasks(
         ("broker", broker.watch),
         *workers.loops(),
-        # A little longer than the workers take, so that none is cut off.
-        grace=settings.workers.grace + timedelta(seconds=2),
+        grace=settings.workers.grace + LONGER_THAN_WORKERS,
         stopping=stopping,
     )
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-dispatcher",
-        routers=[],
-        problems={},
-        checks=checks(broker, workers, partial(senders.states, now), http),
+        routers=[_provider_routes(senders, diverter, settings, are_given=bool(providers))],
+        problems=PROBLEMS,
+        checks=checks(broker, workers, senders, http),
         resources=[broker, http, senders, background],
         registry=registry,
-        admission=Admission(
-            access=access_of(settings, service=SERVICE, listens_on=settings.dispatcher_host)
-        ),
+        admission=_admission(settings),
         stopping=stopping,
     )
+
+
+def _admission(settings: DispatcherSettings) -> Admission:
+    return Admission(
+        max_body_bytes=MAX_BODY_BYTES,
+        access=access_of(settings, service=SERVICE, listens_on=settings.dispatcher_host),
+        for_operators=OPERATOR_PATHS,
+    )
+
+
+def _provider_routes(
+    senders: ChannelSenders, diverter: Diverter, settings: DispatcherSettings, *, are_given: bool
+) -> APIRouter:
+    trials = TryProviders(providers=senders.named(), limit=TRIAL_LIMIT, diverter=diverter)
+    return provider_routes(senders, trials, {} if are_given else settings.provider_schemes)
 
 
 def _open_queue(settings: DispatcherSettings) -> Queue:
@@ -102,6 +124,7 @@ def _providers(settings: DispatcherSettings, now: Callable[[], datetime]) -> Pro
 def _senders(
     settings: DispatcherSettings,
     providers: Providers,
+    diverter: Diverter,
     registry: CollectorRegistry,
     now: Callable[[], datetime],
 ) -> ChannelSenders:
@@ -110,8 +133,9 @@ def _senders(
         breaker=settings.breaker,
         pauses=_open_pauses(settings.stores),
         bounded=settings.retries.bounded,
-        diverter=Diverter.of(settings.delivers_to, settings.fake_outbox, now),
+        diverter=diverter,
         registry=registry,
+        now=now,
     )
 
 

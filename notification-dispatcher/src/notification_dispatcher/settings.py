@@ -248,6 +248,14 @@ class DispatcherSettings(StoreSettings):
         }
 
     @property
+    def provider_schemes(self) -> Mapping[ChannelName, Sequence[str]]:
+        """The schemes of each channel's providers, in order; the rest of a URL may be secret."""
+        return {
+            channel: [parse(url, self.provider_limits)[0].scheme for url in urls]
+            for channel, urls in self.opened_urls.items()
+        }
+
+    @property
     def provider_limits(self) -> Limits:
         """How much a provider may be asked to do whose URL says nothing of it."""
         return Limits(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from notification_contracts.states import Reason
 from notification_providers.memory import InMemoryProvider
-from notification_providers.port import Accepted, TransientFailure
+from notification_providers.port import Accepted, Repeating, TransientFailure
 from notification_providers.urls import Limits
 
 HOUR = timedelta(hours=1)
@@ -19,6 +19,7 @@ class ThrottlingProvider:
 
     retry_after: timedelta
     name: str = "post"
+    repeating: Repeating = Repeating.NEITHER
     asked_at: list[float] = field(default_factory=list)
 
     async def send(self, message):

@@ -1,8 +1,15 @@
-"""A provider in memory: the twin of the port, for tests."""
+"""Providers in memory: twins of the ports, for tests."""
 
+import asyncio
 from dataclasses import dataclass, field
 
-from notification_providers.port import Accepted, OutgoingMessage, ProviderAnswer, Repeating
+from notification_providers.port import (
+    Accepted,
+    CheckResult,
+    OutgoingMessage,
+    ProviderAnswer,
+    Repeating,
+)
 
 
 @dataclass(kw_only=True)
@@ -23,3 +30,17 @@ class InMemoryProvider:
     async def close(self) -> None:
         """See `Provider`."""
         self.is_closed = True
+
+
+@dataclass(kw_only=True)
+class InMemoryCheckableProvider(InMemoryProvider):
+    """One that can be checked: it says what was `found`, or, as long as it `hangs`, nothing."""
+
+    found: CheckResult = field(default_factory=lambda: CheckResult(is_ok=True, words="welcome"))
+    hangs: bool = False
+
+    async def check(self) -> CheckResult:
+        """See `CheckableProvider`."""
+        if self.hangs:
+            await asyncio.Event().wait()
+        return self.found

@@ -17,6 +17,10 @@ class ContactsUnavailable(Exception):
     """Raised when the directory gives no answer for now, or one that can't be understood."""
 
 
+class UnknownChannel(Exception):
+    """Raised when no provider is for such a channel."""
+
+
 class ContactDirectory(Protocol):
     """Knows how each user can be reached."""
 

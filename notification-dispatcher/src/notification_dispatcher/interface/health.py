@@ -1,7 +1,7 @@
 """Whether this process can do its work."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 
 from durable_queue.broker_guard import BrokerGuard
@@ -9,6 +9,7 @@ from durable_queue.worker import WorkerStats
 from service_kit.http.app import Check
 from service_kit.http.client import HttpClient, UpstreamError
 
+from notification_dispatcher.application.provider_states import ProviderState, ProviderStates
 from notification_dispatcher.interface.workers import Workers
 
 # A worker asks its queue every few seconds, unless it works on as many messages as it may.
@@ -26,7 +27,7 @@ class WorkerSilent(Exception):
 def checks(
     broker: BrokerGuard,
     workers: Workers,
-    provider_states: Callable[[], Awaitable[Mapping[str, str]]],
+    providers: ProviderStates,
     http: HttpClient,
 ) -> dict[str, Check]:
     """List the checks of readiness.
@@ -43,6 +44,13 @@ def checks(
             return {"user_service": "gives no answer"}
         return {"user_service": f"answers {answer.status}"}
 
+    async def provider_states() -> Mapping[str, str]:
+        kept_by = "all dispatchers" if providers.pauses_are_shared else "each dispatcher for itself"
+        states = {
+            f"{each.channel}.{each.name}": _in_words(each) for each in await providers.states()
+        }
+        return {**states, "pauses are kept by": kept_by, "delivery": providers.delivery}
+
     async def working() -> Mapping[str, str]:
         return _workers_at_work(workers)
 
@@ -52,6 +60,15 @@ def checks(
         "providers": provider_states,
         "contacts": contacts,
     }
+
+
+def _in_words(provider: ProviderState) -> str:
+    words = (
+        provider.breaker if provider.reason is None else f"{provider.breaker}, {provider.reason}"
+    )
+    if provider.paused_until is None:
+        return words
+    return f"{words}, paused until {provider.paused_until.isoformat(timespec='seconds')}"
 
 
 def _workers_at_work(workers: Workers) -> Mapping[str, str]:

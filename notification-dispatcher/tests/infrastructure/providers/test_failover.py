@@ -6,7 +6,6 @@ import pytest
 from notification_contracts.states import Reason
 from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.domain.sending import NotTried
-from notification_dispatcher.infrastructure.circuit_breaker import BreakerState
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings, ChannelSenders
 from notification_providers.delivery import DeliveryPolicy, Diverter
@@ -72,6 +71,7 @@ def protecting(registry):
             bounded=RetryPolicy().bounded,
             diverter=Diverter(delivery=DeliveryPolicy()),
             registry=registry,
+            now=lambda: NOW,
         )
 
     return make
@@ -207,8 +207,12 @@ async def test_breakers_are_shown_in_the_metrics_and_by_name(send, senders, firs
     await send()
 
     labels = {"channel": "email", "provider": "first"}
-    states = await senders.states(lambda: NOW)
-    assert (states["email.first"], states["email.second"]) == ("open", "closed")
+    states = await senders.states()
+    assert [(each.name, each.breaker) for each in states] == [
+        ("first", "open"),
+        ("second", "closed"),
+    ]
+    assert states[0].opens_until is not None
     assert registry.get_sample_value("dispatcher_provider_breaker_state", labels) == 2
     transient = labels | {"outcome": "transient"}
     assert registry.get_sample_value("dispatcher_provider_sends_total", transient) == 2
@@ -219,8 +223,11 @@ async def test_providers_of_the_same_name_have_breakers_of_their_own(protecting)
 
     senders = protecting(BreakerSettings(failures=9, pause=HOUR), *twins)
 
-    states = await senders.states(lambda: NOW)
-    assert (states["email.post"], states["email.post-2"]) == (BreakerState.CLOSED,) * 2
+    assert [each.name for each in await senders.states()] == ["post", "post-2"]
+    assert [(each.name, each.provider) for each in senders.named()] == [
+        ("post", twins[0]),
+        ("post-2", twins[1]),
+    ]
 
 
 async def test_while_the_first_is_paused_all_go_by_the_second(send, first, second):
@@ -261,5 +268,6 @@ async def test_a_pause_is_shown_in_the_metrics_and_by_its_end(send, senders, fir
 
     labels = {"channel": "email", "provider": "first"}
     assert registry.get_sample_value("dispatcher_provider_paused_seconds", labels) > 3000
-    state = (await senders.states(lambda: NOW))["email.first"]
-    assert state.startswith("closed, paused until 2027-01-31T09:59")
+    state = (await senders.states())[0]
+    assert state.paused_until is not None
+    assert NOW < state.paused_until <= NOW + HOUR

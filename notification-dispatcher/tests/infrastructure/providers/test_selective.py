@@ -1,6 +1,6 @@
 """Providers that carry only addresses of their own kind, as those of push do."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from notification_contracts.states import Reason
@@ -43,6 +43,7 @@ def send_to():
             bounded=RetryPolicy().bounded,
             diverter=Diverter(delivery=DeliveryPolicy()),
             registry=CollectorRegistry(),
+            now=lambda: datetime.now(UTC),
         )
 
         async def send(address):

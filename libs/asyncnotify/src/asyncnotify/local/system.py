@@ -109,6 +109,7 @@ class LocalSystem:
             **{f"{name}{FILE_SUFFIX}": "" for name in secrets},
             "PUBLISHER_URL": f"http://{HOST}:{self.ports.publisher}",
             "USER_SERVICE_URL": f"http://{HOST}:{self.ports.user_service}",
+            "DISPATCHER_URL": f"http://{HOST}:{self.ports.dispatcher}",
             "FAKE_OUTBOX": self.fake_outbox or str(self.data_dir / "outbox.jsonl"),
             "LOG_FORMAT": self.log_format,
         }

@@ -7,12 +7,19 @@ from datetime import datetime, timedelta
 
 from notification_contracts.channels import ChannelName
 from notification_providers.delivery import Diverter
-from notification_providers.port import Provider, SelectiveProvider
+from notification_providers.port import (
+    AskableProvider,
+    CheckableProvider,
+    Provider,
+    ReceiptReader,
+    SelectiveProvider,
+)
 from notification_providers.registry import Providers
 from notification_providers.urls import Limits
 from prometheus_client import CollectorRegistry
 from service_kit.logs import get_logger
 
+from notification_dispatcher.application.provider_states import NamedProvider, ProviderState
 from notification_dispatcher.infrastructure.circuit_breaker import BreakerState, CircuitBreaker
 from notification_dispatcher.infrastructure.providers.failover import FailoverSender
 from notification_dispatcher.infrastructure.providers.gate import Gate
@@ -35,7 +42,8 @@ class BreakerSettings:
 class ChannelSenders:
     """Each channel's sender, with every provider behind limits of its own. A `Resource`.
 
-    `bounded` limits for how long a provider may ask for no further call.
+    `bounded` limits for how long a provider may ask for no further call. `now` is only there to
+    show a time rather than a period.
     """
 
     def __init__(
@@ -47,7 +55,9 @@ class ChannelSenders:
         bounded: Callable[[timedelta], timedelta],
         diverter: Diverter,
         registry: CollectorRegistry,
+        now: Callable[[], datetime],
     ) -> None:
+        self._now = now
         self._breaker = breaker
         self._pauses = pauses
         self._bounded = bounded
@@ -70,20 +80,51 @@ class ChannelSenders:
                 await protected.provider.close()
         await self._pauses.close()
 
-    async def states(self, now: Callable[[], datetime]) -> dict[str, str]:
-        """Return the state of each provider's breaker, and until when it is paused, if it is.
+    @property
+    def pauses_are_shared(self) -> bool:
+        """See `ProviderStates`."""
+        return self._pauses.is_shared
 
-        By `channel.provider`; `now` is only there to show a time rather than a period.
-        """
-        by_name = {
-            f"{channel}.{provider.name}": provider
-            for channel, sender in self.by_channel.items()
-            for provider in sender.providers
-        }
-        states = await asyncio.gather(*(_state(provider, now) for provider in by_name.values()))
-        kept_by = "all dispatchers" if self._pauses.is_shared else "each dispatcher for itself"
-        said = {"pauses are kept by": kept_by, "delivery": self._diverter.delivery.mode.value}
-        return {**dict(zip(by_name, states, strict=True)), **said}
+    @property
+    def delivery(self) -> str:
+        """See `ProviderStates`."""
+        return self._diverter.delivery.mode.value
+
+    async def states(self) -> list[ProviderState]:
+        """See `ProviderStates`."""
+        return await asyncio.gather(*(self._state(*each) for each in self._all()))
+
+    def named(self) -> list[NamedProvider]:
+        """List the providers as they are, without the limits that they are behind."""
+        return [
+            NamedProvider(channel=channel, name=protected.name, provider=protected.provider)
+            for channel, protected in self._all()
+        ]
+
+    def _all(self) -> Iterator[tuple[ChannelName, ProtectedProvider]]:
+        for channel, sender in self.by_channel.items():
+            for protected in sender.providers:
+                yield channel, protected
+
+    async def _state(self, channel: ChannelName, protected: ProtectedProvider) -> ProviderState:
+        pause, breaker, provider = (
+            await protected.pause.look(),
+            protected.breaker,
+            protected.provider,
+        )
+        opens_in, now = breaker.reopens_in, self._now()
+        return ProviderState(
+            channel=channel,
+            name=protected.name,
+            breaker=breaker.state.value,
+            reason=breaker.reason,
+            opens_until=now + opens_in if opens_in else None,
+            paused_until=now + pause if pause else None,
+            repeating=provider.repeating,
+            is_checkable=isinstance(provider, CheckableProvider),
+            is_askable=isinstance(provider, AskableProvider),
+            gives_receipts=isinstance(provider, ReceiptReader),
+        )
 
     def _protected(
         self, channel: ChannelName, name: str, provider: Provider, limits: Limits
@@ -110,15 +151,6 @@ class ChannelSenders:
             observe=self._metrics.observer(channel, name),
             takes=provider.takes if isinstance(provider, SelectiveProvider) else takes_all,
         )
-
-
-async def _state(provider: ProtectedProvider, now: Callable[[], datetime]) -> str:
-    state, pause = provider.breaker.state.value, await provider.pause.look()
-    if provider.breaker.reason is not None:
-        state = f"{state}, {provider.breaker.reason.value}"
-    if not pause:
-        return state
-    return f"{state}, paused until {(now() + pause).isoformat(timespec='seconds')}"
 
 
 def _named(
