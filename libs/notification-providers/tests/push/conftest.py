@@ -1,6 +1,9 @@
 """What the tests of push providers share."""
 
+import asyncio
+import json
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -75,3 +78,44 @@ def pem():
         ).decode()
 
     return write
+
+
+class Google:
+    """The token endpoint and FCM: answers with `replies` in turn, and then accepts."""
+
+    def __init__(self):
+        self.granted, self.asked, self.got = 0, [], []
+        self.replies, self.grants = [], []
+
+    async def __call__(self, request):
+        if request.url.host == "oauth2.test":
+            self.asked.append(parse_qs(request.content.decode()))
+            await asyncio.sleep(0)
+            return self.grants.pop(0) if self.grants else self._grant()
+        self.got.append(request)
+        reply = self.replies.pop(0) if self.replies else _accepted()
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def _grant(self):
+        self.granted += 1
+        answer = {"access_token": f"t-{self.granted}", "expires_in": 3599, "token_type": "Bearer"}
+        return httpx.Response(200, json=answer)
+
+    @property
+    def messages(self):
+        return [json.loads(request.content)["message"] for request in self.got]
+
+    @property
+    def tokens(self):
+        return [request.headers["authorization"] for request in self.got]
+
+
+def _accepted():
+    return httpx.Response(200, json={"name": "projects/shop/messages/0:15%31"})
+
+
+@pytest.fixture
+def google():
+    return Google()
