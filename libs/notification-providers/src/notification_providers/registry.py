@@ -99,6 +99,9 @@ PROVIDERS = ProviderRegistry(
         "webpush": Scheme(
             "notification_providers.push.webpush:webpush_provider", frozenset({"push"})
         ),
+        "sms+": Scheme(
+            "notification_providers.sms.gateway.provider:sms_gateway", frozenset({"sms"})
+        ),
         "twilio": Scheme(
             "notification_providers.sms.twilio.opening:twilio_provider", frozenset({"sms"})
         ),
