@@ -44,6 +44,19 @@ def test_poison_stays_poison_when_the_next_worker_dies_too(machine, clock):
     assert machine.apply("begin", "m", 0, "other", LEASE, MOST, 0) == ("poison", MOST, 0)
 
 
+def test_why_it_was_given_up_is_said_once(machine, clock):
+    for worker in range(MOST):
+        machine.apply("begin", "m", 0, f"t{worker}", LEASE, MOST, 0)
+        clock.now += LEASE
+    machine.apply("begin", "m", 0, "finder", LEASE, MOST, 0)
+    assert machine.apply("explain", "m", "other", "why") == ("lost",)
+    assert machine.apply("explain", "m", "finder", "why") == ("ok",)
+    assert machine.apply("explain", "m", "finder", "why") == ("lost",)
+    clock.now += LEASE
+
+    assert machine.apply("begin", "m", 0, "next", LEASE, MOST, 0) == ("bury", "why", 0)
+
+
 @pytest.mark.parametrize("verdict", ["dead", "exhausted"])
 def test_what_was_given_up_is_dead_lettered_and_not_tried_again(machine, clock, verdict):
     machine.apply("begin", "m", 0, "first", LEASE, MOST, 0)

@@ -39,6 +39,7 @@ def operation(chance: random.Random) -> tuple[Argument, ...]:
             ("begin", name, hop, token, lease, 3, uncertain),
             ("start", name, token, hop, lease, chance.choice((0, 1))),
             ("decide", name, token, hop, chance.choice(VERDICTS), lease, 3, memo, uncertain),
+            ("explain", name, token, memo),
             ("finish", name, token, hop, chance.choice(VERDICTS)),
             ("settled", name, token, hop, chance.choice(STATES), chance.choice((0, 1))),
             ("renew", name, token, hop, lease),

@@ -47,6 +47,7 @@ OPERATIONS: tuple[tuple[Argument, ...], ...] = (
     ("decide", "t", 1, "retry", LASTING, MOST, "", 0),
     ("decide", "t", 1, "release", LASTING, MOST, "", 0),
     ("decide", "t", 1, "dead", LASTING, MOST, "why", 1),
+    ("explain", "t", "why"),
     ("finish", "t", 1, "ack"),
     ("settled", "t", 2, "waiting", 0),
     ("settled", "t", 1, "waiting", 1),

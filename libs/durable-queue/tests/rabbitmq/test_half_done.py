@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from durable_queue.port import (
     Duplicate,
     Enqueued,
     LeaseLost,
+    OnAmbiguous,
     QueueUnavailable,
 )
 from service_kit.failpoints import FailpointTripped, armed
@@ -76,6 +78,20 @@ async def test_giving_up_that_was_not_carried_out_is_carried_out_later(
     assert await harness.left() == []
     assert await harness.queue.replay("m") is ControlOutcome.DONE
     assert await harness.left() == ["m"]
+
+
+async def test_a_message_that_is_given_up_half_way_is_given_up_once(harness: QueueHarness) -> None:
+    await harness.send("m")
+    delivery = await harness.take()
+    await delivery.start(on_ambiguous=OnAmbiguous.HOLD)
+    with armed("queue.after_decide:raise"), suppress(FailpointTripped):
+        await harness.lose_lease(delivery)
+
+    await harness.pass_time(timedelta(minutes=2))
+
+    assert await harness.left() == []
+    assert (await harness.changes("m")).count(Change.AMBIGUOUS) == 1
+    assert await harness.queue.replay("m") is ControlOutcome.DONE
 
 
 async def test_what_was_cancelled_in_flight_does_not_stay_in_flight(

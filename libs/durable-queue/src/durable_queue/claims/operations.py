@@ -192,6 +192,16 @@ class Claims:
         )
         return str(code), int(rest[0]) if rest else 0
 
+    async def explain(
+        self, message_id: str, token: str, memo: str, event: ChangeEvent | None
+    ) -> bool:
+        """Say why a message was given up whose workers were lost, and put it on record: once.
+
+        False if the claim is no longer this one's, or it was said before.
+        """
+        code, *_ = await self._run("explain", message_id, token, memo, event=event)
+        return code != "lost"
+
     async def finish(
         self, message_id: str, token: str, revision: int, verdict: str, event: ChangeEvent | None
     ) -> bool:

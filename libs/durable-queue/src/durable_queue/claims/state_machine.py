@@ -13,6 +13,7 @@ what it calls hop is a claim's `revision`, to bury is to make a dead letter:
     start      id token hop lease_ms hold                             ok | again | lost
     decide     id token hop verdict lease_ms max_deliveries memo uncertain
                ok | again | poison deliveries | lost
+    explain    id token memo                                          ok | lost
     finish     id token hop verdict                                   ok | again | lost
     settled    id token hop state suspect                             ok | lost
     renew      id token hop lease_ms                                  ok | lost
@@ -33,8 +34,8 @@ from durable_queue.claims.store import Argument, Reply, State
 from durable_queue.clock import steady_ms
 
 _OPERATIONS: Final = (
-    *("reserve", "doubt", "free", "recall", "begin", "start", "decide", "finish", "settled"),
-    *("renew", "lose", "hand_back", "cancel", "move", "audit"),
+    *("reserve", "doubt", "free", "recall", "begin", "start", "decide", "explain"),
+    *("finish", "settled", "renew", "lose", "hand_back", "cancel", "move", "audit"),
 )
 _LOST: Final = ("lost",)
 _OK: Final = ("ok",)
@@ -186,6 +187,16 @@ class ClaimStateMachine:
         claim.is_uncertain |= bool(uncertain)
         if verdict == "release" and claim.deliveries >= max_deliveries:
             return ("poison", claim.deliveries)
+        return _OK
+
+    def _explain(self, id_: str, token: str, memo: str) -> Reply:
+        """Keep why a message was given up whose workers were lost: once, with its record."""
+        claim = self._claims.get(id_)
+        if claim is None or claim.token != token or claim.state is not State.SETTLING:
+            return _LOST
+        if claim.verdict not in GIVEN_UP or claim.memo:
+            return _LOST
+        claim.memo = memo
         return _OK
 
     def _finish(self, id_: str, token: str, revision: int, verdict: str) -> Reply:

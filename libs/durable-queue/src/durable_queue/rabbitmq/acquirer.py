@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Final
 
 from aio_pika.abc import AbstractIncomingMessage
+from service_kit.failpoints import afailpoint
 from service_kit.logs import get_logger
 
 from durable_queue.claims.operations import BeginReply
@@ -158,9 +159,13 @@ class Acquirer:
         self.expired += envelope.due > 0
 
     async def _give_up(self, copy: ReceivedCopy, begun: BeginReply) -> None:
-        end = _end(begun)
+        end, router, envelope = _end(begun), self._router, copy.envelope
         if begun.code != "bury":  # which is on record since it was decided
-            await self._router.record(end.change, copy.envelope, end.note)
+            event = router.event(end.change, replace(envelope, due=0), end.note)
+            if not await router.claims.explain(envelope.id, begun.token, end.memo, event):
+                requeue_in_front(copy)  # another finder took it over; its claim says what is left
+                return
+            await afailpoint("queue.after_decide")
         await move_to_dead_letters(self._router, copy, begun.token, end)
         self.died += 1
 

@@ -152,7 +152,7 @@ class RabbitQueue:
             self._stop_tracking(delivery)
             try:
                 lost += await acquirer.lose(delivery)
-            except QueueError:
+            except BaseException:  # cancelled, too: its copy is still here, and nowhere else
                 self._in_flight[delivery.token] = delivery
                 raise
         report = TickReport(

@@ -177,6 +177,15 @@ function run.decide(token, hop, verdict, lease_ms, max_deliveries, memo, uncerta
   return {'ok'}
 end
 
+function run.explain(token, memo)
+  local c = load(id)
+  if not c or c.tok ~= token or c.st ~= 'settling' then return {'lost'} end
+  if not GIVEN_UP[c.vd] or c.mm ~= '' then return {'lost'} end
+  c.mm = memo
+  save(id, c)
+  return {'ok'}
+end
+
 function run.finish(token, hop, verdict)
   local c = held(token, tonumber(hop))
   if not c then return {'lost'} end
