@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import httpcore
 import httpx
+from h2.errors import ErrorCodes
+from h2.events import ConnectionTerminated, StreamReset
 from notification_contracts.states import Reason
 
 from notification_providers.guard import AddressGuard, ForbiddenAddress, GuardedBackend
@@ -22,6 +24,11 @@ from notification_providers.port import (
 )
 
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+# One connection carries all: it is kept for as long as no router on the way forgets it.
+_HTTP2_LIMITS: Final = httpx.Limits(max_connections=None, keepalive_expiry=60)
+# Cancelling a call leaves its connection in use, however dead that is. A read that times out ends
+# it, for all who wait on it: so that comes first.
+_SILENCE: Final = 0.9
 HttpFailure = TransientFailure | PermanentFailure | UncertainFailure
 """What becomes of a call that is not answered."""
 
@@ -97,17 +104,8 @@ class HttpCaller:
                 self._opened().stream(method, url, headers=headers, content=body) as response,
             ):
                 answer = await _read(response)
-        except httpx.InvalidURL:
-            return _no_such_url("it is no URL")
-        except _NOTHING_SENT as error:
-            if isinstance(error.__cause__, ForbiddenAddress):
-                return _no_such_url(str(error))
-            detail = f"not connected: {_words(error)}"
-            return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
-        except TimeoutError:
-            return UncertainFailure(detail="no answer in time")
-        except httpx.HTTPError as error:
-            return UncertainFailure(detail=f"no answer: {_words(error)}")
+        except (httpx.InvalidURL, httpx.HTTPError, TimeoutError) as error:
+            return _failure(error)
         return HttpAnswer(status=response.status_code, headers=dict(response.headers), body=answer)
 
     async def close(self) -> None:
@@ -121,12 +119,18 @@ class HttpCaller:
             self._client = httpx.AsyncClient(
                 http2=self.is_http2,
                 verify=self._trusted(),
-                timeout=None,  # noqa: S113 - for the whole call, see `call`
+                timeout=httpx.Timeout(None, read=self._longest_silence()),
                 follow_redirects=False,
-                limits=_LIMITS,
+                limits=_HTTP2_LIMITS if self.is_http2 else _LIMITS,
                 transport=self.transport or self._guarded(),
             )
         return self._client
+
+    def _longest_silence(self) -> float | None:
+        """Return how long nothing may come on a connection. All else is timed by `call`."""
+        if not self.is_http2 or self.timeout is None:
+            return None
+        return self.timeout.total_seconds() * _SILENCE
 
     def _trusted(self) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
@@ -160,11 +164,43 @@ async def _read(response: httpx.Response) -> bytes:
     return b"".join(parts)[:MAX_ANSWER_BYTES]
 
 
+def _failure(error: Exception) -> HttpFailure:
+    """Return what became of a call that is not answered: by how far it got."""
+    match error:
+        case httpx.InvalidURL():
+            return _no_such_url("it is no URL")
+        case httpx.ConnectError() if isinstance(error.__cause__, ForbiddenAddress):
+            return _no_such_url(str(error))
+        case TimeoutError() | httpx.ReadTimeout():
+            return UncertainFailure(detail="no answer in time")
+    if isinstance(error, _NOTHING_SENT):
+        detail = f"not connected: {_words(error)}"
+    elif _is_untaken(error):
+        detail = "the server took no more calls on this connection"
+    else:
+        return UncertainFailure(detail=f"no answer: {_words(error)}")
+    return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
+
+
+def _is_untaken(error: Exception) -> bool:
+    """Tell whether an HTTP/2 server said that it has not begun to work on a call.
+
+    Source: RFC 9113, section 8.7.
+    """
+    cause = error.__cause__
+    match cause.args[0] if cause is not None and cause.args else None:
+        case StreamReset(error_code=ErrorCodes.REFUSED_STREAM):
+            return True
+        case ConnectionTerminated(last_stream_id=0):
+            return True
+    return False
+
+
 def _no_such_url(detail: str) -> PermanentFailure:
     return PermanentFailure(reason=Reason.INVALID_ADDRESS, detail=detail, fault=FaultSide.RECIPIENT)
 
 
-def _words(error: httpx.HTTPError) -> str:
+def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
