@@ -130,15 +130,58 @@ def test_a_default_region_leaves_other_countries_alone() -> None:
     assert in_germany(AddressKind.PHONE, "+14155552671") == "+14155552671"
 
 
-@pytest.mark.parametrize("token", ["t", "ExponentPushToken[xyz]", "a:b/c+d=", "x" * 512])
+@pytest.mark.parametrize("token", ["t", "ExponentPushToken[xyz]", "a:b/c+d=", "x" * 4096])
 def test_a_token_is_kept_as_it_is(token: str) -> None:
     assert normalise(AddressKind.TOKEN, token) == token
 
 
-@pytest.mark.parametrize("token", ["", "x" * 513, "a b", "a\tb", "ä", "a\x00", "\ud800", "a\x7f"])
+@pytest.mark.parametrize("token", ["", "x" * 4097, "a b", "a\tb", "ä", "a\x00", "\ud800", "a\x7f"])
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(InvalidAddress):
         normalise(AddressKind.TOKEN, token)
+
+
+@pytest.mark.parametrize(
+    ("given_form", "kept_form"),
+    [
+        ("https://example.com", "https://example.com/"),
+        ("HTTPS://Example.COM/Hook?a=b", "https://example.com/Hook?a=b"),
+        ("http://10.0.0.1:8080/x", "http://10.0.0.1:8080/x"),
+        ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
+    ],
+)
+def test_a_url_is_kept_in_its_canonical_form(given_form: str, kept_form: str) -> None:
+    assert normalise(AddressKind.URL, given_form) == kept_form
+    assert normalise(AddressKind.URL, kept_form) == kept_form
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com/hook",
+        "/hook",
+        "ftp://example.com/",
+        "https://",
+        "https://example.com/\ud800",
+        f"https://example.com/{'x' * 2048}",
+        f"https://example.com/{'ü' * 500}",
+    ],
+)
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(InvalidAddress):
+        normalise(AddressKind.URL, url)
+
+
+@pytest.mark.parametrize("text", ["#ops", "-1001234", "ops room", "\U0001f680", "x" * 2048])
+def test_a_text_is_kept_as_it_is(text: str) -> None:
+    assert normalise(AddressKind.TEXT, text) == text
+
+
+@pytest.mark.parametrize("text", ["", "x" * 2049, "a\nb", "a\x00", "\ud800", "a\x85b"])
+def test_a_text_with_control_characters_or_too_long_is_refused(text: str) -> None:
+    with pytest.raises(InvalidAddress):
+        normalise(AddressKind.TEXT, text)
 
 
 @pytest.mark.parametrize("kind", AddressKind)

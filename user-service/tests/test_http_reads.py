@@ -3,11 +3,17 @@ from typing import Any
 
 import httpx
 import pytest
+from notification_contracts.channels import CHANNELS
 from notification_contracts.http import contact_info_model, user_model, user_page_model
 from user_service.domain import User, UserId
 from user_service.infrastructure.memory import InMemoryUsers
 
-ADA = {"email": "ada@b.example", "sms": None, "push": "t", "preferred_channel": "push"}
+ADA = {
+    **dict.fromkeys(CHANNELS),
+    "email": "ada@b.example",
+    "push": "t",
+    "preferred_channel": "push",
+}
 
 
 @pytest.fixture

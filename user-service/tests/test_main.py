@@ -25,7 +25,7 @@ async def test_the_first_users_are_known_from_the_start(
         contact = (await client.get(f"/users/{user_id}/contact-info")).json()
 
     assert contact["preferred_channel"] == "email"
-    assert all(contact[channel] for channel in ("email", "sms", "push"))
+    assert all(contact[channel] for channel in CHANNELS)
 
 
 async def test_the_first_users_can_be_stored_again_as_they_are() -> None:

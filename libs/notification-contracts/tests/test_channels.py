@@ -4,11 +4,13 @@ import pytest
 from notification_contracts.channels import CHANNELS, AddressKind, Channel, register
 
 
-def test_email_sms_and_push_are_built_in() -> None:
+def test_what_is_built_in() -> None:
     assert {name: channel.address_kind for name, channel in CHANNELS.items()} == {
         "email": AddressKind.EMAIL,
         "sms": AddressKind.PHONE,
         "push": AddressKind.TOKEN,
+        "webhook": AddressKind.URL,
+        "chat": AddressKind.TEXT,
     }
 
 
@@ -26,7 +28,7 @@ def test_registering_the_same_channel_twice_changes_nothing() -> None:
     register(Channel(name="fax", address_kind=AddressKind.PHONE))
     register(Channel(name="fax", address_kind=AddressKind.PHONE))
 
-    assert list(CHANNELS) == ["email", "sms", "push", "fax"]
+    assert list(CHANNELS) == ["email", "sms", "push", "webhook", "chat", "fax"]
 
 
 @pytest.mark.usefixtures("channels")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 def test_contact_info_has_the_fields_of_the_public_contract() -> None:
     fields = list(contact_info_model().model_fields)
 
-    assert fields == ["email", "sms", "push", "preferred_channel"]
+    assert fields == ["email", "sms", "push", "webhook", "chat", "preferred_channel"]
 
 
 def test_a_user_has_an_id_beside_the_contact() -> None:
@@ -18,6 +18,8 @@ def test_a_user_has_an_id_beside_the_contact() -> None:
         "email",
         "sms",
         "push",
+        "webhook",
+        "chat",
         "preferred_channel",
     }
 
@@ -34,6 +36,8 @@ def test_absent_addresses_are_null() -> None:
         "email": None,
         "sms": None,
         "push": None,
+        "webhook": None,
+        "chat": None,
         "preferred_channel": None,
     }
 

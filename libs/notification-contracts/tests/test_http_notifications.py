@@ -193,7 +193,7 @@ def test_a_time_without_an_offset_is_refused_with_words_that_help(faults_of: Fau
 def test_an_unknown_channel_is_refused_with_those_that_are_known(faults_of: FaultsOf) -> None:
     faults = faults_of({**MINIMAL, "channel": "fax"})
 
-    assert faults[0]["msg"] == "must be one of email, sms, push"
+    assert faults[0]["msg"] == "must be one of email, sms, push, webhook, chat"
 
 
 @pytest.mark.usefixtures("channels")

@@ -2,5 +2,5 @@
 
 from typing import Final
 
-CHANNELS: Final = ("email", "sms", "push")
+CHANNELS: Final = ("email", "sms", "push", "webhook", "chat")
 FINAL_STATUSES: Final = ("sent", "delivered", "failed", "cancelled", "expired")

@@ -18,7 +18,24 @@ class AddressKind(StrEnum):
 
     EMAIL = "email"
     PHONE = "phone"
-    TOKEN = "token"  # noqa: S105 - what a push service calls a device, no password
+    # What a push service calls a device, or a Web Push subscription as JSON.
+    TOKEN = "token"  # noqa: S105 - no password
+    URL = "url"
+    TEXT = "text"
+
+    @property
+    def max_chars(self) -> int:
+        """How long an address may be."""
+        return _MAX_CHARS[self]
+
+
+_MAX_CHARS = {
+    AddressKind.EMAIL: 512,
+    AddressKind.PHONE: 512,
+    AddressKind.TOKEN: 4096,
+    AddressKind.URL: 2048,
+    AddressKind.TEXT: 2048,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +69,8 @@ BUILT_IN = (
         name="sms", address_kind=AddressKind.PHONE, max_message_chars=1600, max_sms_segments=24
     ),
     Channel(name="push", address_kind=AddressKind.TOKEN, max_message_chars=4000),
+    Channel(name="webhook", address_kind=AddressKind.URL),
+    Channel(name="chat", address_kind=AddressKind.TEXT),
 )
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")

@@ -8,7 +8,10 @@
   ranges in use ages between releases, and leaves out the ranges reserved for fiction and tests
   (+44 7700 900123). Whether somebody answers, only the SMS provider knows. What the library would
   guess or drop is refused: letters, extensions, a second number.
-- token: 1 to 512 printable ASCII characters without spaces; opaque otherwise, and kept as it is.
+- token: 1 to 4096 printable ASCII characters without spaces; opaque otherwise, and kept as it is.
+  One that begins with `{` is a Web Push subscription, see `web_push`.
+- URL (pydantic): http or https, with a host. Where it leads is judged when it is called.
+- text: what is no control character; what it means, only the provider knows.
 
 Invisible characters that spreadsheets and chats leave around an address are removed: spaces of all
 kinds, zero-width characters, direction marks.
@@ -21,13 +24,18 @@ from unicodedata import category
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from notification_contracts.channels import AddressKind
+from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from user_service.application.ports import AddressNormaliser, InvalidAddress
-
-TOKEN_MAX_CHARS: Final = 512
+from user_service.infrastructure.web_push import web_push_subscription
 
 # Decimal digits, dashes, spaces, brackets: what people write into a number.
 _IN_NUMBERS: Final = frozenset({"Nd", "Pd", "Zs", "Ps", "Pe"})
+
+# Halves of characters beyond the basic plane are none either.
+_CONTROLS: Final = frozenset({"Cc", "Cs"})
+
+_URL: Final[TypeAdapter[HttpUrl]] = TypeAdapter(HttpUrl)
 
 
 def address_normaliser(default_region: str | None = None) -> AddressNormaliser:
@@ -40,6 +48,8 @@ def address_normaliser(default_region: str | None = None) -> AddressNormaliser:
         AddressKind.EMAIL: _email,
         AddressKind.PHONE: lambda address: _phone(address, default_region),
         AddressKind.TOKEN: _token,
+        AddressKind.URL: _url,
+        AddressKind.TEXT: _text,
     }
     return lambda kind, address: by_kind[kind](_without_margins(address))
 
@@ -93,7 +103,32 @@ def _is_written_as_a_number(address: str) -> bool:
 
 
 def _token(address: str) -> str:
-    if not 1 <= len(address) <= TOKEN_MAX_CHARS or not all("!" <= char <= "~" for char in address):
-        message = f"must be 1 to {TOKEN_MAX_CHARS} printable ASCII characters without spaces"
+    if address.startswith("{"):
+        return web_push_subscription(address)
+    longest = AddressKind.TOKEN.max_chars
+    if not 1 <= len(address) <= longest or not all("!" <= char <= "~" for char in address):
+        message = f"must be 1 to {longest} printable ASCII characters without spaces"
+        raise InvalidAddress(message)
+    return address
+
+
+def _url(address: str) -> str:
+    longest = AddressKind.URL.max_chars
+    try:
+        url = str(_URL.validate_python(address))
+    except ValidationError as error:
+        message = "is not an http:// or https:// URL"
+        raise InvalidAddress(message) from error
+    # Again, for it may have grown: "ü" in a path becomes six characters.
+    if len(url) > longest:
+        message = f"must have at most {longest} characters"
+        raise InvalidAddress(message)
+    return url
+
+
+def _text(address: str) -> str:
+    longest = AddressKind.TEXT.max_chars
+    if not 1 <= len(address) <= longest or any(category(char) in _CONTROLS for char in address):
+        message = f"must be 1 to {longest} characters, none of them a control character"
         raise InvalidAddress(message)
     return address

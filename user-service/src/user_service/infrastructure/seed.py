@@ -8,7 +8,13 @@ from user_service.domain import User, UserId
 SEED_USERS: Final[Sequence[User]] = tuple(
     User(
         id=UserId(name),
-        addresses={"email": f"{name}@example.com", "sms": number, "push": f"push-token-{name}"},
+        addresses={
+            "email": f"{name}@example.com",
+            "sms": number,
+            "push": f"push-token-{name}",
+            "webhook": f"https://example.com/webhooks/{name}",
+            "chat": f"chat-{name}",
+        },
         preferred_channel="email",
     )
     # +1 202 555 01xx is kept free for fiction: no message reaches a stranger.

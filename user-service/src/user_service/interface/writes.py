@@ -23,7 +23,7 @@ from user_service.interface.documents import check_user_id, find_user_id, user_j
 from user_service.interface.parameters import OtherUserIdInPath
 from user_service.interface.problems import NOT_FOUND_OR_UNAVAILABLE, UNAVAILABLE
 
-CONTACT_MAX_BYTES = 65_536
+CONTACT_MAX_BYTES = 131_072
 
 _EXAMPLES: Mapping[str, JsonObject] = {
     "all channels": {

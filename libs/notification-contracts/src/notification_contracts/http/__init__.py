@@ -5,7 +5,7 @@ users.
 """
 
 from notification_contracts.http.contacts import contact_info_model, user_model, user_page_model
-from notification_contracts.http.fields import ADDRESS_MAX_CHARS, KnownChannel
+from notification_contracts.http.fields import KnownChannel
 from notification_contracts.http.notifications import (
     NotificationAccepted,
     NotificationRequest,
@@ -18,7 +18,6 @@ from notification_contracts.http.operations import (
 )
 
 __all__ = [
-    "ADDRESS_MAX_CHARS",
     "ForgetAnswer",
     "ForgetRequest",
     "KnownChannel",

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from notification_contracts.channels import CHANNELS
 from notification_contracts.events import UserId
-from notification_contracts.http.fields import ADDRESS_MAX_CHARS, KnownChannel
+from notification_contracts.http.fields import KnownChannel
 
 
 class _Contact(BaseModel):
@@ -44,7 +44,7 @@ def _address_fields() -> dict[str, Any]:
             str | None,
             Field(
                 default=None,
-                max_length=ADDRESS_MAX_CHARS,
+                max_length=channel.address_kind.max_chars,
                 description=f"{channel.address_kind} address",
             ),
         )

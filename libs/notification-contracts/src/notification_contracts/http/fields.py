@@ -8,8 +8,6 @@ from pydantic_core import PydanticCustomError
 from notification_contracts.channels import CHANNELS
 from notification_contracts.events import MESSAGE_MAX_CHARS, SUBJECT_MAX_CHARS, USER_ID_MAX_CHARS
 
-ADDRESS_MAX_CHARS: Final = 512
-
 # JSON may write a character beyond the basic plane as two escapes of six bytes: "\ud83d\ude00".
 _BYTES_PER_CHAR: Final = 12
 # Names of fields, times, punctuation and indentation.
