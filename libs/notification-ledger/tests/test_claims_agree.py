@@ -38,6 +38,7 @@ def operation(chance: random.Random) -> tuple[Argument, ...]:
             ("begin", name, hop, token, lease, 3, 0),
             ("begin", name, hop, token, lease, 3, uncertain),
             ("start", name, token, hop, lease, chance.choice((0, 1))),
+            ("start", name, token, hop, lease, 0, chance.choice(("begun", "far"))),
             ("decide", name, token, hop, chance.choice(VERDICTS), lease, 3, memo, uncertain),
             ("explain", name, token, memo),
             ("finish", name, token, hop, chance.choice(VERDICTS)),

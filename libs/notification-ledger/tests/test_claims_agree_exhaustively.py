@@ -44,6 +44,7 @@ OPERATIONS: tuple[tuple[Argument, ...], ...] = (
     ("begin", 1, "t", LASTING, MOST, 1),
     ("start", "t", 1, LASTING, 0),
     ("start", "t", 1, LASTING, 1),
+    ("start", "t", 1, LASTING, 0, "far"),
     ("decide", "t", 1, "retry", LASTING, MOST, "", 0),
     ("decide", "t", 1, "release", LASTING, MOST, "", 0),
     ("decide", "t", 1, "dead", LASTING, MOST, "why", 1),
@@ -76,6 +77,7 @@ def claims(now: int) -> Iterator[Claim | None]:
                     until=now + period,
                     deliveries=deliveries,
                     is_uncertain=is_uncertain,
+                    progress="begun" if is_uncertain else "",
                 )
                 yield replace(claim, **variant)  # type: ignore[arg-type]  # by name
 
@@ -94,6 +96,7 @@ def fields(claim: Claim) -> dict[str, str]:
         "key": claim.key,
         "mm": claim.memo,
         "uc": str(int(claim.is_uncertain)),
+        "pg": claim.progress,
     }
 
 

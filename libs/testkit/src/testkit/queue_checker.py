@@ -171,7 +171,7 @@ class QueueChecker:
         """Start; it works if and only if the claim stands and it is not too late."""
         seen, is_held = self.messages[delivery.id], self._is_held(delivery)
         began = self.harness.now()
-        if is_held and seen.state is ModelState.LEASED:
+        if is_held:
             seen.on_hold = on_ambiguous is OnAmbiguous.HOLD
         try:
             await delivery.start(on_ambiguous=on_ambiguous)

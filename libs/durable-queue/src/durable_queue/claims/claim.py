@@ -19,7 +19,8 @@ class Claim:
 
     `deliveries` counts those without an outcome. `is_moving_on` says that the next copy's begin is
     no news of its worker. `memo` is its dead letter's reason, once it is given up. `is_uncertain`
-    says that an earlier start may have had its effect; it stays.
+    says that an earlier start may have had its effect; it stays. `progress` is what was said at a
+    start of this revision.
     """
 
     state: State
@@ -33,6 +34,18 @@ class Claim:
     hold: bool = False
     memo: str = ""
     is_uncertain: bool = False
+    progress: str = ""
+
+    @property
+    def said(self) -> Reply:
+        """What a worker that takes it up is told besides: nothing, or the progress."""
+        return (self.progress,) if self.progress else ()
+
+    def advance(self, revision: int) -> None:
+        """Go on with this copy; what a newer one says is newer than what was said at a start."""
+        if revision > self.revision:
+            self.progress = ""
+        self.revision = revision
 
     def is_stale(self, revision: int) -> bool:
         """Tell whether a copy is older than what is known of its message.

@@ -36,7 +36,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class BeginReply:
-    """The reply to taking up a message, or to losing it, in the words of `state_machine`."""
+    """The reply to taking up a message, or to losing it, in the words of `store`."""
 
     token: str
     code: str
@@ -44,6 +44,7 @@ class BeginReply:
     was: str = ""
     memo: str = ""
     is_uncertain: bool = False
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +139,15 @@ class Claims:
             int(is_uncertain),
         )
         match code, *rest:
-            case "go", number, was, uncertain:
-                return BeginReply(token, "go", int(number), str(was), is_uncertain=bool(uncertain))
+            case "go", number, was, uncertain, *said:
+                return BeginReply(
+                    token,
+                    "go",
+                    int(number),
+                    str(was),
+                    is_uncertain=bool(uncertain),
+                    progress=str(said[0]) if said else "",
+                )
             case "bury", memo, uncertain:
                 return BeginReply(token, "bury", memo=str(memo), is_uncertain=bool(uncertain))
             case "poison", number, uncertain:
@@ -149,15 +157,24 @@ class Claims:
         return BeginReply(token, str(code), is_uncertain=code == "ambiguous")
 
     async def start(
-        self, message_id: str, token: str, revision: int, *, hold: bool, event: ChangeEvent | None
+        self,
+        message_id: str,
+        token: str,
+        revision: int,
+        *,
+        hold: bool,
+        progress: str | None,
+        event: ChangeEvent | None,
     ) -> bool:
         """Pass the point of no return, unless the claim is over.
 
         With `hold` the message is not repeated if its holder goes silent from here on.
         """
         lease_ms = self._terms.lease_ms
+        # A server of an earlier release knows no progress: it is told of none where there is none.
+        said = (progress,) if progress else ()
         code, *_ = await self._run(
-            "start", message_id, token, revision, lease_ms, int(hold), event=event
+            "start", message_id, token, revision, lease_ms, int(hold), *said, event=event
         )
         return code != "lost"
 

@@ -1,29 +1,4 @@
-"""Claims in this process's memory: the reference for every store.
-
-Operations, their arguments, and their replies, in the words that go over the wire between releases;
-what it calls hop is a claim's `revision`, to bury is to make a dead letter:
-
-    reserve    id token gate_ms key fingerprint answer keep_ms
-               ok hop | duplicate id answer | conflict id | wait
-    doubt      id token            ok          free   id token      ok
-    recall     key fingerprint     none | duplicate id answer | conflict id
-    begin      id hop token lease_ms max_deliveries uncertain
-               go deliveries was uncertain | stale | busy ms_left | wait
-               | bury memo uncertain | poison deliveries uncertain | ambiguous
-    start      id token hop lease_ms hold                             ok | again | lost
-    decide     id token hop verdict lease_ms max_deliveries memo uncertain
-               ok | again | poison deliveries | lost
-    explain    id token memo                                          ok | lost
-    finish     id token hop verdict                                   ok | again | lost
-    settled    id token hop state suspect                             ok | lost
-    renew      id token hop lease_ms                                  ok | lost
-    lose       id token max_deliveries lease_ms
-               waiting | poison deliveries uncertain | ambiguous | lost
-    hand_back  id token                                               ok
-    cancel     id                                                     done | refused | unknown
-    move       id token gate_ms                                       ok hop | refused | unknown
-    audit      id hop uncertain                                       kept | stale | busy | adopted
-"""
+"""Claims in this process's memory: the reference for every store; `store` lists the operations."""
 
 from collections.abc import Callable
 from typing import Final
@@ -134,18 +109,19 @@ class ClaimStateMachine:
         was = claim.state.value if claim.state in RESERVED_STATES else ""
         if claim.state is State.LEASED and (claim.token, claim.revision) == (token, revision):
             # Asked again, for its reply was lost.
-            return ("go", claim.deliveries, "", int(claim.is_uncertain))
+            return ("go", claim.deliveries, "", int(claim.is_uncertain), *claim.said)
         if claim.state in HELD and revision == claim.revision:
             if held := self._still_held(claim, token, lease_ms, max_deliveries):
                 return held
             was = State.LEASED.value
         if revision > claim.revision and not claim.is_moving_on:
             claim.deliveries = 0
-        claim.revision, claim.state, claim.token = revision, State.LEASED, token
+        claim.advance(revision)
+        claim.state, claim.token = State.LEASED, token
         claim.until, claim.verdict, claim.memo = now + lease_ms, "", ""
         claim.is_moving_on = False
         claim.deliveries += 1
-        return ("go", claim.deliveries, was, int(claim.is_uncertain))
+        return ("go", claim.deliveries, was, int(claim.is_uncertain), *claim.said)
 
     def _still_held(
         self, claim: Claim, token: str, lease_ms: int, max_deliveries: int
@@ -160,12 +136,15 @@ class ClaimStateMachine:
             return ("bury", claim.memo, int(claim.is_uncertain)) if claim.memo else claim.end()
         return claim.lost(token, max_deliveries, now + lease_ms)
 
-    def _start(self, id_: str, token: str, revision: int, lease_ms: int, hold: int) -> Reply:
+    def _start(
+        self, id_: str, token: str, revision: int, lease_ms: int, hold: int, progress: str = ""
+    ) -> Reply:
         claim = self._held(id_, token, revision)
         if claim is None or claim.state not in {State.LEASED, State.STARTED}:
             return _LOST
         reply = _AGAIN if claim.state is State.STARTED else _OK
         claim.state, claim.until, claim.hold = State.STARTED, self._now() + lease_ms, bool(hold)
+        claim.progress = progress or claim.progress
         return reply
 
     def _decide(  # noqa: PLR0913, PLR0917 - as it comes over the wire
@@ -211,7 +190,8 @@ class ClaimStateMachine:
         claim = self._claims.get(id_)
         if claim is None or claim.token != token or claim.state not in UNSETTLED:
             return _LOST
-        claim.revision, claim.state, claim.memo = revision, State(state), ""
+        claim.advance(revision)
+        claim.state, claim.memo = State(state), ""
         if not suspect:
             claim.deliveries, claim.is_moving_on = 0, False
         if claim.state is State.ENDED:
@@ -276,11 +256,7 @@ class ClaimStateMachine:
             return ("busy",)
         is_recorded = claim.state is State.SETTLING and claim.verdict in GIVEN_UP
         self._claims[id_] = Claim(
-            State.DEAD,
-            revision=revision,
-            key=claim.key,
-            hold=claim.hold,
-            is_uncertain=claim.is_uncertain,
+            State.DEAD, revision, key=claim.key, hold=claim.hold, is_uncertain=claim.is_uncertain
         )
         return ("kept",) if is_recorded else ("adopted",)
 

@@ -11,6 +11,30 @@ never loses.
     reserved ─► waiting ─► leased ─► started ─► settling ─► waiting (next revision)
                                                         ├─► dead ─► moving ─► waiting | ended
                                                         └─► ended            cancelled
+
+Operations, their arguments, and their replies, in the words that go over the wire between releases;
+what it calls hop is a claim's `revision`, to bury is to make a dead letter:
+
+    reserve    id token gate_ms key fingerprint answer keep_ms
+               ok hop | duplicate id answer | conflict id | wait
+    doubt      id token            ok          free   id token      ok
+    recall     key fingerprint     none | duplicate id answer | conflict id
+    begin      id hop token lease_ms max_deliveries uncertain
+               go deliveries was uncertain [progress] | stale | busy ms_left | wait
+               | bury memo uncertain | poison deliveries uncertain | ambiguous
+    start      id token hop lease_ms hold [progress]                  ok | again | lost
+    decide     id token hop verdict lease_ms max_deliveries memo uncertain
+               ok | again | poison deliveries | lost
+    explain    id token memo                                          ok | lost
+    finish     id token hop verdict                                   ok | again | lost
+    settled    id token hop state suspect                             ok | lost
+    renew      id token hop lease_ms                                  ok | lost
+    lose       id token max_deliveries lease_ms
+               waiting | poison deliveries uncertain | ambiguous | lost
+    hand_back  id token                                               ok
+    cancel     id                                                     done | refused | unknown
+    move       id token gate_ms                                       ok hop | refused | unknown
+    audit      id hop uncertain                                       kept | stale | busy | adopted
 """
 
 from collections.abc import Sequence
@@ -39,7 +63,7 @@ class State(StrEnum):
 
 
 class ClaimStore(Protocol):
-    """Keeps claims, and the record of what happened; `state_machine` lists the operations."""
+    """Keeps claims, and the record of what happened; the operations are listed above."""
 
     async def run(
         self, operation: str, *arguments: Argument, event: ChangeEvent | None = None

@@ -42,6 +42,7 @@ class MemoryDelivery:
         self.deferrals: int = entry.deferrals
         self.is_suspect = entry.deliveries > SUSPECT_AFTER
         self.expires_at: datetime | None = entry.expires_at
+        self.progress: str = entry.progress
 
     def extend(self) -> bool:
         """Extend the lease; false if the claim is over. Only within a step of the store."""
@@ -58,7 +59,11 @@ class MemoryDelivery:
             self._store.hand_back(self._entry)
 
     async def start(
-        self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+        self,
+        note: Note = b"",
+        *,
+        on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND,
+        progress: str | None = None,
     ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
         async with self._store.step():
@@ -70,9 +75,10 @@ class MemoryDelivery:
                 self._entry.settled = (self._token, "expired")
                 await self._store.end(self._entry, Change.EXPIRED, note)
                 raise MessageExpired(self.id)
+            self._entry.on_ambiguous = on_ambiguous
+            self._entry.keep(progress)
             if self._entry.is_started:
                 return
-            self._entry.on_ambiguous = on_ambiguous
             await self._store.start(self._entry, note)
 
     async def ack(self, note: Note = b"") -> None:
@@ -89,10 +95,17 @@ class MemoryDelivery:
                 await self._store.wait(entry, Change.FORWARDED, note, lane=lane)
 
     async def retry(
-        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+        self,
+        delay: timedelta,
+        note: Note = b"",
+        *,
+        is_uncertain: bool = False,
+        progress: str | None = None,
     ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
         async with self._verdict("retry", is_uncertain=is_uncertain) as entry:
+            if entry:
+                entry.keep(progress)
             if entry and entry.attempt >= entry.max_attempts:
                 await self._store.dead_letter(
                     entry, Change.EXHAUSTED, exhausted_error(entry.attempt), note
@@ -102,10 +115,13 @@ class MemoryDelivery:
                 entry.deliveries = 0
                 await self._store.wait(entry, Change.RETRIED, note, delay=delay)
 
-    async def defer(self, delay: timedelta, note: Note = b"") -> None:
+    async def defer(
+        self, delay: timedelta, note: Note = b"", *, progress: str | None = None
+    ) -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
         async with self._verdict("defer") as entry:
             if entry:
+                entry.keep(progress)
                 entry.deferrals += 1
                 entry.deliveries = 0
                 await self._store.wait(entry, Change.DEFERRED, note, delay=delay)

@@ -149,6 +149,7 @@ class InMemoryQueue:
             if isinstance(entry, ControlOutcome):
                 return entry
             entry.count_anew()
+            entry.progress = ""
             await self._store.wait(entry, Change.REPLAYED, delay=delay)
             return ControlOutcome.DONE
 

@@ -58,6 +58,11 @@ class Entry:
     is_uncertain: bool = False
     settled: tuple[int, str] | None = None
     error: str = ""
+    progress: str = ""
+
+    def keep(self, progress: str | None) -> None:
+        """Remember how far its workers came, if they said so."""
+        self.progress = self.progress if progress is None else progress
 
     def count_anew(self) -> None:
         """Forget attempts, deferrals and deliveries, as on entering a lane."""

@@ -11,13 +11,7 @@ from service_kit.failpoints import afailpoint
 from durable_queue.claims.operations import BeginReply
 from durable_queue.claims.store import State
 from durable_queue.messages import SUSPECT_AFTER, exhausted_error
-from durable_queue.port import (
-    Change,
-    LeaseLost,
-    MessageExpired,
-    Note,
-    OnAmbiguous,
-)
+from durable_queue.port import Change, LeaseLost, MessageExpired, Note, OnAmbiguous
 from durable_queue.rabbitmq.consumer import ReceivedCopy
 from durable_queue.rabbitmq.dead_lettering import DeadLetterReason, move_to_dead_letters, poison
 from durable_queue.rabbitmq.envelope import Envelope, time_or_none
@@ -51,6 +45,7 @@ class RabbitDelivery:
         "lane",
         "lease_until",
         "max_attempts",
+        "progress",
         "token",
     )
 
@@ -69,6 +64,8 @@ class RabbitDelivery:
         self.max_attempts: int = envelope.max_attempts
         self.deferrals: int = envelope.deferrals
         self.expires_at: datetime | None = time_or_none(envelope.expires)
+        # What was said at the start of this copy is newer than what the copy itself says.
+        self.progress: str = begun.progress or envelope.progress
         self.token = begun.token
         self.deliveries = begun.number
         self.is_suspect = begun.number > SUSPECT_AFTER
@@ -106,7 +103,11 @@ class RabbitDelivery:
             requeue_in_front(self._copy)
 
     async def start(
-        self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+        self,
+        note: Note = b"",
+        *,
+        on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND,
+        progress: str | None = None,
     ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
         async with self._one_at_a_time:
@@ -118,12 +119,15 @@ class RabbitDelivery:
             hold = on_ambiguous is OnAmbiguous.HOLD
             router = self._router
             event = None if self._started else router.event(Change.STARTED, self._as_it_is, note)
-            start = router.claims.start
-            if not await start(self.id, self.token, self.revision, hold=hold, event=event):
+            is_ours = await router.claims.start(
+                self.id, self.token, self.revision, hold=hold, progress=progress, event=event
+            )
+            if not is_ours:
                 self._lose()
                 raise LeaseLost(self.id)
             self.lease_until = router.lease_ends
             self._started = True
+            self._keep(progress)
 
     async def ack(self, note: Note = b"") -> None:
         """Settle: done."""
@@ -132,33 +136,33 @@ class RabbitDelivery:
 
     async def forward(self, lane: str, note: Note = b"") -> None:
         """Settle here and put it into another lane, attempts counted anew."""
-        moved = self._envelope.moved(
-            lane=lane,
-            attempt=1,
-            deferrals=0,
-            due=0,
-            since=self._router.now_ms,
-        )
+        moved = self._moved(lane=lane, attempt=1, deferrals=0, due=0)
         await self._settle("forward", moved, self._router.event(Change.FORWARDED, moved, note))
 
     async def retry(
-        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+        self,
+        delay: timedelta,
+        note: Note = b"",
+        *,
+        is_uncertain: bool = False,
+        progress: str | None = None,
     ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
         self._copy.mark_uncertain(is_uncertain)
+        self._keep(progress)
         if self.attempt >= self.max_attempts:
-            await self.give_up(
-                "exhausted",
-                DeadLetterReason(
-                    change=Change.EXHAUSTED, error=exhausted_error(self.attempt), note=note
-                ),
-            )
+            error = exhausted_error(self.attempt)
+            end = DeadLetterReason(change=Change.EXHAUSTED, error=error, note=note)
+            await self.give_up("exhausted", end)
             return
         moved = self._later(delay, attempt=self.attempt + 1)
         await self._settle("retry", moved, self._router.event(Change.RETRIED, moved, note))
 
-    async def defer(self, delay: timedelta, note: Note = b"") -> None:
+    async def defer(
+        self, delay: timedelta, note: Note = b"", *, progress: str | None = None
+    ) -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
+        self._keep(progress)
         moved = self._later(delay, deferrals=self.deferrals + 1)
         await self._settle("defer", moved, self._router.event(Change.DEFERRED, moved, note))
 
@@ -274,10 +278,16 @@ class RabbitDelivery:
         """The message as it is once it has been taken up: it waits for no time any more."""
         return replace(self._envelope, due=0) if self._envelope.due else self._envelope
 
+    def _keep(self, progress: str | None) -> None:
+        self.progress = self.progress if progress is None else progress
+
     def _later(self, delay: timedelta, **changes: int) -> Envelope:
-        now_ms = self._router.now_ms
-        due = now_ms + whole_ms(delay) if delay > timedelta(0) else 0
-        return self._envelope.moved(due=due, since=now_ms, is_pause=due > 0, **changes)
+        due = self._router.now_ms + whole_ms(delay) if delay > timedelta(0) else 0
+        return self._moved(due=due, is_pause=due > 0, **changes)
+
+    def _moved(self, **changes: object) -> Envelope:
+        since = self._router.now_ms
+        return self._envelope.moved(since=since, progress=self.progress, **changes)
 
 
 def requeue_in_front(copy: ReceivedCopy) -> None:

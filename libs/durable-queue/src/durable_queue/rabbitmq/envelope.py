@@ -38,7 +38,7 @@ class Envelope:
     its lane, or died. `due` is set while it waits for a time; `is_pause` says that the wait counts
     from `since`, so that it is no time of day. `error`, `change` and `note` are a dead letter's:
     why it was given up, and what was recorded then. `uncertain` says that an earlier start may have
-    had its effect. `schema` is the writer's.
+    had its effect, `progress` how far its workers came. `schema` is the writer's.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Envelope:
     change: str = ""
     note: str = ""
     uncertain: bool = False
+    progress: str = ""
     is_pause: bool = False
     schema: int = SCHEMA
 
@@ -70,6 +71,7 @@ class Envelope:
             error="",
             change="",
             note="",
+            progress="",
             due=due,
             since=since,
             is_pause=due > 0,
@@ -113,6 +115,7 @@ class Envelope:
             "x-an-change": self.change,
             "x-an-note": self.note,
             "x-an-uncertain": int(self.uncertain),
+            "x-an-progress": self.progress,
         }
         headers = always | {name: value for name, value in mostly_nothing.items() if value}
         return Properties(
@@ -146,6 +149,7 @@ class Envelope:
                 change=str(headers.get("x-an-change", "")),
                 note=str(headers.get("x-an-note", "")),
                 uncertain=bool(headers.get("x-an-uncertain")),
+                progress=str(headers.get("x-an-progress", "")),
             )
         except (KeyError, ValueError):
             return None

@@ -29,18 +29,22 @@ class RedisDelivery:
         "is_suspect",
         "lane",
         "max_attempts",
+        "progress",
         "token",
     )
 
     def __init__(self, row: Sequence[bytes], token: str, runner: ScriptRunner) -> None:
         """`row` is what `lua/claim.lua` returns for one message."""
-        identity, lane, self.body, attempts, max_attempts, deferrals, expires, deliveries = row
+        identity, lane, self.body, attempts, max_attempts, deferrals, expires, deliveries, *said = (
+            row
+        )
         self.id = identity.decode()
         self.lane = lane.decode()
         self.attempt = int(attempts) + 1
         self.max_attempts = int(max_attempts)
         self.deferrals = int(deferrals)
         self.is_suspect = int(deliveries) > SUSPECT_AFTER
+        self.progress = said[0].decode() if said else ""
         self.token = token
         self._expires_ms = int(expires) if expires else None
         self._runner = runner
@@ -51,10 +55,15 @@ class RedisDelivery:
         return None if self._expires_ms is None else from_ms(self._expires_ms)
 
     async def start(
-        self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+        self,
+        note: Note = b"",
+        *,
+        on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND,
+        progress: str | None = None,
     ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
-        reply = await self._runner.run("start", self.id, self.token, note, on_ambiguous)
+        said = () if progress is None else (progress,)
+        reply = await self._runner.run("start", self.id, self.token, note, on_ambiguous, *said)
         if reply == _EXPIRED:
             raise MessageExpired(self.id)
         if reply == _LOST:
@@ -69,14 +78,23 @@ class RedisDelivery:
         await self._settle("forward", note, checked_lane(lane))
 
     async def retry(
-        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+        self,
+        delay: timedelta,
+        note: Note = b"",
+        *,
+        is_uncertain: bool = False,
+        progress: str | None = None,
     ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        await self._settle("retry", note, whole_ms(delay), int(is_uncertain))
+        said = () if progress is None else (progress,)
+        await self._settle("retry", note, whole_ms(delay), int(is_uncertain), *said)
 
-    async def defer(self, delay: timedelta, note: Note = b"") -> None:
+    async def defer(
+        self, delay: timedelta, note: Note = b"", *, progress: str | None = None
+    ) -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
-        await self._settle("defer", note, whole_ms(delay))
+        said = () if progress is None else (0, progress)
+        await self._settle("defer", note, whole_ms(delay), *said)
 
     async def dead_letter(
         self, error: str, note: Note = b"", *, is_uncertain: bool = False

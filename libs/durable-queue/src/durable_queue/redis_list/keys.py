@@ -35,6 +35,7 @@ Fields of `P:e:<id>`; an absent counter is 0:
     rs   resting since, ms               rd   for how long it rests, ms
     er   why it died                    op   the last verdict or control, which may be repeated
     unc  1: it is unknown whether an earlier start had its effect
+    pg   how far its workers came, in their own words
     n:…  the recorder's
 """
 

@@ -34,6 +34,7 @@ class TrackedDelivery:
         "lane",
         "lease_ends",
         "max_attempts",
+        "progress",
         "verdict",
     )
 
@@ -52,16 +53,23 @@ class TrackedDelivery:
         self.deferrals: int = delivery.deferrals
         self.is_suspect: bool = delivery.is_suspect
         self.expires_at: datetime | None = delivery.expires_at
+        self.progress: str = delivery.progress
 
     async def give_back(self) -> None:
         """Undo the receiving of a message that was not looked at."""
         await self.delivery.give_back()
 
     async def start(
-        self, note: Note = b"", *, on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND
+        self,
+        note: Note = b"",
+        *,
+        on_ambiguous: OnAmbiguous = OnAmbiguous.RESEND,
+        progress: str | None = None,
     ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
-        await self._insist(partial(self.delivery.start, note, on_ambiguous=on_ambiguous))
+        await self._insist(
+            partial(self.delivery.start, note, on_ambiguous=on_ambiguous, progress=progress)
+        )
         self.is_started = True
         await afailpoint("worker.after_start")
 
@@ -74,15 +82,24 @@ class TrackedDelivery:
         await self._settle("forwarded", partial(self.delivery.forward, lane, note))
 
     async def retry(
-        self, delay: timedelta, note: Note = b"", *, is_uncertain: bool = False
+        self,
+        delay: timedelta,
+        note: Note = b"",
+        *,
+        is_uncertain: bool = False,
+        progress: str | None = None,
     ) -> None:
         """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        retry = partial(self.delivery.retry, delay, note, is_uncertain=is_uncertain)
+        retry = partial(
+            self.delivery.retry, delay, note, is_uncertain=is_uncertain, progress=progress
+        )
         await self._settle("retried", retry)
 
-    async def defer(self, delay: timedelta, note: Note = b"") -> None:
+    async def defer(
+        self, delay: timedelta, note: Note = b"", *, progress: str | None = None
+    ) -> None:
         """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
-        await self._settle("deferred", partial(self.delivery.defer, delay, note))
+        await self._settle("deferred", partial(self.delivery.defer, delay, note, progress=progress))
 
     async def dead_letter(
         self, error: str, note: Note = b"", *, is_uncertain: bool = False

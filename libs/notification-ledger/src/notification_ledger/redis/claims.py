@@ -2,6 +2,7 @@
 
     P:q:<id>   HASH  st(ate) hop tok(en) un(til ms) dl deliveries vd verdict mv ho(ld) key mm memo
                      uc 1: an earlier start may have had its effect; sa when `un` was set, ms
+                     pg(rogress), said at a start of this revision
     P:k:<key>  HASH  id fp(fingerprint) an(swer)   of a dedupe key; goes when it may be used again
 
 `claims.lua` says in Lua what `durable_queue.claims.state_machine` says in Python; one suite of

@@ -16,6 +16,7 @@ from testkit.queue_contract.expiry import ExpiryContract
 from testkit.queue_contract.harness import LANE, OTHER_LANE, QueueHarness, message
 from testkit.queue_contract.isolation import IsolationContract
 from testkit.queue_contract.leases import LeaseContract
+from testkit.queue_contract.progress import ProgressContract
 from testkit.queue_contract.receiving import ReceivingContract
 from testkit.queue_contract.recording import RecorderContract
 from testkit.queue_contract.sending import SendingContract
@@ -41,6 +42,7 @@ class QueueContract(
     IsolationContract,
     ExpiryContract,
     UncertaintyContract,
+    ProgressContract,
     ControlContract,
     RecorderContract,
     UpkeepContract,

@@ -2,18 +2,19 @@
 -- ARGV 1 claim id, the token of all its leases 2 n 3 '1' if this claim was called before and its
 --      answer was lost 4 lane of the popped element ('' none) 5 the element 6.. lanes, most urgent first
 -- Returns {id, lane, body, attempts, max attempts, deferrals, expires ('' never), deliveries without
--- an outcome, this one included} for each. A message that is suspect comes alone.
+-- an outcome, this one included, how far its workers came if they said so} for each. A message that
+-- is suspect comes alone.
 local token, n, again = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local claimed, alone = {}, false
 
 local function details(id)
-  return kept_of(id, 'st', 'tok', 'ex', 'dl', 'at', 'mx', 'df')
+  return kept_of(id, 'st', 'tok', 'ex', 'dl', 'at', 'mx', 'df', 'pg')
 end
 
 local function give(id, lane, kept, deliveries)
   claimed[#claimed + 1] = {
     id, lane, redis.call('GET', payload(id)) or '',
-    kept[5] or '0', kept[6] or '1', kept[7] or '0', kept[3] or '', deliveries,
+    kept[5] or '0', kept[6] or '1', kept[7] or '0', kept[3] or '', deliveries, kept[8] or nil,
   }
 end
 

@@ -8,7 +8,7 @@ if not state then return 'UNKNOWN' end
 if kept[4] == op then return 'DONE' end
 if state ~= 'dead' or not lane then return 'REFUSED' end
 redis.call('ZREM', P .. ':dead', id)
-redis.call('HDEL', event(id), 'at', 'dl', 'df', 'er')
+redis.call('HDEL', event(id), 'at', 'dl', 'df', 'er', 'pg')
 local due = delay > 0 and now + delay or 0
 if due > 0 then
   park(lane, id, due, tonumber(kept[3]), 'rs', now, 'rd', delay, 'op', op)

@@ -1,5 +1,6 @@
 -- Pass the point of no return, unless it is too late; once for each try.
 -- ARGV 1 id 2 token 3 note 4 what becomes of it if its worker goes silent: 'hold' or 'resend'
+--      5 how far its workers came (optional)
 -- Returns 'OK', 'LOST' or 'EXPIRED'. Calling it again extends the lease.
 local id, token, note = ARGV[1], ARGV[2], ARGV[3]
 local kept = kept_of(id, 'st', 'tok', 'ln', 'ex', 'op')
@@ -18,5 +19,8 @@ redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
 if state == 'leased' then
   redis.call('HSET', event(id), 'st', 'started', 'am', ARGV[4])
   record('started', id, lane, now, 0, note)
+else
+  redis.call('HSET', event(id), 'am', ARGV[4])
 end
+if ARGV[5] then redis.call('HSET', event(id), 'pg', ARGV[5]) end
 return 'OK'

@@ -43,7 +43,7 @@ end
 -- ended: its bytes go now, its hash when the retention is over
 local function finish(id, state, op)
   redis.call('DEL', payload(id))
-  redis.call('HDEL', event(id), 'mx', 'ex', 'at', 'dl', 'df', 'ws', 'du', 'am', 'er')
+  redis.call('HDEL', event(id), 'mx', 'ex', 'at', 'dl', 'df', 'ws', 'du', 'am', 'er', 'pg')
   redis.call('HSET', event(id), 'st', state, 'op', op)
   on_key('ZADD', P .. ':ended', now, id)
 end

@@ -1,11 +1,11 @@
 -- Claims, for a queue whose broker does not know single messages. `durable_queue.claims.state_machine` is
--- the reference, and says what each operation is given and replies; HELD, RESERVED_STATES, HAS_ENDED
--- and GIVEN_UP are rendered from its sets.
+-- the reference, and `store` beside it says what each operation is given and replies; HELD,
+-- RESERVED_STATES, HAS_ENDED and GIVEN_UP are rendered from its sets.
 -- KEYS 1 prefix   ARGV 1 retention ms 2 operation 3 id
 -- 4 change to record, or '' 5 lane 6 at ms 7 due ms 8 note 9 '1' if it is uncertain, then the
 -- operation's own
 local RETENTION, operation, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc', 'sa'}
+local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc', 'sa', 'pg'}
 local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true, uc = true,
   sa = true}
 
@@ -64,6 +64,12 @@ local function gone(c, token, max_deliveries, till)
   c.st, c.tok, c.un, c.mm = 'settling', token, till, ''
   save(id, c)
   return lost_again(c)
+end
+
+local function go(c, was)
+  local reply = {'go', c.dl, was, c.uc or 0}
+  if (c.pg or '') ~= '' then reply[5] = c.pg end
+  return reply
 end
 
 local run = {}
@@ -134,7 +140,7 @@ function run.begin(hop, token, lease_ms, max_deliveries, uncertain)
   if RESERVED_STATES[c.st] and c.un > now then return {'wait'} end
   local was = RESERVED_STATES[c.st] and c.st or ''
   if c.st == 'leased' and c.tok == token and hop == c.hop then
-    return {'go', c.dl, '', c.uc or 0}  -- asked again, for its reply was lost
+    return go(c, '')  -- asked again, for its reply was lost
   end
   if HELD[c.st] and hop == c.hop then
     if c.un > now then return {'busy', c.un - now} end
@@ -149,17 +155,19 @@ function run.begin(hop, token, lease_ms, max_deliveries, uncertain)
     was = 'leased'
   end
   if hop > c.hop and c.mv ~= 1 then c.dl = 0 end
+  if hop > c.hop then c.pg = '' end  -- from here on the copy itself says it
   c.hop, c.st, c.tok, c.un, c.vd, c.mv, c.mm = hop, 'leased', token, now + lease_ms, '', 0, ''
   c.dl = c.dl + 1
   save(id, c)
-  return {'go', c.dl, was, c.uc or 0}
+  return go(c, was)
 end
 
-function run.start(token, hop, lease_ms, hold)
+function run.start(token, hop, lease_ms, hold, progress)
   local c = held(token, tonumber(hop))
   if not c or (c.st ~= 'leased' and c.st ~= 'started') then return {'lost'} end
   local reply = {c.st == 'started' and 'again' or 'ok'}
   c.st, c.un, c.ho = 'started', now + tonumber(lease_ms), tonumber(hold)
+  c.pg = progress or c.pg
   save(id, c)
   return reply
 end
@@ -199,6 +207,7 @@ end
 function run.settled(token, hop, state, suspect)
   local c = load(id)
   if not c or c.tok ~= token or (c.st ~= 'settling' and not RESERVED_STATES[c.st]) then return {'lost'} end
+  if tonumber(hop) > c.hop then c.pg = '' end
   c.hop, c.st, c.mm = tonumber(hop), state, ''
   if suspect == '0' then c.dl, c.mv = 0, 0 end
   save(id, c)
