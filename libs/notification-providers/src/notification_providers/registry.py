@@ -93,6 +93,7 @@ class ProviderRegistry:
 
 PROVIDERS = ProviderRegistry(
     {
+        "apns": Scheme("notification_providers.push.apns:apns_provider", frozenset({"push"})),
         "apprise+": Scheme("notification_providers.chat.provider:apprise_provider"),
         "fake": Scheme("notification_providers.fake.provider:fake_provider"),
         "fcm": Scheme("notification_providers.push.fcm:fcm_provider", frozenset({"push"})),

@@ -9,20 +9,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from notification_providers.urls import InvalidProviderUrl, ProviderUrl
 
 
-def read_key_option(
-    url: ProviderUrl, read: Callable[[str], ec.EllipticCurvePrivateKey]
+def read_key(
+    text: str, read: Callable[[str], ec.EllipticCurvePrivateKey]
 ) -> ec.EllipticCurvePrivateKey:
-    """Read the private key from the URL's password, or from the file that `key_file` names.
+    """Read a private key from its text.
 
     Raises:
-        InvalidProviderUrl: there is none, or it is no such key. It quotes nothing of it.
+        InvalidProviderUrl: it is no such key. It quotes nothing of it.
     """
-    text = url.password or read_file_option(url, "key_file")
     try:
         return read(text)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise InvalidProviderUrl(
-            "its private key can't be read: a key of P-256 is needed"
+            "its private key can't be read: a key of the curve P-256 is needed"
         ) from error
 
 

@@ -27,7 +27,12 @@ def service_of(address: str) -> PushService:
         return PushService(prefix)
     if address.lstrip().startswith("{"):
         return PushService.WEB_PUSH
-    return PushService.APNS if _APNS_TOKEN.fullmatch(address) else PushService.FCM
+    return PushService.APNS if is_device_token(address) else PushService.FCM
+
+
+def is_device_token(token: str) -> bool:
+    """Tell whether this can be a device token of APNs."""
+    return _APNS_TOKEN.fullmatch(token) is not None
 
 
 def bare_token(address: str) -> str:

@@ -25,7 +25,7 @@ from notification_providers.port import (
     Repeating,
     TransientFailure,
 )
-from notification_providers.push.keys import read_key_option
+from notification_providers.push.keys import read_file_option, read_key
 from notification_providers.push.limits import longest_wait, time_to_live, too_long
 from notification_providers.push.subscription import (
     MAX_PLAINTEXT_BYTES,
@@ -182,7 +182,7 @@ def webpush_provider(url: ProviderUrl, context: ProviderContext) -> WebPushProvi
         guard = AddressGuard(allowed=parse_networks(url.options.get("allow", "")))
     except ValueError as error:
         raise InvalidProviderUrl("allow must be networks, such as 10.0.0.0/8") from error
-    key = read_key_option(url, read_private_key)
+    key = read_key(url.password or read_file_option(url, "key_file"), read_private_key)
     return WebPushProvider(
         vapid=Vapid(key=key, subject=subject),
         standing=Standing(trusted=(*PUSH_SERVICES, *url.options.get("trusted", "").split())),
