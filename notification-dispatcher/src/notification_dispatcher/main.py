@@ -1,7 +1,7 @@
 """Puts the dispatcher together, and runs it."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import Queue
 from fastapi import APIRouter, FastAPI
+from notification_contracts.channels import ChannelName
 from notification_contracts.http.operations import OPERATOR_PATHS
 from notification_ledger.opening import open_worker_queue
 from notification_ledger.settings import Stores
@@ -29,9 +30,13 @@ from service_kit.settings import load_settings
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.find_contact import FindContact
-from notification_dispatcher.application.ports import ContactDirectory
+from notification_dispatcher.application.ports import ContactDirectory, Sender
 from notification_dispatcher.application.try_providers import TryProviders
 from notification_dispatcher.application.validate_notification import ValidateNotification
+from notification_dispatcher.infrastructure.caps.guard import ChannelGuards
+from notification_dispatcher.infrastructure.caps.memory import InMemoryWindows
+from notification_dispatcher.infrastructure.caps.port import SlidingWindows
+from notification_dispatcher.infrastructure.caps.redis import RedisWindows
 from notification_dispatcher.infrastructure.contacts.batching import BatchingContactDirectory
 from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
@@ -42,7 +47,7 @@ from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.problems import PROBLEMS
 from notification_dispatcher.interface.providers import provider_routes
 from notification_dispatcher.interface.workers import Workers
-from notification_dispatcher.settings import DispatcherSettings, settings_class
+from notification_dispatcher.settings import FAKE, DispatcherSettings, settings_class
 
 log = get_logger(__name__)
 
@@ -73,7 +78,9 @@ def build(
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
     opened = {**_providers(settings, now), **(providers or {})}
     senders = _senders(settings, opened, diverter, registry, now)
-    workers, stopping = _workers(settings, queue, find_contact, senders, registry), Stopping()
+    guards = _guards(settings, registry)
+    guarded = guards.before(senders.by_channel)
+    workers, stopping = _workers(settings, queue, find_contact, guarded, registry), Stopping()
     background = BackgroundTasks(
         ("broker", broker.watch),
         *workers.loops(),
@@ -86,7 +93,7 @@ def build(
         routers=[_provider_routes(senders, diverter, settings, are_given=bool(providers))],
         problems=PROBLEMS,
         checks=checks(broker, workers, senders, http),
-        resources=[broker, http, senders, background],
+        resources=[broker, http, senders, guards, background],
         registry=registry,
         admission=_admission(settings),
         stopping=stopping,
@@ -146,11 +153,26 @@ def _open_pauses(stores: Stores) -> Pauses:
     return InMemoryPauses()
 
 
+def _guards(settings: DispatcherSettings, registry: CollectorRegistry) -> ChannelGuards:
+    """Caps are counted where pauses are kept."""
+    caps = {
+        channel: settings.caps_of(channel, is_real=any(not url.startswith(FAKE) for url in urls))
+        for channel, urls in settings.opened_urls.items()
+    }
+    return ChannelGuards(caps, _open_windows(settings.stores), registry)
+
+
+def _open_windows(stores: Stores) -> SlidingWindows:
+    if stores.are_tracked_in_redis:
+        return RedisWindows(stores.ledger_url, namespace=stores.namespace)
+    return InMemoryWindows()
+
+
 def _workers(
     settings: DispatcherSettings,
     queue: Queue,
     find_contact: FindContact,
-    senders: ChannelSenders,
+    senders: Mapping[ChannelName, Sender],
     registry: CollectorRegistry,
 ) -> Workers:
     workers = Workers(queue, registry, settings.workers)
@@ -158,7 +180,7 @@ def _workers(
         workers.validate(ValidateNotification(find_contact=find_contact))
     deliver = DeliverNotification(
         find_contact=find_contact,
-        senders=senders.by_channel,
+        senders=senders,
         retries=settings.retries,
         holds=settings.holding_channels,
         random=random.random,

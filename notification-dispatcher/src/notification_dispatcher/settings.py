@@ -19,6 +19,7 @@ from service_kit.http.client import MAX_CONNECTIONS
 from service_kit.settings import HttpUrl, comma_separated
 
 from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE, RetryPolicy, parse_schedule
+from notification_dispatcher.infrastructure.caps.settings import CapSettings
 from notification_dispatcher.infrastructure.contacts.batching import ContactLimits
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings
 from notification_dispatcher.interface.workers import WorkerOptions, grace_after
@@ -59,7 +60,7 @@ def _provider_urls(text: str, *, channel: ChannelName) -> str:
     return text
 
 
-class DispatcherSettings(StoreSettings):
+class DispatcherSettings(CapSettings, StoreSettings):
     """What does not depend on which channels there are; `settings_class` adds the rest."""
 
     user_service_url: HttpUrl = Field(

@@ -20,6 +20,7 @@ from notification_providers.port import (
     UncertainFailure,
 )
 from notification_providers.registry import PROVIDERS
+from notification_providers.sms.gateway.provider import SmsGatewayProvider
 from notification_providers.urls import InvalidProviderUrl, Limits, ProviderContext
 
 NOW = datetime(2027, 2, 1, 9, tzinfo=UTC)
@@ -35,6 +36,7 @@ def opened(url, answer=None):
         return answer if answer is not None else httpx.Response(202)
 
     provider, _ = PROVIDERS.open(url, ProviderContext("sms", now=lambda: NOW), Limits())
+    assert isinstance(provider, SmsGatewayProvider)
     provider.http.transport = httpx.MockTransport(serve)
     return provider, requests
 

@@ -24,6 +24,7 @@ from notification_providers.port import (
     UncertainFailure,
 )
 from notification_providers.registry import PROVIDERS
+from notification_providers.sms.twilio.provider import TwilioProvider
 from notification_providers.urls import InvalidProviderUrl, Limits, ProviderContext
 
 NOW = datetime(2027, 2, 1, 9, tzinfo=UTC)
@@ -41,6 +42,7 @@ def opened(url=URL, answer=None):
         return answer if answer is not None else httpx.Response(201, json={"sid": "SM1"})
 
     provider, _ = PROVIDERS.open(url, ProviderContext("sms", now=lambda: NOW), Limits())
+    assert isinstance(provider, TwilioProvider)
     provider.http.transport = httpx.MockTransport(serve)
     return provider, requests
 
