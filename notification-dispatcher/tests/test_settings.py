@@ -3,6 +3,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from notification_contracts.channels import CHANNELS
 from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE, parse_schedule
 from notification_dispatcher.settings import settings_class
 from notification_providers.registry import open_providers
@@ -24,7 +25,7 @@ def test_without_an_environment_everything_has_its_default():
 
     assert settings.broker_url == "redis://localhost:6379/0"
     assert settings.retries.schedule == parse_schedule(DEFAULT_SCHEDULE)
-    assert settings.channels == ["email", "sms", "push"]
+    assert settings.channels == list(CHANNELS)
     assert settings.validates
     assert settings.holding_channels == frozenset()
     assert settings.fake_outbox is None
@@ -74,9 +75,9 @@ def test_rabbitmq_url_is_taken_where_no_broker_url_is_set(monkeypatch):
 @pytest.mark.parametrize(
     ("stages", "validates", "channels"),
     [
-        ("all", True, ["email", "sms", "push"]),
+        ("all", True, list(CHANNELS)),
         ("validation", True, []),
-        ("delivery", False, ["email", "sms", "push"]),
+        ("delivery", False, list(CHANNELS)),
         ("delivery.push", False, ["push"]),
         ("validation, delivery.sms", True, ["sms"]),
     ],

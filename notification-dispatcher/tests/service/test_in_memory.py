@@ -3,6 +3,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from notification_contracts.channels import CHANNELS
 from notification_contracts.states import Reason
 from notification_providers.memory import InMemoryProvider
 from notification_providers.port import (
@@ -225,9 +226,7 @@ async def test_readiness_shows_workers_breakers_and_the_broker(in_memory):
     assert set(checks["workers"]) == {
         "status",
         "validation",
-        "delivery.email",
-        "delivery.sms",
-        "delivery.push",
+        *(f"delivery.{channel}" for channel in CHANNELS),
     }
 
 
