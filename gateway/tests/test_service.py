@@ -166,3 +166,17 @@ async def test_an_error_names_the_service():
     async with reached(f"http://127.0.0.1:{free_port()}") as asked:
         with pytest.raises(ServiceDown, match=r"^it: "):
             await asked.ask("GET", PATH)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"checks":{"broker":{"status":"failed","error":"gone"}}}', "not ready: broker: gone"),
+        (b"busy", "not ready, it answered 503"),
+    ],
+)
+async def test_one_that_is_not_ready_says_why(asked, service, body, words):
+    service.answers(503, body=body, content_type="application/problem+json")
+
+    with pytest.raises(ServiceBroken, match=words):
+        await asked.check()

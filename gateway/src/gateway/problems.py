@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Final
 
+from pydantic import BaseModel, ValidationError
+from service_kit.http.client import UpstreamResponse
 from service_kit.http.problems import Problem, ProblemTable
 
 # A service that its supervisor starts again is back after about this time.
@@ -40,3 +42,22 @@ PROBLEMS: Final[ProblemTable] = {
     ),
     ServiceBroken: Problem(503, "upstream_failed", "A part of the system failed", _SOON),
 }
+
+
+class _Check(BaseModel):
+    status: str
+    error: str = ""
+
+
+class _NotReady(BaseModel):
+    checks: dict[str, _Check]
+
+
+def why_not_ready(answer: UpstreamResponse) -> str:
+    """Say in a line what a service's readiness says of its failing checks."""
+    try:
+        checks = _NotReady.model_validate_json(answer.body).checks
+    except ValidationError:
+        return f"not ready, it answered {answer.status}"
+    failing = [f"{name}: {each.error}" for name, each in checks.items() if each.status != "ok"]
+    return f"not ready: {'; '.join(failing)}"

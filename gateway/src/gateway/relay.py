@@ -32,7 +32,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.document import Call
-from gateway.problems import UNSUPPORTED_ENCODING, ServiceBroken, ServiceDown, ServiceSilent
+from gateway.problems import (
+    UNSUPPORTED_ENCODING,
+    ServiceBroken,
+    ServiceDown,
+    ServiceSilent,
+    why_not_ready,
+)
 
 log = get_logger(__name__)
 
@@ -81,7 +87,7 @@ class Service:
         """
         answer = await self.ask("GET", "/health/ready")
         if answer.status != 200:
-            raise ServiceBroken(f"{self.name}: not ready, it answered {answer.status}")
+            raise ServiceBroken(f"{self.name}: {why_not_ready(answer)}")
 
     async def ask(
         self,

@@ -78,17 +78,27 @@ class ProviderRegistry:
                 sense.
         """
         url, limits = parse(text, defaults)
-        scheme = self.schemes.get(url.scheme) or self.schemes.get(
-            f"{url.scheme.partition('+')[0]}+"
-        )
-        if scheme is None:
-            names = sorted(self.schemes)
-            known = ", ".join(f"{name}…" if name[-1] == "+" else f"{name}://" for name in names)
-            raise InvalidProviderUrl(f"{url.scheme}:// is unknown; there is {known}")
+        scheme = self._named(url.scheme)
         if scheme.channels is not None and context.channel not in scheme.channels:
             allowed = ", ".join(sorted(scheme.channels))
             raise InvalidProviderUrl(f"{url.scheme}:// is for {allowed}, not {context.channel}")
         return scheme.load()(url, context), limits
+
+    def channels_of(self, text: str) -> frozenset[ChannelName] | None:
+        """Tell for which channels the provider of this URL can be; None means for any.
+
+        Raises:
+            InvalidProviderUrl: no such scheme.
+        """
+        return self._named(parse(text, Limits())[0].scheme).channels
+
+    def _named(self, name: str) -> Scheme:
+        scheme = self.schemes.get(name) or self.schemes.get(f"{name.partition('+')[0]}+")
+        if scheme is None:
+            names = sorted(self.schemes)
+            known = ", ".join(f"{each}…" if each[-1] == "+" else f"{each}://" for each in names)
+            raise InvalidProviderUrl(f"{name}:// is unknown; there is {known}")
+        return scheme
 
 
 PROVIDERS = ProviderRegistry(
