@@ -32,7 +32,7 @@ Tell people things, by e-mail, SMS or push, and know what became of it.
 call, log line and stream, until it has ended: sent, delivered, failed with a reason, cancelled or
 expired. What has failed is a **dead letter**, kept until someone replays or deletes it.
 
-Bodies are JSON, whatever the request's `Content-Type`, and at most 128 KiB. Errors are
+Bodies are JSON, whatever the request's `Content-Type`, and at most 1.5 MiB. Errors are
 `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable
 `code`; `503` comes with `Retry-After`. A request's `X-Request-ID` is taken over, or made, and
 returned.

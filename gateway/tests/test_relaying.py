@@ -206,21 +206,21 @@ async def test_the_trace_id_is_in_the_access_line(client, publisher, capsys):
 
 
 async def test_the_largest_body_passes_and_one_byte_more_does_not(client, publisher):
-    largest = json.dumps("x" * (131_072 - 2)).encode()
+    largest = json.dumps("x" * (1_572_864 - 2)).encode()
 
     passed = await client.post("/notifications", content=largest)
     refused = await client.post("/notifications", content=largest + b" ")
 
     assert (passed.status_code, refused.status_code) == (200, 413)
     assert refused.json()["code"] == "body_too_large"
-    assert [len(request["body"]) for request in publisher.seen] == [131_072]
+    assert [len(request["body"]) for request in publisher.seen] == [1_572_864]
 
 
 async def test_a_body_in_chunks_is_limited_too(door, service):
     chunk = b"1000\r\n" + b"x" * 4096 + b"\r\n"
     head = b"POST /notifications HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
 
-    answer = await door.say(head + b"Connection: close\r\n\r\n" + chunk * 33 + b"0\r\n\r\n")
+    answer = await door.say(head + b"Connection: close\r\n\r\n" + chunk * 385 + b"0\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"application/problem+json" in answer

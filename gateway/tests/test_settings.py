@@ -14,7 +14,7 @@ def test_defaults_fit_make_run(monkeypatch):
     assert settings.user_service_url == "http://localhost:8002"
     assert settings.dispatcher_url == "http://localhost:8003"
     assert settings.upstream_timeout.total_seconds() == 10
-    assert settings.max_body_bytes == 131_072
+    assert settings.max_body_bytes == 1_572_864
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class GatewaySettings(ServiceSettings):
         default=MAX_REQUEST_BYTES,
         ge=MAX_REQUEST_BYTES,
         description="The largest body that is let through, in bytes; a message of 10,000 "
-        "characters must fit, however they are escaped.",
+        "characters and HTML of 100,000 must fit, however they are escaped.",
     )
 
     @property

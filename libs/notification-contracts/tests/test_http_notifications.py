@@ -10,6 +10,7 @@ from notification_contracts.http import (
     NotificationAccepted,
     NotificationRequest,
 )
+from notification_contracts.http.fields import MAX_REQUEST_BYTES
 from notification_contracts.states import Priority
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -48,7 +49,7 @@ def faults_of() -> FaultsOf:
     [
         (
             NotificationRequest,
-            "user_id message channel subject priority send_at expires_at",
+            "user_id message channel subject priority send_at expires_at html data tags reference",
         ),
         (NotificationAccepted, "trace_id status status_url"),
     ],
@@ -88,6 +89,14 @@ def test_a_full_request_is_read() -> None:
         {"send_at": "0001-01-01T00:00:00Z"},
         {"send_at": "2027-01-31t09:00:00.123456789z"},
         {"send_at": "2027-01-31 09:00:00+14:00"},
+        {"html": "🚀" * 100_000},
+        {"html": None, "data": None, "tags": None, "reference": None},
+        {"data": {}},
+        {"data": {"ж": "ж" * 2043}},
+        {"data": {"deep": [{"a": [1, 1.5, None, True, 12345678901234567890]}]}},
+        {"tags": []},
+        {"tags": [f"{number}:A-z_.".ljust(64, "x") for number in range(10)]},
+        {"reference": "ж" * 255},
     ],
     ids=lambda fields: json.dumps(fields)[:40],
 )
@@ -144,6 +153,21 @@ def test_what_is_allowed_is_taken(fields: dict[str, object]) -> None:
         ("send_at", "0000-01-01T00:00:00Z", "datetime_parsing"),
         ("expires_at", "9999-12-31T23:59:59-14:00", "invalid_value"),
         ("expires_at", "tomorrow", "invalid_value"),
+        ("html", "", "string_too_short"),
+        ("html", "h" * 100_001, "string_too_long"),
+        ("html", "h\u0000", "string_pattern_mismatch"),
+        ("html", 1, "string_type"),
+        ("data", [], "dict_type"),
+        ("data", "{}", "dict_type"),
+        ("data", {"ж": "ж" * 2044}, "too_long"),
+        ("data", {"a": float("inf")}, "invalid_value"),
+        ("tags", "orders", "tuple_type"),
+        ("tags", ["a", "a"], "invalid_value"),
+        ("tags", [str(number) for number in range(11)], "too_long"),
+        ("reference", "", "string_too_short"),
+        ("reference", "r" * 256, "string_too_long"),
+        ("reference", "a\nb", "string_pattern_mismatch"),
+        ("reference", 1, "string_type"),
     ],
 )
 def test_a_bad_field_is_one_error_at_its_place(
@@ -152,6 +176,29 @@ def test_a_bad_field_is_one_error_at_its_place(
     faults = faults_of({**MINIMAL, field: value})
 
     assert [(fault["loc"], fault["type"]) for fault in faults] == [((field,), kind)]
+
+
+@pytest.mark.parametrize("tag", ["", "a b", "ж", "a,b", "t" * 65, "a\n", 1, None])
+def test_a_bad_tag_is_named_by_its_place(faults_of: FaultsOf, tag: object) -> None:
+    faults = faults_of({**MINIMAL, "tags": ["good", tag]})
+
+    assert [fault["loc"] for fault in faults] == [("tags", 1)]
+
+
+def test_no_request_that_the_fields_allow_is_larger_than_a_body_may_be() -> None:
+    largest = {
+        "user_id": "🚀" * 128,
+        "message": "🚀" * 10_000,
+        "subject": "🚀" * 255,
+        "html": "🚀" * 100_000,
+        "data": {"d": "ж" * 2044},
+        "tags": [f"{number}".ljust(64, "t") for number in range(10)],
+        "reference": "🚀" * 255,
+    }
+    written = json.dumps(largest, indent=2)
+
+    NotificationRequest.model_validate_json(written)
+    assert len(written) <= MAX_REQUEST_BYTES
 
 
 def test_all_bad_fields_are_reported_at_once(faults_of: FaultsOf) -> None:

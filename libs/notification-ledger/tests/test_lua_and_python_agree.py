@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from notification_contracts.states import Reason, Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.memory import MemoryLedger
-from notification_ledger.reading import NotificationRecord
+from notification_ledger.reading import NotificationRecord, Target
 from notification_ledger.redis import RedisLedger
 from notification_ledger.rules import REPORTED, RULES
 from notification_ledger.status_update import StatusUpdate
@@ -35,6 +35,11 @@ notes = st.builds(
     attempts=st.none() | st.integers(0, 20),
     duration_ms=st.none() | st.floats(0, 1e6),
     user_id=st.none() | st.sampled_from(["a", "b"]) | TEXT,
+    message_id=st.none() | TEXT,
+    targets=st.none() | st.lists(st.builds(Target, detail=st.none() | TEXT), max_size=3).map(tuple),
+    delivery_mode=st.none() | st.sampled_from(["captured", "redirected"]),
+    tags=st.none() | st.lists(st.sampled_from(["a", "b:1", "c.d"]) | TEXT, max_size=3).map(tuple),
+    reference=st.none() | TEXT,
 )
 changes = st.builds(
     ChangeEvent,

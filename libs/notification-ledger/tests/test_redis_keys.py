@@ -52,8 +52,6 @@ async def test_keys_are_those_of_the_documentation(
     assert {name: value for name, value in fields.items() if str(name).startswith("n:")} == {
         "n:s": "queued",
         "n:r": "",
-        "n:c": "",
-        "n:a": "",
         "n:u": "user_test",
         "n:ct": created,
         "n:ut": created,

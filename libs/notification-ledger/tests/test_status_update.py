@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from notification_contracts.events import MAX_TAGS, REFERENCE_MAX_CHARS, TAG_MAX_CHARS
 from notification_contracts.states import Reason, Status
+from notification_ledger.reading import Target
 from notification_ledger.status_update import StatusUpdate
 
 FULL = StatusUpdate(
@@ -46,6 +48,52 @@ def test_a_note_is_read_back() -> None:
     )
 
 
+SENT = StatusUpdate(
+    status=Status.SENT,
+    message_id="<0197@example.org>",
+    targets=(
+        Target(target="phone", outcome="accepted", provider="fcm", message_id="projects/x/1"),
+        Target(target="#2", outcome="gone", provider="fcm", reason="unregistered", detail="404"),
+    ),
+    delivery_mode="redirected",
+    tags=("orders", "team:a"),
+    reference="order 7 / ж",
+)
+
+
+def test_what_a_provider_took_is_read_back() -> None:
+    assert StatusUpdate.decode(SENT.encode()) == SENT
+
+
+def test_the_longest_tags_and_reference_are_kept_whole() -> None:
+    tags = tuple(f"{number}".ljust(TAG_MAX_CHARS, "t") for number in range(MAX_TAGS))
+    longest = StatusUpdate(status=Status.QUEUED, tags=tags, reference="ж" * REFERENCE_MAX_CHARS)
+
+    assert StatusUpdate.decode(longest.encode()) == longest
+
+
+def test_of_many_targets_the_first_twenty_are_told_in_short() -> None:
+    many = tuple(Target(target=f"#{n}", outcome="gone", detail="d" * 999) for n in range(30))
+
+    note = StatusUpdate.decode(StatusUpdate(status=Status.FAILED, targets=many).encode())
+
+    assert note is not None
+    assert [(each.target, len(each.detail or "")) for each in note.targets or ()] == [
+        (f"#{n}", 100) for n in range(20)
+    ]
+
+
+@pytest.mark.parametrize(
+    "said", ['"targets":null', '"targets":"x"', '"targets":[1,{"target":2}]', '"tags":{"a":1}']
+)
+def test_targets_and_tags_of_another_shape_are_passed_over(said: str) -> None:
+    note = StatusUpdate.decode(f"sent\t\t\t\t\n{{{said}}}".encode())
+
+    assert note is not None
+    assert not note.tags
+    assert all(each == Target(target="", outcome="") for each in note.targets or ())
+
+
 @pytest.mark.parametrize("note", [b"", b"\n", b"queued", b"queued\t\t\t\n", b"asleep\t\t\t\t\n"])
 def test_other_bytes_are_no_note(note: bytes) -> None:
     assert StatusUpdate.decode(note) is None
@@ -81,6 +129,10 @@ def test_a_reason_becomes_a_code() -> None:
         channel=st.none() | st.text(),
         provider=st.none() | st.text(),
         user_id=st.none() | st.text(),
+        message_id=st.none() | st.text(),
+        targets=st.none() | st.lists(st.builds(Target)).map(tuple),
+        tags=st.none() | st.lists(st.text()).map(tuple),
+        reference=st.none() | st.text(),
     )
 )
 def test_any_words_make_a_note_that_scripts_can_read(note: StatusUpdate) -> None:
@@ -132,6 +184,7 @@ def test_the_first_release_passes_over_what_a_later_one_adds() -> None:
     note = later(StatusUpdate(status=Status.SENT, provider="smtp"), region="eu")
 
     assert decode_as_the_first_release(note) == {"status": "sent", "provider": "smtp"}
+    assert decode_as_the_first_release(SENT.encode()) == {"status": "sent"}
 
 
 def test_a_longer_first_line_of_a_later_release_is_read() -> None:

@@ -10,7 +10,7 @@ from notification_contracts.lanes import validation_lanes
 from testkit.clock import FrozenClock
 
 ASKED = {"user_id": "user_test", "message": "hello"}
-LIMIT_BYTES = 131_072
+LIMIT_BYTES = 1_572_864
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ async def test_an_answer_does_not_repeat_what_was_sent(client: httpx.AsyncClient
     assert "s3" not in answer.text
 
 
-async def test_a_body_may_be_64_kib_and_no_more(client: httpx.AsyncClient) -> None:
+async def test_a_body_may_be_one_and_a_half_mib_and_no_more(client: httpx.AsyncClient) -> None:
     body = json.dumps(ASKED).encode()
     as_large_as_may_be = body + b" " * (LIMIT_BYTES - len(body))
 

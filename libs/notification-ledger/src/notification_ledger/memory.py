@@ -242,11 +242,13 @@ def _matches(record: NotificationRecord, query: RecordQuery) -> bool:
         (query.user_id, record.user_id),
         (query.channel, record.channel),
         (query.reason, record.reason),
+        (query.reference, record.reference),
         (query.dead_letters or None, record.is_dead_letter),
     )
     at = record.updated_at
     return (
         all(filter_ is None or filter_ == value for filter_, value in wanted)
+        and (query.tag is None or query.tag in record.tags)
         and (query.since is None or query.since <= at)
         and (query.until is None or at < query.until)
     )

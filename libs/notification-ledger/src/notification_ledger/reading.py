@@ -39,8 +39,28 @@ class InvalidCursor(LedgerError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What became of one of several addresses: never the address, its label or `#2`.
+
+    `outcome` is `accepted`, `transient`, `permanent`, `gone`, `uncertain`, `untried` or
+    `misconfigured`.
+    """
+
+    target: str
+    outcome: str
+    provider: str | None = None
+    message_id: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineEntry:
-    """One thing that happened to a notification. `reason` is a code, `detail` is for people."""
+    """One thing that happened to a notification. `reason` is a code, `detail` is for people.
+
+    `message_id` is the provider's name for it. `targets` is there if several addresses were tried.
+    `delivery_mode` is `captured` or `redirected` where it did not go to the user's address.
+    """
 
     at: datetime
     status: Status
@@ -50,6 +70,9 @@ class TimelineEntry:
     provider: str | None = None
     attempt: int | None = None
     duration_ms: float | None = None
+    message_id: str | None = None
+    targets: tuple[Target, ...] | None = None
+    delivery_mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +82,7 @@ class NotificationRecord:
     `user_id` and `channel` are None until they are known: an event that a foreign producer pushed
     is first read by a worker. `attempts` counts what was handed to a provider so far.
     `next_attempt_at` is set while it waits for a time, for the next attempt or for `send_at`.
+    `delivery_mode` is `captured` or `redirected` where it did not go to the user's address.
     `is_dead_letter` says that it failed and may still be replayed or deleted.
     """
 
@@ -72,6 +96,9 @@ class NotificationRecord:
     updated_at: datetime
     next_attempt_at: datetime | None
     timeline: tuple[TimelineEntry, ...]
+    tags: tuple[str, ...] = ()
+    reference: str | None = None
+    delivery_mode: str | None = None
     is_dead_letter: bool = False
 
 
@@ -91,6 +118,8 @@ class RecordQuery:
     user_id: str | None = None
     channel: str | None = None
     reason: str | None = None
+    tag: str | None = None
+    reference: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 50

@@ -7,14 +7,22 @@ it; what is new goes into the JSON, where a reader passes over what it does not 
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 from notification_contracts.states import Status
 
+from notification_ledger.reading import Target
+
 CODE_MAX_CHARS: Final = 64
 DETAIL_MAX_CHARS: Final = 300
+FOREIGN_ID_MAX_CHARS: Final = 255
+"""How long an id may be that others gave: a provider's of the message, a client's reference."""
+
+# One timeline has room for several attempts at many addresses.
+MAX_TARGETS: Final = 20
+_TARGET_DETAIL_MAX_CHARS: Final = 100
 
 # One encoder for all updates: `json.dumps` with arguments builds a new one each time.
 _to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -40,6 +48,11 @@ class StatusUpdate:
     attempts: int | None = None
     duration_ms: float | None = None
     user_id: str | None = None
+    message_id: str | None = None
+    targets: tuple[Target, ...] | None = None
+    delivery_mode: str | None = None
+    tags: tuple[str, ...] | None = None
+    reference: str | None = None
 
     def encode(self) -> bytes:
         """Return the note for a queue. What does not fit is cut, control characters replaced."""
@@ -58,10 +71,12 @@ class StatusUpdate:
     def _cleaned(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON takes
         match value := getattr(self, name):
             case str():
-                cut = DETAIL_MAX_CHARS if name == "detail" else CODE_MAX_CHARS
-                return _clean(value, cut) or None
+                return _clean(value, _MAX_CHARS.get(name, CODE_MAX_CHARS)) or None
             case float():
                 return round(value, 1)
+            case tuple():
+                said = [_said_of(each) for each in value[:MAX_TARGETS]]
+                return said or None
         return value
 
     @classmethod
@@ -82,13 +97,52 @@ class StatusUpdate:
         )
 
 
+_MAX_CHARS: Final = {
+    "detail": DETAIL_MAX_CHARS,
+    "message_id": FOREIGN_ID_MAX_CHARS,
+    "reference": FOREIGN_ID_MAX_CHARS,
+}
+_MAX_TARGET_CHARS: Final = _MAX_CHARS | {"detail": _TARGET_DETAIL_MAX_CHARS}
 _REST: Final = tuple(each.name for each in fields(StatusUpdate) if each.name not in _HEAD)
 
 
 def known_fields(text: str, names: tuple[str, ...]) -> Mapping[str, Any]:
     """Return those fields of a JSON object that have one of the names; none of an empty text."""
     found = json.loads(text) if text else {}
-    return {name: found[name] for name in names if name in found}
+    return {name: _READ.get(name, _as_it_is)(found[name]) for name in names if name in found}
+
+
+def labels_of(said: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever JSON gives
+    """Return the labels in a list that was read from JSON; what is none is passed over."""
+    return tuple(each for each in said if isinstance(each, str)) if isinstance(said, list) else ()
+
+
+def _targets_of(said: Any) -> tuple[Target, ...] | None:  # noqa: ANN401 - whatever JSON gives
+    named = [
+        {name: each[name] for name in _OF_TARGET if isinstance(each.get(name), str)}
+        for each in (said if isinstance(said, list) else ())
+        if isinstance(each, dict)
+    ]
+    return tuple(Target(**{"target": "", "outcome": "", **each}) for each in named) or None
+
+
+def _as_it_is(said: Any) -> Any:  # noqa: ANN401 - whatever JSON gives
+    return said
+
+
+_OF_TARGET: Final = tuple(each.name for each in fields(Target))
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = {"tags": labels_of, "targets": _targets_of}
+
+
+def _said_of(each: str | Target) -> str | Mapping[str, str]:
+    if isinstance(each, str):
+        return _clean(each, CODE_MAX_CHARS)
+    said = ((name, getattr(each, name)) for name in _OF_TARGET)
+    return {
+        name: _clean(text, _MAX_TARGET_CHARS.get(name, CODE_MAX_CHARS))
+        for name, text in said
+        if text
+    }
 
 
 def _clean(text: str | None, max_chars: int | None = None) -> str:

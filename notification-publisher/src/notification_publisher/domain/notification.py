@@ -25,6 +25,10 @@ class Notification:
     priority: Priority = Priority.NORMAL
     send_at: datetime | None = None
     expires_at: datetime | None = None
+    html: str | None = None
+    data: dict[str, Any] | None = None
+    tags: tuple[str, ...] | None = None
+    reference: str | None = None
 
     def time_faults(self, now: datetime) -> tuple[TimeFault, ...]:
         """Name every time that can't be granted at `now`."""

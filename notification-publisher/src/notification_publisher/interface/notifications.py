@@ -1,12 +1,12 @@
 """Asking for notifications, and finding them again."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from durable_queue.port import MessageControl, QueueFull, QueueUnavailable
 from fastapi import APIRouter, Query, Request, Response
 from notification_contracts.channels import CHANNELS
-from notification_contracts.events import UserId
+from notification_contracts.events import Reference, Tag, UserId
 from notification_contracts.http import (
     NotificationAccepted,
     NotificationRequest,
@@ -60,11 +60,25 @@ _KEY_PARAMETER: Final = {
     ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
-_LEAST: Final = {"user_id": "user_test", "message": "your purchase was completed successfully"}
-_FULL: Final = {**_LEAST, "channel": "email", "subject": "Thank you", "priority": "high"}
+_LEAST: Final[dict[str, Any]] = {
+    "user_id": "user_test",
+    "message": "your purchase was completed successfully",
+}
+_FULL: Final[dict[str, Any]] = {
+    **_LEAST,
+    "channel": "email",
+    "subject": "Thank you",
+    "priority": "high",
+}
 _EXAMPLES: Final = {
     "the least": _LEAST,
     "by e-mail, at once": _FULL,
+    "with HTML, found again by your own id": {
+        **_FULL,
+        "html": "<p>Thank you for your purchase.</p>",
+        "tags": ["orders"],
+        "reference": "order-7",
+    },
     # Far enough that a service which runs for months shows no time in the past.
     "later": {**_FULL, "send_at": in_days(300), "expires_at": in_days(301)},
 }
@@ -151,12 +165,22 @@ def tracking_routes(ledger: LedgerReader, control: MessageControl) -> APIRouter:
         status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
         user_id: Annotated[UserId | None, Query(description="Only those to this user.")] = None,
         channel: Channel = None,
+        tag: Annotated[Tag | None, Query(description="Only those with this label.")] = None,
+        reference: Annotated[
+            Reference | None, Query(description="Only those with this id of your own.")
+        ] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
         """Gives a page of those that pass all filters, newest first."""
         query = RecordQuery(
-            status=status, user_id=user_id, channel=channel, limit=limit, cursor=cursor
+            status=status,
+            user_id=user_id,
+            channel=channel,
+            tag=tag,
+            reference=reference,
+            limit=limit,
+            cursor=cursor,
         )
         return await page_answer(ledger, query)
 

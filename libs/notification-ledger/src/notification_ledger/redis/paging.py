@@ -60,16 +60,21 @@ class RecordReader:
         elif query.status:
             names = [query.status, DELETED] if query.status is Status.FAILED else [query.status]
         by_status = [f"{self._prefix}:x:{name}" for name in names]
-        if query.user_id is None:
+        others = [
+            f"{self._prefix}:{kind}:{value}"
+            for kind, value in (("f", query.reference), ("u", query.user_id), ("g", query.tag))
+            if value is not None
+        ]
+        if not others:
             return by_status
-        by_user = f"{self._prefix}:u:{query.user_id}"
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for key in (by_user, *by_status):
+            for key in (*others, *by_status):
                 pipeline.zcard(key)
             counts = await pipeline.execute(raise_on_error=False)
         # A damaged index is asked only if all others are longer.
-        of_user, *of_statuses = (each if isinstance(each, int) else _MANY for each in counts)
-        return [by_user] if of_user <= sum(of_statuses) else by_status
+        held = [each if isinstance(each, int) else _MANY for each in counts]
+        fewest, key = min(zip(held, others, strict=False))
+        return [key] if fewest <= sum(held[len(others) :]) else by_status
 
     async def _after(
         self, indexes: Sequence[str], position: Position

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 
 from notification_contracts.states import Status
 
-from notification_ledger.redis.rows import DELETED
+from notification_ledger.redis.rows import DELETED, NOT_IN_REST
 from notification_ledger.rules import (
     ENDED,
     FINAL,
@@ -24,6 +24,7 @@ def lua_rules() -> str:
     return "\n".join(
         (
             lua_list("KEPT_FIELDS", KEPT_FIELDS),
+            lua_list("NOT_IN_REST", NOT_IN_REST),
             f"local MAYBE_SENT = '{MAYBE_SENT}'",
             _predicate("has_ended", {*ENDED, DELETED}),
             _predicate("is_final", {*FINAL, DELETED}),

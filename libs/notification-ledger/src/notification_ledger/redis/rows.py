@@ -1,5 +1,6 @@
 """What the ledger keeps in Redis, as values: a message's `n:` fields and its timeline."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -10,12 +11,20 @@ from service_kit.epoch import from_ms
 
 from notification_ledger.reading import NotificationRecord, RecordQuery, TimelineEntry
 from notification_ledger.rules import KEPT_FIELDS
-from notification_ledger.status_update import known_fields
+from notification_ledger.status_update import known_fields, labels_of
 
 DELETED: Final = "deleted"
 """How Redis keeps the status of a dead letter that was deleted; readers say `failed`."""
 _KEPT_STATUSES: Final = frozenset({DELETED, *map(str, Status)})
 _NUMBER: Final = re.compile(r"\d{1,14}")
+
+
+def labels_in(text: str) -> tuple[str, ...]:
+    """Return the labels that a hash keeps as JSON; none if somebody edited them by hand."""
+    try:
+        return labels_of(json.loads(text or "[]"))
+    except ValueError:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,9 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "user_id": Column("n:u"),
     "channel": Column("n:c"),
     "attempts": Column("n:a", int),
+    "delivery_mode": Column("n:d"),
+    "tags": Column("n:g", labels_in),
+    "reference": Column("n:f"),
 }
 HASH_FIELDS: Final = (
     *("n:s", "n:r", "n:ct", "n:ut", "n:nx"),
@@ -41,6 +53,10 @@ _ENTRY_COLUMNS: Final = ("at", "status", "reason", "channel")
 _ENTRY_REST: Final = tuple(
     each.name for each in fields(TimelineEntry) if each.name not in _ENTRY_COLUMNS
 )
+NOT_IN_REST: Final = tuple(
+    dict.fromkeys((*_ENTRY_COLUMNS[1:], *(name for name in KEPT_FIELDS if name not in _ENTRY_REST)))
+)
+"""What the JSON of a timeline's line leaves out: it has a column there, or is kept in the hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +94,11 @@ def matches(row: Row, query: RecordQuery) -> bool:
         (query.reason, row.reason),
         (query.channel, row.kept["channel"]),
         (query.user_id, row.kept["user_id"]),
+        (query.reference, row.kept["reference"]),
     )
     if any(filter_ is not None and filter_ != value for filter_, value in wanted):
+        return False
+    if query.tag is not None and query.tag not in labels_in(row.kept["tags"]):
         return False
     at = from_ms(int(row.updated))
     return (query.since is None or query.since <= at) and (query.until is None or at < query.until)

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from io import BytesIO
 from typing import Protocol
 
 import aiohttp
@@ -24,6 +25,8 @@ MAX_RESPONSE_BYTES = 1024 * 1024
 MAX_CONNECTIONS = 100
 STREAM_IDLE_TIMEOUT = timedelta(seconds=60)
 
+# What aiohttp writes at once; it warns that more would hold up the event loop.
+_WRITTEN_AT_ONCE_BYTES = 1024 * 1024
 # Below what servers keep idle connections for, so that we rarely write to one that is closing.
 _KEEP_IDLE_SECONDS = 30
 _DNS_TTL_SECONDS = 10
@@ -178,7 +181,7 @@ class UpstreamClient:
                     method,
                     url,
                     headers=headers,
-                    data=body,
+                    data=_payload(body),
                     timeout=self._timeout,
                     allow_redirects=False,
                 ) as response:
@@ -243,6 +246,10 @@ def _open_session(max_connections: int) -> aiohttp.ClientSession:
     # It would repeat requests silently; there is no public way to prevent that.
     session._retry_connection = False  # noqa: SLF001
     return session
+
+
+def _payload(body: bytes | None) -> bytes | BytesIO | None:
+    return BytesIO(body) if body and len(body) > _WRITTEN_AT_ONCE_BYTES else body
 
 
 def _may_be_repeated(method: str, headers: Mapping[str, str]) -> bool:

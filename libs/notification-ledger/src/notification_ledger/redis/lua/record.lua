@@ -55,41 +55,49 @@ do
     return said
   end
 
-  -- What is kept of the update, as the hash has it: a list of columns and values, and whether any
-  -- is new. What the update does not say stays.
-  local function merge(said, kept, offset)
-    local flat, is_new = {}, false
+  -- What was kept, what is kept now, by field, and what of it is new to the hash: columns and values.
+  -- What the update does not say stays.
+  local function merge(said, old, offset)
+    local before, kept, flat = {}, {}, {}
     for i, field in ipairs(KEPT_FIELDS) do
-      local before = kept[offset + i]
       local value = said[field]
       if type(value) == 'table' then value = cjson.encode(value) end
-      said[field] = value or before or ''
-      flat[2 * i - 1], flat[2 * i] = COLUMNS[i], said[field]
-      is_new = is_new or said[field] ~= before
+      before[field] = old[offset + i] or ''
+      kept[field] = value or before[field]
+      if kept[field] ~= before[field] then
+        flat[#flat + 1], flat[#flat + 2] = COLUMNS[i], kept[field]
+      end
     end
-    return flat, is_new
+    return before, kept, flat
   end
 
   -- A line of the timeline; what has no place of its own, and is not kept elsewhere, is JSON.
-  local function entry_of(now, said)
-    local line = now .. '\t' .. said.status .. '\t' .. (said.reason or '') .. '\t' .. said.channel .. '\t'
+  local function entry_of(now, said, channel)
+    local line = now .. '\t' .. said.status .. '\t' .. (said.reason or '') .. '\t' .. channel .. '\t'
     local rest = {}
-    for name, value in pairs(said) do
-      if name ~= 'status' and name ~= 'reason' then rest[name] = value end
-    end
-    for _, name in ipairs(KEPT_FIELDS) do rest[name] = nil end
+    for name, value in pairs(said) do rest[name] = value end
+    for _, name in ipairs(NOT_IN_REST) do rest[name] = nil end
     return line .. (next(rest) and cjson.encode(rest) or '') .. '\n'
   end
 
-  local function index(id, created, was, to, was_user, user)
-    if was ~= to then
-      if was then on_key('ZREM', P .. ':x:' .. was, id) end
-      on_key('ZADD', P .. ':x:' .. to, created, id)
-    end
-    if was_user ~= user then
-      if was_user ~= '' then on_key('ZREM', P .. ':u:' .. was_user, id) end
-      on_key('ZADD', P .. ':u:' .. user, created, id)
-    end
+  local function labels_in(text)
+    local is_json, labels = pcall(cjson.decode, text)
+    return is_json and type(labels) == 'table' and labels or {}
+  end
+
+  local function move(kind, id, created, before, to)
+    if before == to then return end
+    if before ~= '' then on_key('ZREM', P .. kind .. before, id) end
+    if to ~= '' then on_key('ZADD', P .. kind .. to, created, id) end
+  end
+
+  local function index(id, created, was, to, before, kept)
+    move(':x:', id, created, was or '', to)
+    move(':u:', id, created, before.user_id, kept.user_id)
+    move(':f:', id, created, before.reference, kept.reference)
+    if before.tags == kept.tags then return end
+    for _, tag in ipairs(labels_in(before.tags)) do move(':g:', id, created, tag, '') end
+    for _, tag in ipairs(labels_in(kept.tags)) do move(':g:', id, created, '', tag) end
   end
 
   -- What waits for a time, by that time: so that what a broker has lost on the way shows.
@@ -103,40 +111,40 @@ do
 
   record = function(change, id, lane, now, due, note, uncertain)
     local hash = P .. ':e:' .. id
-    local kept = on_key('HMGET', hash, 'n:s', 'n:r', 'n:u', 'n:ct', 'n:nx', unpack(COLUMNS))
-    local was, was_user = kept[1], kept[3] or ''
-    local created = tonumber(kept[4]) and kept[4] or now
+    local old = on_key('HMGET', hash, 'n:s', 'n:r', 'n:ct', 'n:nx', unpack(COLUMNS))
+    local was = old[1]
+    local created = tonumber(old[3]) and old[3] or now
     if was and is_first(change) then return end
     if was and change == 'promoted' and not moves(change, was) then
       redis.call('HSET', hash, 'n:nx', 0)
-      note_due(id, kept[5], 0)
+      note_due(id, old[4], 0)
       return
     end
 
     local said = read(change, lane, note, uncertain)
     if keeps_status(change, was, said.status) then said.status = was end
-    local flat, is_new = merge(said, kept, 5)
+    local before, kept, flat = merge(said, old, 4)
     local to, reason = said.status, said.reason or ''
-    append(id, entry_of(now, said), is_final(to))
+    append(id, entry_of(now, said, kept.channel), is_final(to))
 
     if was and not moves(change, was, to) then
-      to, reason, due = was, kept[2] or '', 0
+      to, reason, due = was, old[2] or '', 0
     elseif change == 'deleted' then
-      to, reason = 'deleted', kept[2] or reason
+      to, reason = 'deleted', old[2] or reason
     end
-    redis.call('HSET', hash, 'n:s', to, 'n:r', reason, 'n:ut', now, 'n:nx', due)
-    note_due(id, kept[5], due)
-    if not was or is_new then redis.call('HSET', hash, 'n:ct', created, unpack(flat)) end
-    index(id, created, was, to, was_user, said.user_id)
+    if created ~= old[3] then flat[#flat + 1], flat[#flat + 2] = 'n:ct', created end
+    redis.call('HSET', hash, 'n:s', to, 'n:r', reason, 'n:ut', now, 'n:nx', due, unpack(flat))
+    note_due(id, old[4], due)
+    index(id, created, was, to, before, kept)
     local shown = to == 'deleted' and 'failed' or to
     on_key('XADD', P .. ':changes', 'MAXLEN', '~', MAX_CHANGES, '*', 'c', id .. '\t' .. now
-      .. '\t' .. shown .. '\t' .. reason .. '\t' .. said.channel .. '\t' .. said.user_id)
+      .. '\t' .. shown .. '\t' .. reason .. '\t' .. kept.channel .. '\t' .. kept.user_id)
   end
 
   forget = function(id)
-    local kept = fields_of(P .. ':e:' .. id, 'n:s', 'n:u')
-    if kept[1] then on_key('ZREM', P .. ':x:' .. kept[1], id) end
-    if kept[2] and kept[2] ~= '' then on_key('ZREM', P .. ':u:' .. kept[2], id) end
+    local old = fields_of(P .. ':e:' .. id, 'n:s', unpack(COLUMNS))
+    local before, nothing = merge({}, old, 1), merge({}, {}, 1)
+    index(id, 0, old[1], '', before, nothing)
     redis.call('DEL', P .. ':t:' .. id)
     -- A claim says of a copy that comes again that it is old; an hour later none can be left, unless
     -- it waits among the dead letters, and what is there has not ended.
