@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import cast
+from typing import Final, cast
 
 from notification_contracts.channels import ChannelName
 
@@ -101,6 +101,8 @@ class ProviderRegistry:
         return scheme
 
 
+_SMTP: Final = "notification_providers.smtp.opening:smtp_provider"
+
 PROVIDERS = ProviderRegistry(
     {
         "apns": Scheme("notification_providers.push.apns:apns_provider", frozenset({"push"})),
@@ -110,6 +112,8 @@ PROVIDERS = ProviderRegistry(
         "webpush": Scheme(
             "notification_providers.push.webpush:webpush_provider", frozenset({"push"})
         ),
+        "smtp": Scheme(_SMTP, frozenset({"email"})),
+        "smtps": Scheme(_SMTP, frozenset({"email"})),
         "sms+": Scheme(
             "notification_providers.sms.gateway.provider:sms_gateway", frozenset({"sms"})
         ),

@@ -13,10 +13,10 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from notification_providers.http import HttpAnswer, HttpCaller
+from notification_providers.options import checked_url, yes_or_no
 from notification_providers.port import OutgoingMessage, ProviderAnswer, Repeating
 from notification_providers.sms.gateway.answers import CLASSES, OK, AnswerRules
 from notification_providers.sms.gateway.template import Fields, fill
-from notification_providers.sms.options import checked_url, yes_or_no
 from notification_providers.sms.transliterate import transliterated
 from notification_providers.urls import LIMITS, InvalidProviderUrl, ProviderContext, ProviderUrl
 

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from notification_providers.http import HttpCaller
-from notification_providers.sms.options import checked_url, yes_or_no
+from notification_providers.options import checked_url, yes_or_no
 from notification_providers.sms.twilio.provider import DEFAULT_HOST, TwilioAccount, TwilioProvider
 from notification_providers.sms.twilio.receipts import TwilioReceipts
 from notification_providers.urls import InvalidProviderUrl, ProviderContext, ProviderUrl

@@ -1,4 +1,4 @@
-"""Options that several SMS providers have."""
+"""Options that several providers have."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit

@@ -1,0 +1,1 @@
+"""`smtp://`, `smtps://`: e-mail by SMTP."""
