@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from notification_providers.port import Accepted, Misconfigured, TransientFailure
 from notification_providers.registry import PROVIDERS
+from notification_providers.smtp.provider import SmtpProvider
 from notification_providers.smtp.server import Credentials, SmtpServer, StartTls
 from notification_providers.urls import InvalidProviderUrl, Limits, ProviderContext
 
@@ -137,6 +138,7 @@ async def test_what_must_be_encrypted_is_not_sent_otherwise(smtp, opened, messag
 
 def server(url):
     provider, _ = PROVIDERS.open(url, CONTEXT, Limits())
+    assert isinstance(provider, SmtpProvider)
     return provider.server
 
 

@@ -24,7 +24,7 @@ class CannotCarry(Exception):
 
 
 @dataclass(slots=True)
-class Connection:
+class SmtpConnection:
     """One connection. After a failure that is no refusal it is of no further use.
 
     `phase` is how far the latest mail came. Every method raises what `aiosmtplib` does; none

@@ -24,7 +24,7 @@ from notification_providers.port import (
     ProviderAnswer,
     Repeating,
 )
-from notification_providers.smtp.connection import Connection
+from notification_providers.smtp.connection import SmtpConnection
 from notification_providers.smtp.failures import FAILURES, is_lost, leaves_usable, read_failure
 from notification_providers.smtp.mail import Letterhead, Mail, UnmailableAddress, compose
 from notification_providers.smtp.pool import Pool
@@ -84,7 +84,7 @@ class SmtpProvider:
 
     async def check(self) -> CheckResult:
         """Connect, encrypt, sign in, name the sender, and send nothing."""
-        connections: list[Connection] = []
+        connections: list[SmtpConnection] = []
         try:
             async with asyncio.timeout_at(self._deadline()):
                 connections.append(await self._made())
@@ -102,7 +102,7 @@ class SmtpProvider:
         await _leave(self.pool.empty())
 
     async def _send_by(
-        self, connection: Connection, mail: Mail, trace_id: str, deadline: float
+        self, connection: SmtpConnection, mail: Mail, trace_id: str, deadline: float
     ) -> ProviderAnswer:
         was_kept, is_usable = connection.is_open, False
         try:
@@ -129,23 +129,23 @@ class SmtpProvider:
         log.info("smtp.accepted", trace_id=trace_id, words=Reply(250, words).words)
         return Accepted(message_id=mail.message_id)
 
-    async def _made(self) -> Connection:
+    async def _made(self) -> SmtpConnection:
         """Make a connection that is yet to be opened; what takes time is looked up once."""
         if self._tls is None:
             self._tls = await asyncio.to_thread(self.server.tls_context)
         if self._ehlo is None:
             own_name: str = await asyncio.to_thread(socket.getfqdn)
             self._ehlo = self.server.ehlo or own_name
-        return Connection.to(self.server, self._tls, self._ehlo)
+        return SmtpConnection.to(self.server, self._tls, self._ehlo)
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self.patience.total_seconds()
 
 
-async def _leave(connections: Sequence[Connection]) -> None:
+async def _leave(connections: Sequence[SmtpConnection]) -> None:
     """Take leave, but not for long: nothing is under way."""
 
-    async def quit_or_close(connection: Connection) -> None:
+    async def quit_or_close(connection: SmtpConnection) -> None:
         with suppress(*FAILURES):
             async with asyncio.timeout(_LEAVE_SECONDS):
                 await connection.quit()
