@@ -15,7 +15,7 @@ from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.reading import NotificationRecord, Target
 from notification_ledger.redis import RedisLedger
-from notification_ledger.rules import REPORTED, RULES
+from notification_ledger.rules import REPORTED, REPORTED_OF_ONE, RULES
 from notification_ledger.status_update import StatusUpdate
 from notification_ledger.writing import LedgerStore
 from testkit.ledger.harness import recorded
@@ -95,19 +95,28 @@ WAYS: dict[str, Sequence[str]] = {
     "delivered": (Change.ENQUEUED, Change.DONE, REPORTED),
     "failed": (Change.ENQUEUED, Change.DEAD),
     "deleted": (Change.ENQUEUED, Change.DEAD, Change.DELETED),
+    "undelivered": (Change.ENQUEUED, Change.DONE, REPORTED),
     "cancelled": (Change.ENQUEUED, Change.CANCELLED),
     "expired": (Change.ENQUEUED, Change.EXPIRED),
 }
-"""How a record gets into each status, `deleted` being a failed one that is no dead letter."""
+"""How a record gets into each status; `deleted` and `undelivered` failed as no dead letters."""
 
 
 async def after(ledger: LedgerStore, changes: Sequence[tuple[str, bytes]]) -> object:
     """Return what a record says after changes, each with its note."""
     trace_id = new_trace_id()
-    for change, note in changes:
+    (first, _), *later = changes
+    targets = tuple(
+        Target(target=n, outcome="accepted", provider="fake", message_id=f"{trace_id}-{n}")
+        for n in "12"
+    )
+    taken = StatusUpdate(status=Status.QUEUED, targets=targets)
+    for change, note in [(first, taken.encode()), *later]:
+        update = StatusUpdate.decode(note) or StatusUpdate(status=Status.DELIVERED)
         if change == REPORTED:
-            update = StatusUpdate.decode(note) or StatusUpdate(status=Status.DELIVERED)
-            await ledger.report(trace_id, update)
+            assert await ledger.report(trace_id, update)
+        elif change == REPORTED_OF_ONE:
+            assert await ledger.report_receipt("fake", f"{trace_id}-2", update)
         else:
             event = recorded(trace_id, Change(change), note, lane="delivery.email.normal")
             await ledger.record(event)
@@ -122,7 +131,8 @@ async def test_every_change_does_the_same_to_a_record_of_every_status(
     redis_server: RedisServer, was: str
 ) -> None:
     notes = (b"", *(StatusUpdate(status=status).encode() for status in Status))
-    way = [(change, b"") for change in WAYS[was]]
+    undelivered = StatusUpdate(status=Status.FAILED).encode() if was == "undelivered" else b""
+    way = [(change, undelivered if change == REPORTED else b"") for change in WAYS[was]]
     # Where the rule does not heed the update's status, one update stands for all.
     stories = [
         [*way, (change, note)]
@@ -135,7 +145,7 @@ async def test_every_change_does_the_same_to_a_record_of_every_status(
     expected = [await after(in_memory, story) for story in stories]
     await on_redis.close()
 
-    assert set(WAYS) == {*map(str, Status), "deleted"}
-    assert set(RULES) == {*Change, REPORTED}
+    assert set(WAYS) == {*map(str, Status), "deleted", "undelivered"}
+    assert set(RULES) == {*Change, REPORTED, REPORTED_OF_ONE}
     for story, one, other in zip(stories, found, expected, strict=True):
         assert one == other, story

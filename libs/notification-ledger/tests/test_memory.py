@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 from durable_queue.port import Change
+from notification_contracts.states import Status
 from notification_ledger import memory
 from notification_ledger.memory import MemoryLedger
-from notification_ledger.reading import ChangesMissed, RecordQuery, StatusChange
+from notification_ledger.reading import ChangesMissed, NotificationRecord, RecordQuery, StatusChange
+from notification_ledger.status_update import StatusUpdate
 from testkit.clock import FrozenClock
 from testkit.ledger.harness import recorded
 
@@ -82,6 +84,56 @@ async def test_a_forgotten_notification_may_come_again(write: Write) -> None:
 
     assert record is not None
     assert record.is_dead_letter
+
+
+async def test_a_receipt_waits_ten_minutes_for_its_record() -> None:
+    clock = FrozenClock()
+    ledger = MemoryLedger(now=clock)
+    told = StatusUpdate(status=Status.DELIVERED)
+    await ledger.report_receipt("twilio", "in time", told)
+    await ledger.report_receipt("twilio", "too early", told)
+    clock.advance(timedelta(minutes=9))
+    await ledger.report_receipt("twilio", "in time", told)
+    clock.advance(timedelta(minutes=2))
+
+    for name in ("in time", "too early"):
+        taken = StatusUpdate(status=Status.SENT, provider="twilio", message_id=name)
+        ledger(recorded(name, Change.DONE, taken.encode()))
+
+    statuses = [record and record.status for record in await both(ledger, "in time", "too early")]
+    assert statuses == [Status.DELIVERED, Status.SENT]
+
+
+async def test_receipts_that_wait_are_bounded() -> None:
+    ledger = MemoryLedger(max_records=3)
+    for number in range(5):
+        await ledger.report_receipt("p", f"{number}", StatusUpdate(status=Status.DELIVERED))
+
+    for number in (1, 2):
+        taken = StatusUpdate(status=Status.SENT, provider="p", message_id=f"{number}")
+        ledger(recorded(f"{number}", Change.DONE, taken.encode()))
+
+    statuses = [record and record.status for record in await both(ledger, "1", "2")]
+    assert statuses == [Status.SENT, Status.DELIVERED]
+
+
+async def test_message_of_an_entry_that_the_timeline_lost_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "MAX_TIMELINE", 25)
+    ledger = MemoryLedger()
+    for number in range(30):
+        words = StatusUpdate(status=Status.RETRYING, provider="p", message_id=f"m{number}")
+        ledger(recorded("one", Change.RETRIED, words.encode()))
+
+    told = StatusUpdate(status=Status.SENT)
+    found = [await ledger.report_receipt("p", f"m{number}", told) for number in (0, 22, 29)]
+
+    assert found == [True, False, True]
+
+
+async def both(ledger: MemoryLedger, *trace_ids: str) -> list[NotificationRecord | None]:
+    return [await ledger.get(each) for each in trace_ids]
 
 
 async def test_a_follower_who_is_too_slow_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

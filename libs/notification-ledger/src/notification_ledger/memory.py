@@ -24,9 +24,12 @@ from notification_ledger.reading import (
     TimelineEntry,
     parse_change_id,
 )
+from notification_ledger.receipts import ReceiptBook, receipt_of
 from notification_ledger.rules import (
     ENDED,
     KEPT_FIELDS,
+    NOT_REPLAYABLE,
+    RECEIPTS,
     REPORTED,
     is_first,
     keeps_status,
@@ -64,6 +67,7 @@ class MemoryLedger:
         # Ids of an earlier run are told apart: a reader with one has missed changes.
         self._run, self._last = to_ms(now()), 0
         self._followers: set[asyncio.Event] = set()
+        self._receipts = ReceiptBook(now=now, max_parked=max_records)
 
     def __call__(self, recorded: ChangeEvent) -> None:
         """Write down a change; see `LedgerWriter.record`."""
@@ -80,6 +84,8 @@ class MemoryLedger:
         if was and keeps_status(change, was.status, update.status):
             update = replace(update, status=was.status)
         self._write(trace_id, change, update, at=recorded.at, due=recorded.due_at)
+        for receipt, note in self._receipts.learn(trace_id, update):
+            self._write(trace_id, receipt, read_update(receipt, "", note), at=self._now())
 
     async def record(self, recorded: ChangeEvent) -> None:
         """See `LedgerWriter.record`."""
@@ -91,6 +97,17 @@ class MemoryLedger:
             return False
         told = read_update(REPORTED, "", update.encode())
         self._write(trace_id, REPORTED, told, at=self._now())
+        return True
+
+    async def report_receipt(self, provider: str, message_id: str, update: StatusUpdate) -> bool:
+        """See `LedgerWriter.report_receipt`."""
+        message, note = receipt_of(provider, message_id, update)
+        found = self._receipts.find(message)
+        if found is None:
+            self._receipts.park(message, note)
+            return False
+        trace_id, change = found
+        self._write(trace_id, change, read_update(change, "", note), at=self._now())
         return True
 
     async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
@@ -181,14 +198,18 @@ class MemoryLedger:
     ) -> None:
         was, at = self._records.get(trace_id), from_ms(to_ms(at))
         status, reason = update.status, update.reason
-        is_deleted = change == Change.DELETED
-        if was and (_is_deleted(was) or not moves(change, was.status, status)):
-            status, reason, due, is_deleted = was.status, was.reason, None, _is_deleted(was)
-        elif was and is_deleted:
+        is_over = change in NOT_REPLAYABLE and status is Status.FAILED
+        if was and (_is_over(was) or not moves(change, was.status, status)):
+            status, reason, due = was.status, was.reason, was.next_attempt_at
+            is_over = _is_over(was)
+        elif was and change == Change.DELETED:
             reason = was.reason
         kept = {name: getattr(was, name) for name in KEPT_FIELDS if was}
         said = {name: getattr(update, name) for name in KEPT_FIELDS}
         kept |= {name: value for name, value in said.items() if value is not None}
+        entry, timeline = _entry(at, update, kept.get("channel")), was.timeline if was else ()
+        if change in RECEIPTS and any(replace(each, at=at) == entry for each in timeline):
+            return
         record = NotificationRecord(
             trace_id=trace_id,
             status=status,
@@ -196,13 +217,18 @@ class MemoryLedger:
             created_at=was.created_at if was else at,
             updated_at=at,
             next_attempt_at=due,
-            timeline=_longer(was.timeline if was else (), _entry(at, update, kept.get("channel"))),
-            is_dead_letter=status is Status.FAILED and not is_deleted,
+            timeline=_longer(timeline, entry),
+            is_dead_letter=status is Status.FAILED and not is_over,
             **kept,
         )
-        self._records[trace_id] = record
-        if status in ENDED or is_deleted:
-            self._ended[trace_id] = None
+        if len(timeline) == len(record.timeline):  # it is as long as it may be: one went
+            self._receipts.forget(trace_id, timeline[_KEEP_HEAD:][:1], record.timeline)
+        self._keep(record)
+
+    def _keep(self, record: NotificationRecord) -> None:
+        self._records[record.trace_id] = record
+        if record.status in ENDED or _is_over(record):
+            self._ended[record.trace_id] = None
         self._publish(record)
         if len(self._records) > self._max_records:
             self._forget(next(iter(self._ended or self._records)))
@@ -224,7 +250,7 @@ class MemoryLedger:
             news.set()
 
     def _forget(self, trace_id: str) -> None:
-        del self._records[trace_id]
+        self._receipts.forget(trace_id, self._records.pop(trace_id).timeline)
         self._ended.pop(trace_id, None)
 
 
@@ -232,7 +258,7 @@ def _position(record: NotificationRecord) -> Position:
     return to_ms(record.created_at), record.trace_id
 
 
-def _is_deleted(record: NotificationRecord) -> bool:
+def _is_over(record: NotificationRecord) -> bool:
     return record.status is Status.FAILED and not record.is_dead_letter
 
 

@@ -29,8 +29,13 @@ from service_kit.lifecycle import NamedLoop
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.redis import RedisLedger, lua_recorder
 from notification_ledger.redis.claims import RedisClaimStore
+from notification_ledger.remote_receipts import (
+    REPORT_RECEIPT,
+    RemoteReceiptWriter,
+    reports_to,
+)
 from notification_ledger.settings import Stores
-from notification_ledger.writing import LedgerStore
+from notification_ledger.writing import LedgerStore, ReceiptWriter
 
 # Dead letters that were in the broker before this process began are to be seen soon after.
 _FIRST_AUDIT = timedelta(seconds=1)
@@ -77,7 +82,12 @@ def open_publisher_queue(
         claims = _redis_claims(stores)
     elif stores.are_on_rabbitmq:
         claims = InMemoryClaimStore(ClaimStateMachine(), ledger.record)
-        server = ClaimServer(stores.broker_url, claims, RabbitOptions(namespace=stores.namespace))
+        server = ClaimServer(
+            stores.broker_url,
+            claims,
+            RabbitOptions(namespace=stores.namespace),
+            calls={REPORT_RECEIPT: reports_to(ledger)},
+        )
     queue = open_queue(
         stores.broker_url,
         recorder=lua_recorder(),
@@ -117,6 +127,18 @@ def open_worker_queue(stores: Stores, *, lease: timedelta, concurrency: int) -> 
         lease=lease,
         rabbitmq=RabbitOptions(lanes=all_lanes(), prefetch=2 * concurrency, audits=False),
     )
+
+
+def open_receipt_writer(stores: Stores) -> ReceiptWriter:
+    """Open what a worker process reports providers' receipts to: the ledger, wherever it is kept.
+
+    It connects when it is first used. Beside a broker in memory, which is one process's own, give
+    the ledger of that process instead: this one is new, and knows no notification.
+    """
+    if stores.are_on_rabbitmq and not stores.are_tracked_in_redis:
+        options = RabbitOptions(namespace=stores.namespace)
+        return RemoteReceiptWriter(RemoteClaimStore(stores.broker_url, options))
+    return open_ledger(stores.ledger_url, namespace=stores.namespace, retention=stores.retention)
 
 
 def _redis_claims(stores: Stores) -> RedisClaimStore:

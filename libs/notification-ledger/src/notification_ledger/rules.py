@@ -5,13 +5,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from typing import Final
 
 from durable_queue.messages import Change
 from notification_contracts.lanes import DELIVERY
 from notification_contracts.states import Reason, Status
 
-from notification_ledger.reading import NotificationRecord
+from notification_ledger.reading import NotificationRecord, TimelineEntry
 from notification_ledger.status_update import StatusUpdate
 
 FINAL: Final = frozenset(status for status in Status if status.is_final)
@@ -21,7 +22,15 @@ ENDED: Final = FINAL - {Status.FAILED}
 UNSENT: Final = FINAL - {Status.SENT, Status.DELIVERED}
 REPORTED: Final = "reported"
 """The change that a provider's receipt is."""
+REPORTED_OF_ONE: Final = "reported_of_one"
+"""The same, where a provider took the notification for several addresses, and speaks of one."""
+NOT_REPLAYABLE: Final = frozenset({Change.DELETED, REPORTED})
+"""What makes a notification fail of which the queue has no message any more: no dead letter."""
 MAYBE_SENT: Final = "an earlier attempt may have reached the provider"
+PARKED_FOR: Final = timedelta(minutes=10)
+"""How long a receipt waits for the record of which it speaks."""
+MAX_PARKED: Final = 16
+"""How many receipts may wait for one record."""
 KEPT_FIELDS: Final = tuple(
     each.name
     for each in fields(StatusUpdate)
@@ -35,14 +44,16 @@ class Rule:
     """What one change makes of a record.
 
     The status is what the update says, if `heeds_update`, else `to`; without either it is that of
-    what waits in its lane. The record moves there only from one of `moves_from`: at all others the
-    change leaves a timeline entry and no more. One that has the status `keeps` does not fall back
-    to waiting. `reason` and `detail` are the ledger's own words.
+    what waits in its lane. The record moves there only from one of `moves_from`, or of `moves_to`
+    where the way depends on the status: at all others the change leaves a timeline entry and no
+    more. One that has the status `keeps` does not fall back to waiting. `reason` and `detail` are
+    the ledger's own words.
     """
 
     to: Status | None = None
     heeds_update: bool = False
     moves_from: frozenset[Status] = OPEN
+    moves_to: Mapping[Status, frozenset[Status]] | None = None
     keeps: Status | None = None
     reason: Reason | None = None
     detail: str | None = None
@@ -75,8 +86,13 @@ RULES: Final[Mapping[str, Rule]] = {
     Change.DELETED: Rule(
         to=Status.FAILED, moves_from=_OF_DEAD_LETTERS, detail="dead letter deleted"
     ),
-    REPORTED: Rule(heeds_update=True, moves_from=_AFTER_START),
+    REPORTED: Rule(
+        heeds_update=True,
+        moves_to={Status.DELIVERED: _AFTER_START, Status.FAILED: frozenset({Status.SENT})},
+    ),
+    REPORTED_OF_ONE: Rule(heeds_update=True, moves_to={Status.DELIVERED: _AFTER_START}),
 }
+RECEIPTS: Final = frozenset({REPORTED, REPORTED_OF_ONE})
 
 
 def is_first(change: str) -> bool:
@@ -85,8 +101,9 @@ def is_first(change: str) -> bool:
 
 
 def moves(change: str, was: Status, to: Status) -> bool:
-    """Tell whether a change moves a record; a receipt does so to `delivered` alone."""
-    return was in RULES[change].moves_from and (change != REPORTED or to is Status.DELIVERED)
+    """Tell whether a change moves a record that has the status `was` to another."""
+    rule = RULES[change]
+    return was in (rule.moves_from if rule.moves_to is None else rule.moves_to.get(to, _NOTHING))
 
 
 def keeps_status(change: str, was: Status, to: Status) -> bool:
@@ -122,3 +139,10 @@ def _words(change: str, lane: str, note: bytes) -> StatusUpdate:
     if rule.reason:
         words = replace(words, reason=rule.reason, detail=words.detail or words.reason)
     return replace(words, detail=words.detail or rule.detail)
+
+
+def messages_of(told: StatusUpdate | TimelineEntry) -> frozenset[tuple[str, str]]:
+    """Return the messages that an update or an entry names: each a provider and its id for it."""
+    named = [(told.provider, told.message_id)]
+    named += [(each.provider or told.provider, each.message_id) for each in told.targets or ()]
+    return frozenset((provider, name) for provider, name in named if provider and name)

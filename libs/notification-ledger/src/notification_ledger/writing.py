@@ -9,8 +9,33 @@ from notification_ledger.reading import LedgerReader
 from notification_ledger.status_update import StatusUpdate
 
 
-class LedgerWriter(Protocol):
-    """Writes down what happened. Both methods raise `LedgerUnavailable`."""
+class ReceiptWriter(Protocol):
+    """Writes down what providers report of messages that they took."""
+
+    async def report_receipt(self, provider: str, message_id: str, update: StatusUpdate) -> bool:
+        """Add a receipt to the timeline of the notification that a provider's message is.
+
+        `message_id` is what the provider called it; `update` says the status, a reason, a detail.
+        `delivered` follows `sent`. `failed` follows `sent`, too, but never `delivered`, nor where
+        the provider took it for several addresses, for the receipt speaks of one. At all else the
+        receipt is an entry in the timeline and no more; the same one again is nothing.
+
+        Returns False when no notification has this message: the receipt is kept for ten minutes,
+        and applied if one gets it.
+
+        Raises:
+            ValueError: the provider, or its id, is empty.
+            LedgerUnavailable: it may or may not be written; reporting it again is safe.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+class LedgerWriter(ReceiptWriter, Protocol):
+    """Writes down what happened. All methods raise `LedgerUnavailable`."""
 
     async def record(self, recorded: ChangeEvent) -> None:
         """Write down a change, once it has happened. A `Recorder` for a queue.
@@ -23,7 +48,7 @@ class LedgerWriter(Protocol):
         ...
 
     async def report(self, trace_id: str, update: StatusUpdate) -> bool:
-        """Add a provider's receipt to the timeline; `delivered` follows `sent`, nothing else moves.
+        """Add a provider's receipt to the timeline; see `ReceiptWriter` for what it changes.
 
         Returns False when the notification is unknown.
 

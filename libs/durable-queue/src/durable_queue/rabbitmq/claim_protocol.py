@@ -4,9 +4,10 @@
     direct reply-to                            answers
 
 A request is a list of operations of a `ClaimStore`, carried out in order, each with what is to be
-told; `record` is one more that only tells. An answer also says what time it is at the server. All
-that a process asks for while its last request is under way goes into the next. While there is no
-server requests are returned at once, and the caller waits with its message unacknowledged.
+told; `record` is one more that only tells, and the server may have calls of its own. An answer also
+says what time it is at the server. All that a process asks for while its last request is under way
+goes into the next. While there is no server requests are returned at once, and the caller waits
+with its message unacknowledged.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from aio_pika import Message
@@ -27,10 +27,21 @@ class ClaimServerRuns(QueueUnavailable):
 
 
 class ClaimServer:
-    """Keeps claims and records for all processes. A `Resource`; only one can be at work."""
+    """Keeps claims and records for all processes. A `Resource`; only one can be at work.
 
-    def __init__(self, url: str, claims: ClaimStore, options: RabbitOptions | None = None) -> None:
+    `calls` are what else it can be asked to do, by name, beside the operations of claims.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        claims: ClaimStore,
+        options: RabbitOptions | None = None,
+        *,
+        calls: Mapping[str, Callable[..., Awaitable[Reply]]] | None = None,
+    ) -> None:
         options = options or RabbitOptions()
+        self._calls = calls or {}
         self._exchange = Topology(options).status
         self._claims = claims
         self._channel: AbstractChannel | None = None
@@ -97,6 +108,8 @@ class ClaimServer:
             if name == "record" and event is not None:
                 await self._claims.record(event)
                 return ()
+            if call := self._calls.get(str(name)):
+                return await call(*arguments)
             return await self._claims.run(str(name), *arguments, event=event)
         except Exception:
             log.exception("claim_server.failed", operation=name)

@@ -24,6 +24,7 @@ from durable_queue.redis_list.inspection import Inspector
 from durable_queue.redis_list.runner import ScriptRunner
 from service_kit.epoch import to_ms, whole_ms
 
+from notification_ledger.receipts import receipt_of
 from notification_ledger.redis.scripts import writing_scripts
 from notification_ledger.rules import REPORTED
 from notification_ledger.status_update import StatusUpdate
@@ -76,6 +77,11 @@ class RedisClaimStore(KnowsRemoteTime):
         """Write down a provider's receipt; False if the notification is unknown."""
         head = (REPORTED, trace_id, "", 0, 0, update.encode())
         return bool(await self._scripts.run("write", *head, self._retention_ms))
+
+    async def report_receipt(self, provider: str, message_id: str, update: StatusUpdate) -> bool:
+        """See `ReceiptWriter.report_receipt`."""
+        message, note = receipt_of(provider, message_id, update)
+        return bool(await self._scripts.run("receipt", *message, note, self._retention_ms))
 
     async def faults(self) -> Sequence[str]:
         """See `ClaimStore.faults`."""

@@ -3,11 +3,16 @@
 Keys, under the queue's prefix `P`, as `record.lua` writes them:
 
     P:e:<id>       HASH    the message's own; the ledger's fields: n:s status, n:r reason,
-                           n:c channel, n:a attempts, n:u user id; in ms: n:ct created,
-                           n:ut updated, n:nx next attempt
+                           n:c channel, n:a attempts, n:u user id, n:g tags (JSON),
+                           n:f reference, n:d delivery mode; in ms: n:ct created, n:ut updated,
+                           n:nx next attempt
     P:t:<id>       STRING  the timeline, a line per entry: ms, status, reason, channel, rest as JSON
     P:x:<status>   ZSET    id by created ms; a deleted dead letter is in P:x:deleted
     P:u:<user_id>  ZSET    id by created ms
+    P:g:<tag>      ZSET    id by created ms, of those with this tag; P:f:<reference> likewise
+    P:m:<message>  STRING  the id, of what a provider took: `provider TAB its id`, as long as the
+                           timeline names it; after a TAB a word, if it took several of this one
+    P:r:<message>  LIST    receipts of a message that no record has, for ten minutes
     P:ended        ZSET    id by when it ended, ms; kept by the queue, or beside it by `write.lua`
     P:due          ZSET    id by when it is due, ms, of what waits for a time
     P:changes      STREAM  status changes, the latest 100,000
@@ -90,6 +95,11 @@ class RedisLedger:
         """See `LedgerWriter.report`."""
         with _translated():
             return await self._writer.report(trace_id, update)
+
+    async def report_receipt(self, provider: str, message_id: str, update: StatusUpdate) -> bool:
+        """See `LedgerWriter.report_receipt`."""
+        with _translated():
+            return await self._writer.report_receipt(provider, message_id, update)
 
     async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
         """See `LedgerUpkeep.forget`."""

@@ -3,15 +3,19 @@
 from collections.abc import Collection, Iterable
 
 from notification_contracts.states import Status
+from service_kit.epoch import whole_ms
 
 from notification_ledger.redis.rows import DELETED, NOT_IN_REST
 from notification_ledger.rules import (
     ENDED,
     FINAL,
     KEPT_FIELDS,
+    MAX_PARKED,
     MAYBE_SENT,
+    NOT_REPLAYABLE,
     OPEN,
-    REPORTED,
+    PARKED_FOR,
+    RECEIPTS,
     RULES,
     UNSENT,
     Rule,
@@ -38,12 +42,14 @@ def lua_rules() -> str:
             f"  if to ~= '{Status.VALIDATED}' then return false end",
             *(_case(name, f"was == '{rule.keeps}'") for name, rule in RULES.items() if rule.keeps),
             "end",
+            _predicate("is_receipt", RECEIPTS),
+            _predicate("is_not_replayable", NOT_REPLAYABLE),
+            f"local MAX_PARKED, PARKED_FOR_MS = {MAX_PARKED}, {whole_ms(PARKED_FOR)}",
             "local function moves(change, was, to)",
-            f"  if change == '{REPORTED}' and to ~= '{Status.DELIVERED}' then return false end",
             *(
-                _case(name, _is_any("was", rule.moves_from))
+                _case(name, _moves(rule))
                 for name, rule in RULES.items()
-                if rule.moves_from and rule.moves_from != OPEN
+                if not is_first(name) and (rule.moves_from != OPEN or rule.moves_to is not None)
             ),
             "  return not is_final(was)",
             "end",
@@ -60,6 +66,13 @@ def lua_list(name: str, values: Iterable[str]) -> str:
 def lua_set(name: str, values: Collection[str]) -> str:
     """Render a local table whose keys are words."""
     return f"local {name} = {{{', '.join(f'{value} = true' for value in sorted(values))}}}"
+
+
+def _moves(rule: Rule) -> str:
+    if rule.moves_to is None:
+        return _is_any("was", rule.moves_from)
+    ways = (f"to == '{to}' and ({_is_any('was', froms)})" for to, froms in rule.moves_to.items())
+    return " or ".join(ways)
 
 
 def _predicate(name: str, values: Collection[str]) -> str:

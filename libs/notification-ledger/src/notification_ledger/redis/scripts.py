@@ -44,6 +44,7 @@ def writing_scripts() -> dict[str, Script]:
     never_refused = {
         "write": recording,
         "claim": claiming,
+        "receipt": f"{base}\n{lua('write')}\n{lua('receipt')}",
         "forget": f"{base}\n{lua('forget')}",
         "overdue": f"{kit['prelude']}\n{lua('overdue')}",
     }

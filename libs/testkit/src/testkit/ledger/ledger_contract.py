@@ -10,6 +10,7 @@ from testkit.ledger.doubt_contract import DoubtContract
 from testkit.ledger.finding_contract import FindingContract
 from testkit.ledger.following_contract import FollowingContract
 from testkit.ledger.forgetting_contract import ForgettingContract
+from testkit.ledger.receipt_contract import ReceiptContract
 from testkit.ledger.recording_contract import RecordingContract
 from testkit.ledger.writing_contract import WritingContract
 
@@ -21,6 +22,7 @@ class LedgerContract(
     FindingContract,
     FollowingContract,
     ForgettingContract,
+    ReceiptContract,
     WritingContract,
 ):
     """One suite for all adapters, driven through a queue that keeps the ledger."""

@@ -136,16 +136,6 @@ class WritingContract:
         assert (after.status, after.reason) == (before.status, before.reason)
         assert after.timeline[-1].status is Status.DELIVERED
 
-    async def test_report_of_anything_else_is_only_told(self, harness: LedgerHarness) -> None:
-        trace_id = await self.write(harness, Change.ENQUEUED, Change.DONE)
-        bounced = StatusUpdate(status=Status.FAILED, reason="invalid_address")
-
-        await harness.ledger.report(trace_id, bounced)
-
-        record = await harness.record(trace_id)
-        assert (record.status, record.reason) == (Status.SENT, None)
-        assert record.timeline[-1].reason == "invalid_address"
-
     async def test_report_of_an_unknown_notification_writes_nothing(
         self, harness: LedgerHarness
     ) -> None:

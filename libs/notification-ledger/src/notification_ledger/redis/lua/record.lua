@@ -5,6 +5,38 @@ local record, forget
 do
   local MAX_TIMELINE, KEEP_HEAD, KEEP_TAIL, MAX_CHANGES = 16384, 2048, 10240, 100000
 
+  -- The messages that an update or a line names: a provider, a tab, and the id that it gave.
+  local function messages_of(said)
+    local names, seen = {}, {}
+    local function add(provider, id)
+      if type(provider) ~= 'string' or type(id) ~= 'string' then return end
+      local name = provider .. '\t' .. id
+      if not seen[name] then names[#names + 1] = name end
+      seen[name] = true
+    end
+    add(said.provider, said.message_id)
+    for _, target in ipairs(type(said.targets) == 'table' and said.targets or {}) do
+      if type(target) == 'table' then add(target.provider or said.provider, target.message_id) end
+    end
+    table.sort(names)
+    return names
+  end
+
+  -- Forgets the messages that lines name which are gone, but for those that others still name.
+  local function unlearn(id, gone, kept)
+    for line in string.gmatch(gone, '[^\n]*"message_id"[^\n]*') do
+      local is_json, said = pcall(cjson.decode, string.match(line, '[^\t]*$'))
+      for _, name in ipairs(is_json and messages_of(said) or {}) do
+        local key = P .. ':m:' .. name
+        local quoted = cjson.encode(string.match(name, '\t(.*)$'))
+        local held = not string.find(kept, quoted, 1, true) and redis.pcall('GET', key)
+        if type(held) == 'string' and string.match(held, '^[^\t]*') == id then
+          redis.call('DEL', key)
+        end
+      end
+    end
+  end
+
   local function append(id, entry, ends)
     local key = P .. ':t:' .. id
     if not ends and on_key('APPEND', key, entry) <= MAX_TIMELINE then return end
@@ -12,8 +44,10 @@ do
     local text = on_key('GET', key) or ''
     if ends then text = text .. entry end
     if #text > MAX_TIMELINE then
-      text = (string.match(string.sub(text, 1, KEEP_HEAD), '^.*\n') or '')
-        .. (string.match(string.sub(text, -KEEP_TAIL), '\n(.*)$') or '')
+      local head = string.match(string.sub(text, 1, KEEP_HEAD), '^.*\n') or ''
+      local tail = string.match(string.sub(text, -KEEP_TAIL), '\n(.*)$') or ''
+      unlearn(id, string.sub(text, #head + 1, #text - #tail), head .. tail)
+      text = head .. tail
     end
     redis.call('SET', key, text)
   end
@@ -109,6 +143,26 @@ do
     end
   end
 
+  -- Notes the messages that an attempt named, and applies the receipts that waited for them.
+  local function learn(id, said, now)
+    local names = messages_of(said)
+    for _, name in ipairs(names) do
+      redis.call('SET', P .. ':m:' .. name, #names > 1 and id .. '\tof one' or id)
+      local waiting = P .. ':r:' .. name
+      local parked = on_key('LRANGE', waiting, 0, -1)
+      if #parked > 0 then redis.call('DEL', waiting) end
+      for _, note in ipairs(parked) do
+        record(#names > 1 and 'reported_of_one' or 'reported', id, '', now, 0, note)
+      end
+    end
+  end
+
+  -- Whether the timeline has a line already, at whatever time.
+  local function is_told(id, line)
+    local text = on_key('GET', P .. ':t:' .. id) or ''
+    return string.find(text, string.match(line, '\t.*$'), 1, true)
+  end
+
   record = function(change, id, lane, now, due, note, uncertain)
     local hash = P .. ':e:' .. id
     local old = on_key('HMGET', hash, 'n:s', 'n:r', 'n:ct', 'n:nx', unpack(COLUMNS))
@@ -125,12 +179,14 @@ do
     if keeps_status(change, was, said.status) then said.status = was end
     local before, kept, flat = merge(said, old, 4)
     local to, reason = said.status, said.reason or ''
-    append(id, entry_of(now, said, kept.channel), is_final(to))
+    local entry = entry_of(now, said, kept.channel)
+    if is_receipt(change) and is_told(id, entry) then return end
+    append(id, entry, is_final(to))
 
     if was and not moves(change, was, to) then
-      to, reason, due = was, old[2] or '', 0
-    elseif change == 'deleted' then
-      to, reason = 'deleted', old[2] or reason
+      to, reason, due = was, old[2] or '', whole(old[4]) or 0
+    elseif to == 'failed' and is_not_replayable(change) then
+      to, reason = 'deleted', change == 'deleted' and old[2] or reason
     end
     if created ~= old[3] then flat[#flat + 1], flat[#flat + 2] = 'n:ct', created end
     redis.call('HSET', hash, 'n:s', to, 'n:r', reason, 'n:ut', now, 'n:nx', due, unpack(flat))
@@ -139,12 +195,15 @@ do
     local shown = to == 'deleted' and 'failed' or to
     on_key('XADD', P .. ':changes', 'MAXLEN', '~', MAX_CHANGES, '*', 'c', id .. '\t' .. now
       .. '\t' .. shown .. '\t' .. reason .. '\t' .. kept.channel .. '\t' .. kept.user_id)
+    if not is_receipt(change) then learn(id, said, now) end
   end
 
   forget = function(id)
     local old = fields_of(P .. ':e:' .. id, 'n:s', unpack(COLUMNS))
     local before, nothing = merge({}, old, 1), merge({}, {}, 1)
     index(id, 0, old[1], '', before, nothing)
+    local timeline = redis.pcall('GET', P .. ':t:' .. id)
+    if type(timeline) == 'string' then unlearn(id, timeline, '') end
     redis.call('DEL', P .. ':t:' .. id)
     -- A claim says of a copy that comes again that it is old; an hour later none can be left, unless
     -- it waits among the dead letters, and what is there has not ended.

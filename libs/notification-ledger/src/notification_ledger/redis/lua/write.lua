@@ -2,7 +2,7 @@
 -- `at` is in ms, 0 for now, as is `due`. Returns 0 if there is nothing to report about.
 local function write(change, id, lane, at, due, note, retention, uncertain)
   local hash = P .. ':e:' .. id
-  if change == 'reported' and redis.call('EXISTS', hash) == 0 then return 0 end
+  if is_receipt(change) and redis.call('EXISTS', hash) == 0 then return 0 end
   at = tonumber(at)
   record(change, id, lane, at > 0 and at or now, tonumber(due), note, uncertain == true or uncertain == '1')
 
