@@ -47,6 +47,7 @@ TAGS: Final = (
     {"name": "dead letters", "description": "The operator's side: what was given up."},
     {"name": "providers", "description": "The operator's side: who carries the messages."},
     {"name": "users", "description": "Where people are reached."},
+    {"name": "address health", "description": "The operator's side: who is not sent to, and why."},
     {"name": "health", "description": "Is it alive, can it work, how much has it done."},
     {"name": "documentation", "description": "This page, and what it shows."},
 )

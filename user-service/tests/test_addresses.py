@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notification_contracts.channels import CHANNELS, AddressKind
 from user_service.application.ports import InvalidAddress
-from user_service.domain import User
+from user_service.domain.user import User
 from user_service.infrastructure.addresses import address_normaliser
 from user_service.infrastructure.seed import SEED_USERS
 
@@ -218,8 +218,8 @@ def test_a_refusal_does_not_repeat_the_address(kind: AddressKind, address: str) 
 @pytest.mark.parametrize("user", SEED_USERS, ids=lambda user: user.id)
 def test_the_first_users_have_valid_addresses_on_every_channel(user: User) -> None:
     assert set(user.addresses) == set(CHANNELS)
-    for channel, address in user.addresses.items():
-        assert normalise(CHANNELS[channel].address_kind, address) == address
+    for channel, [each] in user.addresses.items():
+        assert normalise(CHANNELS[channel].address_kind, each.address) == each.address
 
 
 MARGINS = {

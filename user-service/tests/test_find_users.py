@@ -1,6 +1,6 @@
 import pytest
 from user_service.application.find_users import ListUsers, LookUpUsers
-from user_service.domain import User, UserId
+from user_service.domain.user import User, UserId
 from user_service.infrastructure.memory import InMemoryUsers
 
 

@@ -5,24 +5,38 @@ import httpx
 import pytest
 from notification_contracts.channels import CHANNELS
 from notification_contracts.http import contact_info_model, user_model, user_page_model
-from user_service.domain import User, UserId
+from user_service.domain.user import User, UserId
 from user_service.infrastructure.memory import InMemoryUsers
 
-ADA = {
+GOOD = {
+    "label": None,
+    "added_at": "2026-01-01T00:00:00Z",
+    "last_used_at": None,
+    "health": "good",
+    "suppression": None,
+}
+ADA: dict[str, Any] = {
     **dict.fromkeys(CHANNELS),
     "email": "ada@b.example",
     "push": "t",
     "preferred_channel": "push",
+    "addresses": {
+        **{channel: [] for channel in CHANNELS},
+        "email": [{"address": "ada@b.example", **GOOD}],
+        "push": [{"address": "t", **GOOD}],
+    },
 }
+NOWHERE: dict[str, Any] = {**dict.fromkeys(ADA), "addresses": {channel: [] for channel in CHANNELS}}
 
 
 @pytest.fixture
 def users() -> InMemoryUsers:
     return InMemoryUsers(
         [
-            User(
-                id=UserId("ada"),
-                addresses={"push": "t", "email": "ada@b.example"},
+            User.reached_at(
+                UserId("ada"),
+                {"push": "t", "email": "ada@b.example"},
+                added_at=datetime(2026, 1, 1, tzinfo=UTC),
                 preferred_channel="push",
             ),
             User(id=UserId("nowhere"), addresses={}, preferred_channel=None),
@@ -40,19 +54,21 @@ async def test_a_contact_has_every_channel_and_the_preference(client: httpx.Asyn
 async def test_a_contact_without_addresses_is_all_null(client: httpx.AsyncClient) -> None:
     answer = await client.get("/users/nowhere/contact-info")
 
-    assert answer.json() == dict.fromkeys(ADA)
+    assert answer.json() == NOWHERE
 
 
 async def test_a_channel_that_is_not_registered_any_more_is_not_shown(
     client: httpx.AsyncClient, users: InMemoryUsers
 ) -> None:
     addresses = {"pigeon": "coop 5", "push": "t"}
-    user = User(id=UserId("eve"), addresses=addresses, preferred_channel="pigeon")
+    added_at = datetime(2026, 1, 1, tzinfo=UTC)
+    user = User.reached_at(UserId("eve"), addresses, added_at=added_at, preferred_channel="pigeon")
     await users.put(user, at=datetime.now(UTC))
 
     answer = await client.get("/users/eve/contact-info")
 
-    assert answer.json() == {**dict.fromkeys(ADA), "push": "t"}
+    lists = {**NOWHERE["addresses"], "push": ADA["addresses"]["push"]}
+    assert answer.json() == {**NOWHERE, "push": "t", "addresses": lists}
 
 
 async def test_a_user_is_shown_with_their_id(client: httpx.AsyncClient) -> None:

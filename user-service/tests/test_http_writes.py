@@ -4,11 +4,15 @@ from collections.abc import Callable
 import httpx
 import pytest
 from notification_contracts.channels import CHANNELS
-from user_service.domain import UserId
+from user_service.domain.user import UserId
 from user_service.infrastructure.memory import InMemoryUsers
 from user_service.interface.writes import CONTACT_MAX_BYTES
 
 Errors = Callable[[httpx.Response], list[tuple[str, str]]]
+
+
+def without_lists(answer: httpx.Response) -> dict[str, object]:
+    return {name: value for name, value in answer.json().items() if name != "addresses"}
 
 
 @pytest.fixture
@@ -30,10 +34,13 @@ async def test_a_new_user_is_created_with_normalised_addresses(client: httpx.Asy
     answer = await client.put("/users/ada", json={**contact, "preferred_channel": "sms"})
 
     stored = {"email": "Ada@b.example", "sms": "+14155552671", "push": "t"}
-    assert (answer.status_code, answer.json()) == (
-        201,
-        {"user_id": "ada", **dict.fromkeys(CHANNELS), **stored, "preferred_channel": "sms"},
-    )
+    assert answer.status_code == 201
+    assert without_lists(answer) == {
+        "user_id": "ada",
+        **dict.fromkeys(CHANNELS),
+        **stored,
+        "preferred_channel": "sms",
+    }
 
 
 async def test_a_known_user_is_replaced_whole(client: httpx.AsyncClient) -> None:
@@ -42,7 +49,7 @@ async def test_a_known_user_is_replaced_whole(client: httpx.AsyncClient) -> None
     answer = await client.put("/users/ada", json={"push": "new"})
 
     assert answer.status_code == 200
-    assert (await client.get("/users/ada/contact-info")).json() == {
+    assert without_lists(await client.get("/users/ada/contact-info")) == {
         **dict.fromkeys(CHANNELS),
         "push": "new",
         "preferred_channel": "push",
@@ -122,7 +129,6 @@ async def test_nothing_is_stored_of_a_contact_that_is_refused(
         ({"push": ""}, ("/push", "invalid_address")),
         ({"push": "x" * 4097}, ("/push", "too_long")),
         ({"push": "\x00"}, ("/push", "invalid_address")),
-        ({"email": ["ada@b.example"]}, ("/email", "wrong_type")),
         ({"preferred_channel": "email"}, ("/preferred_channel", "no_address")),
         ({"push": "t", "preferred_channel": "sms"}, ("/preferred_channel", "no_address")),
         ({"push": "t", "preferred_channel": ""}, ("/preferred_channel", "invalid_value")),
@@ -151,7 +157,7 @@ async def test_what_is_no_json_is_refused(client: httpx.AsyncClient, body: bytes
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_json")
 
 
-async def test_a_body_above_64_kib_is_refused(client: httpx.AsyncClient) -> None:
+async def test_a_body_above_the_limit_is_refused(client: httpx.AsyncClient) -> None:
     padding = " " * (CONTACT_MAX_BYTES - len('{"push": "t"}'))
 
     fits = await client.put("/users/ada", content=json.dumps({"push": "t"}) + padding)

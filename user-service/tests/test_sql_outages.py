@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from asyncnotify.local.ports import free_port
 from user_service.application.ports import UsersUnavailable
-from user_service.domain import User, UserId
+from user_service.domain.user import User, UserId
 from user_service.infrastructure.seed import SEED_USERS
 from user_service.infrastructure.sql.repository import SqlUsers
 
-ADA = User(id=UserId("ada"), addresses={"push": "t"}, preferred_channel="push")
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+ADA = User.reached_at(UserId("ada"), {"push": "t"}, added_at=AT, preferred_channel="push")
 OPERATIONS: dict[str, Callable[[SqlUsers], Awaitable[object]]] = {
     "get": lambda store: store.get(ADA.id),
     "get_many": lambda store: store.get_many([ADA.id]),
@@ -96,7 +97,7 @@ async def test_a_write_gives_up_on_a_lock_that_is_held_too_long(
             await store.put(ADA, at=datetime.now(UTC))
         assert await store.get(ADA.id) is None
 
-    assert await store.put(ADA, at=datetime.now(UTC))
+    assert (await store.put(ADA, at=datetime.now(UTC))).is_new
     await store.stop()
 
 
@@ -110,14 +111,16 @@ async def test_a_write_waits_for_a_lock_that_is_given_back(sqlite_url: str, tmp_
         await asyncio.sleep(0.1)
         other.rollback()
 
-    assert await writing
+    assert (await writing).is_new
     await store.stop()
 
 
 async def test_errors_do_not_hold_addresses(sqlite_url: str, tmp_path: Path) -> None:
     store = SqlUsers(sqlite_url, lock_wait=timedelta(0))
     await store.start()
-    secret = User(id=ADA.id, addresses={"push": "secret-token"}, preferred_channel="push")
+    secret = User.reached_at(
+        ADA.id, {"push": "secret-token"}, added_at=AT, preferred_channel="push"
+    )
 
     with closing(sqlite3.connect(tmp_path / "data" / "users.db")) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -154,6 +157,6 @@ async def test_a_primary_that_takes_no_more_writes_is_left_for_who_is_behind_the
     with pytest.raises(UsersUnavailable, match="read-only transaction"):
         await store.put(ADA, at=datetime.now(UTC))
 
-    assert await store.put(ADA, at=datetime.now(UTC))
+    assert (await store.put(ADA, at=datetime.now(UTC))).is_new
     assert await store.get(ADA.id) == ADA
     await store.stop()

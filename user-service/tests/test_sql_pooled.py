@@ -5,12 +5,16 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
-from user_service.domain import User, UserId
+from user_service.domain.user import User, UserId
 from user_service.infrastructure.sql.repository import SqlUsers
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _user(number: int) -> User:
-    return User(id=UserId(f"u{number}"), addresses={"push": "t"}, preferred_channel="push")
+    return User.reached_at(
+        UserId(f"u{number}"), {"push": "t"}, added_at=AT, preferred_channel="push"
+    )
 
 
 @pytest.fixture
@@ -32,8 +36,8 @@ async def test_all_calls_work_though_sessions_are_shared(stores: list[SqlUsers])
 
     async def use_for(store: SqlUsers, number: int) -> None:
         user = _user(number)
-        assert await store.put(user, at=now)
-        assert not await store.put(user, at=now)
+        assert (await store.put(user, at=now)).is_new
+        assert not (await store.put(user, at=now)).is_new
         assert await store.get(user.id) == user
         assert await store.get_many([user.id, UserId("nobody")]) == {user.id: user}
         assert await store.page(after=None, limit=5)

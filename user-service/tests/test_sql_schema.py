@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
-from user_service.domain import User, UserId
+from user_service.domain.user import User, UserId
 from user_service.infrastructure.seed import SEED_USERS
 from user_service.infrastructure.sql import migrations
 from user_service.infrastructure.sql.migrations import HEAD
@@ -24,6 +24,8 @@ from user_service.infrastructure.sql.tables import metadata, revisions
 OnConnection = Callable[[Callable[[Connection], object]], Awaitable[object]]
 
 SEED_IDS = sorted(user.id for user in SEED_USERS)
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -79,7 +81,7 @@ async def test_a_first_user_who_was_removed_stays_away(url: str) -> None:
 
 
 async def test_what_was_stored_is_there_after_a_restart(url: str) -> None:
-    ada = User(id=UserId("ada"), addresses={"push": "t"}, preferred_channel="push")
+    ada = User.reached_at(UserId("ada"), {"push": "t"}, added_at=AT, preferred_channel="push")
     async with started(url) as store:
         await store.put(ada, at=datetime.now(UTC))
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -5,11 +6,12 @@ from notification_contracts.channels import AddressKind
 from user_service.application.find_users import ShowUser
 from user_service.application.ports import InvalidAddress, UnknownUser, UsersUnavailable
 from user_service.application.remove_user import RemoveUser
-from user_service.application.store_user import InvalidContact, StoreUser
-from user_service.domain import UserId
+from user_service.application.store_user import Given, GivenAddress, InvalidContact, StoreUser
+from user_service.domain.user import User, UserId
 from user_service.infrastructure.memory import InMemoryUsers
 
 ADA = UserId("ada")
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def in_lower_case(kind: AddressKind, address: str) -> str:
@@ -18,57 +20,91 @@ def in_lower_case(kind: AddressKind, address: str) -> str:
     return address.lower()
 
 
+def given(**addresses: str | Sequence[str]) -> Given:
+    return {
+        channel: [
+            GivenAddress(place=f"{channel} {index}", address=address)
+            for index, address in enumerate([each] if isinstance(each, str) else each)
+        ]
+        for channel, each in addresses.items()
+    }
+
+
 @pytest.fixture
 def store(users: InMemoryUsers) -> StoreUser:
-    return StoreUser(
-        users=users, normalise=in_lower_case, now=lambda: datetime(2026, 1, 1, tzinfo=UTC)
-    )
+    return StoreUser(users=users, normalise=in_lower_case, now=lambda: AT)
 
 
 async def test_every_address_is_stored_in_its_canonical_form(
     store: StoreUser, users: InMemoryUsers
 ) -> None:
-    stored = await store(ADA, {"email": "A@B.EXAMPLE", "push": "T"}, "push")
+    stored = await store(ADA, given(email="A@B.EXAMPLE", push="T"), "push")
 
-    assert stored.user.addresses == {"email": "a@b.example", "push": "t"}
+    assert stored.user == User.reached_at(
+        ADA, {"email": "a@b.example", "push": "t"}, added_at=AT, preferred_channel="push"
+    )
     assert await users.get(ADA) == stored.user
 
 
 async def test_without_a_preference_a_channel_with_an_address_is_preferred(
     store: StoreUser,
 ) -> None:
-    stored = await store(ADA, {"push": "t"}, None)
+    stored = await store(ADA, given(push="t"), None)
 
     assert stored.user.preferred_channel == "push"
 
 
 async def test_a_user_is_new_only_once(store: StoreUser) -> None:
     first = await store(ADA, {}, None)
-    second = await store(ADA, {"push": "t"}, None)
+    second = await store(ADA, given(push="t"), None)
 
     assert (first.is_new, second.is_new) == (True, False)
 
 
 async def test_all_faults_are_told_at_once(store: StoreUser) -> None:
     with pytest.raises(InvalidContact) as refusal:
-        await store(ADA, {"email": "bad", "sms": "bad"}, "push")
+        await store(ADA, given(email="bad", sms="bad"), "push")
 
-    assert [(fault.field, fault.code) for fault in refusal.value.faults] == [
-        ("email", "invalid_address"),
-        ("sms", "invalid_address"),
-        ("preferred_channel", "no_address"),
+    assert [(fault.place, fault.code) for fault in refusal.value.faults] == [
+        ("email 0", "invalid_address"),
+        ("sms 0", "invalid_address"),
+        ("/preferred_channel", "no_address"),
     ]
 
 
 async def test_an_invalid_address_on_the_preferred_channel_is_one_fault(store: StoreUser) -> None:
-    assert [fault.field for fault in store.faults_of({"email": "bad"}, "email")] == ["email"]
+    assert [each.place for each in store.faults_of(given(email="bad"), "email")] == ["email 0"]
+
+
+async def test_addresses_stay_in_the_order_given(store: StoreUser) -> None:
+    stored = await store(ADA, given(push=["z", "A", "m"]), None)
+
+    assert [each.address for each in stored.user.addresses["push"]] == ["z", "a", "m"]
+
+
+async def test_the_same_address_twice_is_a_fault_in_whatever_form_it_is_written(
+    store: StoreUser,
+) -> None:
+    faults = store.faults_of(given(email=["A@b.example", "bad", "a@B.example"], push="t"), None)
+
+    assert [(each.place, each.code) for each in faults] == [
+        ("email 1", "invalid_address"),
+        ("email 2", "duplicate"),
+    ]
+
+
+async def test_an_empty_list_is_no_address(store: StoreUser) -> None:
+    faults = store.faults_of(given(email=[], push="t"), "email")
+
+    assert [each.code for each in faults] == ["no_address"]
+    assert "email" not in (await store(ADA, given(email=[], push="t"), None)).user.addresses
 
 
 async def test_nothing_of_an_invalid_contact_is_stored(
     store: StoreUser, users: InMemoryUsers
 ) -> None:
     with pytest.raises(InvalidContact):
-        await store(ADA, {"email": "bad", "push": "t"}, None)
+        await store(ADA, given(email="bad", push="t"), None)
 
     assert await users.get(ADA) is None
 
@@ -83,7 +119,7 @@ async def test_an_outage_while_storing_is_not_hidden(
 
 
 async def test_a_removed_user_is_unknown(store: StoreUser, users: InMemoryUsers) -> None:
-    await store(ADA, {"push": "t"}, None)
+    await store(ADA, given(push="t"), None)
 
     await RemoveUser(users=users)(ADA)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
-from user_service.domain import User, UserId
+from user_service.domain.user import User, UserId
 from user_service.infrastructure.memory import InMemoryUsers
 from user_service.infrastructure.sql.repository import SqlUsers
 from user_service.main import Users
@@ -19,9 +19,10 @@ class MakesDatabases(Protocol):
     def new_database(self) -> str: ...
 
 
-ADA = User(
-    id=UserId("ada"),
-    addresses={"email": "ada@b.example", "sms": "+14155552671", "push": "t"},
+ADA = User.reached_at(
+    UserId("ada"),
+    {"email": "ada@b.example", "sms": "+14155552671", "push": "t"},
+    added_at=AT,
     preferred_channel="sms",
 )
 
@@ -76,7 +77,7 @@ async def test_who_was_never_stored_is_not_found(users: Users) -> None:
 
 
 async def test_putting_again_replaces_the_whole(users: Users) -> None:
-    changed = User(id=ADA.id, addresses={"push": "new"}, preferred_channel="push")
+    changed = User.reached_at(ADA.id, {"push": "new"}, added_at=AT, preferred_channel="push")
     await users.put(ADA, at=AT)
 
     await users.put(changed, at=AT)
@@ -90,7 +91,7 @@ async def test_putting_tells_whether_the_user_is_new(users: Users) -> None:
     await users.remove(ADA.id)
     third = await users.put(ADA, at=AT)
 
-    assert (first, second, third) == (True, False, True)
+    assert (first.is_new, second.is_new, third.is_new) == (True, False, True)
 
 
 async def test_a_removed_user_is_gone_with_all_addresses(users: Users) -> None:
@@ -109,7 +110,9 @@ async def test_removing_an_unknown_user_says_so(users: Users) -> None:
 
 
 async def test_an_address_on_a_channel_that_is_new_is_kept(users: Users) -> None:
-    user = User(id=UserId("eve"), addresses={"pigeon": "coop 5"}, preferred_channel="pigeon")
+    user = User.reached_at(
+        UserId("eve"), {"pigeon": "coop 5"}, added_at=AT, preferred_channel="pigeon"
+    )
 
     await users.put(user, at=AT)
 
@@ -181,13 +184,15 @@ async def test_any_id_is_kept_to_the_letter(users: Users) -> None:
 
 async def test_many_writers_of_one_user_leave_one_whole_contact(users: Users) -> None:
     contacts = [
-        User(id=ADA.id, addresses={"email": text, "push": text}, preferred_channel="push")
+        User.reached_at(
+            ADA.id, {"email": text, "push": text}, added_at=AT, preferred_channel="push"
+        )
         for text in map(str, range(12))
     ]
 
-    are_new = await asyncio.gather(*(users.put(contact, at=AT) for contact in contacts))
+    stored = await asyncio.gather(*(users.put(contact, at=AT) for contact in contacts))
 
-    assert sum(are_new) == 1
+    assert sum(each.is_new for each in stored) == 1
     assert await users.get(ADA.id) in contacts
 
 
@@ -202,7 +207,9 @@ async def test_writers_and_removers_of_one_user_do_not_hinder_each_other(users: 
 
 async def test_readers_never_see_half_of_a_write(users: Users) -> None:
     contacts = [
-        User(id=ADA.id, addresses={"email": text, "push": text}, preferred_channel="push")
+        User.reached_at(
+            ADA.id, {"email": text, "push": text}, added_at=AT, preferred_channel="push"
+        )
         for text in ("old", "new")
     ]
     await users.put(contacts[0], at=AT)

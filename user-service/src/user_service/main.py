@@ -13,8 +13,13 @@ from service_kit.http.server import serve
 from service_kit.logs import configure_logging
 from service_kit.settings import load_settings
 
+from user_service.application.address_health import (
+    ListSuppressions,
+    ReleaseAddress,
+    ReportAddresses,
+)
 from user_service.application.find_users import ListUsers, LookUpUsers, ShowUser
-from user_service.application.ports import UserReader, UserWriter
+from user_service.application.ports import AddressHealthStore, UserReader, UserWriter
 from user_service.application.remove_user import RemoveUser
 from user_service.application.store_user import StoreUser
 from user_service.infrastructure.addresses import address_normaliser
@@ -23,6 +28,7 @@ from user_service.infrastructure.seed import SEED_USERS
 from user_service.infrastructure.sql.repository import SqlUsers
 from user_service.interface.problems import PROBLEMS
 from user_service.interface.reads import reading_routes
+from user_service.interface.suppressions import suppression_routes
 from user_service.interface.writes import writing_routes
 from user_service.settings import MEMORY_URL, UserServiceSettings
 
@@ -32,19 +38,15 @@ SERVICE: Final = "user-service"
 MAX_BODY_BYTES: Final = 512 * 1024
 
 
-class Users(UserReader, UserWriter, Protocol):
-    """What keeps users: it finds what it has stored."""
+class Users(UserReader, UserWriter, AddressHealthStore, Protocol):
+    """What keeps users: it finds what it has stored, and shows what is reported of addresses."""
 
 
 def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastAPI:
     """Put the service together, on the store of the settings or on `users`."""
     users = users or _open_users(settings.users_database_url)
-    show = ShowUser(users=users)
-    store = StoreUser(
-        users=users,
-        normalise=address_normaliser(settings.users_default_region),
-        now=partial(datetime.now, UTC),
-    )
+    now = partial(datetime.now, UTC)
+    normalise = address_normaliser(settings.users_default_region)
 
     async def can_read() -> None:
         await users.page(after=None, limit=1)
@@ -54,9 +56,21 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
         title="AsyncNotify user-service",
         routers=[
             reading_routes(
-                show=show, list_users=ListUsers(users=users), look_up=LookUpUsers(users=users)
+                show=ShowUser(users=users),
+                list_users=ListUsers(users=users),
+                look_up=LookUpUsers(users=users),
+                now=now,
             ),
-            writing_routes(store=store, remove=RemoveUser(users=users)),
+            writing_routes(
+                store=StoreUser(users=users, normalise=normalise, now=now),
+                remove=RemoveUser(users=users),
+                now=now,
+            ),
+            suppression_routes(
+                report=ReportAddresses(store=users, normalise=normalise, now=now),
+                release=ReleaseAddress(store=users, normalise=normalise, now=now),
+                list_suppressions=ListSuppressions(store=users, now=now),
+            ),
         ],
         problems=PROBLEMS,
         checks={"users": can_read},

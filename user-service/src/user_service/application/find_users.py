@@ -2,7 +2,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from user_service.application.ports import UnknownUser, UserReader
-from user_service.domain import User, UserId
+from user_service.domain.user import User, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,27 @@
 
 UsersError
 ├── UnknownUser        no user has this id
+├── NotSuppressed      there is nothing to release
 └── UsersUnavailable   the store cannot be reached now; nothing was changed, or it is not known
 InvalidAddress         an address is not of its kind
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, Self
 
-from notification_contracts.channels import AddressKind
+from notification_contracts.channels import AddressKind, ChannelName
 
-from user_service.domain import User, UserId
+from user_service.domain.health import (
+    AddressHealth,
+    AddressKey,
+    HealthReport,
+    ReportKind,
+    Suppression,
+)
+from user_service.domain.user import User, UserId
 
 
 class UsersError(Exception):
@@ -21,6 +31,10 @@ class UsersError(Exception):
 
 class UnknownUser(UsersError):
     """Raised when no user has this id."""
+
+
+class NotSuppressed(UsersError):
+    """Raised when an address is to be released that is not suppressed."""
 
 
 class UsersUnavailable(UsersError):
@@ -59,11 +73,22 @@ class UserReader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUser:
+    """The user as stored; `is_new` when the id was unknown before."""
+
+    user: User
+    is_new: bool
+
+
 class UserWriter(Protocol):
     """Stores and removes users. When a call returns, every later read tells so."""
 
-    async def put(self, user: User, *, at: datetime) -> bool:
-        """Store the user whole, in place of an earlier one. Return True when there was none.
+    async def put(self, user: User, *, at: datetime) -> StoredUser:
+        """Store the user whole, in place of an earlier one.
+
+        Of addresses that stay it keeps when they were added and last used. Suppressions are kept
+        apart from users, and are those of `report`.
 
         Raises:
             UsersUnavailable: the store cannot answer now; the user is as before, or as given.
@@ -72,6 +97,82 @@ class UserWriter(Protocol):
 
     async def remove(self, user_id: UserId) -> bool:
         """Forget the user with all addresses. Return False when no user has this id.
+
+        Raises:
+            UsersUnavailable: the store cannot answer now.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressedAddress:
+    """An address that is not sent to, and why."""
+
+    key: AddressKey
+    suppression: Suppression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressionFilter:
+    """Which suppressions are wanted; None means any."""
+
+    channel: ChannelName | None = None
+    reason: ReportKind | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class SuppressionPlace:
+    """Where a suppression stands in the list."""
+
+    since: datetime
+    digest: str
+
+
+class AddressState(StrEnum):
+    """How an address is after a report."""
+
+    GOOD = "good"
+    SUPPRESSED = "suppressed"
+    REMOVED = "removed"
+
+    @classmethod
+    def of(cls, health: AddressHealth, now: datetime) -> Self:
+        """Tell how an address is of which this is known."""
+        return cls.SUPPRESSED if health.is_suppressed_at(now) else cls.GOOD
+
+
+class AddressHealthStore(Protocol):
+    """Keeps what is reported of addresses, whether or not a user has them."""
+
+    async def report(
+        self, reports: Sequence[HealthReport], *, now: datetime
+    ) -> Sequence[AddressState]:
+        """Apply all reports or none, and tell how each one's address is then.
+
+        Reports on one address that come at the same time are applied one after the other.
+
+        Raises:
+            UsersUnavailable: the store cannot answer now.
+        """
+        ...
+
+    async def release(self, key: AddressKey, *, at: datetime) -> bool:
+        """Lift what suppresses an address now. Return False when nothing does.
+
+        Raises:
+            UsersUnavailable: the store cannot answer now.
+        """
+        ...
+
+    async def suppressions(
+        self,
+        wanted: SuppressionFilter,
+        *,
+        now: datetime,
+        after: SuppressionPlace | None,
+        limit: int,
+    ) -> Sequence[SuppressedAddress]:
+        """Return at most `limit` suppressions of now that follow this place, the newest first.
 
         Raises:
             UsersUnavailable: the store cannot answer now.

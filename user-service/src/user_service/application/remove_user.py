@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 
 from user_service.application.ports import UnknownUser, UserWriter
-from user_service.domain import UserId
+from user_service.domain.user import UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

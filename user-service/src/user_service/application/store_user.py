@@ -1,11 +1,17 @@
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from notification_contracts.channels import CHANNELS, ChannelName
 
-from user_service.application.ports import AddressNormaliser, InvalidAddress, UserWriter
-from user_service.domain import (
+from user_service.application.ports import (
+    AddressNormaliser,
+    InvalidAddress,
+    StoredUser,
+    UserWriter,
+)
+from user_service.domain.user import (
+    Address,
     PreferredChannelWithoutAddress,
     User,
     UserId,
@@ -16,10 +22,22 @@ PREFERRED_CHANNEL = "preferred_channel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContactFault:
-    """What is wrong with one field: its name, a stable code, and words without the value."""
+class GivenAddress:
+    """An address as it was given, and where: the place is named by whoever gave it."""
 
-    field: str
+    place: str
+    address: str = field(repr=False)
+    label: str | None = None
+
+
+Given = Mapping[ChannelName, Sequence[GivenAddress]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactFault:
+    """What is wrong at one place: its name, a stable code, and words without the value."""
+
+    place: str
     code: str
     message: str
 
@@ -28,24 +46,16 @@ class InvalidContact(Exception):
     """Raised when a contact breaks rules; `faults` holds every one of them."""
 
     def __init__(self, faults: tuple[ContactFault, ...]) -> None:
-        super().__init__(", ".join(f"{fault.field}: {fault.code}" for fault in faults))
+        super().__init__(", ".join(f"{fault.place}: {fault.code}" for fault in faults))
         self.faults = faults
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredUser:
-    """The user as stored; `is_new` when the id was unknown before."""
-
-    user: User
-    is_new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreUser:
     """Store a user's whole contact, every address in its canonical form.
 
-    Nothing of an earlier contact is kept. A preferred channel must have an address; when none is
-    given, the first channel with an address is preferred.
+    Nothing of an earlier contact is kept but the age of addresses that stay. A preferred channel
+    must have an address; when none is given, the first channel with an address is preferred.
     """
 
     users: UserWriter
@@ -53,10 +63,7 @@ class StoreUser:
     now: Callable[[], datetime]
 
     async def __call__(
-        self,
-        user_id: UserId,
-        addresses: Mapping[ChannelName, str],
-        preferred_channel: ChannelName | None,
+        self, user_id: UserId, given: Given, preferred_channel: ChannelName | None
     ) -> StoredUser:
         """Store the user.
 
@@ -64,42 +71,55 @@ class StoreUser:
             InvalidContact: with all faults at once; nothing is stored.
             UsersUnavailable: the store cannot answer now.
         """
-        normalised, faults = self._examine(addresses, preferred_channel)
+        now = self.now()
+        addresses, faults = self._examine(given, preferred_channel, now)
         if faults:
             raise InvalidContact(faults)
-        user = User.reached_at(user_id, normalised, preferred_channel=preferred_channel)
-        return StoredUser(user=user, is_new=await self.users.put(user, at=self.now()))
+        chosen = choose_preferred_channel(addresses, preferred_channel)
+        user = User(id=user_id, addresses=addresses, preferred_channel=chosen)
+        return await self.users.put(user, at=now)
 
     def faults_of(
-        self, addresses: Mapping[ChannelName, str], preferred_channel: ChannelName | None
+        self, given: Given, preferred_channel: ChannelName | None
     ) -> tuple[ContactFault, ...]:
         """Return everything that is wrong with a contact, and store nothing."""
-        return self._examine(addresses, preferred_channel)[1]
+        return self._examine(given, preferred_channel, self.now())[1]
 
     def _examine(
-        self, addresses: Mapping[ChannelName, str], preferred_channel: ChannelName | None
-    ) -> tuple[dict[ChannelName, str], tuple[ContactFault, ...]]:
-        normalised: dict[ChannelName, str] = {}
+        self, given: Given, preferred_channel: ChannelName | None, now: datetime
+    ) -> tuple[dict[ChannelName, Sequence[Address]], tuple[ContactFault, ...]]:
+        found: dict[ChannelName, Sequence[Address]] = {}
         faults: list[ContactFault] = []
-        for channel, address in addresses.items():
-            try:
-                normalised[channel] = self.normalise(CHANNELS[channel].address_kind, address)
-            except InvalidAddress as error:
-                faults.append(
-                    ContactFault(field=channel, code="invalid_address", message=str(error))
-                )
+        for channel, on_channel in given.items():
+            each: dict[str, Address] = {}
+            for one in on_channel:
+                try:
+                    address = self.normalise(CHANNELS[channel].address_kind, one.address)
+                except InvalidAddress as error:
+                    faults.append(_fault(one, "invalid_address", str(error)))
+                    continue
+                if address in each:
+                    faults.append(_fault(one, "duplicate", "is the same as one before it"))
+                each[address] = Address(address=address, label=one.label, added_at=now)
+            if each:
+                found[channel] = tuple(each.values())
         # Judged by what was given: an invalid address is one fault, not two.
-        return normalised, (*faults, *_preference_faults(addresses, preferred_channel))
+        reached_on = [channel for channel, on_channel in given.items() if on_channel]
+        return found, (*faults, *_preference_faults(reached_on, preferred_channel))
+
+
+def _fault(given: GivenAddress, code: str, message: str) -> ContactFault:
+    return ContactFault(place=given.place, code=code, message=message)
 
 
 def _preference_faults(
-    addresses: Mapping[ChannelName, str], preferred_channel: ChannelName | None
+    reached_on: Sequence[ChannelName], preferred_channel: ChannelName | None
 ) -> Iterator[ContactFault]:
     try:
-        choose_preferred_channel(addresses, preferred_channel)
+        choose_preferred_channel(reached_on, preferred_channel)
     except PreferredChannelWithoutAddress:
         yield ContactFault(
-            field=PREFERRED_CHANNEL,
+            place=f"/{PREFERRED_CHANNEL}",
             code="no_address",
             message="must be a channel on which an address is given",
         )

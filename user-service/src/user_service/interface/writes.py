@@ -1,9 +1,9 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
-from notification_contracts.channels import CHANNELS, ChannelName
-from notification_contracts.http import contact_info_model, user_model
-from pydantic import BaseModel, ValidationError, create_model
+from notification_contracts.http import user_model
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.fields import FieldError, field_errors
@@ -12,13 +12,9 @@ from service_kit.http.paths import decode_segment, path_segment
 from service_kit.http.problems import BODY_TOO_LARGE, INVALID_REQUEST, ProblemError
 
 from user_service.application.remove_user import RemoveUser
-from user_service.application.store_user import (
-    PREFERRED_CHANNEL,
-    ContactFault,
-    InvalidContact,
-    StoreUser,
-)
-from user_service.domain import UserId
+from user_service.application.store_user import ContactFault, InvalidContact, StoreUser
+from user_service.domain.user import UserId
+from user_service.interface.contact_body import contact_body_model, contact_in, without_forms
 from user_service.interface.documents import check_user_id, find_user_id, user_json
 from user_service.interface.parameters import OtherUserIdInPath
 from user_service.interface.problems import NOT_FOUND_OR_UNAVAILABLE, UNAVAILABLE
@@ -31,15 +27,23 @@ _EXAMPLES: Mapping[str, JsonObject] = {
         "sms": "+4915112345678",
         "push": "fcm-token-of-adas-phone",
         "preferred_channel": "email",
-    }
+    },
+    "two devices": {
+        "email": "ada@example.com",
+        "push": [
+            {"address": "fcm-token-of-adas-phone", "label": "phone"},
+            {"address": "fcm-token-of-adas-tablet", "label": "tablet"},
+        ],
+    },
 }
 
 
-def writing_routes(*, store: StoreUser, remove: RemoveUser) -> APIRouter:
+def writing_routes(
+    *, store: StoreUser, remove: RemoveUser, now: Callable[[], datetime]
+) -> APIRouter:
     """Build the routes that store and remove users."""
     router = APIRouter(tags=["users"], default_response_class=Response)
-    # A client may send back what it was given, so the body may name the user, too.
-    body_model = create_model("Contact", __base__=contact_info_model(), user_id=(str | None, None))
+    body_model = contact_body_model()
 
     @router.put(
         "/users/{user_id}",
@@ -55,22 +59,22 @@ def writing_routes(*, store: StoreUser, remove: RemoveUser) -> APIRouter:
         openapi_extra=json_body(body_model, _EXAMPLES),
     )
     async def put_user(request: Request, user_id: OtherUserIdInPath) -> Response:
-        """Stores a user's contact whole: what is not given is not kept. Addresses are checked, and
-        stored in their normal form.
+        """Stores a user's contact whole: what is not given is not kept. Each channel takes one
+        address or a list of them. Addresses are checked, and stored in their normal form.
         """
         document, errors = _read(body_model, await read_body(request))
         wanted_id = decode_segment(user_id)
         errors = [*errors, *_id_errors(wanted_id, document)]
-        addresses, preferred = _contact_in(document)
+        given, preferred = contact_in(document)
         if errors:
-            faults = store.faults_of(addresses, preferred)
+            faults = store.faults_of(given, preferred)
             raise ProblemError(INVALID_REQUEST, errors=_all_errors(errors, faults))
         try:
-            stored = await store(UserId(wanted_id), addresses, preferred)
+            stored = await store(UserId(wanted_id), given, preferred)
         except InvalidContact as error:
             raise ProblemError(INVALID_REQUEST, errors=_all_errors((), error.faults)) from None
         status, headers = (200, {}) if not stored.is_new else (201, _place_of(wanted_id))
-        return Response(user_json(stored.user), status, headers, JSON)
+        return Response(user_json(stored.user, now()), status, headers, JSON)
 
     @router.delete(
         "/users/{user_id}",
@@ -101,22 +105,9 @@ def _read(model: type[BaseModel], body: bytes) -> tuple[Mapping[str, object], Se
         if refused.problem is not INVALID_REQUEST:
             raise
         document = from_json(body)
-        return document if isinstance(document, dict) else {}, refused.errors
+        errors = [without_forms(error) for error in refused.errors]
+        return document if isinstance(document, dict) else {}, errors
     return from_json(body), ()
-
-
-def _contact_in(
-    document: Mapping[str, object],
-) -> tuple[dict[ChannelName, str], ChannelName | None]:
-    """Return the addresses and the preference; what is not even text counts as an empty address."""
-    given = {
-        channel: document[channel] for channel in CHANNELS if document.get(channel) is not None
-    }
-    addresses = {
-        channel: address if isinstance(address, str) else "" for channel, address in given.items()
-    }
-    preferred = document.get(PREFERRED_CHANNEL)
-    return addresses, preferred if isinstance(preferred, str) else None
 
 
 def _id_errors(wanted_id: str, document: Mapping[str, object]) -> Sequence[FieldError]:
@@ -135,7 +126,6 @@ def _all_errors(errors: Sequence[FieldError], faults: Sequence[ContactFault]) ->
     """Add the faults to the errors of shape, where those have not said it already."""
     named = {error["pointer"] for error in errors}
     found = (
-        FieldError(pointer=f"/{fault.field}", code=fault.code, message=fault.message)
-        for fault in faults
+        FieldError(pointer=fault.place, code=fault.code, message=fault.message) for fault in faults
     )
     return [*errors, *(error for error in found if error["pointer"] not in named)]

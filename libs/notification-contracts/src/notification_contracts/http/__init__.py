@@ -4,7 +4,14 @@
 users.
 """
 
-from notification_contracts.http.contacts import contact_info_model, user_model, user_page_model
+from notification_contracts.http.contacts import (
+    ADDRESSES_PER_CHANNEL,
+    AddressStanding,
+    SuppressionView,
+    contact_info_model,
+    user_model,
+    user_page_model,
+)
 from notification_contracts.http.fields import KnownChannel
 from notification_contracts.http.notifications import (
     NotificationAccepted,
@@ -18,6 +25,8 @@ from notification_contracts.http.operations import (
 )
 
 __all__ = [
+    "ADDRESSES_PER_CHANNEL",
+    "AddressStanding",
     "ForgetAnswer",
     "ForgetRequest",
     "KnownChannel",
@@ -25,6 +34,7 @@ __all__ = [
     "NotificationRequest",
     "ReplayAnswer",
     "ReplayRequest",
+    "SuppressionView",
     "contact_info_model",
     "user_model",
     "user_page_model",

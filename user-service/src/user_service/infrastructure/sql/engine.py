@@ -1,10 +1,12 @@
 """Connections to SQLite and PostgreSQL, set up as each of them needs it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import Connection, Table, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -12,6 +14,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
+
+INSERT: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
+    SQLITE: sqlite.insert,
+    POSTGRESQL: postgresql.insert,
+}
+"""Each backend's INSERT, which can leave a row alone that is there already."""
 
 _POOL_TIMEOUT: Final = timedelta(seconds=3)
 _CONNECT_TIMEOUT: Final = timedelta(seconds=2)

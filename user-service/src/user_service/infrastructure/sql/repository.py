@@ -1,32 +1,33 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-from notification_contracts.channels import ChannelName
 from service_kit.gathering import Gathered
 from service_kit.logs import get_logger
-from sqlalchemy import Table, delete, exc, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Row
+from sqlalchemy import delete, exc, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from user_service.application.ports import UsersUnavailable
-from user_service.domain import User, UserId
-from user_service.infrastructure.sql.engine import POSTGRESQL, SQLITE, Database
+from user_service.application.ports import (
+    AddressState,
+    StoredUser,
+    SuppressedAddress,
+    SuppressionFilter,
+    SuppressionPlace,
+    UsersUnavailable,
+)
+from user_service.domain.health import AddressKey, HealthReport
+from user_service.domain.user import User, UserId
+from user_service.infrastructure.sql.engine import INSERT, Database
+from user_service.infrastructure.sql.health import apply_reports, find_suppressions, release
 from user_service.infrastructure.sql.schema import prepare
-from user_service.infrastructure.sql.statements import MANY, PAGE
+from user_service.infrastructure.sql.statements import MANY, PAGE, users_in
 from user_service.infrastructure.sql.tables import address_rows, addresses, user_row, users
 
 log = get_logger(__name__)
 
 LOCK_WAIT: Final = timedelta(seconds=5)
-
-_INSERT: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
-    SQLITE: sqlite.insert,
-    POSTGRESQL: postgresql.insert,
-}
 
 # Errors in this program's statements, not a database that is down or overloaded.
 _OUR_FAULTS: Final = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
@@ -64,30 +65,54 @@ class SqlUsers:
 
     async def get_many(self, user_ids: Collection[UserId]) -> Mapping[UserId, User]:
         async with self._reading() as connection:
-            return _users(await connection.execute(MANY, {"user_ids": list(user_ids)}))
+            return users_in(await connection.execute(MANY, {"user_ids": list(user_ids)}))
 
     async def page(self, *, after: UserId | None, limit: int) -> Sequence[User]:
         async with self._reading() as connection:
             rows = await connection.execute(PAGE, {"after": after or "", "limit": limit})
-            return list(_users(rows).values())
+            return list(users_in(rows).values())
 
-    async def put(self, user: User, *, at: datetime) -> bool:
+    async def put(self, user: User, *, at: datetime) -> StoredUser:
         async with self._writing() as connection:
             is_new = await self._insert(connection, user, at)
-            while not is_new and not await _replace(connection, user, at):
+            while not is_new and not await _lock(connection, user.id):
                 # Removed by somebody else between the two statements.
                 is_new = await self._insert(connection, user, at)
+            if not is_new:
+                user = user.keeping(await _find(connection, user.id))
+                await _clear(connection, user, at)
             if rows := address_rows(user):
                 await connection.execute(addresses.insert(), rows)
-            return is_new
+            return StoredUser(user=await _find(connection, user.id), is_new=is_new)
 
     async def remove(self, user_id: UserId) -> bool:
         async with self._writing() as connection:
             removed = await connection.execute(delete(users).where(users.c.user_id == user_id))
             return removed.rowcount > 0
 
+    async def report(
+        self, reports: Sequence[HealthReport], *, now: datetime
+    ) -> Sequence[AddressState]:
+        async with self._writing() as connection:
+            return await apply_reports(connection, reports, now=now)
+
+    async def release(self, key: AddressKey, *, at: datetime) -> bool:
+        async with self._writing() as connection:
+            return await release(connection, key, at=at)
+
+    async def suppressions(
+        self,
+        wanted: SuppressionFilter,
+        *,
+        now: datetime,
+        after: SuppressionPlace | None,
+        limit: int,
+    ) -> Sequence[SuppressedAddress]:
+        async with self._reading() as connection:
+            return await find_suppressions(connection, wanted, now=now, after=after, limit=limit)
+
     async def _insert(self, connection: AsyncConnection, user: User, at: datetime) -> bool:
-        insert = _INSERT[self._database.backend](users).values(user_row(user, at=at))
+        insert = INSERT[self._database.backend](users).values(user_row(user, at=at))
         inserted = await connection.execute(insert.on_conflict_do_nothing())
         return inserted.rowcount > 0
 
@@ -119,31 +144,24 @@ def _succeeded(task: asyncio.Task[None]) -> bool:
     return not task.cancelled() and task.exception() is None
 
 
-async def _replace(connection: AsyncConnection, user: User, at: datetime) -> bool:
-    """Update the row and drop the old addresses; False if the row has gone."""
+async def _lock(connection: AsyncConnection, user_id: UserId) -> bool:
+    """Keep other writers from the user until the transaction ends; False if there is none.
+
+    Without it, two writers could wait for each other's addresses.
+    """
+    row = select(users.c.user_id).where(users.c.user_id == user_id).with_for_update()
+    return (await connection.execute(row)).first() is not None
+
+
+async def _find(connection: AsyncConnection, user_id: UserId) -> User:
+    return users_in(await connection.execute(MANY, {"user_ids": [user_id]}))[user_id]
+
+
+async def _clear(connection: AsyncConnection, user: User, at: datetime) -> None:
+    """Update the row and drop the old addresses."""
     row = {"preferred_channel": user.preferred_channel, "updated_at": at}
-    updated = await connection.execute(update(users).where(users.c.user_id == user.id).values(row))
-    if updated.rowcount == 0:
-        return False
-    # Only under the lock of the row above: without it, two writers could wait for each other.
+    await connection.execute(update(users).where(users.c.user_id == user.id).values(row))
     await connection.execute(delete(addresses).where(addresses.c.user_id == user.id))
-    return True
-
-
-def _users(
-    rows: Iterable[Row[str, str | None, str | None, str | None]],
-) -> dict[UserId, User]:
-    preferred: dict[UserId, ChannelName | None] = {}
-    found: dict[UserId, dict[ChannelName, str]] = {}
-    for user_id, preferred_channel, channel, address in rows:
-        preferred[UserId(user_id)] = preferred_channel
-        at = found.setdefault(UserId(user_id), {})
-        if channel is not None and address is not None:
-            at[channel] = address
-    return {
-        user_id: User(id=user_id, addresses=at, preferred_channel=preferred[user_id])
-        for user_id, at in found.items()
-    }
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, func, insert, inspect, select
 from sqlalchemy.exc import OperationalError
 
-from user_service.domain import User
+from user_service.domain.user import User
 from user_service.infrastructure.sql.engine import POSTGRESQL, SQLITE, Database
 from user_service.infrastructure.sql.migrations import HEAD
 from user_service.infrastructure.sql.tables import (

@@ -1,33 +1,110 @@
 """The queries. Each reads users with all their addresses in one statement, hence of one moment."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, select
+from notification_contracts.channels import ChannelName
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
+from sqlalchemy.engine import Row
 
-from user_service.infrastructure.sql.tables import addresses, users
+from user_service.domain.health import ReportKind, Suppression
+from user_service.domain.user import Address, User, UserId
+from user_service.infrastructure.sql.tables import address_health, addresses, users
+
+ADDED_AT: Final = func.coalesce(addresses.c.added_at, users.c.updated_at).label("added_at")
+"""When an address was added, in a query that also reads its user."""
+
+_HEALTH_OF_ADDRESS: Final = and_(
+    # Not by digest: an address that a user has is not stored with one.
+    address_health.c.address == addresses.c.address,
+    address_health.c.channel == addresses.c.channel,
+)
+
+
+def _columns() -> list[ColumnElement[Any]]:
+    return [
+        addresses.c.channel,
+        addresses.c.address,
+        addresses.c.label,
+        ADDED_AT,
+        addresses.c.last_used_at,
+        *suppression_columns(),
+    ]
+
+
+def suppression_columns() -> list[ColumnElement[Any]]:
+    """Return what `suppression_of` reads."""
+    health = address_health.c
+    return [health.reason, health.since, health.until, health.evidence, health.provider]
+
 
 # Built once: building a statement costs more than SQLite takes to answer it.
-_WITH_ADDRESSES: Final = select(
-    users.c.user_id, users.c.preferred_channel, addresses.c.channel, addresses.c.address
-).select_from(users.outerjoin(addresses))
+MANY: Final = (
+    select(users.c.user_id, users.c.preferred_channel, *_columns())
+    .select_from(users.outerjoin(addresses).outerjoin(address_health, _HEALTH_OF_ADDRESS))
+    .where(users.c.user_id.in_(bindparam("user_ids", expanding=True)))
+    .order_by(addresses.c.position)
+)
 
-MANY: Final = _WITH_ADDRESSES.where(users.c.user_id.in_(bindparam("user_ids", expanding=True)))
 
-
-def _page() -> Select[str, str | None, str | None, str | None]:
+def _page() -> Select[*tuple[Any, ...]]:
     # Limited before the join: a page counts users, not addresses.
     page = (
-        select(users.c.user_id, users.c.preferred_channel)
+        select(users.c.user_id)
         .where(users.c.user_id > bindparam("after"))
         .order_by(users.c.user_id)
         .limit(bindparam("limit"))
         .subquery()
     )
     return (
-        select(page.c.user_id, page.c.preferred_channel, addresses.c.channel, addresses.c.address)
-        .select_from(page.outerjoin(addresses, addresses.c.user_id == page.c.user_id))
-        .order_by(page.c.user_id)
+        select(users.c.user_id, users.c.preferred_channel, *_columns())
+        .select_from(
+            page.join(users, users.c.user_id == page.c.user_id)
+            .outerjoin(addresses, addresses.c.user_id == users.c.user_id)
+            .outerjoin(address_health, _HEALTH_OF_ADDRESS)
+        )
+        .order_by(users.c.user_id, addresses.c.position)
     )
 
 
 PAGE: Final = _page()
+
+
+def users_in(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[UserId, User]:
+    """Make the users that `MANY` or `PAGE` have found."""
+    preferred: dict[UserId, ChannelName | None] = {}
+    found: dict[UserId, dict[ChannelName, list[Address]]] = {}
+    for row in rows:
+        user_id = UserId(row.user_id)
+        preferred[user_id] = row.preferred_channel
+        on = found.setdefault(user_id, {})
+        if row.channel is not None:
+            address = Address(
+                address=row.address,
+                label=row.label,
+                added_at=row.added_at,
+                last_used_at=row.last_used_at,
+                suppression=suppression_of(row),
+            )
+            on.setdefault(row.channel, []).append(address)
+    return {
+        user_id: User(
+            id=user_id,
+            addresses={channel: tuple(each) for channel, each in on.items()},
+            preferred_channel=preferred[user_id],
+        )
+        for user_id, on in found.items()
+    }
+
+
+def suppression_of(row: Row[*tuple[Any, ...]]) -> Suppression | None:
+    """Make the suppression of a row that has `suppression_columns`; None if it has none."""
+    if row.reason is None:
+        return None
+    return Suppression(
+        reason=ReportKind(row.reason),
+        since=row.since,
+        until=row.until,
+        evidence=row.evidence,
+        provider=row.provider,
+    )

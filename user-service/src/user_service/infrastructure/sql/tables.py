@@ -3,11 +3,41 @@
 Change them together with a new migration; a test compares the two.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import Column, DateTime, ForeignKey, MetaData, String, Table
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
 
-from user_service.domain import User
+from user_service.domain.user import User
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time in UTC. SQLite keeps none of its offset, and so does not give it back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Bring a time into UTC."""
+        del dialect
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Say of a time that it is in UTC."""
+        del dialect
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
 
 # PostgreSQL's default collation depends on its host. "C" is the order of code points, like SQLite's
 # and Python's, and so a page's cursor means the same in every store.
@@ -20,8 +50,8 @@ users = Table(
     metadata,
     Column("user_id", USER_ID, primary_key=True),
     Column("preferred_channel", String(64)),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
 )
 
 addresses = Table(
@@ -29,7 +59,32 @@ addresses = Table(
     metadata,
     Column("user_id", USER_ID, ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True),
     Column("channel", String(64), primary_key=True),
-    Column("address", String(512), nullable=False),
+    # The default is for releases that know one address per channel, and write no position.
+    Column("position", Integer, primary_key=True, server_default="0"),
+    Column("address", String(4096), nullable=False),
+    Column("label", String(128)),
+    # None in what those releases wrote: then it was added when the user was last stored.
+    Column("added_at", UtcTime),
+    Column("last_used_at", UtcTime),
+    # A hash takes addresses of any length; a tree of PostgreSQL refuses long ones.
+    Index("addresses_address", "address", postgresql_using="hash"),
+)
+
+# `state` is all that is known, as JSON; the columns before it are what is found and shown.
+address_health = Table(
+    "address_health",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("channel", String(64), nullable=False),
+    Column("address", String(4096), nullable=False),
+    Column("reason", String(32)),
+    Column("since", UtcTime),
+    Column("until", UtcTime),
+    Column("evidence", Text),
+    Column("provider", String(128)),
+    Column("state", Text, nullable=False),
+    Index("address_health_address", "address", postgresql_using="hash"),
+    Index("address_health_since", "since", "digest"),
 )
 
 # Alembic's own, and no part of our schema.
@@ -46,9 +101,18 @@ def user_row(user: User, *, at: datetime) -> dict[str, str | datetime | None]:
     }
 
 
-def address_rows(user: User) -> list[dict[str, str]]:
+def address_rows(user: User) -> list[dict[str, str | int | datetime | None]]:
     """Return the rows of `addresses` for a user: none if they have no address."""
     return [
-        {"user_id": user.id, "channel": channel, "address": address}
-        for channel, address in user.addresses.items()
+        {
+            "user_id": user.id,
+            "channel": channel,
+            "position": position,
+            "address": each.address,
+            "label": each.label,
+            "added_at": each.added_at,
+            "last_used_at": each.last_used_at,
+        }
+        for channel, on_channel in user.addresses.items()
+        for position, each in enumerate(on_channel)
     ]
