@@ -1,0 +1,32 @@
+"""What all wires share: the faults to come, and what arrived."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asyncnotify_lab.faults import RECEIVED, TAKEN, Faults, WireFault
+from asyncnotify_lab.messages import Arrival, ArrivalStore
+
+
+@dataclass(frozen=True, slots=True)
+class LabState:
+    """The faults and the messages of a lab."""
+
+    faults: Faults
+    messages: ArrivalStore
+
+    async def take(
+        self, message: Arrival, then: Callable[[], None] | None = None
+    ) -> WireFault | None:
+        """Take a message over, unless a fault says otherwise; return what asks for another answer.
+
+        What is to be done `then` is done as soon as it was taken, whatever is answered.
+
+        Raises:
+            HangUp: the connection is to be broken off, before or after it was taken.
+        """
+        if fault := await self.faults.meet(message.wire, RECEIVED, message.to):
+            return fault
+        self.messages.add(message)
+        if then:
+            then()
+        return await self.faults.meet(message.wire, TAKEN, message.to)
