@@ -51,7 +51,7 @@ def faults_of() -> FaultsOf:
             NotificationRequest,
             "user_id message channel subject priority send_at expires_at html data tags reference",
         ),
-        (NotificationAccepted, "trace_id status status_url"),
+        (NotificationAccepted, "trace_id status status_url segments"),
     ],
 )
 def test_a_body_has_the_fields_of_the_public_contract(model: type[BaseModel], fields: str) -> None:

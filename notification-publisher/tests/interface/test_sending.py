@@ -37,6 +37,17 @@ async def test_the_least_request_is_accepted_whatever_its_content_type(
     assert "Idempotent-Replayed" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("message", "segments"), [("hello", 1), ("m" * 161, 2), ("\N{GRINNING FACE}" * 36, 2)]
+)
+async def test_an_sms_is_told_how_many_segments_it_takes(
+    client: httpx.AsyncClient, message: str, segments: int
+) -> None:
+    body = ASKED | {"channel": "sms", "message": message}
+
+    assert (await client.post("/notifications", json=body)).json()["segments"] == segments
+
+
 async def test_the_event_in_the_queue_is_what_was_asked_for(
     client: httpx.AsyncClient, take: Take, clock: FrozenClock
 ) -> None:

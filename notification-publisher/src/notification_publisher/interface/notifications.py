@@ -11,6 +11,7 @@ from notification_contracts.http import (
     NotificationAccepted,
     NotificationRequest,
 )
+from notification_contracts.sms_size import sms_size
 from notification_contracts.states import Status
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from pydantic import TypeAdapter
@@ -129,7 +130,7 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
             first_status=acceptance.status,
             replayed=acceptance.replayed,
         )
-        return _accepted(acceptance)
+        return _accepted(acceptance, asked)
 
     for path in ("/notifications", "/notification"):
         router.add_api_route(
@@ -237,13 +238,19 @@ def _length_faults(asked: NotificationRequest) -> list[FieldError]:
     return [FieldError(pointer="/message", code="too_long", message=too_long)] if too_long else []
 
 
-def _accepted(acceptance: Acceptance) -> Response:
+def _accepted(acceptance: Acceptance, asked: Notification) -> Response:
     url = f"/notifications/{acceptance.trace_id}"
     body = (
         f'{{"trace_id":"{acceptance.trace_id}","status":"{acceptance.status}",'
-        f'"status_url":"{url}"}}'
+        f'"status_url":"{url}"{_segments(asked)}}}'
     )
     headers = {"Location": url}
     if acceptance.replayed:
         headers["Idempotent-Replayed"] = "true"
     return Response(body, 202, headers, JSON)
+
+
+def _segments(asked: Notification) -> str:
+    if asked.channel is None or CHANNELS[asked.channel].max_sms_segments is None:
+        return ""
+    return f',"segments":{sms_size(asked.message).segments}'

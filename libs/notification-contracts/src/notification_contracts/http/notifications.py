@@ -23,3 +23,7 @@ class NotificationAccepted(BaseModel):
     trace_id: str
     status: Status
     status_url: str
+    segments: int | None = Field(
+        default=None,
+        description="How many segments the message takes as an SMS; there if `channel` is `sms`.",
+    )
