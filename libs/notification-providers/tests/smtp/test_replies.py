@@ -97,6 +97,7 @@ def test_the_system_is_refused(phase, code, text):
         (Phase.MAIL, 452, "4.3.1 Insufficient system storage", UNAVAILABLE, OURS),
         (Phase.MAIL, 451, "4.7.0 Rate limit exceeded, try again later", LIMITED, OURS),
         (Phase.SENT, 421, "4.7.28 unusual rate of mail", LIMITED, OURS),
+        (Phase.RCPT, 454, "4.7.1 <…>: Relay access denied", UNAVAILABLE, OURS),  # Postfix's default
         (Phase.RCPT, 452, "4.5.3 Too many recipients", UNAVAILABLE, OURS),
         (Phase.RCPT, 450, "4.2.0 Greylisted", UNAVAILABLE, THEIRS),
         (Phase.RCPT, 452, "4.2.2 Mailbox full", UNAVAILABLE, THEIRS),

@@ -56,10 +56,13 @@ async def test_a_server_that_hangs_up_after_the_final_dot_may_have_taken_it(smtp
 async def test_who_waits_no_longer_takes_the_connection_along(smtp, opened, message):
     smtp.replies["DOT"] = [HANG]
     provider = opened()
+    sending = asyncio.create_task(provider.send(message()))
+    while not smtp.mails:
+        await asyncio.sleep(0.01)
 
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.4):
-            await provider.send(message())
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
 
     assert await provider.send(message()) == Accepted(message_id=MESSAGE_ID)
     assert smtp.connections == 2
@@ -156,13 +159,8 @@ async def test_what_is_no_smtp_after_the_final_dot_leaves_it_uncertain(
     smtp, opened, message, reply
 ):
     smtp.replies["DOT"] = [reply]
-    provider = opened(timeout=0.5)
-
-    try:
-        async with asyncio.timeout(5):
-            answer = await provider.send(message())
-    except TimeoutError:
-        pytest.fail("it never answered")
+    provider = opened()
+    answer = await provider.send(message())
 
     assert isinstance(answer, UncertainFailure)
     assert isinstance(await provider.send(message()), Accepted)

@@ -107,7 +107,7 @@ def _not_now(reply: Reply, phase: Phase, detail: str) -> TransientFailure:
     is_theirs = enhanced.startswith(_OF_THE_RECIPIENT) if enhanced else reply.code == 450
     if phase is Phase.RCPT and is_theirs and enhanced != "4.2":
         fault = FaultSide.RECIPIENT  # one full mailbox, or a greylist, says nothing of the server
-    elif enhanced.startswith("7.") and phase is not Phase.AUTH:
+    elif enhanced.startswith("7.") and enhanced != "7.1" and phase is not Phase.AUTH:
         reason = Reason.RATE_LIMITED
     return TransientFailure(reason=reason, detail=detail, fault=fault)
 
