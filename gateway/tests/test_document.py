@@ -26,6 +26,7 @@ POST /dead-letters/{trace_id}/replay
 POST /dead-letters/replay
 DELETE /dead-letters/{trace_id}
 GET /providers
+POST /receipts/{provider}
 POST /providers/{channel}/test
 GET /users
 GET /users/{user_id}

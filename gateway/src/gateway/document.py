@@ -15,7 +15,8 @@ from service_kit.http.openapi_parts import EVENT_STREAM
 class Call:
     """A public call, and the service that answers it under the same method and path.
 
-    With `removes` it removes what its path names, so that it is not found when it is repeated.
+    Of one that passes `as_it_is`, the headers and the body are not ours to understand. With
+    `removes` it removes what its path names, so that it is not found when it is repeated.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Call:
     has_body: bool
     is_stream: bool
     removes: bool
+    as_it_is: bool
 
 
 def document_text() -> str:
@@ -41,6 +43,7 @@ def relayed_calls(document: str) -> Sequence[Call]:
             has_body="requestBody" in call,
             is_stream=EVENT_STREAM in call["responses"].get("200", {}).get("content", {}),
             removes="x-removes" in call,
+            as_it_is="x-as-it-is" in call,
         )
         for path, item in json.loads(document)["paths"].items()
         for method, call in item.items()

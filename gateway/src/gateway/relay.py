@@ -23,7 +23,6 @@ from service_kit.http.client import (
 from service_kit.http.openapi_parts import JSON
 from service_kit.http.paths import decode_segment, path_segment
 from service_kit.http.problems import MEDIA_TYPE, ProblemError
-from service_kit.http.requests import request_id_of
 from service_kit.http.routes import RelayRoute
 from service_kit.http.streams import StreamSlots
 from service_kit.logs import bind_contextvars, get_logger
@@ -32,6 +31,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.document import Call
+from gateway.headers import headers_as_they_are, headers_for_client, headers_for_service
 from gateway.problems import (
     UNSUPPORTED_ENCODING,
     ServiceBroken,
@@ -42,26 +42,12 @@ from gateway.problems import (
 
 log = get_logger(__name__)
 
-# What is not named here does not pass: hop-by-hop headers, cookies, what a proxy is said to add.
-REQUEST_HEADERS: Final = frozenset({"accept", "idempotency-key", "last-event-id"})
-ANSWER_HEADERS: Final = frozenset(
-    {
-        "allow",
-        "cache-control",
-        "content-type",
-        "idempotent-replayed",
-        "location",
-        "retry-after",
-        "x-accel-buffering",
-    }
-)
 # A page of a hundred notifications with long timelines is well below this.
 _MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 # Only an answer that refuses a stream is gathered; none of ours comes near this.
 _MAX_REFUSAL_BYTES: Final = 65_536
 # The service sends a comment far more often than this on a stream where nothing happens.
 _STREAM_IDLE: Final = timedelta(seconds=60)
-_PASSED: Final = {name.encode(): name for name in REQUEST_HEADERS}
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Opening = AbstractAsyncContextManager[UpstreamStream | UpstreamResponse]
@@ -173,13 +159,16 @@ def relay_routes(
 
 def _handler_of(call: Call, service: Service, slots: StreamSlots) -> Handler:
     path_of = _path_maker(call.path)
+    headers_of = headers_as_they_are if call.as_it_is else headers_for_service
 
     async def relay(request: Request) -> Response:
         path, query = path_of(request), request.scope["query_string"].decode("latin-1")
-        headers, body = _headers_for_service(request), None
+        headers, body = headers_of(request), None
         if call.has_body:
-            body, headers["content-type"] = await read_body(request), JSON
+            body = await read_body(request)
             _refuse_encoded(request)
+        if call.has_body and not call.as_it_is:
+            headers["content-type"] = JSON
         answer = await service.ask(call.method, path, query=query, headers=headers, body=body)
         if call.removes and answer.is_repeat and answer.status == 404:
             # It is gone, as was asked for: most likely the answer that was lost said so.
@@ -188,7 +177,7 @@ def _handler_of(call: Call, service: Service, slots: StreamSlots) -> Handler:
 
     async def follow(request: Request) -> Response:
         path, query = path_of(request), request.scope["query_string"].decode("latin-1")
-        opening = service.follow(path, query=query, headers=_headers_for_service(request))
+        opening = service.follow(path, query=query, headers=headers_for_service(request))
         return _RelayedStream(service.name, opening, slots)
 
     return follow if call.is_stream else relay
@@ -211,22 +200,6 @@ def _bind_trace_id(text: str) -> None:
         bind_contextvars(trace_id=trace_id)
 
 
-def _headers_for_service(request: Request) -> dict[str, str]:
-    headers = {"x-request-id": request_id_of(request)}
-    for raw_name, raw_value in request.scope["headers"]:
-        if name := _PASSED.get(raw_name):
-            value = _text(raw_value)
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
 def _refuse_encoded(request: Request) -> None:
     for name, value in request.scope["headers"]:
         if name == b"content-encoding" and value.strip().lower() not in {b"identity", b""}:
@@ -234,24 +207,11 @@ def _refuse_encoded(request: Request) -> None:
 
 
 def _response_of(answer: UpstreamResponse) -> Response:
-    headers = _headers_for_client(answer)
+    headers = headers_for_client(answer)
     place, _, name = headers.get("location", "").rpartition("/")
     if place == "/notifications":
         _bind_trace_id(name)
     return Response(answer.body, answer.status, headers)
-
-
-def _headers_for_client(answer: UpstreamResponse | UpstreamStream) -> dict[str, str]:
-    return {
-        passed: _latin(value)
-        for name, value in answer.headers.items()
-        if (passed := name.lower()) in ANSWER_HEADERS
-    }
-
-
-def _latin(value: str) -> str:
-    # Headers are read as UTF-8 and written as Latin-1; what counts is that the bytes stay the same.
-    return value if value.isascii() else value.encode(errors="surrogateescape").decode("latin-1")
 
 
 async def _gathered(stream: UpstreamStream) -> UpstreamResponse:
@@ -283,7 +243,7 @@ class _RelayedStream(StreamingResponse):
                 if isinstance(answer, UpstreamResponse):
                     await _response_of(answer)(scope, receive, send)
                     return
-                self.init_headers(_headers_for_client(answer))
+                self.init_headers(headers_for_client(answer))
                 self.body_iterator = _chunks_of(self._service, answer)
                 await super().__call__(scope, receive, send)
 

@@ -11,8 +11,9 @@ from durable_queue.port import Queue
 from fastapi import APIRouter, FastAPI
 from notification_contracts.channels import ChannelName
 from notification_contracts.http.operations import OPERATOR_PATHS
-from notification_ledger.opening import open_worker_queue
+from notification_ledger.opening import open_receipt_writer, open_worker_queue
 from notification_ledger.settings import Stores
+from notification_ledger.writing import ReceiptWriter
 from notification_providers.delivery import DeliveryMode, Diverter
 from notification_providers.registry import Providers, open_providers
 from notification_providers.urls import ProviderContext
@@ -20,7 +21,7 @@ from prometheus_client import CollectorRegistry
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
-from service_kit.http.client import UpstreamClient
+from service_kit.http.client import HttpClient, UpstreamClient
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks, Stopping
@@ -31,6 +32,7 @@ from service_kit.settings import load_settings
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.ports import ContactDirectory, Sender
+from notification_dispatcher.application.take_receipts import TakeReceipts
 from notification_dispatcher.application.try_providers import TryProviders
 from notification_dispatcher.application.validate_notification import ValidateNotification
 from notification_dispatcher.infrastructure.caps.guard import ChannelGuards
@@ -38,6 +40,7 @@ from notification_dispatcher.infrastructure.caps.memory import InMemoryWindows
 from notification_dispatcher.infrastructure.caps.port import SlidingWindows
 from notification_dispatcher.infrastructure.caps.redis import RedisWindows
 from notification_dispatcher.infrastructure.contacts.batching import BatchingContactDirectory
+from notification_dispatcher.infrastructure.contacts.health_reports import HttpHealthReports
 from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
 from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
@@ -46,6 +49,7 @@ from notification_dispatcher.infrastructure.providers.senders import ChannelSend
 from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.problems import PROBLEMS
 from notification_dispatcher.interface.providers import provider_routes
+from notification_dispatcher.interface.receipts import ReceiptMetrics, receipt_routes
 from notification_dispatcher.interface.workers import Workers
 from notification_dispatcher.settings import FAKE, DispatcherSettings, settings_class
 
@@ -64,33 +68,30 @@ def build(
     queue: Queue | None = None,
     contacts: ContactDirectory | None = None,
     providers: Providers | None = None,
+    receipts: ReceiptWriter | None = None,
 ) -> FastAPI:
     """Put the service together, on what the settings say or on what is given."""
     now, registry = partial(datetime.now, UTC), new_registry()
     queue = queue or _open_queue(settings)
-    broker = BrokerGuard(
-        queue, queue.close, allow_volatile=settings.allow_volatile, registry=registry
-    )
+    receipts = receipts or open_receipt_writer(settings.stores)
+    broker = _guarded(queue, receipts, settings, registry)
     http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
-    lookup = HttpContactLookup(http=http)
-    directory = BatchingContactDirectory(lookup=lookup, limits=settings.contacts)
-    find_contact = FindContact(contacts=contacts or directory, random=random.random)
+    contacts = contacts or _directory(settings, http)
+    find_contact = FindContact(contacts=contacts, random=random.random)
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
     opened = {**_providers(settings, now), **(providers or {})}
     senders = _senders(settings, opened, diverter, registry, now)
     guards = _guards(settings, registry)
     guarded = guards.before(senders.by_channel)
     workers, stopping = _workers(settings, queue, find_contact, guarded, registry), Stopping()
-    background = BackgroundTasks(
-        ("broker", broker.watch),
-        *workers.loops(),
-        grace=settings.workers.grace + LONGER_THAN_WORKERS,
-        stopping=stopping,
-    )
+    background = _background(broker, workers, settings, stopping)
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-dispatcher",
-        routers=[_provider_routes(senders, diverter, settings, are_given=bool(providers))],
+        routers=[
+            _provider_routes(senders, diverter, settings, are_given=bool(providers)),
+            _receipt_routes(senders, receipts, http, settings.public_url, registry),
+        ],
         problems=PROBLEMS,
         checks=checks(broker, workers, senders, http),
         resources=[broker, http, senders, guards, background],
@@ -98,6 +99,30 @@ def build(
         admission=_admission(settings),
         stopping=stopping,
     )
+
+
+def _directory(settings: DispatcherSettings, http: HttpClient) -> ContactDirectory:
+    lookup = HttpContactLookup(http=http)
+    return BatchingContactDirectory(lookup=lookup, limits=settings.contacts)
+
+
+def _background(
+    broker: BrokerGuard, workers: Workers, settings: DispatcherSettings, stopping: Stopping
+) -> BackgroundTasks:
+    return BackgroundTasks(
+        ("broker", broker.watch),
+        *workers.loops(),
+        grace=settings.workers.grace + LONGER_THAN_WORKERS,
+        stopping=stopping,
+    )
+
+
+def _guarded(
+    queue: Queue, receipts: ReceiptWriter, settings: DispatcherSettings, registry: CollectorRegistry
+) -> BrokerGuard:
+    closing = (queue.close, receipts.close)
+    allowed = settings.allow_volatile
+    return BrokerGuard(queue, *closing, allow_volatile=allowed, registry=registry)
 
 
 def _admission(settings: DispatcherSettings) -> Admission:
@@ -115,6 +140,18 @@ def _provider_routes(
     return provider_routes(senders, trials, {} if are_given else settings.provider_schemes)
 
 
+def _receipt_routes(
+    senders: ChannelSenders,
+    ledger: ReceiptWriter,
+    http: HttpClient,
+    public_url: str | None,
+    registry: CollectorRegistry,
+) -> APIRouter:
+    addresses = HttpHealthReports(http=http, now=partial(datetime.now, UTC))
+    take = TakeReceipts(providers=senders.named(), ledger=ledger, addresses=addresses)
+    return receipt_routes(take, ReceiptMetrics(registry), public_url=public_url)
+
+
 def _open_queue(settings: DispatcherSettings) -> Queue:
     return open_worker_queue(
         settings.stores, lease=settings.lease, concurrency=settings.dispatcher_concurrency
@@ -124,7 +161,12 @@ def _open_queue(settings: DispatcherSettings) -> Queue:
 def _providers(settings: DispatcherSettings, now: Callable[[], datetime]) -> Providers:
     if settings.delivers_to.mode is not DeliveryMode.LIVE:
         log.warning("delivery.diverted", mode=settings.delivers_to.mode.value)
-    context = partial(ProviderContext, now=now, fake_outbox=settings.fake_outbox)
+    context = partial(
+        ProviderContext,
+        now=now,
+        fake_outbox=settings.fake_outbox,
+        public_url=settings.public_url,
+    )
     return open_providers(settings.opened_urls, context, settings.provider_limits)
 
 

@@ -20,7 +20,7 @@ from service_kit.settings import HttpUrl, comma_separated
 
 from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE, RetryPolicy, parse_schedule
 from notification_dispatcher.infrastructure.caps.settings import CapSettings
-from notification_dispatcher.infrastructure.contacts.batching import ContactLimits
+from notification_dispatcher.infrastructure.contacts.settings import ContactSettings
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings
 from notification_dispatcher.interface.workers import WorkerOptions, grace_after
 
@@ -60,14 +60,16 @@ def _provider_urls(text: str, *, channel: ChannelName) -> str:
     return text
 
 
-class DispatcherSettings(CapSettings, StoreSettings):
+class DispatcherSettings(CapSettings, ContactSettings, StoreSettings):
     """What does not depend on which channels there are; `settings_class` adds the rest."""
 
-    user_service_url: HttpUrl = Field(
-        default="http://localhost:8002", description="Where contacts are looked up."
-    )
     dispatcher_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     dispatcher_port: int = Field(default=8003, ge=0, le=65535, description="Port to listen on.")
+    public_url: HttpUrl | None = Field(
+        default=None,
+        description="Where providers reach the gateway, such as `https://notify.example.com`: they "
+        "post receipts below it, and sign its address.",
+    )
     dispatcher_stages: Annotated[str, AfterValidator(_stages)] = Field(
         default=ALL,
         description="What this process works on: `all`, or `validation`, `delivery`, "
@@ -129,21 +131,6 @@ class DispatcherSettings(CapSettings, StoreSettings):
         le=86_400,
         description="The longest that a provider's `Retry-After` is obeyed.",
     )
-    contact_timeout_seconds: float = Field(
-        default=2, gt=0, le=30, description="How long the user-service may take to answer."
-    )
-    contact_cache_seconds: float = Field(
-        default=0,
-        ge=0,
-        description="How old a contact may be. Above 0 a change is seen that much later, and the "
-        "user-service is asked less.",
-    )
-    contact_stale_seconds: float = Field(
-        default=3600, ge=0, description="How old it may be while the user-service is down."
-    )
-    contact_cache_users: int = Field(
-        default=50_000, ge=1, description="How many users' contacts are remembered."
-    )
 
     @model_validator(mode="after")
     def _lease_outlasts_a_provider(self) -> Self:
@@ -188,20 +175,6 @@ class DispatcherSettings(CapSettings, StoreSettings):
         """When a provider gets no call."""
         pause = timedelta(seconds=self.provider_breaker_seconds)
         return BreakerSettings(failures=self.provider_breaker_failures, pause=pause)
-
-    @property
-    def contact_timeout(self) -> timedelta:
-        """How long the user-service may take to answer."""
-        return timedelta(seconds=self.contact_timeout_seconds)
-
-    @property
-    def contacts(self) -> ContactLimits:
-        """How old contacts may be, and how many are remembered."""
-        return ContactLimits(
-            fresh=timedelta(seconds=self.contact_cache_seconds),
-            stale=timedelta(seconds=self.contact_stale_seconds),
-            max_users=self.contact_cache_users,
-        )
 
     @property
     def validates(self) -> bool:

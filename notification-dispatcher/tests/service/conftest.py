@@ -37,14 +37,22 @@ class UserServiceTwin:
     users: dict[str, dict[str, str | None]] = field(default_factory=dict)
     is_down: bool = False
     lookups: list[str] = field(default_factory=list)
+    reports: list[dict[str, str]] = field(default_factory=list)
     request_ids: list[str | None] = field(default_factory=list)
 
     def app(self) -> Starlette:
         routes = [
             Route("/users/{user_id}/contact-info", self._contact_info),
             Route("/contact-info/lookup", self._contact_infos, methods=["POST"]),
+            Route("/address-reports", self._address_reports, methods=["POST"]),
         ]
         return Starlette(routes=routes, middleware=[SEGMENTS])
+
+    async def _address_reports(self, request: Request) -> JSONResponse:
+        if self.is_down:
+            return JSONResponse({"code": "users_unavailable"}, status_code=503)
+        self.reports += (await request.json())["reports"]
+        return JSONResponse({"results": []})
 
     async def _contact_infos(self, request: Request) -> JSONResponse:
         user_ids = (await request.json())["user_ids"]
@@ -157,7 +165,7 @@ async def in_memory(contacts, outbox):
     """Run a whole dispatcher on an in-memory queue; give what sends to it, and its HTTP client."""
 
     @asynccontextmanager
-    async def run(*, providers=None, lease=timedelta(seconds=60), **changes):
+    async def run(*, providers=None, receipts=None, lease=timedelta(seconds=60), **changes):
         ledger = MemoryLedger()
         queue = InMemoryQueue(recorder=ledger, options=MemoryOptions(lease=lease))
         app = build(
@@ -165,6 +173,7 @@ async def in_memory(contacts, outbox):
             queue=queue,
             contacts=contacts,
             providers=providers,
+            receipts=receipts or ledger,
         )
         async with asgi_client(app) as http:
             yield Publisher(queue, ledger), http

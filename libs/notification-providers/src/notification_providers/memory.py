@@ -1,14 +1,26 @@
 """Providers in memory: twins of the ports, for tests."""
 
 import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from notification_providers.port import (
     Accepted,
+    AddressEvent,
+    AddressReport,
     CheckResult,
+    ForgedReceipt,
     OutgoingMessage,
     ProviderAnswer,
+    Receipt,
+    ReceiptRequest,
+    ReceiptStatus,
     Repeating,
+    UnreadableReceipt,
 )
 
 
@@ -44,3 +56,33 @@ class InMemoryCheckableProvider(InMemoryProvider):
         if self.hangs:
             await asyncio.Event().wait()
         return self.found
+
+
+@dataclass(kw_only=True)
+class InMemoryReceiptReader(InMemoryProvider):
+    """One that gives receipts: each is signed by the URL and the body, with this `key` between.
+
+    The body is a JSON array of objects with the fields of `Receipt` or of `AddressReport`.
+    """
+
+    key: str = field(default="key", repr=False)
+
+    def sign(self, url: str, body: bytes) -> str:
+        """Return what the header `x-signature` of a receipt must be."""
+        return hashlib.sha256(f"{url}\n{self.key}\n".encode() + body).hexdigest()
+
+    def read(self, request: ReceiptRequest) -> Sequence[Receipt | AddressReport]:
+        """See `ReceiptReader`."""
+        given = request.headers.get("x-signature", "")
+        if not hmac.compare_digest(given.encode(), self.sign(request.url, request.body).encode()):
+            raise ForgedReceipt("its signature is wrong")
+        try:
+            return [_item(fields) for fields in json.loads(request.body)]
+        except (ValueError, TypeError) as error:
+            raise UnreadableReceipt("it is no list of receipts and reports") from error
+
+
+def _item(fields: dict[str, Any]) -> Receipt | AddressReport:
+    if "kind" in fields:
+        return AddressReport(**fields | {"kind": AddressEvent(fields["kind"])})
+    return Receipt(**fields | {"status": ReceiptStatus(fields["status"])})

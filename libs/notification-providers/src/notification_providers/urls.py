@@ -58,12 +58,20 @@ class ProviderUrl:
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """What the environment gives to every factory: for which channel, and what it may use."""
+    """What the environment gives to every factory: for which channel, and what it may use.
+
+    `public_url` is where providers reach this system; None if they don't.
+    """
 
     channel: ChannelName
     _: KW_ONLY
     now: Callable[[], datetime]
     fake_outbox: Path | None = None
+    public_url: str | None = None
+
+    def receipts_url(self, provider: str) -> str | None:
+        """Return where the provider of this name is to post its receipts; None if it can't."""
+        return self.public_url and f"{self.public_url.rstrip('/')}/receipts/{provider}"
 
 
 def parse(text: str, defaults: Limits) -> tuple[ProviderUrl, Limits]:

@@ -33,7 +33,7 @@ TO = "+12025550101"
 URL = f"twilio://{SID}:t0ken@/+12025550100"
 
 
-def opened(url=URL, answer=None):
+def opened(url=URL, answer=None, public_url=None):
     """Return a provider, and the requests that it makes; `answer` is what each is answered with."""
     requests = []
 
@@ -41,7 +41,9 @@ def opened(url=URL, answer=None):
         requests.append(request)
         return answer if answer is not None else httpx.Response(201, json={"sid": "SM1"})
 
-    provider, _ = PROVIDERS.open(url, ProviderContext("sms", now=lambda: NOW), Limits())
+    provider, _ = PROVIDERS.open(
+        url, ProviderContext("sms", now=lambda: NOW, public_url=public_url), Limits()
+    )
     assert isinstance(provider, TwilioProvider)
     provider.http.transport = httpx.MockTransport(serve)
     return provider, requests
@@ -100,6 +102,14 @@ async def test_a_messaging_service_and_an_api_key_are_understood():
         "https://x.example/r",
     )
     assert "From" not in form
+
+
+async def test_twilio_is_told_to_report_where_the_gateway_is_reached_if_it_is():
+    provider, requests = opened(public_url="https://notify.example.com/")
+
+    await provider.send(a_message())
+
+    assert form_of(requests[0])["StatusCallback"] == "https://notify.example.com/receipts/twilio"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """What the use cases need from outside, and the errors that it raises."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from notification_providers.port import OutgoingMessage
+from notification_providers.port import AddressReport, OutgoingMessage
 
 from notification_dispatcher.domain.contact import Contact
 from notification_dispatcher.domain.sending import SendResult
@@ -15,6 +15,14 @@ class NoSuchUser(Exception):
 
 class ContactsUnavailable(Exception):
     """Raised when the directory gives no answer for now, or one that can't be understood."""
+
+
+class UnknownProvider(Exception):
+    """Raised when there is no provider of such a name, or it gives no receipts."""
+
+
+class HealthReportsUnavailable(Exception):
+    """Raised when what was learnt about addresses may not have been stored."""
 
 
 class UnknownChannel(Exception):
@@ -30,6 +38,22 @@ class ContactDirectory(Protocol):
         Raises:
             NoSuchUser: there is no such user.
             ContactsUnavailable: there is no answer for now.
+        """
+        ...
+
+
+class HealthReports(Protocol):
+    """Keeps what is known of addresses."""
+
+    async def report(
+        self, reports: Sequence[AddressReport], *, provider: str, trace_id: str
+    ) -> None:
+        """Return once all of it is stored. Doing so again changes nothing.
+
+        All that is said of an address under one `trace_id` counts once.
+
+        Raises:
+            HealthReportsUnavailable: it may or may not be stored.
         """
         ...
 

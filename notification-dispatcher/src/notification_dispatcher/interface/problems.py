@@ -1,14 +1,35 @@
 """What each error of this service is answered with."""
 
+from datetime import timedelta
 from typing import Final
 
+from durable_queue.port import QueueUnavailable
+from notification_ledger.reading import LedgerUnavailable
+from notification_providers.port import ForgedReceipt, UnreadableReceipt
 from service_kit.http import openapi_parts
 from service_kit.http.openapi_parts import Responses
 from service_kit.http.problems import Problem, ProblemTable
 
-from notification_dispatcher.application.ports import UnknownChannel
+from notification_dispatcher.application.ports import (
+    HealthReportsUnavailable,
+    UnknownChannel,
+    UnknownProvider,
+)
+
+_NOT_STORED: Final = Problem(
+    503,
+    "receipt_not_stored",
+    "The receipt can't be stored now; post it again",
+    timedelta(seconds=10),
+)
 
 PROBLEMS: Final[ProblemTable] = {
+    UnknownProvider: Problem(404, "provider_not_found", "No provider of this name gives receipts"),
+    ForgedReceipt: Problem(401, "forged_receipt", "The signature is missing or wrong"),
+    UnreadableReceipt: Problem(422, "unreadable_receipt", "The receipt can't be understood"),
+    LedgerUnavailable: _NOT_STORED,
+    QueueUnavailable: _NOT_STORED,
+    HealthReportsUnavailable: _NOT_STORED,
     UnknownChannel: Problem(404, "channel_not_found", "No channel has this name"),
 }
 

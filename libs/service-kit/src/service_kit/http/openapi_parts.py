@@ -32,6 +32,10 @@ REQUEST_ID_HEADER: Final = ("X-Request-ID", "The request's id, in every log line
 INTERNAL: Final[JsonObject] = {"x-internal": True}
 """For a route's `openapi_extra`: a call that other services make, and clients do not."""
 
+AS_IT_IS: Final[JsonObject] = {"x-as-it-is": True}
+"""For a route's `openapi_extra`: a call whose headers and body a relay passes on as they are, since
+they are signed, and the body need not be JSON."""
+
 REMOVES: Final[JsonObject] = {"x-removes": True}
 """For a route's `openapi_extra`: a call that removes what its path names, so that it is not found
 when the call is repeated. A relay that lost the first answer takes a 404 to the second for success.

@@ -36,7 +36,7 @@ def twilio_provider(url: ProviderUrl, context: ProviderContext) -> TwilioProvide
     sender = url.path.removeprefix("/")
     if not _SENDER.fullmatch(sender):
         raise InvalidProviderUrl("the sender is missing: twilio://SID:TOKEN@/+12025550100, or MG…")
-    callback = url.options.get("status_callback")
+    callback = url.options.get("status_callback") or context.receipts_url("twilio")
     return TwilioProvider(
         account=account,
         sender=sender,

@@ -1,0 +1,75 @@
+"""Which headers pass the gateway, in either direction."""
+
+from collections.abc import Callable
+from typing import Final
+
+from service_kit.http.client import UpstreamResponse, UpstreamStream
+from service_kit.http.requests import request_id_of
+from starlette.requests import Request
+
+# What is not named here does not pass: hop-by-hop headers, cookies, what a proxy is said to add.
+REQUEST_HEADERS: Final = frozenset({"accept", "idempotency-key", "last-event-id"})
+ANSWER_HEADERS: Final = frozenset(
+    {
+        "allow",
+        "cache-control",
+        "content-type",
+        "idempotent-replayed",
+        "location",
+        "retry-after",
+        "x-accel-buffering",
+    }
+)
+# RFC 9110, 7.6.1, and what the next connection has of its own.
+_OF_THIS_CONNECTION: Final = frozenset(
+    {
+        *("connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "cookie", "accept-encoding"),
+    }
+)
+_PASSED: Final = {name.encode(): name for name in REQUEST_HEADERS}
+
+
+def headers_for_service(request: Request) -> dict[str, str]:
+    """Give what passes of a request's headers."""
+    return _passed(request, _PASSED.get)
+
+
+def headers_as_they_are(request: Request) -> dict[str, str]:
+    """Give all of a request's headers but those of the connection."""
+    return _passed(request, _unless_of_this_connection)
+
+
+def _passed(request: Request, name_of: Callable[[bytes], str | None]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in request.scope["headers"]:
+        if name := name_of(raw_name):
+            value = _text(raw_value)
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers | {"x-request-id": request_id_of(request)}
+
+
+def _unless_of_this_connection(raw_name: bytes) -> str | None:
+    name = raw_name.decode("latin-1")
+    return None if name in _OF_THIS_CONNECTION else name
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def headers_for_client(answer: UpstreamResponse | UpstreamStream) -> dict[str, str]:
+    """Give what passes of an answer's headers."""
+    return {
+        passed: _latin(value)
+        for name, value in answer.headers.items()
+        if (passed := name.lower()) in ANSWER_HEADERS
+    }
+
+
+def _latin(value: str) -> str:
+    # Headers are read as UTF-8 and written as Latin-1; what counts is that the bytes stay the same.
+    return value if value.isascii() else value.encode(errors="surrogateescape").decode("latin-1")

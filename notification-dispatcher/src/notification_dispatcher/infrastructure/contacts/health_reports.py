@@ -1,0 +1,71 @@
+"""Reports about addresses, to the user-service, over HTTP."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from notification_providers.port import AddressReport
+from pydantic_core import to_json
+from service_kit.http.client import HttpClient, UpstreamError
+from service_kit.logs import get_logger
+
+from notification_dispatcher.application.ports import HealthReportsUnavailable
+
+log = get_logger(__name__)
+
+PATH: Final = "/address-reports"
+AT_ONCE: Final = 100
+# What the user-service says of a report that it would never take, however often it is made.
+_REFUSALS: Final = frozenset({400, 413, 422})
+
+
+Document = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpHealthReports:
+    """`HealthReports` of the user-service. One that it refuses is logged, and not made again."""
+
+    http: HttpClient
+    now: Callable[[], datetime]
+
+    async def report(
+        self, reports: Sequence[AddressReport], *, provider: str, trace_id: str
+    ) -> None:
+        """See `HealthReports`."""
+        documents = [self._document(each, provider, trace_id) for each in reports]
+        for start in range(0, len(documents), AT_ONCE):
+            await self._tell(documents[start : start + AT_ONCE])
+
+    async def _tell(self, documents: Sequence[Document]) -> None:
+        status = await self._post(documents)
+        if status in _REFUSALS and len(documents) > 1:
+            for each in documents:  # one bad report must not cost the others
+                await self._tell([each])
+        elif status in _REFUSALS:
+            named = {name: documents[0][name] for name in ("provider", "channel", "kind")}
+            log.error("address_report.refused", status=status, **named)
+        elif status != 200:
+            raise HealthReportsUnavailable(f"the user-service answers {status}")
+
+    async def _post(self, documents: Sequence[Document]) -> int:
+        body = to_json({"reports": documents})
+        headers = {"Content-Type": "application/json"}
+        try:
+            answer = await self.http.request("POST", PATH, headers=headers, body=body)
+        except UpstreamError as error:
+            raise HealthReportsUnavailable("the user-service gives no answer") from error
+        return answer.status
+
+    def _document(self, report: AddressReport, provider: str, trace_id: str) -> Document:
+        return {
+            "channel": report.channel,
+            "address": report.address,
+            "kind": report.kind,
+            "reason": report.reason,
+            "evidence": report.evidence,
+            "provider": provider,
+            "at": report.at or self.now(),
+            "trace_id": trace_id,
+        }
