@@ -3,6 +3,7 @@ import pytest
 pytest.register_assert_rewrite("testkit.ledger")
 
 from testkit.failover import redis_pair  # noqa: E402 - after what must come first
+from testkit.rabbitmq_server import rabbitmq_node, rabbitmq_url  # noqa: E402
 from testkit.redis_server import (  # noqa: E402
     private_redis,
     redis_server,
@@ -10,4 +11,12 @@ from testkit.redis_server import (  # noqa: E402
 )
 from testkit.wall_clock_fixture import wall_clock  # noqa: E402
 
-__all__ = ["private_redis", "redis_pair", "redis_server", "redis_url", "wall_clock"]
+__all__ = [
+    "private_redis",
+    "rabbitmq_node",
+    "rabbitmq_url",
+    "redis_pair",
+    "redis_server",
+    "redis_url",
+    "wall_clock",
+]

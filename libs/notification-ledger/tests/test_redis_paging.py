@@ -15,7 +15,9 @@ from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.reading import RecordQuery
 from notification_ledger.redis import RedisLedger, paging
+from notification_ledger.status_update import StatusUpdate
 from notification_ledger.writing import LedgerStore
+from testkit.ledger.harness import recorded
 from testkit.redis_server import RedisServer
 
 START = datetime(2027, 1, 31, 9, tzinfo=UTC)
@@ -23,10 +25,13 @@ CHANGES = (Change.ENQUEUED, Change.STARTED, Change.DONE, Change.POISONED, Change
 
 # Few different times, so that many records share one.
 records = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(CHANGES)), min_size=1, max_size=40)
+LABELS = (None, ("a",), ("a", "b"))
 queries = st.builds(
     RecordQuery,
     status=st.none() | st.sampled_from([Status.QUEUED, Status.FAILED]),
     reason=st.none() | st.just("poison"),
+    tag=st.none() | st.sampled_from(["a", "b"]),
+    reference=st.none() | st.just("0"),
     dead_letters=st.booleans(),
     since=st.none() | st.just(START + timedelta(milliseconds=1)),
     until=st.none() | st.just(START + timedelta(milliseconds=3)),
@@ -59,14 +64,16 @@ def test_pages_hold_what_the_ledger_in_memory_finds(
             lane="delivery.email.low",
             at=START + timedelta(milliseconds=milliseconds),
             due_at=None,
-            note=b"",
+            note=StatusUpdate(
+                status=Status.QUEUED, tags=LABELS[number % 3], reference=str(number % 4)
+            ).encode(),
         )
-        for milliseconds, change in records
+        for number, (milliseconds, change) in enumerate(records)
     ]
 
     async def pages(ledger: LedgerStore) -> Sequence[Sequence[str]]:
-        for recorded in told:
-            await ledger.record(recorded)
+        for change in told:
+            await ledger.record(change)
         page = await ledger.find(query)
         found = [[record.trace_id for record in page.items]]
         while page.next_cursor:
@@ -78,3 +85,23 @@ def test_pages_hold_what_the_ledger_in_memory_finds(
     on_redis = RedisLedger(redis_server.url, namespace=new_trace_id())
 
     assert asyncio.run(pages(on_redis)) == asyncio.run(pages(MemoryLedger()))
+
+
+async def test_a_rare_label_is_found_without_looking_at_all_others(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "SCAN_LIMIT", 5)
+    ledger = RedisLedger(redis_url)
+    for number in range(30):
+        labels = (
+            {"tags": ("rare", "common"), "reference": "7"} if number == 0 else {"tags": ("common",)}
+        )
+        note = StatusUpdate(status=Status.QUEUED, user_id="one", **labels).encode()
+        await ledger.record(recorded(f"{number:02}", Change.ENQUEUED, note))
+
+    by_tag = await ledger.find(RecordQuery(tag="rare", user_id="one", status=Status.QUEUED))
+    by_reference = await ledger.find(RecordQuery(reference="7", tag="common"))
+    await ledger.close()
+
+    for page in (by_tag, by_reference):
+        assert ([each.trace_id for each in page.items], page.next_cursor) == (["00"], None)

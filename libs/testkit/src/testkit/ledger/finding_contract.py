@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from notification_contracts.states import Status
 from notification_ledger.reading import MAX_PAGE, InvalidCursor, RecordQuery
+from notification_ledger.status_update import StatusUpdate
 
-from testkit.ledger.harness import LedgerHarness
+from testkit.ledger.harness import DELIVERY, LedgerHarness
 
 SECOND = timedelta(seconds=1)
 
@@ -101,6 +102,57 @@ class FindingContract:
         await harness.send()
 
         assert await self.all_of(harness, RecordQuery(channel="sms")) == [trace_id]
+
+    @pytest.mark.parametrize("tag", ["team:a", "x:queued", "v1.2_x-y", "1"])
+    async def test_tag_filter_finds_those_that_have_it_among_theirs(
+        self, harness: LedgerHarness, tag: str
+    ) -> None:
+        one = await harness.send(tags=(tag,))
+        await harness.send(tags=(f"{tag}0",))
+        await harness.send()
+        several = await harness.send(tags=("other", tag, "last"), reference="r")
+
+        assert await self.all_of(harness, RecordQuery(tag=tag)) == [several, one]
+        assert await self.all_of(harness, RecordQuery(tag="last")) == [several]
+        assert await self.all_of(harness, RecordQuery(tag="none")) == []
+        record = await harness.record(several)
+        assert (record.tags, record.reference) == (("other", tag, "last"), "r")
+
+    @pytest.mark.parametrize("reference", ["order 7 / ü", "{an:0}:x:queued", "*", " ", "r" * 255])
+    async def test_reference_filter_takes_it_as_it_is(
+        self, harness: LedgerHarness, reference: str
+    ) -> None:
+        first, second = [await harness.send(reference=reference) for _ in range(2)]
+        await harness.send(reference="another")
+        await harness.send()
+
+        assert await self.all_of(harness, RecordQuery(reference=reference)) == [second, first]
+
+    async def test_tags_and_reference_stay_as_it_goes_on(self, harness: LedgerHarness) -> None:
+        trace_id = await harness.send(tags=("a", "b"), reference="r")
+        await (await harness.forward()).ack()
+
+        query = RecordQuery(tag="b", reference="r", status=Status.SENT)
+
+        assert await self.all_of(harness, query) == [trace_id]
+
+    async def test_tags_of_what_was_pushed_by_hand_are_told_later(
+        self, harness: LedgerHarness
+    ) -> None:
+        trace_id = await harness.send(user_id=None)
+        said = StatusUpdate(status=Status.VALIDATED, user_id="u", tags=("a",), reference="r")
+        await (await harness.receive()).forward(DELIVERY, said.encode())
+
+        assert await self.all_of(harness, RecordQuery(tag="a")) == [trace_id]
+        assert await self.all_of(harness, RecordQuery(reference="r", user_id="u")) == [trace_id]
+
+    async def test_what_was_forgotten_is_found_by_no_tag(self, harness: LedgerHarness) -> None:
+        await harness.send(tags=("a",), reference="r")
+        await (await harness.forward()).ack()
+        await harness.ledger.forget(harness.now() + 3600 * SECOND, limit=10)
+
+        assert await self.all_of(harness, RecordQuery(tag="a")) == []
+        assert await self.all_of(harness, RecordQuery(reference="r")) == []
 
     async def test_all_filters_must_hold(self, harness: LedgerHarness) -> None:
         wanted = await harness.send(user_id="a", channel="sms")

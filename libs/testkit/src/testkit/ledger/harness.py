@@ -35,6 +35,8 @@ class LedgerHarness:
         send_at: datetime | None = None,
         expires_at: datetime | None = None,
         max_attempts: int = 8,
+        tags: tuple[str, ...] | None = None,
+        reference: str | None = None,
     ) -> str:
         """Send one notification; return its trace id."""
         message = Message(
@@ -44,7 +46,13 @@ class LedgerHarness:
             due_at=send_at,
             expires_at=expires_at,
             max_attempts=max_attempts,
-            note=StatusUpdate(status=Status.QUEUED, user_id=user_id, channel=channel).encode(),
+            note=StatusUpdate(
+                status=Status.QUEUED,
+                user_id=user_id,
+                channel=channel,
+                tags=tags,
+                reference=reference,
+            ).encode(),
         )
         await self.queue.send(message)
         return message.id

@@ -109,8 +109,9 @@ do
   local function entry_of(now, said, channel)
     local line = now .. '\t' .. said.status .. '\t' .. (said.reason or '') .. '\t' .. channel .. '\t'
     local rest = {}
-    for name, value in pairs(said) do rest[name] = value end
-    for _, name in ipairs(NOT_IN_REST) do rest[name] = nil end
+    for name, value in pairs(said) do
+      if is_in_rest(name) then rest[name] = value end
+    end
     return line .. (next(rest) and cjson.encode(rest) or '') .. '\n'
   end
 
@@ -195,7 +196,7 @@ do
     local shown = to == 'deleted' and 'failed' or to
     on_key('XADD', P .. ':changes', 'MAXLEN', '~', MAX_CHANGES, '*', 'c', id .. '\t' .. now
       .. '\t' .. shown .. '\t' .. reason .. '\t' .. kept.channel .. '\t' .. kept.user_id)
-    if not is_receipt(change) then learn(id, said, now) end
+    if (said.message_id or said.targets) and not is_receipt(change) then learn(id, said, now) end
   end
 
   forget = function(id)
