@@ -107,6 +107,23 @@ async def test_a_validated_one_goes_to_its_channels_lane_of_its_priority(
     assert (record.status, record.channel, record.user_id) == (Status.VALIDATED, "sms", "ada")
 
 
+@pytest.mark.parametrize(
+    "verdict",
+    [Validated(channel="sms"), Failed(reason=Reason.UNKNOWN_USER, detail="no such user")],
+    ids=lambda verdict: type(verdict).__name__,
+)
+async def test_tags_and_reference_of_an_event_that_was_pushed_by_hand_are_kept(
+    handle, ledger, queue, verdict
+):
+    body = b'{"user_id":"ada","message":"m","tags":["a","b"],"reference":"order 7"}'
+    trace_id = await put(queue, body)
+
+    await handle(verdict, channel=None)
+
+    record = await ledger.get(trace_id)
+    assert (record.tags, record.reference) == (("a", "b"), "order 7")
+
+
 async def test_a_retrying_one_waits_with_its_reason_and_its_next_attempt(
     handle, ledger, clock, trace_id
 ):

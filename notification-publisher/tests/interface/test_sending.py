@@ -56,6 +56,10 @@ async def test_the_event_in_the_queue_is_what_was_asked_for(
         "subject": "Thank you",
         "priority": "high",
         "expires_at": "2027-01-31T12:00:00Z",
+        "html": "<p>ж</p>",
+        "data": {"order": [7, None]},
+        "tags": ["a", "b"],
+        "reference": "order-7",
     }
     answer = await client.post("/notifications", json=asked, headers={"X-Request-ID": "r-1"})
 
@@ -67,6 +71,10 @@ async def test_the_event_in_the_queue_is_what_was_asked_for(
     assert (event.user_id, event.message) == (ASKED["user_id"], ASKED["message"])
     assert (event.channel, event.subject, event.priority) == ("sms", "Thank you", Priority.HIGH)
     assert event.requested_at == clock()
+    assert {name: asked[name] for name in ("html", "data", "reference")}.items() <= dict(
+        event
+    ).items()
+    assert event.tags == ("a", "b")
 
 
 async def test_a_notification_for_later_is_not_handed_out_before(

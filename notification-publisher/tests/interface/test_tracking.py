@@ -1,3 +1,4 @@
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -110,6 +111,47 @@ async def test_filters_must_all_hold(
     page = (await client.get(f"/notifications?{query}")).json()
 
     assert {sent.index(item["trace_id"]) for item in page["items"]} == found
+
+
+async def test_tags_and_reference_are_shown_and_html_and_data_are_not(
+    client: httpx.AsyncClient, send: Send
+) -> None:
+    trace_id = await send(
+        html="<p>secret</p>", data={"k": "secret"}, tags=["b", "a"], reference="order 7"
+    )
+
+    shown = (await client.get(f"/notifications/{trace_id}")).json()
+    page = (await client.get("/notifications?tag=a&reference=order%207")).json()
+
+    assert (shown["tags"], shown["reference"], shown["delivery_mode"]) == (
+        ["b", "a"],
+        "order 7",
+        None,
+    )
+    assert page["items"] == [shown]
+    assert "secret" not in json.dumps(shown)
+
+
+async def test_what_a_receipt_says_did_not_arrive_has_failed_and_is_no_dead_letter(
+    client: httpx.AsyncClient, send: Send, take: Take, ledger: MemoryLedger
+) -> None:
+    trace_id = await send()
+    delivery = await take()
+    await delivery.start()
+    sent = StatusUpdate(status=Status.SENT, provider="twilio", message_id="SM1")
+    await delivery.ack(sent.encode())
+    told = StatusUpdate(status=Status.FAILED, reason="address_gone", detail="30005 unknown")
+    assert await ledger.report_receipt("twilio", "SM1", told)
+
+    shown = (await client.get(f"/notifications/{trace_id}")).json()
+    failed = (await client.get("/notifications?status=failed")).json()
+    dead = (await client.get("/dead-letters")).json()
+    replayed = await client.post(f"/dead-letters/{trace_id}/replay")
+
+    assert (shown["status"], shown["reason"]) == ("failed", "address_gone")
+    assert shown["timeline"][-1]["detail"] == "30005 unknown"
+    assert (failed["items"], dead["items"]) == ([shown], [])
+    assert (replayed.status_code, replayed.json()["code"]) == (409, "not_a_dead_letter")
 
 
 async def test_a_waiting_notification_is_cancelled_once_and_for_all(

@@ -71,7 +71,8 @@ class AsyncNotify:
     ) -> JsonObject:
         """Ask that a user be told something; returns `{"trace_id", "status", "status_url"}`.
 
-        `fields` are the optional ones of the API: channel, subject, priority, send_at, expires_at.
+        `fields` are the optional ones of the API: channel, subject, priority, send_at, expires_at,
+        html, data, tags, reference.
         Attempts share an idempotency key, so that one call makes one notification. With an
         `idempotency_key` of yours the call itself may be repeated safely for 24 hours.
         """

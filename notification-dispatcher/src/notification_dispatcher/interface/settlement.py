@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 from durable_queue.port import ClaimEnded, Delivery, MessageExpired, OnAmbiguous
 from notification_contracts.channels import ChannelName
@@ -173,8 +173,16 @@ class StageDelivery:
             attempt=attempt,
             attempts=attempt,
             duration_ms=_milliseconds(call.duration) if call else None,
-            user_id=self.event.user_id if self.event else None,
+            **self._said_by_the_event(),
         ).encode()
+
+    def _said_by_the_event(self) -> dict[str, Any]:
+        """Return what a record keeps of the event: one that was pushed by hand has it from here."""
+        if self.event is None:
+            return {}
+        if self.channel is not None:
+            return {"user_id": self.event.user_id}
+        return {name: getattr(self.event, name) for name in ("user_id", "tags", "reference")}
 
 
 def _milliseconds(duration: timedelta) -> float:

@@ -1,6 +1,8 @@
 """The client's side: send, status, watch, cancel."""
 
 import json
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +14,17 @@ from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import ask, err, is_terminal, out
 from asyncnotify.errors import AsyncNotifyError
 
+SHOWN = (
+    "reason",
+    "user_id",
+    "channel",
+    "delivery_mode",
+    "tags",
+    "reference",
+    "attempts",
+    "created_at",
+    "next_attempt_at",
+)
 COLOURS = {"sent": "green", "delivered": "green", "failed": "red", "retrying": "yellow"}
 
 
@@ -29,31 +42,71 @@ def send(
     expires_at: Annotated[
         str | None, typer.Option(help="Do not send after this time, RFC 3339.")
     ] = None,
+    html: Annotated[
+        str | None, typer.Option(help="The message as HTML, for e-mail; @FILE reads a file.")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="A JSON object that an app gets; @FILE reads a file.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A label of yours; may be given several times.")
+    ] = None,
+    reference: Annotated[str | None, typer.Option(help="Your own id for it.")] = None,
     idempotency_key: str | None = None,
 ) -> None:
     """Tell USER this MESSAGE; prints one trace id per channel."""
-    several = channel and len(channel) > 1
-
-    async def talk(client: AsyncNotify) -> list[str]:
-        accepted = []
-        names: list[str | None] = [*channel] if channel else [None]
-        for name in names:
-            key = f"{idempotency_key}:{name}" if idempotency_key and several else idempotency_key
-            answer = await client.send(
-                user,
-                message,
-                idempotency_key=key,
-                channel=name,
-                subject=subject,
-                priority=priority,
-                send_at=send_at,
-                expires_at=expires_at,
-            )
-            accepted.append(answer["trace_id"])
-        return accepted
-
-    for trace_id in ask(talk):
+    fields: dict[str, object] = {
+        "subject": subject,
+        "priority": priority,
+        "send_at": send_at,
+        "expires_at": expires_at,
+        "html": _text_of("--html", html),
+        "data": _object_of("--data", data),
+        "tags": tag or None,
+        "reference": reference,
+    }
+    for trace_id in ask(partial(_send_to_each, user, message, channel, fields, idempotency_key)):
         typer.echo(trace_id)
+
+
+async def _send_to_each(
+    user: str,
+    message: str,
+    channels: list[str] | None,
+    fields: dict[str, object],
+    idempotency_key: str | None,
+    client: AsyncNotify,
+) -> list[str]:
+    several = channels and len(channels) > 1
+    accepted = []
+    names: list[str | None] = [*channels] if channels else [None]
+    for name in names:
+        key = f"{idempotency_key}:{name}" if idempotency_key and several else idempotency_key
+        answer = await client.send(user, message, idempotency_key=key, channel=name, **fields)
+        accepted.append(answer["trace_id"])
+    return accepted
+
+
+def _text_of(option: str, given: str | None) -> str | None:
+    if given is None or not given.startswith("@"):
+        return given
+    try:
+        return Path(given[1:]).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{given[1:]}: {error}", param_hint=option) from error
+
+
+def _object_of(option: str, given: str | None) -> JsonObject | None:
+    text = _text_of(option, given)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"is not JSON: {error}", param_hint=option) from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter("must be a JSON object", param_hint=option)
+    return found
 
 
 def status(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
@@ -87,11 +140,10 @@ def show(notification: JsonObject) -> None:
         return
     status_text = paint(notification["status"])
     out.print(f"[bold]{notification['trace_id']}[/bold]  {status_text}", highlight=False)
-    for name in ("reason", "user_id", "channel", "attempts", "created_at", "next_attempt_at"):
-        if notification.get(name) is not None:
-            out.print(
-                f"  {name.replace('_', ' ')}: {notification[name]}", highlight=False, markup=False
-            )
+    for name in SHOWN:
+        if (value := notification.get(name)) not in (None, []):
+            text = ", ".join(value) if isinstance(value, list) else value
+            out.print(f"  {name.replace('_', ' ')}: {text}", highlight=False, markup=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for heading in ("at", "status", "reason", "provider", "attempt", "ms", "detail"):
         table.add_column(heading, style="dim" if heading == "at" else "")
