@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from asyncnotify.commands import dead_letters, files, history, notifications
+from asyncnotify.commands.config import config
 from asyncnotify.commands.doctor import doctor
 from asyncnotify.commands.up import up
 
@@ -62,6 +63,7 @@ def options(
 
 app.command()(up)
 app.command()(doctor)
+app.command()(config)
 app.command()(notifications.send)
 app.command()(notifications.status)
 app.command()(notifications.watch)
