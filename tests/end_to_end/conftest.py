@@ -26,6 +26,7 @@ from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
 )
 
 JsonObject = dict[str, Any]
+UP = (sys.executable, "-m", "asyncnotify.main", "up")
 PORTS = ("GATEWAY_PORT", "PUBLISHER_PORT", "USER_SERVICE_PORT", "DISPATCHER_PORT", "REDIS_PORT")
 
 
@@ -35,6 +36,7 @@ class System:
 
     data_dir: Path
     settings: dict[str, str]
+    options: tuple[str, ...] = ()
     process: subprocess.Popen[str] | None = None
     pids: dict[str, int] = field(default_factory=dict)
     output: list[str] = field(default_factory=list)
@@ -58,7 +60,7 @@ class System:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "asyncnotify.main", "up", "--data-dir", str(self.data_dir)],
+            [*UP, "--data-dir", str(self.data_dir), *self.options],
             env=os.environ | self.settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,6 +5,8 @@ import asyncio
 import httpx
 import pytest
 from asyncnotify_lab.lab import Lab
+from notification_contracts.channels import CHANNELS
+from notification_providers.registry import check_provider
 
 MAIL = {"from": "a@example.com", "to": "ann@example.org", "subject": "hi", "text": "hello"}
 
@@ -28,7 +30,13 @@ async def test_it_says_where_it_listens(lab, client):
     about = (await client.get("/lab")).json()
 
     assert about["http_url"] == lab.http_url
-    assert about["provider_urls"]["email"] == [f"smtp://127.0.0.1:{lab.smtp_port}"]
+    assert about["provider_urls"].keys() == set(CHANNELS)
+
+
+async def test_the_dispatcher_understands_the_urls_of_its_providers(lab):
+    for channel, urls in lab.provider_urls.items():
+        for url in urls:
+            check_provider(url, channel)
 
 
 async def test_what_arrived_is_listed_and_forgotten(lab, client):

@@ -3,8 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote
 
 from asyncnotify.local.ports import HOST
+
+SENDER: Final = "lab@example.com"
+FAKE: Final = "fake://"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,5 +23,16 @@ class LabPorts:
 
 
 def provider_urls(ports: LabPorts, ca_file: Path) -> Mapping[str, Sequence[str]]:
-    """Return each channel's providers, the first choice first. `ca_file` is what they trust."""
-    return {"email": [f"smtp://{HOST}:{ports.smtp}"]}
+    """Return each channel's providers, the first choice first. `ca_file` is what they trust.
+
+    A channel that no wire is for has the fake: nothing is to leave this machine.
+    """
+    ca = quote(str(ca_file), safe="")
+    smtp = f"smtp://lab:lab@{HOST}:{ports.smtp}?from={SENDER}&starttls=required&ca={ca}"
+    return {
+        "email": [smtp],
+        "sms": [FAKE],
+        "push": [FAKE],
+        "webhook": [FAKE],
+        "chat": [FAKE],
+    }

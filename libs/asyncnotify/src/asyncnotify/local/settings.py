@@ -29,6 +29,16 @@ class UpSettings(BaseSettings):
         description="The first dispatcher's port; further ones use the next numbers.",
     )
     redis_port: int = Field(default=6390, ge=1, le=65535, description="The embedded Redis.")
+    lab_http_port: int = Field(
+        default=8025, ge=1, le=65535, description="With `--lab`: its HTTP port, and its own API."
+    )
+    lab_https_port: int = Field(
+        default=8026, ge=1, le=65535, description="With `--lab`: its HTTP/2 port, over TLS."
+    )
+    lab_smtp_port: int = Field(default=1025, ge=1, le=65535, description="With `--lab`: SMTP.")
+    lab_smtps_port: int = Field(
+        default=1465, ge=1, le=65535, description="With `--lab`: SMTP over TLS."
+    )
     redis_server: FilePath | None = Field(
         default=None,
         description="The redis-server program of the embedded Redis. Default: the one that wrote "

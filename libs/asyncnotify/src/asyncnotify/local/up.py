@@ -11,16 +11,22 @@ from pathlib import Path
 from service_kit.settings import load_settings
 
 from asyncnotify.local.embedded_redis import EmbeddedRedis
+from asyncnotify.local.lab import lab_process, lab_settings
 from asyncnotify.local.ports import HOST, why_taken
 from asyncnotify.local.private_data import keep_private
 from asyncnotify.local.settings import UpSettings, read_dotenv
 from asyncnotify.local.supervisor import ServiceProgram, StartFailed, Supervisor, send_signal
-from asyncnotify.local.system import LocalSystem, Ports
+from asyncnotify.local.system import LocalSystem, Ports, ServiceProcess
 from asyncnotify.local.terminal import say, spared_by_make
 
 
 def run_system(
-    gateway_port: int | None, data_dir: Path, broker_url: str | None, dispatchers: int
+    gateway_port: int | None,
+    data_dir: Path,
+    broker_url: str | None,
+    dispatchers: int,
+    *,
+    with_lab: bool = False,
 ) -> int:
     """Run all services until a signal; return the exit code. Options win over the environment."""
     environment = read_dotenv(Path(".env")) | dict(os.environ)
@@ -46,8 +52,9 @@ def run_system(
     embedded = None
     if redis in {system.broker_url, system.ledger_url}:
         embedded = _embedded_redis(settings, system)
+    lab = lab_process(settings, system.data_dir) if with_lab else None
     with spared_by_make(environment):
-        return asyncio.run(_run(system, environment, embedded))
+        return asyncio.run(_run(system, environment, embedded, lab))
 
 
 def _embedded_redis(settings: UpSettings, system: LocalSystem) -> EmbeddedRedis:
@@ -71,19 +78,34 @@ def _ports(settings: UpSettings, gateway: int | None) -> Ports:
 
 
 async def _run(
-    system: LocalSystem, environment: dict[str, str], redis: EmbeddedRedis | None
+    system: LocalSystem,
+    environment: dict[str, str],
+    redis: EmbeddedRedis | None,
+    lab: ServiceProcess | None,
 ) -> int:
     keep_private(system.data_dir)
-    services = [ServiceProgram(each, environment) for each in system.services()]
+    services: list[ServiceProgram] = []
     stopping = _listen_for_signals(services)
     supervisor = Supervisor(say)
-    starting = asyncio.create_task(_start(supervisor, redis, services))
+
+    async def start() -> None:
+        if redis:
+            await supervisor.start([redis])
+        if lab:
+            await supervisor.start([ServiceProgram(lab, environment)])
+            environment.update(await lab_settings(lab))
+        services.extend(ServiceProgram(each, environment) for each in system.services())
+        await supervisor.start(services)
+
+    starting = asyncio.create_task(start())
     asked_to_stop = asyncio.create_task(stopping.wait())
     failure = None
     try:
         await asyncio.wait([starting, asked_to_stop], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
+            if lab:
+                say(f"what arrives: {lab.url}/lab/messages")
             say(f"ready: http://localhost:{system.ports.gateway}")
         await asked_to_stop
     except StartFailed as error:
@@ -95,7 +117,7 @@ async def _run(
         say("stopped")
         return 0
     say(str(failure))
-    for hint in _taken_ports(system, embedded=redis is not None):
+    for hint in _taken_ports(system, lab, embedded=redis is not None):
         say(hint)
     return 1
 
@@ -118,17 +140,12 @@ def _listen_for_signals(services: Sequence[ServiceProgram]) -> asyncio.Event:
     return stopping
 
 
-async def _start(
-    supervisor: Supervisor, redis: EmbeddedRedis | None, services: Sequence[ServiceProgram]
-) -> None:
-    if redis:
-        await supervisor.start([redis])
-    await supervisor.start(services)
-
-
-def _taken_ports(system: LocalSystem, *, embedded: bool) -> Iterator[str]:
+def _taken_ports(
+    system: LocalSystem, lab: ServiceProcess | None, *, embedded: bool
+) -> Iterator[str]:
     """Say which ports are taken, and which setting chooses others."""
-    settings = {f"{each.prefix}_PORT": each.port for each in reversed(system.services())}
+    processes = [*([lab] if lab else []), *reversed(system.services())]
+    settings = {f"{each.prefix}_PORT": each.port for each in processes}
     if embedded:
         settings["REDIS_PORT"] = system.ports.redis
     for setting, port in settings.items():

@@ -1,0 +1,69 @@
+"""`make run ARGS=--lab`: real providers' code, with the lab in the providers' place."""
+
+import signal
+
+import httpx
+import pytest
+from asyncnotify.local.ports import free_port
+
+ADDRESS = "user_test@example.com"
+LAB_PORTS = ("LAB_HTTP_PORT", "LAB_HTTPS_PORT", "LAB_SMTP_PORT", "LAB_SMTPS_PORT")
+
+
+@pytest.fixture
+def broker():
+    return {}
+
+
+@pytest.fixture
+def system(unstarted_system):
+    system = unstarted_system
+    # A provider that is set otherwise is not called.
+    system.settings |= {name: str(free_port()) for name in LAB_PORTS} | {
+        "RETRY_SCHEDULE": ",".join(["1s"] * 30),
+        "EMAIL_PROVIDERS": "smtp://elsewhere.invalid?from=a@example.com",
+    }
+    system.options = ("--lab",)
+    system.start()
+    yield system
+    system.stop(signal.SIGTERM)
+
+
+@pytest.fixture
+def lab(system):
+    url = f"http://127.0.0.1:{system.settings['LAB_HTTP_PORT']}"
+    with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+        yield client
+
+
+def send(http, message):
+    request = {"user_id": "user_test", "message": message}
+    return http.post("/notifications", json=request).raise_for_status().json()["trace_id"]
+
+
+def ended(http, trace_id):
+    record = http.get(f"/notifications/{trace_id}").json()
+    return record if record["status"] in {"sent", "failed"} else None
+
+
+def test_mails_arrive_in_the_lab_are_refused_there_and_outlive_its_death(http, lab, system, until):
+    first = send(http, "your purchase was completed successfully")
+    assert until(lambda: ended(http, first))["status"] == "sent"
+    [mail] = lab.get("/lab/messages", params={"to": ADDRESS}).json()["messages"]
+    assert (mail["kind"], mail["text"]) == ("email", "your purchase was completed successfully\n")
+    assert first in mail["headers"]["Message-ID"]
+    assert mail["data"]["is_encrypted"] is True
+
+    lab.post("/lab/faults", json={"wire": "smtp", "answer": "gone", "times": 1})
+    second = send(http, "refused")
+    refused = until(lambda: ended(http, second))
+    assert refused["status"] == "failed"
+    assert "User unknown" in refused["timeline"][-1]["detail"]
+
+    http.delete(f"/suppressions/email/{ADDRESS}")
+    system.signal("lab", signal.SIGKILL)
+    trace_ids = [send(http, f"while it is dead {number}") for number in range(5)]
+    assert {until(lambda each=each: ended(http, each))["status"] for each in trace_ids} == {"sent"}
+    system.wait_for_line("lab is back", 60)
+    texts = [each["text"] for each in lab.get("/lab/messages").json()["messages"]]
+    assert sorted(texts[1:]) == [f"while it is dead {number}\n" for number in range(5)]
