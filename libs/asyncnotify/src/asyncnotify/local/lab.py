@@ -29,10 +29,11 @@ def lab_process(settings: UpSettings, data_dir: Path) -> ServiceProcess:
     )
 
 
-async def lab_settings(lab: ServiceProcess) -> dict[str, str]:
+async def lab_settings(lab: ServiceProcess, public_url: str) -> dict[str, str]:
     """Ask a running lab for its providers; return what the dispatcher's environment needs.
 
-    It names providers for every channel, so that none that is set otherwise is used.
+    It names providers for every channel, so that none that is set otherwise is used. The lab posts
+    receipts to the gateway at `public_url`.
     """
     async with httpx.AsyncClient(trust_env=False) as http:
         about = (await http.get(f"{lab.url}/lab")).raise_for_status().json()
@@ -40,4 +41,5 @@ async def lab_settings(lab: ServiceProcess) -> dict[str, str]:
         f"{channel.upper()}_PROVIDERS": ",".join(urls)
         for channel, urls in about["provider_urls"].items()
     }
-    return {**providers, **{f"{name}{FILE_SUFFIX}": "" for name in providers}, "DELIVERY": "live"}
+    no_files = {f"{name}{FILE_SUFFIX}": "" for name in providers}
+    return {**providers, **no_files, "DELIVERY": "live", "PUBLIC_URL": public_url}

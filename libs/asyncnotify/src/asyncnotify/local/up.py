@@ -93,7 +93,7 @@ async def _run(
             await supervisor.start([redis])
         if lab:
             await supervisor.start([ServiceProgram(lab, environment)])
-            environment.update(await lab_settings(lab))
+            environment.update(await lab_settings(lab, f"http://{HOST}:{system.ports.gateway}"))
         services.extend(ServiceProgram(each, environment) for each in system.services())
         await supervisor.start(services)
 
