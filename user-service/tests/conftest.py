@@ -15,7 +15,10 @@ from asyncnotify.local.ports import free_port
 from sqlalchemy import make_url
 from testkit.http import asgi_client
 from user_service.infrastructure.memory import InMemoryUsers
-from user_service.main import build
+from user_service.infrastructure.sql.repository import SqlUsers
+from user_service.infrastructure.sql.tables import address_health
+from user_service.infrastructure.sql.tables import users as users_table
+from user_service.main import Users, build
 from user_service.settings import UserServiceSettings
 
 
@@ -203,6 +206,28 @@ def pooled_postgres_url(
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{tmp_path}/data/users.db"
+
+
+@pytest.fixture(scope="module")
+def emptied_postgres_url(postgres_server: PostgresServer) -> str:
+    """Give one database to all tests of a module: making one takes longer than a test."""
+    return postgres_server.new_database()
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def every_store(request: pytest.FixtureRequest) -> AsyncIterator[Users]:
+    """Yield an empty store of each kind in turn."""
+    if request.param == "memory":
+        yield InMemoryUsers()
+        return
+    fixture = {"sqlite": "sqlite_url", "postgres": "emptied_postgres_url"}[request.param]
+    store = SqlUsers(request.getfixturevalue(fixture))
+    await store.start()
+    yield store
+    async with store._database.writing.begin() as connection:
+        for table in (address_health, users_table):
+            await connection.execute(table.delete())
+    await store.stop()
 
 
 @pytest.fixture

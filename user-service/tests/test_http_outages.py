@@ -15,6 +15,9 @@ CALLS = [
     ("PUT", "/users/ada", {"push": "t"}),
     ("DELETE", "/users/ada", None),
     ("POST", "/contact-info/lookup", {"user_ids": ["ada"]}),
+    ("GET", "/suppressions", None),
+    ("DELETE", "/suppressions/sms/ada", None),
+    ("POST", "/address-reports", {"reports": []}),
 ]
 
 

@@ -1,23 +1,16 @@
 """What every store of users promises, kept by each of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from user_service.domain.user import User, UserId
-from user_service.infrastructure.memory import InMemoryUsers
-from user_service.infrastructure.sql.repository import SqlUsers
+from user_service.domain.user import Address, User, UserId
 from user_service.main import Users
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class MakesDatabases(Protocol):
-    def new_database(self) -> str: ...
-
+LATER = AT + timedelta(days=1)
 
 ADA = User.reached_at(
     UserId("ada"),
@@ -27,24 +20,9 @@ ADA = User.reached_at(
 )
 
 
-@pytest.fixture(scope="module")
-def emptied_postgres_url(postgres_server: MakesDatabases) -> str:
-    """Give one database to all tests: making one takes longer than a test."""
-    return postgres_server.new_database()
-
-
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def users(request: pytest.FixtureRequest) -> AsyncIterator[Users]:
-    if request.param == "memory":
-        yield InMemoryUsers()
-        return
-    fixture = {"sqlite": "sqlite_url", "postgres": "emptied_postgres_url"}[request.param]
-    store = SqlUsers(request.getfixturevalue(fixture))
-    await store.start()
-    yield store
-    for user in await store.page(after=None, limit=100):
-        await store.remove(user.id)
-    await store.stop()
+@pytest.fixture
+def users(every_store: Users) -> Users:
+    return every_store
 
 
 @pytest.fixture
@@ -60,6 +38,34 @@ async def test_a_user_comes_back_as_stored(users: Users) -> None:
     await users.put(ADA, at=AT)
 
     assert await users.get(ADA.id) == ADA
+
+
+async def test_several_addresses_come_back_in_their_order_with_their_labels(users: Users) -> None:
+    devices = tuple(
+        Address(address=token, label=label, added_at=AT)
+        for token, label in (("z", "phone"), ("a", None), ("m" * 4096, "tablet"))
+    )
+    eve = User(id=UserId("eve"), addresses={"push": devices}, preferred_channel="push")
+
+    stored = await users.put(eve, at=AT)
+
+    assert stored.user == eve
+    assert await users.get(eve.id) == eve
+    assert await users.page(after=None, limit=1) == [eve]
+
+
+async def test_an_address_that_stays_keeps_its_age(users: Users) -> None:
+    def reached_at(*tokens: str, added_at: datetime) -> User:
+        addresses = tuple(Address(address=token, added_at=added_at) for token in tokens)
+        return replace(ADA, addresses={"push": addresses}, preferred_channel="push")
+
+    await users.put(reached_at("old", "dropped", added_at=AT), at=AT)
+
+    stored = await users.put(reached_at("new", "old", added_at=LATER), at=LATER)
+
+    ages = {each.address: each.added_at for each in stored.user.addresses["push"]}
+    assert ages == {"new": LATER, "old": AT}
+    assert await users.get(ADA.id) == stored.user
 
 
 async def test_a_user_without_an_address_comes_back_too(users: Users) -> None:

@@ -10,7 +10,7 @@ from notification_contracts.events import NO_CONTROL_CHARACTERS
 from notification_contracts.http import KnownChannel, SuppressionView
 from notification_contracts.timestamps import Timestamp
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import to_json
+from pydantic_core import PydanticCustomError, to_json
 from service_kit.cursors import seal, unseal
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.openapi_parts import INTERNAL, JSON, REMOVES, JsonObject, answer, json_body
@@ -38,9 +38,15 @@ _LISTING: Final = "suppressions"
 _EVIDENCE_MAX_CHARS: Final = 1000
 _ADDRESS_MAX_CHARS: Final = max(kind.max_chars for kind in AddressKind)
 
-SuppressionReason = Annotated[
-    ReportKind, Field(json_schema_extra={"enum": list(map(str, SUPPRESSING))})
-]
+
+def _suppresses(kind: ReportKind) -> ReportKind:
+    if kind not in SUPPRESSING:
+        known = ", ".join(SUPPRESSING)
+        raise PydanticCustomError("invalid_value", "must be one of {known}", {"known": known})
+    return kind
+
+
+SuppressionReason = Annotated[ReportKind, AfterValidator(_suppresses)]
 
 
 class SuppressedAddressView(SuppressionView):

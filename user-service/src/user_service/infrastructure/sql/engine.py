@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from sqlalchemy import Connection, Table, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
@@ -23,7 +23,9 @@ INSERT: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]
 
 _POOL_TIMEOUT: Final = timedelta(seconds=3)
 _CONNECT_TIMEOUT: Final = timedelta(seconds=2)
-_COMMAND_TIMEOUT: Final = timedelta(seconds=3)
+COMMAND_TIMEOUT: Final = timedelta(seconds=3)
+# A new key on a table of many million rows takes minutes.
+_MIGRATION_TIMEOUT: Final = timedelta(hours=1)
 
 # A pooler such as PgBouncer hands each transaction to another session of the server, where a
 # statement that was prepared before is unknown. One without a name lives only as long as its query.
@@ -43,12 +45,13 @@ _BEGIN: Final = "sqlite_begin"
 class Database:
     """One pool, used in two manners: `reading` without transactions, `writing` in one.
 
-    It connects when it is first used. `lock_wait` is how long a SQLite write waits for that of
-    another process.
+    It connects when it is first used. `migrating` is for what may take long; it keeps no
+    connection. `lock_wait` is how long a SQLite write waits for that of another process.
     """
 
     reading: AsyncEngine
     writing: AsyncEngine
+    migrating: AsyncEngine
     lock_wait: timedelta
 
     @classmethod
@@ -58,12 +61,20 @@ class Database:
             reading = _sqlite(url, lock_wait)
             # The lock is taken at the first statement, where SQLite waits for it, and not by the
             # first write of a transaction that has read, where it refuses to.
-            writing = reading.execution_options(**{_BEGIN: "IMMEDIATE"})
+            writing = migrating = reading.execution_options(**{_BEGIN: "IMMEDIATE"})
         else:
-            writing = _postgresql(url)
+            writing = _postgresql(
+                url,
+                COMMAND_TIMEOUT,
+                pool_size=10,
+                max_overflow=0,
+                pool_timeout=_POOL_TIMEOUT.total_seconds(),
+                pool_pre_ping=True,  # a server that was restarted costs no request
+            )
+            migrating = _postgresql(url, _MIGRATION_TIMEOUT, poolclass=NullPool)
             # One statement is its own snapshot: no BEGIN and ROLLBACK to wait for.
             reading = writing.execution_options(isolation_level="AUTOCOMMIT")
-        return cls(reading=reading, writing=writing, lock_wait=lock_wait)
+        return cls(reading=reading, writing=writing, migrating=migrating, lock_wait=lock_wait)
 
     @property
     def backend(self) -> str:
@@ -74,19 +85,16 @@ class Database:
         await self.writing.dispose()
 
 
-def _postgresql(url: URL) -> AsyncEngine:
+def _postgresql(url: URL, timeout: timedelta, **pool: Any) -> AsyncEngine:  # noqa: ANN401
     engine = create_async_engine(
         url,
         hide_parameters=True,  # addresses stay out of errors, and so out of logs
-        pool_size=10,
-        max_overflow=0,
-        pool_timeout=_POOL_TIMEOUT.total_seconds(),
-        pool_pre_ping=True,  # a server that was restarted costs no request
         connect_args={
             "timeout": _CONNECT_TIMEOUT.total_seconds(),
-            "command_timeout": _COMMAND_TIMEOUT.total_seconds(),
+            "command_timeout": timeout.total_seconds(),
             **_NO_NAMED_STATEMENTS,
         },
+        **pool,
     )
     event.listen(engine.sync_engine, "handle_error", _leave_who_takes_no_writes)
     return engine

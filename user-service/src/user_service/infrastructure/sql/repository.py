@@ -29,6 +29,8 @@ log = get_logger(__name__)
 
 LOCK_WAIT: Final = timedelta(seconds=5)
 
+PREPARATION_WAIT: Final = timedelta(seconds=10)
+
 # Errors in this program's statements, not a database that is down or overloaded.
 _OUR_FAULTS: Final = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
 
@@ -129,14 +131,15 @@ class SqlUsers:
             yield connection
 
     async def _prepared(self) -> None:
-        """Wait for the schema; all who wait share one attempt, and the next one makes another."""
+        """Wait a while for the schema; all share one attempt, and the next one makes another."""
         attempt = self._preparation
         if attempt is None or (attempt.done() and not _succeeded(attempt)):
             attempt = asyncio.create_task(prepare(self._database, self._seeds))
             self._preparation = attempt
         if attempt.done():
             return
-        async with _outages_named():
+        # A migration may take long, and goes on meanwhile.
+        async with _outages_named(), asyncio.timeout(PREPARATION_WAIT.total_seconds()):
             await asyncio.shield(attempt)
 
 

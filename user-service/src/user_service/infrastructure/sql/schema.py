@@ -36,7 +36,7 @@ async def prepare(database: Database, seeds: Sequence[User]) -> None:
     if database.backend == SQLITE:
         await asyncio.to_thread(_make_directory, database)
         await _write_ahead(database)
-    async with database.writing.begin() as connection:
+    async with database.migrating.begin() as connection:
         await connection.run_sync(_prepare, seeds)
 
 
