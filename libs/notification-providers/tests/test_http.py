@@ -49,6 +49,29 @@ async def test_without_a_connection_nothing_was_sent():
 
 
 @pytest.mark.parametrize(
+    ("scheme", "kind"), [("https", TransientFailure), ("http", UncertainFailure)]
+)
+async def test_who_is_silent_before_tls_is_agreed_was_sent_nothing(scheme, kind):
+    closed = asyncio.Event()
+
+    async def handle(reader, writer):
+        await reader.read()
+        writer.close()
+        closed.set()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    caller = HttpCaller(timeout=timedelta(seconds=0.5))
+
+    answer = await caller.call("POST", f"{scheme}://127.0.0.1:{port}/", body=b"x")
+
+    await caller.close()
+    await closed.wait()
+    server.close()
+    assert isinstance(answer, kind)
+
+
+@pytest.mark.parametrize(
     "reply",
     [b"", b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"nonsense\r\n\r\n"],
 )

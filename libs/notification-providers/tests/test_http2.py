@@ -70,6 +70,10 @@ class Http2Server:
         match self.script.pop(0) if self.script else "answer":
             case "answer":
                 connection.send_headers(stream, [(":status", "200")], end_stream=True)
+            case "answer, then go away":
+                connection.send_headers(stream, [(":status", "200")], end_stream=True)
+                connection.close_connection(last_stream_id=stream)
+                return False
             case "refuse":
                 connection.reset_stream(stream, h2.errors.ErrorCodes.REFUSED_STREAM)
             case "reset":
@@ -118,6 +122,15 @@ async def test_what_the_server_says_it_has_not_taken_is_transient(server, caller
 
     assert isinstance(await caller.call("POST", server.url, body=b"a"), TransientFailure)
     assert isinstance(await caller.call("POST", server.url, body=b"a"), HttpAnswer)
+
+
+async def test_a_connection_that_went_away_while_idle_is_no_doubt(server, caller):
+    server.script = ["answer, then go away"]
+
+    answers = [await caller.call("POST", server.url, body=b"a") for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert (server.connections, server.requests) == (2, 2)
 
 
 @pytest.mark.parametrize("how", ["reset", "go away, taken", "hang up"])

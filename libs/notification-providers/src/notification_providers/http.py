@@ -26,8 +26,8 @@ from notification_providers.port import (
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=64)
 # One connection carries all: it is kept for as long as no router on the way forgets it.
 _HTTP2_LIMITS: Final = httpx.Limits(max_connections=None, keepalive_expiry=60)
-# Cancelling a call leaves its connection in use, however dead that is. A read that times out ends
-# it, for all who wait on it: so that comes first.
+# What is cancelled leaves its connection as it is: open before TLS is agreed, and on HTTP/2 in use,
+# however dead it is. What times out in httpx ends it, for all who wait on it: so that comes first.
 _SILENCE: Final = 0.9
 HttpFailure = TransientFailure | PermanentFailure | UncertainFailure
 """What becomes of a call that is not answered."""
@@ -70,6 +70,25 @@ class HttpAnswer:
         return read_retry_after(self.headers.get("retry-after"), now)
 
 
+@dataclass(slots=True)
+class _Progress:
+    """Hears from httpcore how far a call got. Without its end, no server takes a call."""
+
+    has_headers: bool = False
+    has_body: bool = False
+
+    async def __call__(self, event: str, _info: Mapping[str, Any]) -> None:
+        """Hear of one step."""
+        if event.endswith("send_request_headers.complete"):
+            self.has_headers = True
+        elif event.endswith("send_request_body.complete"):
+            self.has_body = True
+
+    def is_sent(self, error: Exception) -> bool:
+        """Tell whether the server may have all of it. What a write fails on was not written."""
+        return self.has_body or (self.has_headers and not isinstance(error, httpx.WriteError))
+
+
 @dataclass(slots=True, kw_only=True)
 class HttpCaller:
     """Makes calls, with kept connections. It connects when it is first used.
@@ -98,14 +117,19 @@ class HttpCaller:
 
         What the guard forbids, and what is no URL, is a permanent failure of the recipient.
         """
+        # A transport of the caller's own may tell nothing of its progress.
+        tells_nothing = self.transport is not None
+        progress = _Progress(has_headers=tells_nothing, has_body=tells_nothing)
         try:
             async with (
                 asyncio.timeout(self.timeout.total_seconds() if self.timeout else None),
-                self._opened().stream(method, url, headers=headers, content=body) as response,
+                self._opened().stream(
+                    method, url, headers=headers, content=body, extensions={"trace": progress}
+                ) as response,
             ):
                 answer = await _read(response)
         except (httpx.InvalidURL, httpx.HTTPError, TimeoutError) as error:
-            return _failure(error)
+            return _failure(error, is_sent=progress.is_sent(error) or not body)
         return HttpAnswer(status=response.status_code, headers=dict(response.headers), body=answer)
 
     async def close(self) -> None:
@@ -116,21 +140,16 @@ class HttpCaller:
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:
+            silence = self.timeout.total_seconds() * _SILENCE if self.timeout else None
             self._client = httpx.AsyncClient(
                 http2=self.is_http2,
                 verify=self._trusted(),
-                timeout=httpx.Timeout(None, read=self._longest_silence()),
+                timeout=httpx.Timeout(None, connect=silence, read=silence),
                 follow_redirects=False,
                 limits=_HTTP2_LIMITS if self.is_http2 else _LIMITS,
                 transport=self.transport or self._guarded(),
             )
         return self._client
-
-    def _longest_silence(self) -> float | None:
-        """Return how long nothing may come on a connection. All else is timed by `call`."""
-        if not self.is_http2 or self.timeout is None:
-            return None
-        return self.timeout.total_seconds() * _SILENCE
 
     def _trusted(self) -> ssl.SSLContext | bool:
         return ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
@@ -164,19 +183,21 @@ async def _read(response: httpx.Response) -> bytes:
     return b"".join(parts)[:MAX_ANSWER_BYTES]
 
 
-def _failure(error: Exception) -> HttpFailure:
+def _failure(error: Exception, *, is_sent: bool) -> HttpFailure:
     """Return what became of a call that is not answered: by how far it got."""
     match error:
         case httpx.InvalidURL():
             return _no_such_url("it is no URL")
         case httpx.ConnectError() if isinstance(error.__cause__, ForbiddenAddress):
             return _no_such_url(str(error))
-        case TimeoutError() | httpx.ReadTimeout():
+        case TimeoutError() | httpx.ReadTimeout() if is_sent:
             return UncertainFailure(detail="no answer in time")
     if isinstance(error, _NOTHING_SENT):
         detail = f"not connected: {_words(error)}"
     elif _is_untaken(error):
         detail = "the server took no more calls on this connection"
+    elif not is_sent:
+        detail = f"not sent: {_words(error)}"
     else:
         return UncertainFailure(detail=f"no answer: {_words(error)}")
     return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)

@@ -5,7 +5,7 @@ https://firebase.google.com/docs/cloud-messaging/error-codes
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ from notification_providers.urls import InvalidProviderUrl, ProviderContext, Pro
 
 _URL: Final = "https://fcm.googleapis.com"
 _SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
-_OPTIONS: Final = frozenset({"credentials", "url", "ttl_seconds", "ca"})
+_OPTIONS: Final = frozenset({"credentials", "url", "token_uri", "ttl_seconds", "ca"})
 # https://firebase.google.com/docs/cloud-messaging/error-codes, "Message too big"
 MAX_PAYLOAD_BYTES: Final = 4096
 _PATIENCE: Final = 0.9
@@ -158,6 +158,7 @@ def fcm_provider(url: ProviderUrl, context: ProviderContext) -> FcmProvider:
         raise
     except ValueError as error:
         raise InvalidProviderUrl(f"credentials: {error}") from error
+    account = replace(account, token_uri=url.options.get("token_uri", account.token_uri))
     http = HttpCaller(ca_file=url.options.get("ca"), timeout=url.limits.timeout * _PATIENCE)
     return FcmProvider(
         url=url.options.get("url", _URL).rstrip("/"),
