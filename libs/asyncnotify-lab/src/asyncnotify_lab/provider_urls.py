@@ -27,11 +27,14 @@ def provider_urls(ports: LabPorts, ca_file: Path) -> Mapping[str, Sequence[str]]
 
     A channel that no wire is for has the fake: nothing is to leave this machine.
     """
-    ca = quote(str(ca_file), safe="")
+    ca, http = quote(str(ca_file), safe=""), f"{HOST}:{ports.http}"
     smtp = f"smtp://lab:lab@{HOST}:{ports.smtp}?from={SENDER}&starttls=required&ca={ca}"
     return {
         "email": [smtp],
-        "sms": [FAKE],
+        "sms": [
+            f"twilio://AC{'0' * 32}:lab@/+15005550006?host=http://{http}",
+            f"sms+http://lab:lab@{http}/sms-gateway/send?to={{to}}&text={{text}}&_id=/id",
+        ],
         "push": [FAKE],
         "webhook": [FAKE],
         "chat": [FAKE],

@@ -5,5 +5,7 @@ from typing import Final
 
 from asyncnotify_lab.http import HttpWire
 from asyncnotify_lab.wires.resend import ResendWire
+from asyncnotify_lab.wires.sms_gateway import SmsGatewayWire
+from asyncnotify_lab.wires.twilio import TwilioWire
 
-HTTP_WIRES: Final[Sequence[type[HttpWire]]] = (ResendWire,)
+HTTP_WIRES: Final[Sequence[type[HttpWire]]] = (ResendWire, SmsGatewayWire, TwilioWire)
