@@ -31,7 +31,7 @@ from service_kit.settings import load_settings
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.find_contact import FindContact
-from notification_dispatcher.application.ports import ContactDirectory, Sender
+from notification_dispatcher.application.ports import AddressReports, ContactDirectory, Sender
 from notification_dispatcher.application.take_receipts import TakeReceipts
 from notification_dispatcher.application.try_providers import TryProviders
 from notification_dispatcher.application.validate_notification import ValidateNotification
@@ -40,6 +40,7 @@ from notification_dispatcher.infrastructure.caps.memory import InMemoryWindows
 from notification_dispatcher.infrastructure.caps.port import SlidingWindows
 from notification_dispatcher.infrastructure.caps.redis import RedisWindows
 from notification_dispatcher.infrastructure.contacts.batching import BatchingContactDirectory
+from notification_dispatcher.infrastructure.contacts.gathered_reports import GatheredAddressReports
 from notification_dispatcher.infrastructure.contacts.health_reports import HttpHealthReports
 from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
@@ -76,21 +77,23 @@ def build(
     receipts = receipts or open_receipt_writer(settings.stores)
     broker = _guarded(queue, receipts, settings, registry)
     http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
+    health = HttpHealthReports(http=http, now=now)
+    reports = GatheredAddressReports(health=health)
     contacts = contacts or _directory(settings, http)
     find_contact = FindContact(contacts=contacts, random=random.random)
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
     opened = {**_providers(settings, now), **(providers or {})}
     senders = _senders(settings, opened, diverter, registry, now)
     guards = _guards(settings, registry)
-    guarded = guards.before(senders.by_channel)
-    workers, stopping = _workers(settings, queue, find_contact, guarded, registry), Stopping()
-    background = _background(broker, workers, settings, stopping)
+    deliver = _deliver(settings, find_contact, guards.before(senders.by_channel), reports, now)
+    workers, stopping = _workers(settings, queue, deliver, registry), Stopping()
+    background = _background(broker, workers, reports, settings, stopping)
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-dispatcher",
         routers=[
             _provider_routes(senders, diverter, settings, are_given=bool(providers)),
-            _receipt_routes(senders, receipts, http, settings.public_url, registry),
+            _receipt_routes(senders, receipts, health, settings.public_url, registry),
         ],
         problems=PROBLEMS,
         checks=checks(broker, workers, senders, http),
@@ -107,11 +110,16 @@ def _directory(settings: DispatcherSettings, http: HttpClient) -> ContactDirecto
 
 
 def _background(
-    broker: BrokerGuard, workers: Workers, settings: DispatcherSettings, stopping: Stopping
+    broker: BrokerGuard,
+    workers: Workers,
+    reports: GatheredAddressReports,
+    settings: DispatcherSettings,
+    stopping: Stopping,
 ) -> BackgroundTasks:
     return BackgroundTasks(
         ("broker", broker.watch),
         *workers.loops(),
+        ("address reports", reports.run),
         grace=settings.workers.grace + LONGER_THAN_WORKERS,
         stopping=stopping,
     )
@@ -143,11 +151,10 @@ def _provider_routes(
 def _receipt_routes(
     senders: ChannelSenders,
     ledger: ReceiptWriter,
-    http: HttpClient,
+    addresses: HttpHealthReports,
     public_url: str | None,
     registry: CollectorRegistry,
 ) -> APIRouter:
-    addresses = HttpHealthReports(http=http, now=partial(datetime.now, UTC))
     take = TakeReceipts(providers=senders.named(), ledger=ledger, addresses=addresses)
     return receipt_routes(take, ReceiptMetrics(registry), public_url=public_url)
 
@@ -210,23 +217,33 @@ def _open_windows(stores: Stores) -> SlidingWindows:
     return InMemoryWindows()
 
 
-def _workers(
+def _deliver(
     settings: DispatcherSettings,
-    queue: Queue,
     find_contact: FindContact,
     senders: Mapping[ChannelName, Sender],
-    registry: CollectorRegistry,
-) -> Workers:
-    workers = Workers(queue, registry, settings.workers)
-    if settings.validates:
-        workers.validate(ValidateNotification(find_contact=find_contact))
-    deliver = DeliverNotification(
+    reports: AddressReports,
+    now: Callable[[], datetime],
+) -> DeliverNotification:
+    return DeliverNotification(
         find_contact=find_contact,
         senders=senders,
         retries=settings.retries,
         holds=settings.holding_channels,
+        reports=reports,
         random=random.random,
+        now=now,
     )
+
+
+def _workers(
+    settings: DispatcherSettings,
+    queue: Queue,
+    deliver: DeliverNotification,
+    registry: CollectorRegistry,
+) -> Workers:
+    workers = Workers(queue, registry, settings.workers)
+    if settings.validates:
+        workers.validate(ValidateNotification(find_contact=deliver.find_contact))
     for channel in settings.channels:
         workers.deliver(channel, deliver)
     return workers

@@ -1,25 +1,26 @@
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from notification_contracts.states import Reason
-from notification_dispatcher.application.deliver_notification import (
-    DeliverNotification,
-    DeliveryAttempt,
-)
+from notification_dispatcher.application.attempt import DeliveryAttempt
+from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.domain.sending import NotTried, ProviderCall, SendOutcome, SendResult
 from notification_dispatcher.domain.verdicts import Deferred, Failed, Retrying, Sent
+from notification_dispatcher.infrastructure.contacts.memory import InMemoryAddressReports
 from notification_providers.port import (
     Accepted,
     FaultSide,
     OutgoingMessage,
     PermanentFailure,
+    Repeating,
     TransientFailure,
     UncertainFailure,
 )
 
+NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 CALL = ProviderCall(provider="post", duration=timedelta(milliseconds=7))
 
 
@@ -27,6 +28,9 @@ CALL = ProviderCall(provider="post", duration=timedelta(milliseconds=7))
 class ScriptedSender:
     outcome: SendOutcome = field(default_factory=Accepted)
     sent: list[OutgoingMessage] = field(default_factory=list)
+
+    def repeating(self, provider):
+        return Repeating.NEITHER
 
     async def send(self, message, *, on_start):
         await on_start("post")
@@ -40,13 +44,20 @@ def sender():
 
 
 @pytest.fixture
-def deliver(contacts, sender):
+def reports():
+    return InMemoryAddressReports()
+
+
+@pytest.fixture
+def deliver(contacts, sender, reports):
     return DeliverNotification(
         find_contact=FindContact(contacts=contacts, random=lambda: 0.5),
         senders={"email": sender, "sms": sender, "push": sender},
         retries=RetryPolicy(),
         holds={"push"},
+        reports=reports,
         random=lambda: 0.5,
+        now=lambda: NOW,
     )
 
 
@@ -73,6 +84,20 @@ async def test_it_is_sent_to_the_address_on_its_channel(deliver, sender, event):
             subject=None,
         )
     ]
+
+
+async def test_html_data_and_expiry_go_with_it(deliver, sender, event):
+    more = {"html": "<p>hello</p>", "data": {"order": 7}, "expires_at": NOW}
+    await deliver(event.model_copy(update=more), attempt(), on_start=on_start)
+
+    [sent] = sender.sent
+    assert (sent.html, sent.data, sent.expires_at) == ("<p>hello</p>", {"order": 7}, NOW)
+
+
+async def test_the_providers_message_id_is_kept(deliver, sender, event):
+    sender.outcome = Accepted(message_id="m-1")
+
+    assert await deliver(event, attempt(), on_start=on_start) == Sent(call=CALL, message_id="m-1")
 
 
 async def test_nothing_is_sent_when_the_claim_is_over(deliver, sender, event):

@@ -1,11 +1,10 @@
-import random
 from datetime import timedelta
 
 import pytest
-from durable_queue.memory import InMemoryQueue
 from durable_queue.port import ClaimEnded, Message, MessageExpired, OnAmbiguous
 from notification_contracts.states import Reason, Status
 from notification_contracts.trace_ids import new_trace_id
+from notification_dispatcher.application.ports import Starting
 from notification_dispatcher.domain.sending import ProviderCall
 from notification_dispatcher.domain.verdicts import (
     Deferred,
@@ -14,68 +13,11 @@ from notification_dispatcher.domain.verdicts import (
     Sent,
     Validated,
 )
-from notification_dispatcher.interface.metrics import StageMetrics
-from notification_dispatcher.interface.stages import StageHandler
-from notification_ledger.memory import MemoryLedger
-from prometheus_client import CollectorRegistry
-from testkit.clock import FrozenClock
 
 LANES = ("delivery.email.normal",)
 CALL = ProviderCall(provider="post", duration=timedelta(milliseconds=12.34))
 SOON = timedelta(seconds=3)
-
-
-@pytest.fixture
-def clock():
-    return FrozenClock()
-
-
-@pytest.fixture
-def ledger(clock):
-    return MemoryLedger(now=clock)
-
-
-@pytest.fixture
-def queue(clock, ledger):
-    return InMemoryQueue(recorder=ledger, now=clock, steady=clock.steady)
-
-
-@pytest.fixture
-def registry():
-    return CollectorRegistry()
-
-
-@pytest.fixture
-def metrics(registry):
-    return StageMetrics(registry)
-
-
-@pytest.fixture
-def handle(queue, metrics):
-    """Let a stage handle the next message with a verdict that is given; None: it starts it."""
-
-    async def run(decide, *, channel="email", on_ambiguous=OnAmbiguous.RESEND):
-        async def decide_so(event, in_stage):
-            return await decide(event, in_stage) if callable(decide) else decide
-
-        stage = StageHandler(
-            name="delivery.email" if channel else "validation",
-            decide=decide_so,
-            metrics=metrics,
-            random=random.random,
-            channel=channel,
-            on_ambiguous=on_ambiguous,
-            longest_version_wait=timedelta(days=1),
-        )
-        [delivery] = await queue.receive(LANES, limit=1, wait=timedelta(0))
-        await stage.handle(delivery)
-
-    return run
-
-
-@pytest.fixture
-async def trace_id(queue):
-    return await put(queue)
+STARTING = Starting(provider="post", is_repeatable=False)
 
 
 async def put(queue, body=b'{"user_id":"ada","message":"secret words"}', **fields):
@@ -212,7 +154,7 @@ async def test_an_event_of_a_later_version_waits_a_day_for_someone_who_knows_it(
 
 async def test_starting_says_who_sends_and_which_attempt_it_is(handle, ledger, trace_id):
     async def decide(event, in_stage):
-        await in_stage.start("post")
+        await in_stage.start(STARTING)
         record = await ledger.get(trace_id)
         assert (record.status, record.attempts) == (Status.SENDING, 1)
         assert record.timeline[-1].provider == "post"
@@ -237,7 +179,7 @@ async def test_one_whose_worker_dies_while_sending_is_sent_again_or_held(
         pass
 
     async def decide(event, in_stage):
-        await in_stage.start("post")
+        await in_stage.start(STARTING)
         raise Died
 
     with pytest.raises(Died):
@@ -254,7 +196,7 @@ async def test_one_that_expired_meanwhile_is_not_started(handle, ledger, queue, 
 
     async def decide(event, in_stage):
         clock.advance(SOON)
-        await in_stage.start("post")
+        await in_stage.start(STARTING)
 
     with pytest.raises(MessageExpired):
         await handle(decide)

@@ -9,6 +9,7 @@ from notification_providers.memory import InMemoryProvider
 from notification_providers.port import (
     Accepted,
     PermanentFailure,
+    Repeating,
     TransientFailure,
     UncertainFailure,
 )
@@ -23,6 +24,7 @@ class CountingProvider:
 
     def __init__(self, seconds):
         self.name = "counting"
+        self.repeating = Repeating.NEITHER
         self.seconds = seconds
         self.in_hand = self.most = self.done = 0
 
@@ -59,7 +61,7 @@ async def test_each_channel_delivers_to_its_own_address(in_memory, contacts, out
 
     [line] = outbox.lines()
     assert line["channel"] == channel
-    assert line["address"] == contacts.contacts["ada"].address_on(channel)
+    assert line["address"] == contacts.contacts["ada"].on(channel)[0].value
 
 
 async def test_garbage_is_kept_and_harms_no_other(in_memory, outbox):

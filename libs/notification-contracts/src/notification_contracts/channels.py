@@ -50,6 +50,11 @@ class Channel:
     max_message_chars: int | None = None
     max_sms_segments: int | None = None
 
+    @property
+    def goes_to_all(self) -> bool:
+        """Whether a message goes to all of a user's addresses: each is a device of the user's."""
+        return self.address_kind is AddressKind.TOKEN
+
     def too_long(self, message: str) -> str | None:
         """Say how much too long a message is for this channel; None if it is not."""
         limits = []

@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from notification_providers.port import (
@@ -14,30 +15,36 @@ from notification_providers.port import (
     AddressReport,
     CheckResult,
     ForgedReceipt,
+    NotTaken,
     OutgoingMessage,
     ProviderAnswer,
     Receipt,
     ReceiptRequest,
     ReceiptStatus,
     Repeating,
+    UncertainFailure,
     UnreadableReceipt,
 )
 
 
 @dataclass(kw_only=True)
 class InMemoryProvider:
-    """Keeps what it was handed; answers with `answers` in turn, then accepts."""
+    """Keeps what it was handed; answers with those to the address, then with `answers` in turn, and
+    then accepts.
+    """
 
     name: str = "in-memory"
     repeating: Repeating = Repeating.NEITHER
     answers: list[ProviderAnswer] = field(default_factory=list)
+    answers_to: dict[str, list[ProviderAnswer]] = field(default_factory=dict)
     sent: list[OutgoingMessage] = field(default_factory=list)
     is_closed: bool = False
 
     async def send(self, message: OutgoingMessage) -> ProviderAnswer:
         """Take the message, and give the next answer."""
         self.sent.append(message)
-        return self.answers.pop(0) if self.answers else Accepted()
+        answers = self.answers_to.get(message.address) or self.answers
+        return answers.pop(0) if answers else Accepted()
 
     async def close(self) -> None:
         """See `Provider`."""
@@ -86,3 +93,19 @@ def _item(fields: dict[str, Any]) -> Receipt | AddressReport:
     if "kind" in fields:
         return AddressReport(**fields | {"kind": AddressEvent(fields["kind"])})
     return Receipt(**fields | {"status": ReceiptStatus(fields["status"])})
+
+
+@dataclass(kw_only=True)
+class InMemoryAskableProvider(InMemoryProvider):
+    """One that can be asked: it gives the answers in `found` in turn, then says it took nothing."""
+
+    repeating: Repeating = Repeating.ASKABLE
+    found: list[Accepted | NotTaken | UncertainFailure] = field(default_factory=list)
+    asked: list[tuple[OutgoingMessage, datetime]] = field(default_factory=list)
+
+    async def find(
+        self, message: OutgoingMessage, *, since: datetime
+    ) -> Accepted | NotTaken | UncertainFailure:
+        """See `AskableProvider`."""
+        self.asked.append((message, since))
+        return self.found.pop(0) if self.found else NotTaken()

@@ -1,27 +1,34 @@
-"""Hand a notification to a provider, and decide what follows from the outcome."""
+"""Hand a notification to providers for a user's addresses, and decide what follows."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import assert_never
+from datetime import datetime
 
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.events import NotificationRequested
 from notification_contracts.states import Reason
 from notification_providers.port import (
     Accepted,
+    AddressEvent,
     AddressGone,
-    OutgoingMessage,
-    PermanentFailure,
-    TransientFailure,
-    UncertainFailure,
+    AddressReport,
 )
 
+from notification_dispatcher.application.attempt import DeliveryAttempt
+from notification_dispatcher.application.conclude import Conclude
 from notification_dispatcher.application.find_contact import FindContact
-from notification_dispatcher.application.ports import OnStart, Sender
-from notification_dispatcher.domain.contact import Contact, no_address
-from notification_dispatcher.domain.retries import RetryPolicy, later
-from notification_dispatcher.domain.sending import NotTried, SendResult
+from notification_dispatcher.application.ports import (
+    AddressReports,
+    PassPointOfNoReturn,
+    Sender,
+)
+from notification_dispatcher.application.send_to_target import SendToTarget
+from notification_dispatcher.application.send_to_targets import SendToTargets
+from notification_dispatcher.application.starting import Start
+from notification_dispatcher.application.targets import SendTarget, TargetResult, targets_of
+from notification_dispatcher.domain.contact import Contact
+from notification_dispatcher.domain.progress import EMPTY, Progress
+from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.domain.verdicts import (
     Deferred,
     DeliveryVerdict,
@@ -32,109 +39,100 @@ from notification_dispatcher.domain.verdicts import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryAttempt:
-    """One attempt to deliver one notification on one channel; the first has number 1.
-
-    The queue allows `limit` attempts: fewer than the schedule has where an earlier release, which
-    had a setting for it, accepted the notification.
-    """
-
-    trace_id: str
-    channel: ChannelName
-    number: int
-    limit: int
-    deferrals: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverNotification:
-    """Send a notification to the user's address as it is now, at the last moment.
+    """Send a notification to the user's addresses as they are now, at the last moment.
 
-    What failed for now is tried again by the schedule, what failed for good is given up. A provider
-    that asks for no further call uses up no attempt. If it is uncertain whether a message was sent,
-    it is sent again under the same idempotency key, unless its channel is one that `holds`: then it
-    is given up, for a person to decide.
+    It goes to all of a user's devices, or to the first good address of any other channel; to the
+    next one if that turns out to be gone. What failed for now is tried again by the schedule, what
+    failed for good is given up, see `Conclude`. A provider that asks for no further call uses up no
+    attempt. What is uncertain is cleared up by `SendToTarget`; where that is not possible, it is
+    sent again, unless its channel is one that `holds`: then a person decides.
     """
 
     find_contact: FindContact
     senders: Mapping[ChannelName, Sender]
     retries: RetryPolicy
     holds: Collection[ChannelName]
+    reports: AddressReports
     random: Callable[[], float]
+    now: Callable[[], datetime]
 
     async def __call__(
-        self, event: NotificationRequested, attempt: DeliveryAttempt, *, on_start: OnStart
+        self,
+        event: NotificationRequested,
+        attempt: DeliveryAttempt,
+        *,
+        on_start: PassPointOfNoReturn,
     ) -> DeliveryVerdict:
         """Make one attempt. `on_start` passes the point of no return; what it raises is raised."""
+        progress = Progress.decode(attempt.progress)
         contact = await self.find_contact(event.user_id, deferrals=attempt.deferrals)
         if not isinstance(contact, Contact):
-            return contact
-        message = _addressed(event, contact, attempt)
-        if not isinstance(message, OutgoingMessage):
-            return message
-        result = await self.senders[attempt.channel].send(message, on_start=on_start)
-        return self._verdict(result, attempt)
+            return _unless_taken(contact, progress)
+        if (detail := CHANNELS[attempt.channel].too_long(event.message)) is not None:
+            return Failed(reason=Reason.MESSAGE_TOO_LONG, detail=detail)
+        targets = targets_of(contact, attempt.channel, attempt.trace_id, progress)
+        if isinstance(targets, Failed):
+            return _unless_taken(targets, progress)
+        return await self._deliver(event, attempt, targets, progress, on_start)
 
-    def _verdict(self, result: SendResult, attempt: DeliveryAttempt) -> DeliveryVerdict:
-        call = result.call
-        match result.outcome:
-            case Accepted():
-                return Sent(call=call)
-            case NotTried(reason=reason, detail=detail, retry_in=retry_in):
-                delay = later(retry_in, self.random())
-                return Deferred(delay=delay, reason=reason, detail=detail)
-            case (
-                PermanentFailure(reason=reason, detail=detail)
-                | AddressGone(reason=reason, detail=detail)
-            ):
-                return Failed(reason=reason, detail=detail, call=call)
-            case UncertainFailure(detail=detail):
-                failed = Failed(
-                    reason=Reason.AMBIGUOUS, detail=detail, call=call, is_uncertain=True
+    async def _deliver(
+        self,
+        event: NotificationRequested,
+        attempt: DeliveryAttempt,
+        targets: Sequence[SendTarget],
+        progress: Progress,
+        on_start: PassPointOfNoReturn,
+    ) -> DeliveryVerdict:
+        sender = self.senders[attempt.channel]
+        start = Start(sender, on_start, attempt.progress, self.now)
+        send = SendToTargets(
+            event=event,
+            attempt=attempt,
+            sender=sender,
+            start=start,
+            send=SendToTarget(holds=self.holds, now=self.now),
+        )
+        results = await send(targets, progress)
+        for each in results:
+            self._report(each, attempt)
+        conclude = Conclude(retries=self.retries, random=self.random, now=self.now)
+        verdict = conclude(results, progress, attempt)
+        if not isinstance(verdict, Deferred | Retrying):
+            return verdict
+        for each in results:
+            progress = each.added_to(progress)
+        said = progress.encode() if progress else EMPTY
+        return verdict if said == start.said else replace(verdict, progress=said)
+
+    def _report(self, result: TargetResult, attempt: DeliveryAttempt) -> None:
+        outcome, call = result.result.outcome, result.result.call
+        if call is None:
+            return
+        match outcome:
+            case Accepted(diversion=None):
+                report = AddressReport(
+                    channel=attempt.channel,
+                    kind=AddressEvent.USED,
+                    address=result.target.address,
+                    at=self.now(),
                 )
-                return failed if attempt.channel in self.holds else self._again(failed, attempt)
-            case TransientFailure(reason=reason, detail=detail) as failure:
-                if (asked := failure.provider_retry_after) is not None:
-                    delay = self.retries.asked(asked, self.random())
-                    return Deferred(delay=delay, reason=reason, detail=detail, call=call)
-                failed = Failed(reason=reason, detail=detail, call=call)
-                return self._again(failed, attempt, failure.retry_after)
-            case never:
-                assert_never(never)
-
-    def _again(
-        self, failed: Failed, attempt: DeliveryAttempt, retry_after: timedelta | None = None
-    ) -> Retrying | Failed:
-        delay = self.retries.delay_after(
-            attempt.number, chance=self.random(), retry_after=retry_after
-        )
-        if delay is None or attempt.number >= attempt.limit:
-            detail = f"{failed.reason}: {failed.detail}"
-            return replace(failed, reason=Reason.ATTEMPTS_EXHAUSTED, detail=detail)
-        return Retrying(
-            delay=delay,
-            reason=failed.reason,
-            detail=failed.detail,
-            call=failed.call,
-            is_uncertain=failed.is_uncertain,
-        )
+            case AddressGone(reason=reason, detail=detail, since=since):
+                # Who opted out may opt in again; what is gone does not come back.
+                is_opt_out = reason is Reason.OPTED_OUT
+                report = AddressReport(
+                    channel=attempt.channel,
+                    kind=AddressEvent.OPT_OUT if is_opt_out else AddressEvent.GONE,
+                    address=result.target.address,
+                    reason=reason,
+                    evidence=detail,
+                    at=since or self.now(),
+                )
+            case _:
+                return
+        self.reports.tell(report, provider=call.provider, trace_id=attempt.trace_id)
 
 
-def _addressed(
-    event: NotificationRequested, contact: Contact, attempt: DeliveryAttempt
-) -> OutgoingMessage | Failed:
-    address = contact.address_on(attempt.channel)
-    if address is None:
-        return no_address(attempt.channel)
-    if (detail := CHANNELS[attempt.channel].too_long(event.message)) is not None:
-        return Failed(reason=Reason.MESSAGE_TOO_LONG, detail=detail)
-    return OutgoingMessage(
-        trace_id=attempt.trace_id,
-        channel=attempt.channel,
-        attempt=attempt.number,
-        idempotency_key=attempt.trace_id,
-        address=address,
-        message=event.message,
-        subject=event.subject,
-        expires_at=event.expires_at,
-    )
+def _unless_taken(verdict: Deferred | Failed, progress: Progress) -> DeliveryVerdict:
+    """Return that it was sent, where it would end unsent though an earlier attempt was taken."""
+    return Sent(call=None) if progress.taken and isinstance(verdict, Failed) else verdict

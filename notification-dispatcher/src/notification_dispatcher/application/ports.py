@@ -1,9 +1,11 @@
 """What the use cases need from outside, and the errors that it raises."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from notification_providers.port import AddressReport, OutgoingMessage
+from notification_providers.port import AddressReport, OutgoingMessage, Repeating
 
 from notification_dispatcher.domain.contact import Contact
 from notification_dispatcher.domain.sending import SendResult
@@ -58,6 +60,22 @@ class HealthReports(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starting:
+    """What is about to be handed to a provider.
+
+    `is_repeatable` says that nothing is doubled if it is begun again after this process dies;
+    `progress` is for whoever does that, None if it is as it was.
+    """
+
+    provider: str
+    is_repeatable: bool
+    progress: str | None = None
+
+
+PassPointOfNoReturn = Callable[[Starting], Awaitable[None]]
+"""Awaited right before anything is handed to a provider; raises as `OnStart` does."""
+
 OnStart = Callable[[str], Awaitable[None]]
 """Awaited with a provider's name right before a message is handed to it. What it raises stops the
 send: the notification expired, was cancelled, or is another worker's by now."""
@@ -66,10 +84,45 @@ send: the notification expired, was cancelled, or is another worker's by now."""
 class Sender(Protocol):
     """Sends on one channel, by whichever of its providers can."""
 
-    async def send(self, message: OutgoingMessage, *, on_start: OnStart) -> SendResult:
+    def repeating(self, provider: str) -> Repeating:
+        """Say what it costs to repeat a send by this provider; one that is gone can't be asked."""
+        ...
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether none of the providers doubles what is sent again, or can't be asked."""
+        ...
+
+    async def find(
+        self, provider: str, message: OutgoingMessage, *, since: datetime
+    ) -> SendResult | None:
+        """Ask a provider what became of a message; None if it never took it.
+
+        Else it was taken, or the provider can't tell for now.
+        """
+        ...
+
+    async def send(
+        self,
+        message: OutgoingMessage,
+        *,
+        on_start: OnStart,
+        first: str | None = None,
+        is_for_first: bool = False,
+    ) -> SendResult:
         """Try the channel's providers in order, each after `on_start`. Failures are outcomes.
+
+        The one named `first` comes before the others, or, if it `is_for_first`, instead of them.
 
         Raises:
             Exception: only what `on_start` raised.
         """
+        ...
+
+
+class AddressReports(Protocol):
+    """Tells the user-service what was learnt about addresses: later, and in the background."""
+
+    def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:
+        """Take a report, and return at once. It may be lost: the next send brings it again."""
         ...

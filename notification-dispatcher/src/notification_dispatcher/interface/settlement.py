@@ -17,6 +17,7 @@ from notification_contracts.states import Priority, Reason, Status
 from notification_ledger.status_update import StatusUpdate
 from service_kit.logs import get_logger
 
+from notification_dispatcher.application.ports import Starting
 from notification_dispatcher.domain.sending import ProviderCall
 from notification_dispatcher.domain.verdicts import (
     Deferred,
@@ -79,7 +80,7 @@ class StageDelivery:
     on_ambiguous: OnAmbiguous
     event: NotificationRequested | None = None
 
-    async def start(self, provider: str) -> None:
+    async def start(self, starting: Starting) -> None:
         """Pass the point of no return; see `Delivery.start`.
 
         Raises:
@@ -89,33 +90,37 @@ class StageDelivery:
         update = StatusUpdate(
             status=Status.SENDING,
             channel=self.channel,
-            provider=provider,
+            provider=starting.provider,
             attempt=attempt,
             attempts=attempt,
         )
-        await self.delivery.start(update.encode(), on_ambiguous=self.on_ambiguous)
+        repeatable = OnAmbiguous.RESEND if starting.is_repeatable else self.on_ambiguous
+        await self.delivery.start(
+            update.encode(), on_ambiguous=repeatable, progress=starting.progress
+        )
 
     def settlement(self, outcome: Verdict | ClaimEnded) -> Settlement:
         """Decide how a verdict is settled, or a claim that ended before there was one."""
         delivery = self.delivery
         match outcome:
             case Validated(channel=channel):
-                note = self._note(Status.VALIDATED, channel=channel)
+                note = self._note(Status.VALIDATED, outcome)
                 move = partial(delivery.forward, delivery_lane(channel, self._priority), note)
                 settled = Settlement(name="validated", move=move, channel=channel)
             case Sent(call=call):
-                move = partial(delivery.ack, self._note(Status.SENT, call=call))
+                move = partial(delivery.ack, self._note(Status.SENT, outcome))
                 settled = Settlement(name="sent", move=move, channel=self.channel, call=call)
-            case Deferred(delay=delay, call=call):
-                status = Status.RETRYING if call else self._waiting
-                move = partial(delivery.defer, delay, self._note(status, unsent=outcome))
+            case Deferred(delay=delay, call=call, progress=progress):
+                note = self._note(Status.RETRYING if call else self._waiting, outcome)
+                move = partial(delivery.defer, delay, note, progress=progress)
                 settled = self._unsent("deferred", move, outcome, delay)
-            case Retrying(delay=delay, is_uncertain=uncertain):
-                note = self._note(Status.RETRYING, unsent=outcome)
-                move = partial(delivery.retry, delay, note, is_uncertain=uncertain)
+            case Retrying(delay=delay, is_uncertain=uncertain, progress=progress):
+                note = self._note(Status.RETRYING, outcome)
+                retry = partial(delivery.retry, is_uncertain=uncertain, progress=progress)
+                move = partial(retry, delay, note)
                 settled = self._unsent("retrying", move, outcome, delay)
             case Failed(reason=reason, detail=detail, is_uncertain=uncertain):
-                note, error = self._note(Status.FAILED, unsent=outcome), f"{reason}: {detail}"
+                note, error = self._note(Status.FAILED, outcome), f"{reason}: {detail}"
                 move = partial(delivery.dead_letter, error, note, is_uncertain=uncertain)
                 settled = self._unsent("failed", move, outcome)
             case MessageExpired():
@@ -154,25 +159,23 @@ class StageDelivery:
             return Status.QUEUED
         return Status.VALIDATED if self.delivery.attempt == 1 else Status.RETRYING
 
-    def _note(
-        self,
-        status: Status,
-        *,
-        channel: ChannelName | None = None,
-        call: ProviderCall | None = None,
-        unsent: NotSent | None = None,
-    ) -> bytes:
-        call = unsent.call if unsent else call
+    def _note(self, status: Status, verdict: Verdict) -> bytes:
+        unsent = verdict if isinstance(verdict, NotSent) else None
+        sent = verdict if isinstance(verdict, Sent) else None
+        call = None if isinstance(verdict, Validated) else verdict.call
         attempt = self.delivery.attempt if call else None
         return StatusUpdate(
             status=status,
             reason=unsent.reason if unsent else None,
             detail=unsent.detail if unsent else None,
-            channel=channel or self.channel,
+            channel=verdict.channel if isinstance(verdict, Validated) else self.channel,
             provider=call.provider if call else None,
             attempt=attempt,
             attempts=attempt,
             duration_ms=_milliseconds(call.duration) if call else None,
+            message_id=sent.message_id if sent else None,
+            targets=None if isinstance(verdict, Validated) else verdict.targets or None,
+            delivery_mode=sent.diversion if sent else None,
             **self._said_by_the_event(),
         ).encode()
 

@@ -12,10 +12,8 @@ from notification_contracts.events import NotificationRequested
 from notification_contracts.states import Reason
 from service_kit.logs import bind_contextvars
 
-from notification_dispatcher.application.deliver_notification import (
-    DeliverNotification,
-    DeliveryAttempt,
-)
+from notification_dispatcher.application.attempt import DeliveryAttempt
+from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.validate_notification import ValidateNotification
 from notification_dispatcher.domain.retries import jittered
 from notification_dispatcher.domain.verdicts import Deferred, Failed, Verdict
@@ -112,6 +110,8 @@ def delivery_on(channel: ChannelName, deliver: DeliverNotification) -> Decide:
             number=delivery.attempt,
             limit=delivery.max_attempts,
             deferrals=delivery.deferrals,
+            expires_at=delivery.expires_at,
+            progress=delivery.progress,
         )
         return await deliver(event, attempt, on_start=in_stage.start)
 

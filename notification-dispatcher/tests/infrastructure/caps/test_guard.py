@@ -21,7 +21,7 @@ class RecordingSender:
     def __init__(self):
         self.sent = []
 
-    async def send(self, message, *, on_start):
+    async def send(self, message, *, on_start, first=None, is_for_first=False):
         self.sent.append(message)
         return SendResult(outcome=Accepted())
 

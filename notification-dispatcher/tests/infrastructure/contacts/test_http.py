@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
+from notification_dispatcher.domain.contact import ContactAddress
 from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
 from service_kit.http.client import UpstreamResponse, UpstreamTimeout, UpstreamUnavailable
 
@@ -38,15 +39,34 @@ async def test_the_answer_becomes_a_contact():
     contact = await contact_of(answering(200, ADA))
 
     assert contact.preferred_channel == "email"
-    assert contact.address_on("email") == "ada@example.com"
-    assert contact.address_on("sms") is None
-    assert contact.address_on("push") is None
+    assert [each.value for each in contact.on("email")] == ["ada@example.com"]
+    assert contact.on("sms") == ()
+    assert contact.on("push") == ()
+
+
+async def test_all_addresses_of_a_channel_are_read_in_order_with_their_health():
+    good = {"address": "t-1", "label": "phone", "health": "good", "suppression": None}
+    bad = {"address": "t-2", "health": "suppressed", "suppression": {"reason": "bounce"}}
+    contact = await contact_of(answering(200, ADA | {"addresses": {"push": [good, bad]}}))
+
+    assert contact.on("push") == (
+        ContactAddress(value="t-1", label="phone"),
+        ContactAddress(value="t-2", suppressed="bounce"),
+    )
+    assert [each.value for each in contact.on("email")] == ["ada@example.com"]
+
+
+async def test_what_is_no_address_in_a_list_is_passed_over():
+    lists = {"push": [7, {"address": 7}, {"address": "t-1", "health": "suppressed"}], "sms": None}
+    contact = await contact_of(answering(200, ADA | {"addresses": lists}))
+
+    assert contact.on("push") == (ContactAddress(value="t-1", suppressed="suppressed"),)
 
 
 async def test_fields_of_a_later_release_are_ignored():
     contact = await contact_of(answering(200, ADA | {"language": "en", "fax": {"number": 1}}))
 
-    assert contact.address_on("email") == "ada@example.com"
+    assert [each.value for each in contact.on("email")] == ["ada@example.com"]
 
 
 @pytest.mark.parametrize("user_id", ["a/b", "..", "x?y=1", "a%2fb", "#", "ü"])
@@ -90,7 +110,7 @@ async def test_many_are_looked_up_by_one_request():
 
     answers = await HttpContactLookup(http=http).contacts_of(["ada", "bob"])
 
-    assert answers["ada"].address_on("email") == "ada@example.com"
+    assert [each.value for each in answers["ada"].on("email")] == ["ada@example.com"]
     assert isinstance(answers["bob"], NoSuchUser)
     assert http.paths == ["POST /contact-info/lookup"]
 
@@ -102,7 +122,7 @@ async def test_where_that_is_refused_each_is_looked_up_by_itself(status):
 
     answers = await HttpContactLookup(http=http).contacts_of(["ada", "eve"])
 
-    assert [answer.address_on("email") for answer in answers.values()] == ["ada@example.com"] * 2
+    assert [answer.on("email")[0].value for answer in answers.values()] == ["ada@example.com"] * 2
     assert http.paths[1:] == ["GET /users/ada/contact-info", "GET /users/eve/contact-info"]
 
 

@@ -5,13 +5,18 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from durable_queue.port import QueueUnavailable
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Reason
-from notification_providers.port import FaultSide, OutgoingMessage, PermanentFailure
+from notification_providers.port import (
+    FaultSide,
+    OutgoingMessage,
+    PermanentFailure,
+    Repeating,
+)
 from prometheus_client import CollectorRegistry, Counter
 from service_kit.logs import get_logger
 
@@ -63,12 +68,36 @@ class GuardedSender:
     monotonic: Callable[[], float] = time.monotonic
     _said: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
-    async def send(self, message: OutgoingMessage, *, on_start: OnStart) -> SendResult:
+    def repeating(self, provider: str) -> Repeating:
+        """See `Sender`."""
+        return self.sender.repeating(provider)
+
+    @property
+    def is_repeatable(self) -> bool:
+        """See `Sender`."""
+        return self.sender.is_repeatable
+
+    async def find(
+        self, provider: str, message: OutgoingMessage, *, since: datetime
+    ) -> SendResult | None:
+        """See `Sender`."""
+        return await self.sender.find(provider, message, since=since)
+
+    async def send(
+        self,
+        message: OutgoingMessage,
+        *,
+        on_start: OnStart,
+        first: str | None = None,
+        is_for_first: bool = False,
+    ) -> SendResult:
         """See `Sender`. What is held back is `NotTried`: it uses up no attempt."""
         refused = self._country_refuses(message) or await self._wait_for_room(message)
         if refused is not None:
             return SendResult(outcome=refused)
-        return await self.sender.send(message, on_start=on_start)
+        return await self.sender.send(
+            message, on_start=on_start, first=first, is_for_first=is_for_first
+        )
 
     def _country_refuses(self, message: OutgoingMessage) -> PermanentFailure | None:
         if self.caps.countries is None:

@@ -21,6 +21,8 @@ _REFUSALS: Final = frozenset({400, 413, 422})
 
 
 Document = Mapping[str, object]
+Told = tuple[AddressReport, str, str]
+"""What was learnt, by which provider, and about which notification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,11 @@ class HttpHealthReports:
         self, reports: Sequence[AddressReport], *, provider: str, trace_id: str
     ) -> None:
         """See `HealthReports`."""
-        documents = [self._document(each, provider, trace_id) for each in reports]
+        await self.report_all([(each, provider, trace_id) for each in reports])
+
+    async def report_all(self, reports: Sequence[Told]) -> None:
+        """Report what several providers said of several notifications; else as `report`."""
+        documents = [self._document(*each) for each in reports]
         for start in range(0, len(documents), AT_ONCE):
             await self._tell(documents[start : start + AT_ONCE])
 

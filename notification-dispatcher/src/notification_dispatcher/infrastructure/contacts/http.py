@@ -13,7 +13,7 @@ from service_kit.http.paths import path_segment
 from structlog.contextvars import get_contextvars
 
 from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
-from notification_dispatcher.domain.contact import Contact
+from notification_dispatcher.domain.contact import Contact, ContactAddress
 from notification_dispatcher.infrastructure.contacts.lookup import Answer
 
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -90,12 +90,41 @@ def _among(found: Mapping[str, _Object | None], user_id: str) -> Answer:
 
 
 def _contact(fields: _Object) -> Contact:
-    addresses = {name: address for name in CHANNELS if isinstance(address := fields.get(name), str)}
+    lists = fields.get("addresses")
+    by_channel = lists if isinstance(lists, dict) else {}
+    addresses = {
+        name: found
+        for name in CHANNELS
+        if (found := _addresses(by_channel.get(name), fields.get(name)))
+    }
     preferred = fields.get("preferred_channel")
     return Contact(
         addresses=addresses,
         preferred_channel=preferred if isinstance(preferred, str) else None,
     )
+
+
+def _addresses(listed: JsonValue, single: JsonValue) -> Sequence[ContactAddress]:
+    """Read one channel's addresses; a user-service of an earlier release has a single one."""
+    if not isinstance(listed, list):
+        return (ContactAddress(value=single),) if single and isinstance(single, str) else ()
+    return tuple(
+        ContactAddress(value=value, label=_text(each.get("label")), suppressed=_suppressed(each))
+        for each in listed
+        if isinstance(each, dict) and isinstance(value := each.get("address"), str)
+    )
+
+
+def _suppressed(fields: _Object) -> str | None:
+    if fields.get("health") != "suppressed":
+        return None
+    suppression = fields.get("suppression")
+    reason = _text(suppression.get("reason")) if isinstance(suppression, dict) else None
+    return reason or "suppressed"
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _request_id() -> dict[str, str]:

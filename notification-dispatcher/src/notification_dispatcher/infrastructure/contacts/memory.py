@@ -1,12 +1,13 @@
-"""Contacts in memory: the twin of the directory and of the look-up behind it."""
+"""Contacts in memory: twins of the directory, of the look-up behind it, and of the reports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from notification_contracts.channels import ChannelName
+from notification_providers.port import AddressReport
 
 from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
-from notification_dispatcher.domain.contact import Contact
+from notification_dispatcher.domain.contact import Contact, ContactAddress
 from notification_dispatcher.infrastructure.contacts.lookup import Answer
 
 
@@ -21,11 +22,15 @@ class InMemoryContactDirectory:
     def add(
         self,
         user_id: str,
-        addresses: dict[ChannelName, str],
+        addresses: Mapping[ChannelName, str | Sequence[ContactAddress]],
         preferred_channel: ChannelName | None = None,
     ) -> None:
-        """Make a user known."""
-        self.contacts[user_id] = Contact(addresses=addresses, preferred_channel=preferred_channel)
+        """Make a user known. A string is the only address on its channel."""
+        lists = {
+            name: (ContactAddress(value=given),) if isinstance(given, str) else given
+            for name, given in addresses.items()
+        }
+        self.contacts[user_id] = Contact(addresses=lists, preferred_channel=preferred_channel)
 
     async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, Answer]:
         """Answer as `contact_of` does, for each."""
@@ -45,3 +50,14 @@ class InMemoryContactDirectory:
         if user_id not in self.contacts:
             raise NoSuchUser(user_id)
         return self.contacts[user_id]
+
+
+@dataclass(kw_only=True)
+class InMemoryAddressReports:
+    """Keeps what was told, each with its provider and its notification."""
+
+    told: list[tuple[AddressReport, str, str]] = field(default_factory=list)
+
+    def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:
+        """See `AddressReports`."""
+        self.told.append((report, provider, trace_id))

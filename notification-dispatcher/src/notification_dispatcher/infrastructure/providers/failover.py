@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from notification_contracts.states import Reason
 from notification_providers.port import (
     FaultSide,
     OutgoingMessage,
     PermanentFailure,
+    Repeating,
     TransientFailure,
+    UncertainFailure,
 )
 from service_kit.logs import get_logger
 
@@ -41,9 +43,38 @@ class FailoverSender:
     providers: Sequence[ProtectedProvider]
     max_wait: timedelta = timedelta(seconds=2)
 
-    async def send(self, message: OutgoingMessage, *, on_start: OnStart) -> SendResult:
+    def repeating(self, provider: str) -> Repeating:
+        """See `Sender`."""
+        named = self._named(provider)
+        return Repeating.NEITHER if named is None else named.provider.repeating
+
+    @property
+    def is_repeatable(self) -> bool:
+        """See `Sender`."""
+        return all(each.provider.repeating is not Repeating.NEITHER for each in self.providers)
+
+    async def find(
+        self, provider: str, message: OutgoingMessage, *, since: datetime
+    ) -> SendResult | None:
+        """See `Sender`."""
+        named = self._named(provider)
+        if named is None:
+            return SendResult(outcome=UncertainFailure(detail=f"there is no {provider} any more"))
+        return await named.find(message, since=since)
+
+    async def send(
+        self,
+        message: OutgoingMessage,
+        *,
+        on_start: OnStart,
+        first: str | None = None,
+        is_for_first: bool = False,
+    ) -> SendResult:
         """Try the providers in order, each after `on_start`. Failures are outcomes."""
         able = [provider for provider in self.providers if provider.takes(message.address)]
+        if first is not None:
+            able.sort(key=lambda provider: provider.name != first)
+            able = [each for each in able if each.name == first] if is_for_first else able
         if not able:
             return SendResult(outcome=_NOBODY_TAKES_IT)
         await self._wait_for_any(able)
@@ -55,6 +86,9 @@ class FailoverSender:
                 break
             log.info("provider.passed_over", provider=provider.name, why=_why(result))
         return _conclusion(results)
+
+    def _named(self, name: str) -> ProtectedProvider | None:
+        return next((provider for provider in self.providers if provider.name == name), None)
 
     async def _wait_for_any(self, able: Sequence[ProtectedProvider]) -> None:
         """Wait a little while none is available, so that a backlog stays in its queue."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from notification_contracts.states import Reason
@@ -12,9 +12,11 @@ from notification_providers.delivery import Diverter
 from notification_providers.port import (
     Accepted,
     AddressGone,
+    AskableProvider,
     Diversion,
     FaultSide,
     Misconfigured,
+    NotTaken,
     OutgoingMessage,
     PermanentFailure,
     Provider,
@@ -92,6 +94,36 @@ class ProtectedProvider:
         finally:
             self.breaker.settle(permit, is_healthy=is_healthy, opens_for=opens_for)
 
+    async def find(self, message: OutgoingMessage, *, since: datetime) -> SendResult | None:
+        """Ask what became of a message; see `Sender.find`. No limit counts it: it is no send."""
+        if not self.is_available or not isinstance(self.provider, AskableProvider):
+            return SendResult(
+                outcome=UncertainFailure(detail=f"{self.name} can't be asked for now")
+            )
+        started = time.perf_counter()
+        found = await self._found(self.provider, message, since)
+        call = ProviderCall(
+            provider=self.name, duration=timedelta(seconds=time.perf_counter() - started)
+        )
+        log.info("provider.asked", provider=self.name, answer=type(found).__name__)
+        return None if isinstance(found, NotTaken) else SendResult(outcome=found, call=call)
+
+    async def _found(
+        self, provider: AskableProvider, message: OutgoingMessage, since: datetime
+    ) -> Accepted | NotTaken | UncertainFailure:
+        message, diversion = self.diverter.route(message)
+        if diversion is Diversion.CAPTURED:
+            return NotTaken()
+        try:
+            async with asyncio.timeout(self.timeout.total_seconds()):
+                found = await provider.find(message, since=since)
+        except TimeoutError:
+            return UncertainFailure(detail=f"{self.name} does not say what became of it")
+        except Exception as error:
+            log.exception("provider.crashed", provider=self.name)
+            return UncertainFailure(detail=f"the adapter crashed: {type(error).__name__}")
+        return replace(found, diversion=diversion) if isinstance(found, Accepted) else found
+
     async def _timed(self, message: OutgoingMessage) -> tuple[ProviderAnswer, ProviderCall]:
         started = time.perf_counter()
         answer = await self._answer(message)
@@ -125,6 +157,10 @@ class ProtectedProvider:
         if isinstance(outcome, Accepted):
             await afailpoint("provider.after_accept")
             return replace(outcome, diversion=diversion) if diversion else outcome
+        if isinstance(outcome, AddressGone) and diversion:  # it says nothing of the address meant
+            return PermanentFailure(
+                reason=outcome.reason, detail=outcome.detail, fault=FaultSide.RECIPIENT
+            )
         return outcome
 
     def _breaker_is_open(self) -> NotTried:

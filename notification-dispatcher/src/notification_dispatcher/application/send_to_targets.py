@@ -1,0 +1,84 @@
+"""Send one notification to its addresses: to all of them, or to the first good one."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from notification_contracts.channels import CHANNELS
+from notification_contracts.events import NotificationRequested
+from notification_providers.port import AddressGone, OutgoingMessage
+
+from notification_dispatcher.application.attempt import DeliveryAttempt
+from notification_dispatcher.application.ports import OnStart, Sender
+from notification_dispatcher.application.send_to_target import SendToTarget
+from notification_dispatcher.application.starting import Start
+from notification_dispatcher.application.targets import SendTarget, TargetResult
+from notification_dispatcher.domain.progress import Progress
+
+_NO_DATA: Final[Mapping[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendToTargets:
+    """The sends of one attempt, each after its start. What a start raises is raised."""
+
+    event: NotificationRequested
+    attempt: DeliveryAttempt
+    sender: Sender
+    start: Start
+    send: SendToTarget
+
+    async def __call__(
+        self, targets: Sequence[SendTarget], progress: Progress
+    ) -> Sequence[TargetResult]:
+        """Send to all devices at once; on other channels to the first address that is not gone."""
+        if CHANNELS[self.attempt.channel].goes_to_all and len(targets) > 1:
+            return await self._to_all(targets, progress)
+        results: list[TargetResult] = []
+        for target in targets:
+            message = self._message(target, progress)
+            on_start = partial(self.start.alone, target, message.idempotency_key, progress)
+            results.append(await self._to(target, message, progress, on_start))
+            if not isinstance(results[-1].result.outcome, AddressGone):
+                break
+            progress = results[-1].added_to(progress)
+        return results
+
+    async def _to_all(
+        self, targets: Sequence[SendTarget], progress: Progress
+    ) -> Sequence[TargetResult]:
+        sends = [
+            self._to(target, self._message(target, progress), progress, self.start.together)
+            for target in targets
+        ]
+        # All come to an end before anything is raised: none goes on behind a settled message.
+        ended = await asyncio.gather(*sends, return_exceptions=True)
+        results = [each for each in ended if isinstance(each, TargetResult)]
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
+        return results
+
+    async def _to(
+        self, target: SendTarget, message: OutgoingMessage, progress: Progress, on_start: OnStart
+    ) -> TargetResult:
+        doubt = progress.doubts.get(target.digest) if progress.doubts else None
+        return await self.send(self.sender, message, target, doubt, on_start)
+
+    def _message(self, target: SendTarget, progress: Progress) -> OutgoingMessage:
+        event, attempt = self.event, self.attempt
+        doubt = progress.doubts.get(target.digest) if progress.doubts else None
+        return OutgoingMessage(
+            trace_id=attempt.trace_id,
+            channel=attempt.channel,
+            attempt=attempt.number,
+            idempotency_key=doubt.key if doubt else target.key,
+            address=target.address,
+            message=event.message,
+            subject=event.subject,
+            html=event.html,
+            data=event.data or _NO_DATA,
+            expires_at=event.expires_at,
+        )

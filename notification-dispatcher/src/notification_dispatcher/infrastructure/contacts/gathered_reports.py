@@ -1,0 +1,78 @@
+"""Tells the user-service what sends taught about addresses: gathered, and off every send's path."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from notification_providers.port import AddressEvent, AddressReport
+from service_kit.lifecycle import Stopping
+from service_kit.logs import get_logger
+
+from notification_dispatcher.application.ports import HealthReportsUnavailable
+from notification_dispatcher.infrastructure.contacts.health_reports import HttpHealthReports, Told
+
+log = get_logger(__name__)
+
+MAX_BATCH: Final = 200
+MAX_WAITING: Final = 10_000
+EVERY: Final = timedelta(seconds=1)
+AFTER_FAILURE: Final = timedelta(seconds=10)
+
+
+@dataclass(slots=True, kw_only=True)
+class GatheredAddressReports:
+    """Posts once a second, or as soon as there are `MAX_BATCH`; `run` is its loop.
+
+    The latest report of a kind stands for those before it. What can't be told is dropped: an
+    address that is gone is found to be so by the next send, and is reported again.
+    """
+
+    health: HttpHealthReports
+    every: timedelta = EVERY
+    after_failure: timedelta = AFTER_FAILURE
+    _waiting: dict[tuple[str, str, AddressEvent], Told] = field(default_factory=dict, init=False)
+    _is_full: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:
+        """See `AddressReports`."""
+        if len(self._waiting) >= MAX_WAITING:
+            return
+        key = (report.channel, report.address, report.kind)
+        self._waiting[key] = (report, provider, trace_id)
+        if len(self._waiting) >= MAX_BATCH:
+            self._is_full.set()
+
+    async def run(self, stopping: Stopping) -> None:
+        """Post until the process stops, and then what is left."""
+        while not stopping.is_set():
+            await _first_of(stopping.wait(), self._is_full.wait(), within=self.every)
+            if not await self._post():
+                await _first_of(stopping.wait(), within=self.after_failure)
+        await self._post()
+
+    async def _post(self) -> bool:
+        """Tell the oldest ones; false if that failed."""
+        batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:MAX_BATCH]}
+        if len(self._waiting) < MAX_BATCH:
+            self._is_full.clear()
+        if not batch:
+            return True
+        try:
+            await self.health.report_all(list(batch.values()))
+        except HealthReportsUnavailable as error:
+            # That an address was used is said again by the next send, and is no loss.
+            lost = sum(kind is not AddressEvent.USED for _, _, kind in batch)
+            write = log.warning if lost else log.info
+            write("address_reports.not_told", lost=lost, used=len(batch) - lost, error=str(error))
+            return False
+        return True
+
+
+async def _first_of(*awaited: Coroutine[Any, Any, object], within: timedelta) -> None:
+    """Wait until one of them comes, but not longer than that."""
+    tasks = [asyncio.create_task(each) for each in awaited]
+    await asyncio.wait(tasks, timeout=within.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
