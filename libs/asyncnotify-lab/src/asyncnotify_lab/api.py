@@ -30,6 +30,7 @@ class LabApi:
             Route("GET", "/lab/messages", self.messages),
             Route("DELETE", "/lab/messages", self.forget),
             Route("GET", "/lab/messages/{id}/raw", self.raw),
+            Route("GET", "/lab/receipts", self.receipts),
             Route("GET", "/lab/faults", self.faults),
             Route("POST", "/lab/faults", self.add_fault),
             Route("DELETE", "/lab/faults", self.clear_faults),
@@ -60,6 +61,10 @@ class LabApi:
         """Forget all messages."""
         self._state.messages.clear()
         return Answer(status=204)
+
+    async def receipts(self, _: Request) -> Answer:
+        """List the callbacks that were made, and how they were answered."""
+        return Answer(body={"receipts": [each.as_json() for each in self._state.receipts.posted]})
 
     async def faults(self, _: Request) -> Answer:
         """List the faults, and how often each happened."""

@@ -13,6 +13,7 @@ from starlette.routing import compile_path
 
 from asyncnotify_lab.faults import RECEIPT, RECEIVED, TAKEN, HangUp, Weakness, WireFault
 from asyncnotify_lab.messages import Arrival
+from asyncnotify_lab.receipts import Make, Mishap
 from asyncnotify_lab.state import LabState
 
 log = get_logger(__name__)
@@ -137,8 +138,8 @@ class HttpWire(ABC):
     name: ClassVar[str]
     kind: ClassVar[str]
     named: ClassVar[Mapping[str, Answer]] = {}
-    receipts: ClassVar[Sequence[str]] = ()
-    """What can go wrong with its receipts."""
+    has_receipts: ClassVar[bool] = False
+    """Whether it calls back, to say what became of a message."""
 
     def __init__(self, state: LabState) -> None:
         self._state = state
@@ -146,9 +147,10 @@ class HttpWire(ABC):
     @classmethod
     def weakness(cls) -> Weakness:
         """Return which faults it can have."""
-        answers = dict.fromkeys(cls.named, RECEIVED) | dict.fromkeys(cls.receipts, RECEIPT)
-        phases = (RECEIVED, TAKEN, RECEIPT) if cls.receipts else (RECEIVED, TAKEN)
-        return Weakness(phases, answers)
+        answers = dict.fromkeys(cls.named, RECEIVED)
+        if not cls.has_receipts:
+            return Weakness((RECEIVED, TAKEN), answers)
+        return Weakness((RECEIVED, TAKEN, RECEIPT), answers | dict.fromkeys(Mishap, RECEIPT))
 
     @abstractmethod
     def routes(self) -> Sequence[Route]:
@@ -163,6 +165,14 @@ class HttpWire(ABC):
         """
         fault = await self._state.take(message, then)
         return None if fault is None else self.answer_to(fault)
+
+    async def report(self, message: Arrival, make: Make) -> None:
+        """Call back to say what became of a message, with the faults that are scripted for that.
+
+        Call it right before the answer is returned: unless the receipt is to be early, it is made
+        a moment later.
+        """
+        await self._state.receipts.report(message, make)
 
     def answer_to(self, fault: WireFault) -> Answer:
         """Return the answer that a fault asks for."""

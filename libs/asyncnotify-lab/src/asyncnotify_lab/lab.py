@@ -19,6 +19,7 @@ from asyncnotify_lab.http2 import Http2Protocol
 from asyncnotify_lab.listener import Listener
 from asyncnotify_lab.messages import Arrival, ArrivalStore
 from asyncnotify_lab.provider_urls import LabPorts, provider_urls
+from asyncnotify_lab.receipts import Receipts
 from asyncnotify_lab.state import LabState
 from asyncnotify_lab.wires import HTTP_WIRES, smtp
 
@@ -39,7 +40,7 @@ class Lab:
         connections = dict.fromkeys((HTTP, HTTPS), Weakness((CONNECT,)))
         faults = Faults({smtp.NAME: smtp.WEAKNESS, **weaknesses, **connections})
         messages = ArrivalStore(folder / MESSAGES if keeps_messages else None)
-        self._state = LabState(faults, messages)
+        self._state = LabState(faults, messages, Receipts(faults))
         self._folder = folder
         wires = [wire(self._state) for wire in HTTP_WIRES]
         api = LabApi(self._state, self.describe)
@@ -84,6 +85,7 @@ class Lab:
         for listener in self._listeners.values():
             await listener.close()
         await self._http1.close()
+        await self._state.receipts.close()
 
     @property
     def ports(self) -> LabPorts:
@@ -124,6 +126,11 @@ class Lab:
     def messages(self) -> ArrivalStore:
         """What arrived."""
         return self._state.messages
+
+    @property
+    def receipts(self) -> Receipts:
+        """The callbacks that say what became of it."""
+        return self._state.receipts
 
     @property
     def faults(self) -> Faults:

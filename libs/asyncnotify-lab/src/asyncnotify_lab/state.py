@@ -1,18 +1,20 @@
-"""What all wires share: the faults to come, and what arrived."""
+"""What all wires share: the faults to come, what arrived, and the receipts for it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from asyncnotify_lab.faults import RECEIVED, TAKEN, Faults, WireFault
 from asyncnotify_lab.messages import Arrival, ArrivalStore
+from asyncnotify_lab.receipts import Receipts
 
 
 @dataclass(frozen=True, slots=True)
 class LabState:
-    """The faults and the messages of a lab."""
+    """The faults, the messages and the receipts of a lab."""
 
     faults: Faults
     messages: ArrivalStore
+    receipts: Receipts
 
     async def take(
         self, message: Arrival, then: Callable[[], None] | None = None
