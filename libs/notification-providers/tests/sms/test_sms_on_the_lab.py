@@ -1,8 +1,8 @@
-"""Twilio's and a plain gateway's provider against the lab: the wire itself, faults and receipts."""
+"""What SMS providers have of their own, on the lab: texts, questions and receipts."""
 
 import asyncio
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -15,14 +15,12 @@ from notification_providers.port import (
     AskableProvider,
     CheckableProvider,
     ForgedReceipt,
-    Misconfigured,
     NotTaken,
     OutgoingMessage,
     Receipt,
     ReceiptReader,
     ReceiptRequest,
     ReceiptStatus,
-    TransientFailure,
     UncertainFailure,
 )
 from notification_providers.registry import PROVIDERS
@@ -91,8 +89,7 @@ def twilio_url(lab, inbox):
 
 def gateway_url(lab, _inbox):
     url = lab.http_url.replace("http://", "sms+http://user:pass@")
-    codes = "_code=/error&_bad_number=bad_number&_opted_out=opted_out&_id=/id"
-    return f"{url}/sms-gateway/send?to={{to}}&text={{text}}&{codes}"
+    return f"{url}/sms-gateway/send?to={{to}}&text={{text}}&_id=/id"
 
 
 @pytest.fixture
@@ -101,16 +98,10 @@ async def twilio(lab, inbox):
         yield provider
 
 
-@pytest.fixture(params=["twilio", "sms-gateway"])
-def wire(request):
-    return request.param
-
-
-@pytest.fixture
-async def provider(wire, lab, inbox):
+@pytest.fixture(params=[twilio_url, gateway_url])
+async def provider(request, lab, inbox):
     """Each of the two, in turn."""
-    url = twilio_url if wire == "twilio" else gateway_url
-    async with opened(url(lab, inbox)) as provider:
+    async with opened(request.param(lab, inbox)) as provider:
         yield provider
 
 
@@ -127,51 +118,6 @@ async def test_a_text_arrives_as_it_was(provider, lab, text):
     [sms] = await lab.arrived()
     assert answer == Accepted(message_id=sms.id)
     assert (sms.kind, sms.to, sms.text) == ("sms", TO, text)
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind", "reason"),
-    [
-        ("gone", AddressGone, Reason.INVALID_ADDRESS),
-        ("opted_out", AddressGone, Reason.OPTED_OUT),
-        ("unauthorized", Misconfigured, None),
-        ("throttled", TransientFailure, Reason.RATE_LIMITED),
-    ],
-)
-async def test_each_refusal_is_told_apart(provider, wire, lab, fault, kind, reason):
-    lab.fault(wire=wire, answer=fault, retry_after=7 if fault == "throttled" else None)
-
-    answer = await provider.send(a_message())
-
-    assert (type(answer), getattr(answer, "reason", None)) == (kind, reason)
-    assert getattr(answer, "retry_after", None) in {None, timedelta(seconds=7)}
-    assert lab.messages.find() == []
-
-
-@pytest.mark.parametrize("phase", ["received", "taken"])
-async def test_a_connection_that_breaks_leaves_it_uncertain(provider, wire, lab, phase):
-    lab.fault(wire=wire, phase=phase, answer="hang_up")
-
-    assert isinstance(await provider.send(a_message()), UncertainFailure)
-
-
-async def test_without_a_server_nothing_was_sent(provider, lab):
-    await lab.stop()
-
-    answer = await provider.send(a_message())
-
-    assert isinstance(answer, TransientFailure)
-    assert answer.reason is Reason.PROVIDER_UNAVAILABLE
-
-
-async def test_a_send_that_hangs_can_be_called_off(provider, wire, lab):
-    lab.fault(wire=wire, answer="hang", times=1)
-
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):
-            await provider.send(a_message())
-
-    assert isinstance(await provider.send(a_message()), Accepted)
 
 
 @pytest.mark.parametrize(("phase", "was_taken"), [("received", False), ("taken", True)])

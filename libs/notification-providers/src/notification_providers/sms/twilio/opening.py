@@ -43,7 +43,9 @@ def twilio_provider(url: ProviderUrl, context: ProviderContext) -> TwilioProvide
         receipts=receipts,
         http=HttpCaller(),
         now=context.now,
-        status_callback=checked_url("status_callback", callback) if callback else None,
+        status_callback=checked_url("status_callback, or PUBLIC_URL,", callback)
+        if callback
+        else None,
         transliterates=yes_or_no("transliterate", url.options.get("transliterate")),
     )
 
