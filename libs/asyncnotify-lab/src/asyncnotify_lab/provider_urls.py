@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from asyncnotify.local.ports import HOST
+
+from asyncnotify_lab import push_keys
 
 SENDER: Final = "lab@example.com"
 FAKE: Final = "fake://"
@@ -35,7 +37,33 @@ def provider_urls(ports: LabPorts, ca_file: Path) -> Mapping[str, Sequence[str]]
             f"twilio://AC{'0' * 32}:lab@/+15005550006?host=http://{http}",
             f"sms+http://lab:lab@{http}/sms-gateway/send?to={{to}}&text={{text}}&_id=/id",
         ],
-        "push": [FAKE],
+        "push": _push(ports, ca_file),
         "webhook": [FAKE],
         "chat": [FAKE],
     }
+
+
+def _push(ports: LabPorts, ca_file: Path) -> Sequence[str]:
+    """Return one for each kind of push address: each takes those of its own."""
+    http, folder = f"http://{HOST}:{ports.http}", ca_file.parent
+    webpush = {
+        "subject": f"mailto:{SENDER}",
+        "key_file": push_keys.vapid_key(folder),
+        "allow": HOST,
+        "trusted": HOST,
+    }
+    fcm = {
+        "credentials": push_keys.fcm_account(folder),
+        "url": http,
+        "token_uri": f"{http}/fcm/token",
+    }
+    apns = {
+        "key_file": push_keys.apns_key(folder),
+        "url": f"https://{HOST}:{ports.https}",
+        "ca": ca_file,
+    }
+    return [
+        f"webpush://?{urlencode(webpush)}",
+        f"fcm://?{urlencode(fcm)}",
+        f"apns://LABKEY:LABTEAM@/com.example.lab?{urlencode(apns)}",
+    ]
