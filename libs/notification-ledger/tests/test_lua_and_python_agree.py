@@ -30,12 +30,12 @@ notes = st.builds(
     reason=st.none() | st.sampled_from(Reason) | TEXT,
     detail=st.none() | TEXT,
     channel=st.none() | st.sampled_from(["email", "sms"]) | TEXT,
-    provider=st.none() | TEXT,
+    provider=st.none() | st.just("p") | TEXT,
     attempt=st.none() | st.integers(0, 20),
     attempts=st.none() | st.integers(0, 20),
     duration_ms=st.none() | st.floats(0, 1e6),
     user_id=st.none() | st.sampled_from(["a", "b"]) | TEXT,
-    message_id=st.none() | TEXT,
+    message_id=st.none() | st.sampled_from("mn") | TEXT,
     targets=st.none() | st.lists(st.builds(Target, detail=st.none() | TEXT), max_size=3).map(tuple),
     delivery_mode=st.none() | st.sampled_from(["captured", "redirected"]),
     tags=st.none() | st.lists(st.sampled_from(["a", "b:1", "c.d"]) | TEXT, max_size=3).map(tuple),
@@ -58,9 +58,18 @@ changes = st.builds(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(history=st.lists(changes, min_size=1, max_size=8), reports=st.lists(notes, max_size=2))
+@given(
+    history=st.lists(changes, min_size=1, max_size=8),
+    reports=st.lists(notes, max_size=2),
+    early=st.lists(notes, max_size=3),
+    late=st.lists(notes, max_size=3),
+)
 def test_any_history_makes_the_same_record(
-    redis_server: RedisServer, history: Sequence[ChangeEvent], reports: Sequence[StatusUpdate]
+    redis_server: RedisServer,
+    history: Sequence[ChangeEvent],
+    reports: Sequence[StatusUpdate],
+    early: Sequence[StatusUpdate],
+    late: Sequence[StatusUpdate],
 ) -> None:
     trace_id = new_trace_id()
     told = [
@@ -68,18 +77,20 @@ def test_any_history_makes_the_same_record(
         for second, event in enumerate(history)
     ]
 
-    async def what_it_says(ledger: LedgerStore) -> NotificationRecord | None:
+    async def what_it_says(ledger: LedgerStore) -> tuple[NotificationRecord | None, list[bool]]:
+        found = [await ledger.report_receipt("p", "m", note) for note in early]
         for event in told:
             await ledger.record(event)
         for note in reports:
             await ledger.report(trace_id, note)
+        found += [await ledger.report_receipt("p", "m", note) for note in late]
         record = await ledger.get(trace_id)
         await ledger.close()
         # A report has the time of the store, so times are left out where one may be.
         timeline = tuple(replace(entry, at=START) for entry in record.timeline) if record else ()
-        return record and replace(record, timeline=timeline, updated_at=START)
+        return record and replace(record, timeline=timeline, updated_at=START), found
 
-    on_redis = asyncio.run(what_it_says(RedisLedger(redis_server.url)))
+    on_redis = asyncio.run(what_it_says(RedisLedger(redis_server.url, namespace=trace_id)))
     in_memory = asyncio.run(what_it_says(MemoryLedger()))
 
     assert on_redis == in_memory

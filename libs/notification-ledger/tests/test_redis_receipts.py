@@ -1,6 +1,7 @@
 """How Redis keeps the messages that providers took, and receipts of messages that none has."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -54,12 +55,17 @@ async def test_message_of_a_line_that_the_timeline_lost_is_forgotten(
         )
         await ledger.record(recorded("one", Change.RETRIED, words.encode()))
 
+    again = StatusUpdate(status=Status.RETRYING, provider="p", message_id="m0")
+    for number in range(100):  # the first attempt's line stays, its receipts' lines go
+        words = replace(again, detail=f"{number}".ljust(300, "d"))
+        assert await ledger.report_receipt("p", "m0", words)
+
     record = await ledger.get("one")
     assert record is not None
     told = {entry.message_id for entry in record.timeline} - {None}
     known = {key.partition("\t")[2] for key in await redis.keys("{an:0}:m:*")}
     assert known == told
-    assert {"m0", "m59"} < told
+    assert "m0" in told
     assert len(told) < 60
 
 

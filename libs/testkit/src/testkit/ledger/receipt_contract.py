@@ -182,6 +182,19 @@ class ReceiptContract:
         assert await harness.ledger.get(trace_id) is None
         assert (await harness.ledger.find(RecordQuery())).items == ()
 
+    async def test_id_that_a_provider_gave_again_is_the_later_notifications(
+        self, harness: LedgerHarness
+    ) -> None:
+        await self.sent(harness)
+        await harness.skip(timedelta(seconds=1))
+        between = harness.now()
+        await harness.skip(timedelta(seconds=1))
+        later = await self.sent(harness)
+        assert await harness.ledger.forget(between, limit=10) == 1
+
+        assert await self.report(harness, DELIVERED) == [True]
+        assert (await harness.record(later)).status is Status.DELIVERED
+
     async def test_failed_by_a_receipt_it_is_forgotten_in_its_time(
         self, harness: LedgerHarness
     ) -> None:
