@@ -112,6 +112,9 @@ PROVIDERS = ProviderRegistry(
         "webpush": Scheme(
             "notification_providers.push.webpush:webpush_provider", frozenset({"push"})
         ),
+        "resend": Scheme(
+            "notification_providers.email_api.resend:resend_provider", frozenset({"email"})
+        ),
         "smtp": Scheme(_SMTP, frozenset({"email"})),
         "smtps": Scheme(_SMTP, frozenset({"email"})),
         "sms+": Scheme(

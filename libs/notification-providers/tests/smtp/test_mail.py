@@ -4,7 +4,8 @@ from email.headerregistry import Address
 from email.policy import default
 
 import pytest
-from notification_providers.smtp.mail import Letterhead, UnmailableAddress, compose, mailbox
+from notification_providers.mailboxes import UnmailableAddress, mailbox
+from notification_providers.smtp.mail import Letterhead, compose
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 LETTERHEAD = Letterhead(
@@ -57,8 +58,13 @@ def test_html_stands_beside_the_text(message):
     assert text_of(mail, "html") == "<p>Grüße</p>\n"
 
 
-def test_without_a_subject_there_is_none(message):
-    assert "Subject" not in read(compose(message(subject=None), LETTERHEAD, NOW))
+@pytest.mark.parametrize(
+    ("text", "subject"), [("\nHello\nAda", "Hello"), ("a" * 79, "a" * 77 + "…"), ("", "")]
+)
+def test_without_a_subject_it_is_how_the_text_begins(message, text, subject):
+    mail = compose(message(subject=None, message=text), LETTERHEAD, NOW)
+
+    assert read(mail)["Subject"] == subject
 
 
 def test_headers_that_came_along_are_in_it(message):

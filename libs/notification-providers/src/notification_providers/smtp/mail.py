@@ -8,8 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from typing import Final
 
-import idna
-
+from notification_providers.mailboxes import mailbox, one_line, subject_of
 from notification_providers.port import OutgoingMessage
 
 # Every part is made 7-bit: no relay on the way has to change it, which would break a signature
@@ -17,12 +16,6 @@ from notification_providers.port import OutgoingMessage
 _ASCII: Final = SMTP.clone(cte_type="7bit")
 _UTF8: Final = SMTPUTF8.clone(cte_type="7bit")
 _NAME: Final = re.compile(r"[A-Za-z0-9-]+")
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
-_NOT_IN_ADDRESSES: Final = re.compile(r"[\s<>,;:()\[\]\"\\\x00-\x1f\x7f]")
-
-
-class UnmailableAddress(ValueError):
-    """Raised for what is no address of one mailbox. It does not quote it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +56,7 @@ def compose(message: OutgoingMessage, letterhead: Letterhead, now: datetime) -> 
     mail["To"] = recipient
     if letterhead.reply_to:
         mail["Reply-To"] = letterhead.reply_to
-    if message.subject:
-        mail["Subject"] = one_line(message.subject)
+    mail["Subject"] = subject_of(message)
     mail["Date"] = now
     message_id = f"<{message.trace_id}@{letterhead.sender.domain}>"
     mail["Message-ID"] = message_id
@@ -79,25 +71,3 @@ def compose(message: OutgoingMessage, letterhead: Letterhead, now: datetime) -> 
     if message.html:
         mail.add_alternative(message.html, subtype="html")
     return Mail(message_id=message_id, recipient=recipient, content=mail.as_bytes())
-
-
-def mailbox(address: str) -> str:
-    """Return an address as it stands in an envelope: its domain in ASCII.
-
-    Raises:
-        UnmailableAddress: it is not that of one mailbox.
-    """
-    local, _, domain = address.rpartition("@")
-    if not local or not domain or "@" in local or _NOT_IN_ADDRESSES.search(address):
-        raise UnmailableAddress("it is no e-mail address")
-    if domain.isascii():
-        return address
-    try:
-        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
-    except idna.IDNAError as error:
-        raise UnmailableAddress("its domain is none") from error
-
-
-def one_line(text: str) -> str:
-    """Return a text for a header: what could end the header becomes a space."""
-    return _CONTROLS.sub(" ", text).strip()

@@ -1,15 +1,14 @@
 """From an `smtp://` or `smtps://` URL to its provider."""
 
 import re
-from collections.abc import Sequence
 from email.headerregistry import Address
-from email.policy import SMTP
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
+from notification_providers.mailboxes import read_mailbox
 from notification_providers.options import is_loopback
-from notification_providers.smtp.mail import Letterhead, mailbox, one_line
+from notification_providers.smtp.mail import Letterhead
 from notification_providers.smtp.provider import SmtpProvider
 from notification_providers.smtp.server import Credentials, Login, SmtpServer, StartTls
 from notification_providers.urls import InvalidProviderUrl, ProviderContext, ProviderUrl
@@ -42,10 +41,10 @@ def smtp_provider(url: ProviderUrl, context: ProviderContext) -> SmtpProvider:
     envelope_sender = options.get("envelope_from", sender.addr_spec)
     return SmtpProvider(
         server=_server(url),
-        envelope_sender=_address("envelope_from", envelope_sender).addr_spec,
+        envelope_sender=read_mailbox("envelope_from", envelope_sender).addr_spec,
         letterhead=Letterhead(
             sender=sender,
-            reply_to=str(_address("reply_to", options["reply_to"]))
+            reply_to=str(read_mailbox("reply_to", options["reply_to"]))
             if "reply_to" in options
             else None,
             idempotency_header=header,
@@ -107,19 +106,7 @@ def _sender(url: ProviderUrl) -> Address:
         text = url.user
     if text is None:
         raise InvalidProviderUrl("from is missing: ?from=news@example.org")
-    return _address("from", text)
-
-
-def _address(name: str, text: str) -> Address:
-    """Read `ADDRESS` or `Name <ADDRESS>`."""
-    try:
-        header = SMTP.header_factory("from", one_line(text))
-        [address] = () if header.defects else cast(Sequence[Address], header.addresses)
-        mailbox(address.addr_spec)
-    except ValueError as error:
-        example = f"{name}=news@example.org or {name}=News <news@example.org>"
-        raise InvalidProviderUrl(f"{name} must be one address, {example}; a + is %2B") from error
-    return address
+    return read_mailbox("from", text)
 
 
 def _choice(url: ProviderUrl, choices: type[_Choice], name: str) -> _Choice | None:

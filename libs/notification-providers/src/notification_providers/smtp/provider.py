@@ -15,6 +15,7 @@ from typing import Final
 from notification_contracts.states import Reason
 from service_kit.logs import get_logger
 
+from notification_providers.mailboxes import UnmailableAddress
 from notification_providers.port import (
     Accepted,
     CheckResult,
@@ -26,7 +27,7 @@ from notification_providers.port import (
 )
 from notification_providers.smtp.connection import SmtpConnection
 from notification_providers.smtp.failures import FAILURES, is_lost, leaves_usable, read_failure
-from notification_providers.smtp.mail import Letterhead, Mail, UnmailableAddress, compose
+from notification_providers.smtp.mail import Letterhead, Mail, compose
 from notification_providers.smtp.pool import Pool
 from notification_providers.smtp.replies import Phase, Reply, is_infrastructure
 from notification_providers.smtp.server import SmtpServer

@@ -11,6 +11,7 @@ from typing import Final
 
 from notification_contracts.states import Reason
 
+from notification_providers.mailboxes import without_addresses
 from notification_providers.port import (
     AddressGone,
     FaultSide,
@@ -21,8 +22,6 @@ from notification_providers.port import (
 )
 
 _ENHANCED: Final = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})\b")
-_ADDRESS: Final = re.compile(r"<?[^\s<>@]+@[^\s<>@]+>?")
-_LONGEST_WORDS: Final = 300
 
 # The mailbox, or its whole domain, will never take mail: RFC 3463, sections 3.2 and 3.3; X.1.10 is
 # RFC 7505's.
@@ -72,8 +71,7 @@ class Reply:
         lines = self.text.split("\n")
         if code:
             lines[1:] = [line.removeprefix(code[0]).strip() for line in lines[1:]]
-        text = _ADDRESS.sub("<…>", " ".join(line for line in lines if line))
-        return "".join(each if each.isprintable() else "?" for each in text)[:_LONGEST_WORDS]
+        return without_addresses(" ".join(line for line in lines if line))
 
 
 def read_refusal(reply: Reply, phase: Phase) -> Failure:

@@ -1,0 +1,120 @@
+"""Resend's webhooks: signed as Svix does, which Standard Webhooks has taken over.
+
+Sources: https://resend.com/docs/webhooks/event-types,
+https://resend.com/docs/webhooks/emails/bounced,
+https://docs.svix.com/receiving/verifying-payloads/how-manual
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from notification_contracts.channels import ChannelName
+from notification_contracts.states import Reason
+from pydantic import BaseModel, ValidationError
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from notification_providers.mailboxes import without_addresses
+from notification_providers.port import (
+    AddressEvent,
+    AddressReport,
+    ForgedReceipt,
+    Receipt,
+    ReceiptRequest,
+    ReceiptStatus,
+    UnreadableReceipt,
+)
+
+_SIGNED: Final = ("id", "timestamp", "signature")
+_FAILURES: Final = {
+    "email.bounced": Reason.PROVIDER_REJECTED,
+    "email.failed": Reason.PROVIDER_REJECTED,
+    "email.suppressed": Reason.SUPPRESSED,
+}
+
+
+class _Bounce(BaseModel):
+    type: str = ""
+    message: str = ""
+
+
+class _Failed(BaseModel):
+    reason: str = ""
+
+
+class _Email(BaseModel):
+    email_id: str = ""
+    to: list[str] = []
+    bounce: _Bounce = _Bounce()
+    failed: _Failed = _Failed()
+
+
+class _Event(BaseModel):
+    type: str
+    created_at: datetime | None = None
+    data: _Email
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResendReceipts:
+    """Reads what Resend posts. Without its secret nothing is believed."""
+
+    channel: ChannelName
+    secret: str | None = field(repr=False)
+
+    def read(self, request: ReceiptRequest) -> Sequence[Receipt | AddressReport]:
+        """See `ReceiptReader.read`."""
+        self._check_signature(request)
+        try:
+            event = _Event.model_validate_json(request.body)
+        except ValidationError as error:
+            raise UnreadableReceipt("it is no event of an e-mail") from error
+        return list(self._items(event))
+
+    def _check_signature(self, request: ReceiptRequest) -> None:
+        if self.secret is None:
+            raise ForgedReceipt("there is no webhook_secret")
+        headers = {f"webhook-{name}": request.headers.get(f"svix-{name}", "") for name in _SIGNED}
+        try:
+            Webhook(self.secret).verify(request.body, headers, json_parse=False)
+        except (WebhookVerificationError, ValueError) as error:
+            raise ForgedReceipt("its signature is wrong, or too old") from error
+
+    def _items(self, event: _Event) -> Iterator[Receipt | AddressReport]:
+        kind, email = event.type, event.data
+        if kind == "email.delivered":
+            yield Receipt(
+                message_id=email.email_id, status=ReceiptStatus.DELIVERED, at=event.created_at
+            )
+        elif kind in _FAILURES:
+            words = without_addresses(email.bounce.message or email.failed.reason or kind)
+            yield Receipt(
+                message_id=email.email_id,
+                status=ReceiptStatus.FAILED,
+                reason=_FAILURES[kind],
+                detail=words,
+                at=event.created_at,
+            )
+        what = _what_is_learnt(event)
+        if what is not None and email.to:
+            yield AddressReport(
+                channel=self.channel,
+                kind=what,
+                address=email.to[0],
+                reason=_FAILURES.get(kind),
+                evidence=without_addresses(email.bounce.message or kind),
+                at=event.created_at,
+            )
+
+
+def _what_is_learnt(event: _Event) -> AddressEvent | None:
+    """Return what an event says of its address: it is the only one, for each mail has one."""
+    match event.type:
+        case "email.complained":
+            return AddressEvent.COMPLAINT
+        case "email.bounced":
+            is_hard = event.data.bounce.type.casefold() == "permanent"
+            return AddressEvent.BOUNCE if is_hard else AddressEvent.SOFT_BOUNCE
+        case _:
+            return None
