@@ -9,9 +9,9 @@ from urllib.parse import quote, urlencode
 from asyncnotify.local.ports import HOST
 
 from asyncnotify_lab import push_keys
+from asyncnotify_lab.wires.webhook import SECRET as WEBHOOK_SECRET
 
 SENDER: Final = "lab@example.com"
-FAKE: Final = "fake://"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +25,7 @@ class LabPorts:
 
 
 def provider_urls(ports: LabPorts, ca_file: Path) -> Mapping[str, Sequence[str]]:
-    """Return each channel's providers, the first choice first. `ca_file` is what they trust.
-
-    A channel that no wire is for has the fake: nothing is to leave this machine.
-    """
+    """Return each channel's providers, the first choice first. `ca_file` is what they trust."""
     ca, http = quote(str(ca_file), safe=""), f"{HOST}:{ports.http}"
     smtp = f"smtp://lab:lab@{HOST}:{ports.smtp}?from={SENDER}&starttls=required&ca={ca}"
     return {
@@ -38,8 +35,8 @@ def provider_urls(ports: LabPorts, ca_file: Path) -> Mapping[str, Sequence[str]]
             f"sms+http://lab:lab@{http}/sms-gateway/send?to={{to}}&text={{text}}&_id=/id",
         ],
         "push": _push(ports, ca_file),
-        "webhook": [FAKE],
-        "chat": [FAKE],
+        "webhook": [f"webhook://{WEBHOOK_SECRET}@?allow=127.0.0.0/8"],
+        "chat": [f"apprise+mmost://{http}/laboratory?to={{address}}"],
     }
 
 
