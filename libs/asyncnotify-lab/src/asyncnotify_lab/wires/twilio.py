@@ -5,7 +5,6 @@ https://www.twilio.com/docs/api/errors,
 https://www.twilio.com/docs/usage/webhooks/webhooks-security
 """
 
-import asyncio
 import base64
 import hmac
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,9 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from asyncnotify_lab.callbacks import Callbacks
-from asyncnotify_lab.faults import RECEIPT, WireFault
 from asyncnotify_lab.http import Answer, HttpWire, Request, Route
 from asyncnotify_lab.messages import Arrival
+from asyncnotify_lab.receipts import Callback
 from asyncnotify_lab.state import LabState
 
 ACCOUNT: Final = "/2010-04-01/Accounts/{account}"
@@ -33,11 +31,7 @@ def _error(status: int, code: int, message: str) -> Answer:
 
 
 class TwilioWire(HttpWire):
-    """Any account's SID and any token are good; callbacks are signed by the token that was given.
-
-    What can be wrong with receipts: `early` (before the message is answered), `doubled`, `forged`,
-    `lost`, or `undelivered` with the error code of the fault's `text`; a delay makes them late.
-    """
+    """Any account and any token are good; callbacks are signed by the token that was given."""
 
     name = "twilio"
     kind = "sms"
@@ -50,11 +44,10 @@ class TwilioWire(HttpWire):
         "unauthorized": _error(401, 20003, "Authenticate"),
         "unavailable": _error(503, 20503, "Service Unavailable"),
     }
-    receipts: ClassVar[Sequence[str]] = ("early", "doubled", "forged", "lost", "undelivered")
+    has_receipts: ClassVar[bool] = True
 
     def __init__(self, state: LabState) -> None:
         super().__init__(state)
-        self._callbacks = Callbacks()
         self._opted_out: set[str] = set()
         self._tokens: dict[str, str] = {}  # by account: with what its callbacks are signed
 
@@ -122,8 +115,8 @@ class TwilioWire(HttpWire):
         if word == "START":
             self._opted_out.discard(number)
         form = {"MessageSid": f"SM{uuid4().hex}", "From": number, "To": sent[-1].sender or ""}
-        status = await self._call(sent[-1], {**form, "Body": text, "SmsStatus": "received"})
-        return Answer(body={"answered": status})
+        await self._call_back(sent[-1], {**form, "Body": text, "SmsStatus": "received"})
+        return Answer(status=202)
 
     def _refused(self, form: Mapping[str, str]) -> Answer | None:
         to, body = form.get("To", ""), form.get("Body", "")
@@ -140,49 +133,35 @@ class TwilioWire(HttpWire):
         return None
 
     async def _taken(self, message: Arrival) -> Answer:
-        fault = self._state.faults.next(self.name, RECEIPT, message.to)
-        is_early = fault is not None and fault.answer == "early"
-
-        def call_back() -> None:
-            if not is_early:
-                self._callbacks.later(self._receipts(message, fault))
-
-        if is_early:
-            await self._receipts(message, fault)
-        answer = Answer(status=201, body=_shown(message))
-        return await self.take(message, call_back) or answer
-
-    async def _receipts(self, message: Arrival, fault: WireFault | None) -> None:
-        answer = fault.answer if fault else None
-        if fault:
-            await asyncio.sleep(fault.delay_seconds)
-        if answer == "lost":
-            return
-        is_delivered = answer != "undelivered"
-        for status in ("sent", "delivered" if is_delivered else "undelivered"):
-            form = {"MessageSid": message.id, "MessageStatus": status, "To": message.to}
-            if status == "undelivered" and fault and fault.text:
-                form["ErrorCode"] = fault.text
-            for _ in range(2 if answer == "doubled" else 1):
-                await self._call(message, form, is_forged=answer == "forged")
+        try:
+            return await self.take(message) or Answer(status=201, body=_shown(message))
+        finally:
+            # Also when whoever sent it never learns that it was taken.
+            if self._state.messages.get(message.id) and self._can_call(message):
+                form = {"MessageSid": message.id, "MessageStatus": "delivered", "To": message.to}
+                await self._call_back(message, form)
 
     def _can_call(self, message: Arrival) -> bool:
         return "StatusCallback" in message.data["form"] and _account(message) in self._tokens
 
-    async def _call(
-        self, message: Arrival, form: Mapping[str, str], *, is_forged: bool = False
-    ) -> int | None:
-        if not self._can_call(message):
-            return None
-        url = message.data["form"]["StatusCallback"]
-        key = "somebody else's" if is_forged else self._tokens[_account(message)]
-        signed = url + "".join(name + form[name] for name in sorted(form))
-        signature = base64.b64encode(hmac.digest(key.encode(), signed.encode(), "sha1")).decode()
-        headers = {
-            "content-type": "application/x-www-form-urlencoded",
-            "x-twilio-signature": signature,
-        }
-        return await self._callbacks.post(url, headers=headers, body=urlencode(form).encode())
+    async def _call_back(self, message: Arrival, form: Mapping[str, str]) -> None:
+        url, token = message.data["form"]["StatusCallback"], self._tokens[_account(message)]
+
+        def make(changes: Mapping[str, Any], is_forged: bool) -> Callback:
+            says = {**form, **{name: str(value) for name, value in changes.items()}}
+            signature = _signature("somebody else's" if is_forged else token, url, says)
+            headers = {
+                "content-type": "application/x-www-form-urlencoded",
+                "x-twilio-signature": signature,
+            }
+            return Callback(url=url, headers=headers, body=urlencode(says).encode())
+
+        await self.report(message, make)
+
+
+def _signature(key: str, url: str, form: Mapping[str, str]) -> str:
+    signed = url + "".join(name + form[name] for name in sorted(form))
+    return base64.b64encode(hmac.digest(key.encode(), signed.encode(), "sha1")).decode()
 
 
 def _token(request: Request) -> str | None:
