@@ -35,6 +35,10 @@ HttpFailure = TransientFailure | PermanentFailure | UncertainFailure
 MAX_ANSWER_BYTES: Final = 256 << 10
 LONGEST_RETRY_AFTER: Final = timedelta(days=365)
 
+_CLOSED: Final = TransientFailure(
+    reason=Reason.PROVIDER_UNAVAILABLE, detail="not sent: the connection was closed"
+)
+
 # Nothing of the request has left when one of these is raised.
 _NOTHING_SENT: Final = (
     httpx.ConnectError,
@@ -115,8 +119,16 @@ class HttpCaller:
     ) -> HttpAnswer | HttpFailure:
         """Make one call. A failure before anything was sent is transient, any other uncertain.
 
-        What the guard forbids, and what is no URL, is a permanent failure of the recipient.
+        What the guard forbids, and what is no URL, is a permanent failure of the recipient. When a
+        kept connection turns out to be closed before all was sent, a new one is made, once.
         """
+        asked = (method, url, headers, body)
+        return await self._call(*asked) or await self._call(*asked) or _CLOSED
+
+    async def _call(
+        self, method: str, url: str, headers: Mapping[str, str] | None, body: bytes | None
+    ) -> HttpAnswer | HttpFailure | None:
+        """Make one call; None if its connection was closed before all was sent."""
         # A transport of the caller's own may tell nothing of its progress.
         tells_nothing = self.transport is not None
         progress = _Progress(has_headers=tells_nothing, has_body=tells_nothing)
@@ -129,7 +141,10 @@ class HttpCaller:
             ):
                 answer = await _read(response)
         except (httpx.InvalidURL, httpx.HTTPError, TimeoutError) as error:
-            return _failure(error, is_sent=progress.is_sent(error) or not body)
+            is_sent = progress.is_sent(error) or not body
+            if not is_sent and isinstance(error, httpx.WriteError):
+                return None
+            return _failure(error, is_sent=is_sent)
         return HttpAnswer(status=response.status_code, headers=dict(response.headers), body=answer)
 
     async def close(self) -> None:

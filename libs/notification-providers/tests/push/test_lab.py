@@ -1,4 +1,4 @@
-"""All push providers against the lab's wires, with the URLs that the lab gives."""
+"""Push providers against the lab: whose an address is, what arrives, and what is their own."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,11 +8,7 @@ from asyncnotify_lab import Lab
 from asyncnotify_lab.wires.webpush import subscription
 from notification_providers.port import (
     Accepted,
-    AddressGone,
-    Misconfigured,
     OutgoingMessage,
-    TransientFailure,
-    UncertainFailure,
 )
 from notification_providers.registry import PROVIDERS
 from notification_providers.urls import Limits, ProviderContext
@@ -83,57 +79,10 @@ async def test_what_is_sent_arrives(lab, send, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_check_is_content_and_sends_nothing(lab, providers, name):
-    assert (await providers[name].check()).is_ok
-    assert lab.messages.find() == []
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    ("word", "kind"),
-    [
-        ("gone", AddressGone),
-        ("throttled", TransientFailure),
-        ("unauthorized", Misconfigured),
-        ("unavailable", TransientFailure),
-        ("hang_up", UncertainFailure),
-    ],
-)
-async def test_each_of_its_refusals_is_understood(lab, send, name, word, kind):
-    lab.fault(wire=name, answer=word)
-
-    answer = await send(name)
-
-    assert isinstance(answer, kind)
-    assert lab.messages.find() == []
-
-
-@pytest.mark.parametrize("name", NAMES)
 async def test_it_waits_for_as_long_as_it_is_asked_to(lab, send, name):
     lab.fault(wire=name, answer="throttled", retry_after=90)
 
     assert (await send(name)).retry_after == timedelta(seconds=90)
-
-
-@pytest.mark.parametrize("name", NAMES)
-async def test_an_answer_that_is_lost_leaves_it_uncertain(lab, send, name):
-    lab.fault(wire=name, phase="taken", answer="hang_up", times=1)
-
-    assert isinstance(await send(name), UncertainFailure)
-    assert isinstance(await send(name), Accepted)
-    assert len(lab.messages.find(wire=name)) == 2
-
-
-@pytest.mark.parametrize("name", NAMES)
-async def test_a_service_that_comes_back_takes_messages_again(lab, send, name):
-    assert isinstance(await send(name), Accepted)
-    ports = lab.ports
-    await lab.stop()
-    while_away = await send(name)
-    await lab.start(ports)
-
-    assert isinstance(while_away, TransientFailure | UncertainFailure)
-    assert isinstance(await send(name), Accepted)
 
 
 async def test_a_device_is_gone_since_when_apple_says(lab, send):
