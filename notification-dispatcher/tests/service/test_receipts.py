@@ -26,12 +26,18 @@ def signed(reader, body, url=f"{PUBLIC}{PATH}"):
     return {"content": body, "headers": {"X-Signature": reader.sign(url, body)}}
 
 
-async def test_a_receipt_is_taken_and_counted_however_often_it_comes(in_memory, providers, reader):
-    async with in_memory(providers=providers, PUBLIC_URL=f"{PUBLIC}/") as (_, http):
+async def test_a_receipt_moves_its_notification_on_however_often_it_comes(
+    in_memory, providers, reader
+):
+    async with in_memory(providers=providers, PUBLIC_URL=f"{PUBLIC}/") as (send, http):
+        trace_id = await send()
+        await send.until(trace_id, "sent")
         answers = [await http.post(PATH, **signed(reader, DELIVERED)) for _ in range(2)]
+        record = await send.until(trace_id, "delivered")
         metrics = (await http.get("/metrics")).text
 
     assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 2
+    assert [entry.status for entry in record.timeline].count("delivered") == 1
     assert 'dispatcher_receipts_total{kind="delivered",provider="post"} 2.0' in metrics
 
 
