@@ -1,12 +1,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from durable_queue.port import Change
 from notification_contracts.states import Status
 from notification_ledger import memory
+from notification_ledger.labels import LabelIndex
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.reading import ChangesMissed, NotificationRecord, RecordQuery, StatusChange
 from notification_ledger.status_update import StatusUpdate
@@ -84,6 +86,22 @@ async def test_a_forgotten_notification_may_come_again(write: Write) -> None:
 
     assert record is not None
     assert record.is_dead_letter
+
+
+async def test_labels_change_and_go_with_their_records() -> None:
+    index, ledger = LabelIndex(), MemoryLedger()
+    note = StatusUpdate(status=Status.QUEUED, tags=("a", "b"), reference="7").encode()
+    ledger(recorded("one", Change.ENQUEUED, note))
+    record = await ledger.get("one")
+    assert record is not None
+
+    index.update("one", None, record)
+    index.update("one", record, changed := replace(record, tags=("b", "c")))
+    asked = [RecordQuery(tag="a"), RecordQuery(tag="c", reference="7"), RecordQuery(user_id="x")]
+    assert [index.candidates(query) for query in asked] == [{}, {"one": None}, None]
+
+    index.update("one", changed, None)
+    assert [index.candidates(query) for query in asked] == [{}, {}, None]
 
 
 async def test_a_receipt_waits_ten_minutes_for_its_record() -> None:

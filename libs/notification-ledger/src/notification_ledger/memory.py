@@ -15,6 +15,7 @@ from notification_contracts.states import Status
 from service_kit.epoch import from_ms, to_ms
 
 from notification_ledger.cursors import Position, decode_cursor, encode_cursor
+from notification_ledger.labels import LabelIndex
 from notification_ledger.reading import (
     ChangesMissed,
     NotificationRecord,
@@ -67,6 +68,7 @@ class MemoryLedger:
         # Ids of an earlier run are told apart: a reader with one has missed changes.
         self._run, self._last = to_ms(now()), 0
         self._followers: set[asyncio.Event] = set()
+        self._labels = LabelIndex()
         self._receipts = ReceiptBook(now=now, max_parked=max_records)
 
     def __call__(self, recorded: ChangeEvent) -> None:
@@ -136,9 +138,10 @@ class MemoryLedger:
     async def find(self, query: RecordQuery) -> RecordPage:
         """See `LedgerReader.find`."""
         before = decode_cursor(query, query.cursor) if query.cursor else None
+        among = self._labels.candidates(query)
         matching = (
             record
-            for record in self._records.values()
+            for record in map(self._records.__getitem__, self._records if among is None else among)
             if (before is None or _position(record) < before) and _matches(record, query)
         )
         found = nlargest(query.limit + 1, matching, key=_position)
@@ -226,6 +229,7 @@ class MemoryLedger:
         self._keep(record)
 
     def _keep(self, record: NotificationRecord) -> None:
+        self._labels.update(record.trace_id, self._records.get(record.trace_id), record)
         self._records[record.trace_id] = record
         if record.status in ENDED or _is_over(record):
             self._ended[record.trace_id] = None
@@ -250,7 +254,9 @@ class MemoryLedger:
             news.set()
 
     def _forget(self, trace_id: str) -> None:
-        self._receipts.forget(trace_id, self._records.pop(trace_id).timeline)
+        record = self._records.pop(trace_id)
+        self._labels.update(trace_id, record, None)
+        self._receipts.forget(trace_id, record.timeline)
         self._ended.pop(trace_id, None)
 
 
