@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 from asyncnotify_lab.faults import RECEIPT, RECEIVED, TAKEN, HangUp, Weakness, WireFault
 from asyncnotify_lab.messages import Arrival
 from asyncnotify_lab.receipts import Make, Mishap
-from asyncnotify_lab.state import LabState
+from asyncnotify_lab.state import LabState, Then
 
 log = get_logger(__name__)
 JSON: Final = "application/json"
@@ -157,7 +157,7 @@ class HttpWire(ABC):
         """Return what it answers."""
         ...
 
-    async def take(self, message: Arrival, then: Callable[[], None] | None = None) -> Answer | None:
+    async def take(self, message: Arrival, then: Then | None = None) -> Answer | None:
         """Take a message over, with the faults that are scripted for it.
 
         Returns what is to be answered because of one. None: answer as the provider does. What is to
@@ -169,8 +169,8 @@ class HttpWire(ABC):
     async def report(self, message: Arrival, make: Make) -> None:
         """Call back to say what became of a message, with the faults that are scripted for that.
 
-        Call it right before the answer is returned: unless the receipt is to be early, it is made
-        a moment later.
+        It belongs into the second argument of `take`: what was taken has a receipt, whatever is
+        answered. Unless it is to be early, it is made a moment later.
         """
         await self._state.receipts.report(message, make)
 

@@ -1,11 +1,14 @@
 """What all wires share: the faults to come, what arrived, and the receipts for it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from asyncnotify_lab.faults import RECEIVED, TAKEN, Faults, WireFault
 from asyncnotify_lab.messages import Arrival, ArrivalStore
 from asyncnotify_lab.receipts import Receipts
+
+Then = Callable[[], Awaitable[None]]
+"""What is to be done as soon as a message was taken, whatever is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +19,7 @@ class LabState:
     messages: ArrivalStore
     receipts: Receipts
 
-    async def take(
-        self, message: Arrival, then: Callable[[], None] | None = None
-    ) -> WireFault | None:
+    async def take(self, message: Arrival, then: Then | None = None) -> WireFault | None:
         """Take a message over, unless a fault says otherwise; return what asks for another answer.
 
         What is to be done `then` is done as soon as it was taken, whatever is answered.
@@ -30,5 +31,5 @@ class LabState:
             return fault
         self.messages.add(message)
         if then:
-            then()
+            await then()
         return await self.faults.meet(message.wire, TAKEN, message.to)

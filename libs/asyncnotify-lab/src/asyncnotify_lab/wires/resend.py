@@ -120,7 +120,10 @@ class ResendWire(HttpWire):
             data={"idempotency_key": key, "body_sha256": hashlib.sha256(body).hexdigest()},
             raw=body,
         )
-        return await self.take(message, lambda: self._remember(message)) or _taken(message)
+        return await self.take(message, lambda: self._taken_over(message)) or _taken(message)
+
+    async def _taken_over(self, message: Arrival) -> None:
+        self._remember(message)
 
     def _remember(self, message: Arrival) -> None:
         if key := message.data["idempotency_key"]:

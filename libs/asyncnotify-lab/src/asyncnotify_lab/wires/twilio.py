@@ -79,7 +79,9 @@ class TwilioWire(HttpWire):
             data={"form": form, "account": request.params["account"]},
             raw=request.body,
         )
-        return await self._taken(message)
+        return await self.take(message, lambda: self._delivered(message)) or Answer(
+            status=201, body=_shown(message)
+        )
 
     async def listed(self, request: Request) -> Answer:
         """List messages to a number, the newest first."""
@@ -132,14 +134,10 @@ class TwilioWire(HttpWire):
             return _error(400, 21603, "A 'From' phone number is required.")
         return None
 
-    async def _taken(self, message: Arrival) -> Answer:
-        try:
-            return await self.take(message) or Answer(status=201, body=_shown(message))
-        finally:
-            # Also when whoever sent it never learns that it was taken.
-            if self._state.messages.get(message.id) and self._can_call(message):
-                form = {"MessageSid": message.id, "MessageStatus": "delivered", "To": message.to}
-                await self._call_back(message, form)
+    async def _delivered(self, message: Arrival) -> None:
+        if self._can_call(message):
+            form = {"MessageSid": message.id, "MessageStatus": "delivered", "To": message.to}
+            await self._call_back(message, form)
 
     def _can_call(self, message: Arrival) -> bool:
         return "StatusCallback" in message.data["form"] and _account(message) in self._tokens
