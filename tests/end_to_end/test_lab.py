@@ -36,14 +36,14 @@ def lab(system):
         yield client
 
 
-def send(http, message):
-    request = {"user_id": "user_test", "message": message}
+def send(http, message, **fields):
+    request = {"user_id": "user_test", "message": message, **fields}
     return http.post("/notifications", json=request).raise_for_status().json()["trace_id"]
 
 
-def ended(http, trace_id):
+def ended(http, trace_id, *statuses):
     record = http.get(f"/notifications/{trace_id}").json()
-    return record if record["status"] in {"sent", "failed"} else None
+    return record if record["status"] in (statuses or {"sent", "failed"}) else None
 
 
 def test_mails_arrive_in_the_lab_are_refused_there_and_outlive_its_death(http, lab, system, until):
@@ -54,16 +54,22 @@ def test_mails_arrive_in_the_lab_are_refused_there_and_outlive_its_death(http, l
     assert first in mail["headers"]["Message-ID"]
     assert mail["data"]["is_encrypted"] is True
 
+    sms = send(http, "your code is 1234", channel="sms")
+    delivered = until(lambda: ended(http, sms, "delivered", "failed"))
+    assert (delivered["status"], delivered["timeline"][-1]["provider"]) == ("delivered", "twilio")
+
     lab.post("/lab/faults", json={"wire": "smtp", "answer": "gone", "times": 1})
     second = send(http, "refused")
     refused = until(lambda: ended(http, second))
     assert refused["status"] == "failed"
     assert "User unknown" in refused["timeline"][-1]["detail"]
 
-    http.delete(f"/suppressions/email/{ADDRESS}")
+    # It is suppressed once the user-service was told.
+    assert until(lambda: http.delete(f"/suppressions/email/{ADDRESS}").is_success)
     system.signal("lab", signal.SIGKILL)
     trace_ids = [send(http, f"while it is dead {number}") for number in range(5)]
     assert {until(lambda each=each: ended(http, each))["status"] for each in trace_ids} == {"sent"}
     system.wait_for_line("lab is back", 60)
-    texts = [each["text"] for each in lab.get("/lab/messages").json()["messages"]]
+    mails = lab.get("/lab/messages", params={"kind": "email"}).json()["messages"]
+    texts = [each["text"] for each in mails]
     assert sorted(texts[1:]) == [f"while it is dead {number}\n" for number in range(5)]
