@@ -60,8 +60,10 @@ class User:
     def address_on(self, channel: ChannelName, now: datetime) -> str | None:
         """Return the first address that may be sent to; the first of all if none may."""
         addresses = self.addresses.get(channel, ())
-        good = (each.address for each in addresses if each.is_good(now))
-        return next(good, addresses[0].address if addresses else None)
+        for each in addresses:
+            if each.is_good(now):
+                return each.address
+        return addresses[0].address if addresses else None
 
     def keeping(self, earlier: "User") -> "User":
         """Return this contact with what was known before of the addresses that stay."""

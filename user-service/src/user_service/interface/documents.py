@@ -80,11 +80,11 @@ def _cursor(user_id: UserId) -> str:
 def _contact(user: User, now: datetime) -> JsonObject:
     # Of a channel that this release does not know, neither the address nor the preference is shown.
     preferred = user.preferred_channel if user.preferred_channel in CHANNELS else None
-    first = {channel: user.address_on(channel, now) for channel in CHANNELS}
-    all_of_them = {
-        channel: [_address(each, now) for each in user.addresses.get(channel, ())]
-        for channel in CHANNELS
-    }
+    first: JsonObject = dict.fromkeys(CHANNELS)
+    all_of_them: JsonObject = {channel: [] for channel in CHANNELS}
+    for channel in CHANNELS.keys() & user.addresses.keys():
+        first[channel] = user.address_on(channel, now)
+        all_of_them[channel] = [_address(each, now) for each in user.addresses[channel]]
     return {**first, "preferred_channel": preferred, "addresses": all_of_them}
 
 

@@ -110,11 +110,9 @@ async def find_suppressions(
         )
     in_order = query.order_by(health.since.desc(), health.digest.desc()).limit(limit)
     return [
-        SuppressedAddress(
-            key=AddressKey(channel=row.channel, address=row.address), suppression=suppression
-        )
-        for row in await connection.execute(in_order)
-        if (suppression := suppression_of(row))
+        SuppressedAddress(key=AddressKey(channel=channel, address=address), suppression=suppression)
+        for channel, address, *held in await connection.execute(in_order)
+        if (suppression := suppression_of(*held))
     ]
 
 

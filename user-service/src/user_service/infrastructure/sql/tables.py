@@ -3,12 +3,11 @@
 Change them together with a new migration; a test compares the two.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import (
     Column,
     DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -16,28 +15,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
 )
 
 from user_service.domain.user import User
 
-
-class UtcTime(TypeDecorator[datetime]):
-    """A time in UTC. SQLite keeps none of its offset, and so does not give it back."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Bring a time into UTC."""
-        del dialect
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Say of a time that it is in UTC."""
-        del dialect
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
-
+# SQLite keeps no offset: what is written is in UTC, and `statements` says so of what is read.
+UTC_TIME = DateTime(timezone=True)
 
 # PostgreSQL's default collation depends on its host. "C" is the order of code points, like SQLite's
 # and Python's, and so a page's cursor means the same in every store.
@@ -50,8 +33,8 @@ users = Table(
     metadata,
     Column("user_id", USER_ID, primary_key=True),
     Column("preferred_channel", String(64)),
-    Column("created_at", UtcTime, nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
+    Column("created_at", UTC_TIME, nullable=False),
+    Column("updated_at", UTC_TIME, nullable=False),
 )
 
 addresses = Table(
@@ -64,8 +47,8 @@ addresses = Table(
     Column("address", String(4096), nullable=False),
     Column("label", String(128)),
     # None in what those releases wrote: then it was added when the user was last stored.
-    Column("added_at", UtcTime),
-    Column("last_used_at", UtcTime),
+    Column("added_at", UTC_TIME),
+    Column("last_used_at", UTC_TIME),
     # A hash takes addresses of any length; a tree of PostgreSQL refuses long ones.
     Index("addresses_address", "address", postgresql_using="hash"),
 )
@@ -78,8 +61,8 @@ address_health = Table(
     Column("channel", String(64), nullable=False),
     Column("address", String(4096), nullable=False),
     Column("reason", String(32)),
-    Column("since", UtcTime),
-    Column("until", UtcTime),
+    Column("since", UTC_TIME),
+    Column("until", UTC_TIME),
     Column("evidence", Text),
     Column("provider", String(128)),
     Column("state", Text, nullable=False),
