@@ -9,6 +9,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 from notification_providers.port import OutgoingMessage
+from notification_providers.push.apns import ApnsProvider
+from notification_providers.push.fcm import FcmProvider
 from notification_providers.registry import PROVIDERS
 from notification_providers.urls import Limits, ProviderContext
 
@@ -40,6 +42,7 @@ async def opened(clock):
         provider, _ = PROVIDERS.open(url, ProviderContext("push", now=clock.now), Limits())
         made.append(provider)
         if answer is not None:
+            assert isinstance(provider, FcmProvider | ApnsProvider)
             provider.http.transport = httpx.MockTransport(answer)
         return provider
 

@@ -111,8 +111,9 @@ async def test_the_provider_token_is_signed_as_apple_documents_it(apns, apple, m
     await apns.send(message(DEVICE))
 
     scheme, _, token = apple.tokens[0].partition(" ")
-    options = {"verify_iat": False}
-    claims = jwt.decode(token, KEY.public_key(), algorithms=["ES256"], options=options)
+    claims = jwt.decode(
+        token, KEY.public_key(), algorithms=["ES256"], options={"verify_iat": False}
+    )
     assert scheme == "bearer"
     assert jwt.get_unverified_header(token)["kid"] == "KEY1"
     assert claims == {"iss": "TEAM1", "iat": int(clock.now().timestamp())}

@@ -88,13 +88,12 @@ async def test_the_access_token_is_asked_for_as_google_documents_it(fcm, google,
     [form] = google.asked
     assert form["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
     [assertion] = form["assertion"]
-    options = {"verify_exp": False, "verify_iat": False}
     claims = jwt.decode(
         assertion,
         KEY.public_key(),
         algorithms=["RS256"],
         audience="https://oauth2.test/token",
-        options=options,
+        options={"verify_exp": False, "verify_iat": False},
     )
     assert jwt.get_unverified_header(assertion)["kid"] == "k1d"
     assert claims["iss"] == "push@shop.example"

@@ -2,7 +2,7 @@ import base64
 import json
 from ipaddress import ip_network
 
-import http_ece
+import http_ece  # type: ignore[import-untyped]
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from notification_providers.guard import AddressGuard

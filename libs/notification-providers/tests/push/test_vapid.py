@@ -26,8 +26,9 @@ def read(header):
     point = base64.urlsafe_b64decode(parts["k"] + "=" * (-len(parts["k"]) % 4))
     key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
     assert scheme == "vapid"
-    options = {"verify_exp": False, "verify_aud": False}
-    return jwt.decode(parts["t"], key, algorithms=["ES256"], options=options)
+    return jwt.decode(
+        parts["t"], key, algorithms=["ES256"], options={"verify_exp": False, "verify_aud": False}
+    )
 
 
 def vapid():

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from urllib.parse import quote
 
-import http_ece
+import http_ece  # type: ignore[import-untyped]
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
