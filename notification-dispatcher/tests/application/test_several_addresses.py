@@ -237,7 +237,7 @@ async def test_the_user_service_is_told_of_what_is_gone_and_what_was_used(push, 
         "410 Unregistered",
         NOW,
     )
-    assert (used.address, used.kind, used.at) == ("two", AddressEvent.USED, NOW)
+    assert (used.address, used.kind) == ("two", AddressEvent.USED)
     assert (provider, trace_id) == ("post", "t-1")
 
 

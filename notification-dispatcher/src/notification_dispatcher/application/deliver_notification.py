@@ -1,7 +1,7 @@
 """Hand a notification to providers for a user's addresses, and decide what follows."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from notification_contracts.channels import CHANNELS, ChannelName
@@ -27,7 +27,7 @@ from notification_dispatcher.application.send_to_targets import SendToTargets
 from notification_dispatcher.application.starting import Start
 from notification_dispatcher.application.targets import SendTarget, TargetResult, targets_of
 from notification_dispatcher.domain.contact import Contact
-from notification_dispatcher.domain.progress import EMPTY, Progress
+from notification_dispatcher.domain.progress import EMPTY, NOTHING, Progress
 from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.domain.verdicts import (
     Deferred,
@@ -38,7 +38,7 @@ from notification_dispatcher.domain.verdicts import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DeliverNotification:
     """Send a notification to the user's addresses as they are now, at the last moment.
 
@@ -56,6 +56,12 @@ class DeliverNotification:
     reports: AddressReports
     random: Callable[[], float]
     now: Callable[[], datetime]
+    _send: SendToTarget = field(init=False)
+    _conclude: Conclude = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._send = SendToTarget(holds=self.holds, now=self.now)
+        self._conclude = Conclude(retries=self.retries, random=self.random, now=self.now)
 
     async def __call__(
         self,
@@ -65,7 +71,7 @@ class DeliverNotification:
         on_start: PassPointOfNoReturn,
     ) -> DeliveryVerdict:
         """Make one attempt. `on_start` passes the point of no return; what it raises is raised."""
-        progress = Progress.decode(attempt.progress)
+        progress = Progress.decode(attempt.progress) if attempt.progress else NOTHING
         contact = await self.find_contact(event.user_id, deferrals=attempt.deferrals)
         if not isinstance(contact, Contact):
             return _unless_taken(contact, progress)
@@ -91,13 +97,12 @@ class DeliverNotification:
             attempt=attempt,
             sender=sender,
             start=start,
-            send=SendToTarget(holds=self.holds, now=self.now),
+            send=self._send,
         )
         results = await send(targets, progress)
         for each in results:
             self._report(each, attempt)
-        conclude = Conclude(retries=self.retries, random=self.random, now=self.now)
-        verdict = conclude(results, progress, attempt)
+        verdict = self._conclude(results, progress, attempt)
         if not isinstance(verdict, Deferred | Retrying):
             return verdict
         for each in results:
@@ -111,11 +116,11 @@ class DeliverNotification:
             return
         match outcome:
             case Accepted(diversion=None):
-                report = AddressReport(
-                    channel=attempt.channel,
-                    kind=AddressEvent.USED,
-                    address=result.target.address,
-                    at=self.now(),
+                self.reports.tell_used(
+                    attempt.channel,
+                    result.target.address,
+                    provider=call.provider,
+                    trace_id=attempt.trace_id,
                 )
             case AddressGone(reason=reason, detail=detail, since=since):
                 # Who opted out may opt in again; what is gone does not come back.
@@ -128,9 +133,7 @@ class DeliverNotification:
                     evidence=detail,
                     at=since or self.now(),
                 )
-            case _:
-                return
-        self.reports.tell(report, provider=call.provider, trace_id=attempt.trace_id)
+                self.reports.tell(report, provider=call.provider, trace_id=attempt.trace_id)
 
 
 def _unless_taken(verdict: Deferred | Failed, progress: Progress) -> DeliveryVerdict:

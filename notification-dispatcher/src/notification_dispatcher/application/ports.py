@@ -1,10 +1,10 @@
 """What the use cases need from outside, and the errors that it raises."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from notification_contracts.channels import ChannelName
 from notification_providers.port import AddressReport, OutgoingMessage, Repeating
 
 from notification_dispatcher.domain.contact import Contact
@@ -60,8 +60,7 @@ class HealthReports(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Starting:
+class Starting(NamedTuple):
     """What is about to be handed to a provider.
 
     `is_repeatable` says that nothing is doubled if it is begun again after this process dies;
@@ -122,6 +121,12 @@ class Sender(Protocol):
 
 class AddressReports(Protocol):
     """Tells the user-service what was learnt about addresses: later, and in the background."""
+
+    def tell_used(
+        self, channel: ChannelName, address: str, *, provider: str, trace_id: str
+    ) -> None:
+        """Say that an address took a message just now, as `tell` does."""
+        ...
 
     def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:
         """Take a report, and return at once. It may be lost: the next send brings it again."""

@@ -43,17 +43,16 @@ class SendToTarget:
         on_start: OnStart,
     ) -> TargetResult:
         """Send `message`; its key is that of the doubt, if there is one."""
-        began = self.now()
         if doubt is None:
             result = await sender.send(message, on_start=on_start)
-            return self._told(sender, message, target, result, None, began)
+            return self._told(sender, message, target, result, None)
         holds = message.channel in self.holds
         match sender.repeating(doubt.provider):
             case Repeating.IDEMPOTENT:
                 result = await sender.send(
                     message, on_start=on_start, first=doubt.provider, is_for_first=holds
                 )
-                return self._told(sender, message, target, result, doubt, began)
+                return self._told(sender, message, target, result, doubt)
             case Repeating.ASKABLE:
                 found = await sender.find(doubt.provider, message, since=doubt.since - ASK_FROM)
                 if found is None:
@@ -65,7 +64,7 @@ class SendToTarget:
                 lost = SendResult(outcome=UncertainFailure(detail=detail))
                 return TargetResult(target=target, result=lost, may_repeat=False)
         result = await sender.send(message, on_start=on_start)
-        return self._told(sender, message, target, result, doubt, began)
+        return self._told(sender, message, target, result, doubt)
 
     def _told(
         self,
@@ -74,12 +73,12 @@ class SendToTarget:
         target: SendTarget,
         result: SendResult,
         doubt: Doubt | None,
-        began: datetime,
     ) -> TargetResult:
         if not isinstance(result.outcome, UncertainFailure) or result.call is None:
             return TargetResult(target=target, result=result, doubt=doubt)
         provider = result.call.provider
         if sender.repeating(provider) is not Repeating.NEITHER:
+            began = self.now() - result.call.duration
             doubt = doubt_at(provider, message.idempotency_key, doubt, began)
             return TargetResult(target=target, result=result, doubt=doubt)
         may_repeat = message.channel not in self.holds

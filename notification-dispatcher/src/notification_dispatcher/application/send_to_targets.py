@@ -20,7 +20,7 @@ from notification_dispatcher.domain.progress import Progress
 _NO_DATA: Final[Mapping[str, Any]] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # one for each attempt: a frozen one takes three times as long
 class SendToTargets:
     """The sends of one attempt, each after its start. What a start raises is raised."""
 

@@ -25,7 +25,7 @@ class Start:
         self._sender = sender
         self._pass_point = pass_point
         self._now = now
-        self._one_for_all = asyncio.Lock()
+        self._one_for_all: asyncio.Lock | None = None
         self._is_over: Exception | None = None
         self._has_passed = False
 
@@ -47,6 +47,8 @@ class Start:
 
     async def together(self, provider: str) -> None:
         """Start for all addresses that are under way, once: they leave at the same moment."""
+        if self._one_for_all is None:
+            self._one_for_all = asyncio.Lock()
         async with self._one_for_all:
             if self._is_over is not None:
                 raise self._is_over

@@ -30,6 +30,9 @@ class Health:
         self.down_for = 0
         self.came = asyncio.Condition()
 
+    def now(self):
+        return NOW
+
     async def report_all(self, reports):
         async with self.came:
             self.posts.append(reports)
@@ -69,6 +72,15 @@ async def test_what_was_learnt_is_told_together(health):
         await health.until(1)
 
     assert health.posts[0] == [(GONE, "post", "t-0"), (USED, "post", "t-1")]
+
+
+async def test_an_address_that_was_used_is_told_with_the_time(health):
+    reports = GatheredAddressReports(health=health, every=AT_ONCE)
+    reports.tell_used("push", "t", provider="post", trace_id="t-0")
+    async with running(reports):
+        await health.until(1)
+
+    assert health.posts == [[(USED, "post", "t-0")]]
 
 
 async def test_the_latest_of_a_kind_stands_for_those_before(health):

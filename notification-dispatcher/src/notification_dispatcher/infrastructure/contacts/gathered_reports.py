@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from notification_contracts.channels import ChannelName
 from notification_providers.port import AddressEvent, AddressReport
 from service_kit.lifecycle import Stopping
 from service_kit.logs import get_logger
@@ -21,6 +22,11 @@ EVERY: Final = timedelta(seconds=1)
 AFTER_FAILURE: Final = timedelta(seconds=10)
 
 
+_Key = tuple[ChannelName, str, AddressEvent]
+_Learnt = tuple[AddressReport | datetime, str, str]
+"""A report, or when an address was used; by which provider, and about which notification."""
+
+
 @dataclass(slots=True, kw_only=True)
 class GatheredAddressReports:
     """Posts once a second, or as soon as there are `MAX_BATCH`; `run` is its loop.
@@ -32,15 +38,23 @@ class GatheredAddressReports:
     health: HttpHealthReports
     every: timedelta = EVERY
     after_failure: timedelta = AFTER_FAILURE
-    _waiting: dict[tuple[str, str, AddressEvent], Told] = field(default_factory=dict, init=False)
+    _waiting: dict[_Key, _Learnt] = field(default_factory=dict, init=False)
     _is_full: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def tell_used(
+        self, channel: ChannelName, address: str, *, provider: str, trace_id: str
+    ) -> None:
+        """See `AddressReports`."""
+        self._add((channel, address, AddressEvent.USED), (self.health.now(), provider, trace_id))
 
     def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:
         """See `AddressReports`."""
+        self._add((report.channel, report.address, report.kind), (report, provider, trace_id))
+
+    def _add(self, key: _Key, learnt: _Learnt) -> None:
         if len(self._waiting) >= MAX_WAITING:
             return
-        key = (report.channel, report.address, report.kind)
-        self._waiting[key] = (report, provider, trace_id)
+        self._waiting[key] = learnt
         if len(self._waiting) >= MAX_BATCH:
             self._is_full.set()
 
@@ -60,7 +74,7 @@ class GatheredAddressReports:
         if not batch:
             return True
         try:
-            await self.health.report_all(list(batch.values()))
+            await self.health.report_all([_told(*each) for each in batch.items()])
         except HealthReportsUnavailable as error:
             # That an address was used is said again by the next send, and is no loss.
             lost = sum(kind is not AddressEvent.USED for _, _, kind in batch)
@@ -68,6 +82,13 @@ class GatheredAddressReports:
             write("address_reports.not_told", lost=lost, used=len(batch) - lost, error=str(error))
             return False
         return True
+
+
+def _told(key: _Key, learnt: _Learnt) -> Told:
+    (channel, address, kind), (report, provider, trace_id) = key, learnt
+    if isinstance(report, datetime):
+        report = AddressReport(channel=channel, kind=kind, address=address, at=report)
+    return report, provider, trace_id
 
 
 async def _first_of(*awaited: Coroutine[Any, Any, object], within: timedelta) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from notification_contracts.channels import ChannelName
-from notification_providers.port import AddressReport
+from notification_providers.port import AddressEvent, AddressReport
 
 from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
 from notification_dispatcher.domain.contact import Contact, ContactAddress
@@ -57,6 +57,13 @@ class InMemoryAddressReports:
     """Keeps what was told, each with its provider and its notification."""
 
     told: list[tuple[AddressReport, str, str]] = field(default_factory=list)
+
+    def tell_used(
+        self, channel: ChannelName, address: str, *, provider: str, trace_id: str
+    ) -> None:
+        """See `AddressReports`."""
+        report = AddressReport(channel=channel, kind=AddressEvent.USED, address=address)
+        self.tell(report, provider=provider, trace_id=trace_id)
 
     def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:
         """See `AddressReports`."""

@@ -45,8 +45,10 @@ class FailoverSender:
 
     def repeating(self, provider: str) -> Repeating:
         """See `Sender`."""
-        named = self._named(provider)
-        return Repeating.NEITHER if named is None else named.provider.repeating
+        for each in self.providers:
+            if each.name == provider:
+                return each.provider.repeating
+        return Repeating.NEITHER
 
     @property
     def is_repeatable(self) -> bool:
