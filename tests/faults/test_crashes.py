@@ -78,6 +78,18 @@ async def test_a_channel_that_holds_never_sends_twice(idle_system, failpoint, co
     assert idle_system.copies(trace_id) == copies
 
 
+async def test_a_provider_that_can_tell_gets_it_once_though_its_sender_died(idle_system):
+    settings = {"EMAIL_PROVIDERS": "fake://?repeating=askable", "EMAIL_ON_AMBIGUOUS": "hold"}
+    trace_id = await idle_system.send()
+
+    await idle_system.dies_at("provider.after_accept", **settings)
+    await idle_system.dispatcher(**settings)
+    notification = await idle_system.until(trace_id)
+
+    assert notification["status"] == "sent"
+    assert idle_system.copies(trace_id) == 1
+
+
 async def test_cancelled_after_a_crash_says_that_it_may_have_been_sent(idle_system):
     trace_id = await idle_system.send()
     await idle_system.dies_at("provider.after_accept")

@@ -8,13 +8,16 @@ import pytest
 from notification_providers.fake.provider import FakeProvider
 from notification_providers.port import (
     Accepted,
+    AskableProvider,
     FaultSide,
+    NotTaken,
     OutgoingMessage,
     PermanentFailure,
     TransientFailure,
+    UncertainFailure,
 )
 from notification_providers.registry import PROVIDERS
-from notification_providers.urls import Limits, ProviderContext
+from notification_providers.urls import InvalidProviderUrl, Limits, ProviderContext
 from service_kit.failpoints import EXIT_CODE
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
@@ -55,6 +58,35 @@ async def test_what_it_accepts_is_a_line_in_the_outbox(outbox):
         "subject": None,
         "at": "2027-01-31T09:00:00.000+00:00",
     }
+
+
+async def test_one_that_is_idempotent_keeps_a_message_once(outbox):
+    provider = open_fake(outbox, "fake://?repeating=idempotent")
+
+    assert [await provider.send(message()) for _ in range(2)] == [Accepted(), Accepted()]
+    await provider.send(message("bob@example.com"))
+    assert len(outbox.read_text("utf-8").splitlines()) == 2
+
+
+async def test_one_that_is_askable_tells_by_the_outbox_what_it_took(outbox):
+    provider = open_fake(outbox, "fake://?repeating=askable")
+    assert isinstance(provider, AskableProvider)
+    assert await provider.find(message(), since=NOW) == NotTaken()
+    await provider.send(message())
+
+    assert await provider.find(message(), since=NOW) == Accepted()
+    assert await provider.find(message("bob@example.com"), since=NOW) == NotTaken()
+
+
+async def test_without_an_outbox_it_cannot_tell():
+    provider = open_fake(None, "fake://?repeating=askable")
+
+    assert isinstance(await provider.find(message(), since=NOW), UncertainFailure)
+
+
+def test_how_it_repeats_must_be_known(outbox):
+    with pytest.raises(InvalidProviderUrl, match="repeating: must be"):
+        open_fake(outbox, "fake://?repeating=twice")
 
 
 async def test_what_it_refuses_is_not_in_the_outbox(outbox):

@@ -26,6 +26,7 @@ SCRIPTS = (
     "timeout-after-accept",
     "hang",
     "crash",
+    "gone",
 )
 
 

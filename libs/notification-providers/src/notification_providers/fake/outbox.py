@@ -44,6 +44,20 @@ class FakeOutbox:
         finally:
             os.close(descriptor)
 
+    def has(self, message: OutgoingMessage) -> bool:
+        """Tell whether this notification's message to this address is among the lines.
+
+        Raises:
+            OSError: they could not be read.
+        """
+        if not self.path.exists():
+            return False
+        with self.path.open("rb") as lines:
+            return any(
+                (kept["trace_id"], kept["address"]) == (message.trace_id, message.address)
+                for kept in map(json.loads, lines)
+            )
+
     def keep(self, message: OutgoingMessage) -> TransientFailure | None:
         """Write the message's line; return the failure, if it could not be written."""
         try:

@@ -4,6 +4,10 @@
 go as that script of the simulator has it, as a fault of the provider and not of the recipient.
 `429-after-60s` then throttles all messages for the 60 s that it asks for at the first, and accepts
 what comes after.
+
+`fake://?repeating=idempotent` accepts what is in the outbox already and adds no second line, and
+`fake://?repeating=askable` tells by the outbox what it took: as providers do that know each key, or
+that can be asked. Both read the whole file.
 """
 
 import asyncio
@@ -11,7 +15,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from service_kit.failpoints import EXIT_CODE
 from service_kit.logs import get_logger
@@ -24,11 +28,14 @@ from notification_providers.fake.simulator import (
     simulate,
 )
 from notification_providers.port import (
+    Accepted,
     FaultSide,
+    NotTaken,
     OutgoingMessage,
     ProviderAnswer,
     Repeating,
     TransientFailure,
+    UncertainFailure,
 )
 from notification_providers.urls import (
     InvalidProviderUrl,
@@ -66,6 +73,9 @@ class FakeProvider:
     async def close(self) -> None:
         """See `Provider`: there is no connection."""
 
+    def _has_taken(self, message: OutgoingMessage) -> bool:
+        return self.outbox is not None and self.outbox.has(message)
+
     def _simulated(self, message: OutgoingMessage) -> SimulatedCall:
         if self.script is not None:
             return self._by_own_script(self.script, message.attempt)
@@ -89,10 +99,25 @@ class FakeProvider:
         return replace(first, answer=replace(answer, retry_after=timedelta(seconds=left)))
 
     def _accept(self, message: OutgoingMessage, answer: ProviderAnswer) -> ProviderAnswer:
+        if self.repeating is Repeating.IDEMPOTENT and self._has_taken(message):
+            return answer
         if self.outbox is not None and (failure := self.outbox.keep(message)) is not None:
             return failure
         log.info("fake.accepted", trace_id=message.trace_id, channel=message.channel)
         return answer
+
+
+@dataclass(slots=True, kw_only=True)
+class AskableFakeProvider(FakeProvider):
+    """One that can be asked what became of a message."""
+
+    async def find(
+        self, message: OutgoingMessage, *, since: datetime
+    ) -> Accepted | NotTaken | UncertainFailure:
+        """See `AskableProvider`. The outbox is as old as it is: `since` says nothing."""
+        if self.outbox is None:
+            return UncertainFailure(detail="there is no outbox to look into")
+        return Accepted() if self._has_taken(message) else NotTaken()
 
 
 def fake_provider(url: ProviderUrl, context: ProviderContext) -> FakeProvider:
@@ -100,6 +125,10 @@ def fake_provider(url: ProviderUrl, context: ProviderContext) -> FakeProvider:
     script = url.options.get("script")
     if script is not None and simulate(script, 1, FaultSide.PROVIDER) is None:
         raise InvalidProviderUrl(f"there is no script {script!r}")
+    if (how := url.options.get("repeating", Repeating.NEITHER)) not in set(Repeating):
+        raise InvalidProviderUrl(f"repeating: must be {', '.join(Repeating)}")
+    repeating = Repeating(how)
     name = f"fake-{url.host}" if url.host else "fake"
     outbox = FakeOutbox(path=context.fake_outbox, now=context.now) if context.fake_outbox else None
-    return FakeProvider(name=name, outbox=outbox, script=script)
+    kind = AskableFakeProvider if repeating is Repeating.ASKABLE else FakeProvider
+    return kind(name=name, repeating=repeating, outbox=outbox, script=script)

@@ -10,6 +10,7 @@
 | `timeout-after-accept@` | +15005550006 | `sim-timeout-after-accept` | first loses its answer   |
 | `hang@`                 | +15005550007 | `sim-hang`                 | never answers            |
 | `crash@`                | +15005550008 | `sim-crash`                | ends the dispatcher      |
+| `gone@`                 | +15005550009 | `sim-gone`                 | says the address is gone |
 
 The numbers in the names are free: `fail-3-then-ok@`, `slow-2s@`. A tag makes addresses distinct:
 `fail-2-then-ok+anna@sim.example`, `sim-ok+anna`. Any other address is one that works. Nothing is
@@ -25,6 +26,7 @@ from notification_contracts.states import Reason
 
 from notification_providers.port import (
     Accepted,
+    AddressGone,
     FaultSide,
     PermanentFailure,
     ProviderAnswer,
@@ -43,6 +45,7 @@ PHONES = {
     "+15005550006": "timeout-after-accept",
     "+15005550007": "hang",
     "+15005550008": "crash",
+    "+15005550009": "gone",
 }
 # So that `slow-10s` is answered before a provider timeout of 10 s, not in a race with it.
 JUST_WITHIN = timedelta(milliseconds=200)
@@ -140,6 +143,11 @@ def _crash(_number: int, _attempt: int, _fault: FaultSide) -> SimulatedCall:
     return SimulatedCall(answer=UncertainFailure(detail="simulated: a crash"), is_fatal=True)
 
 
+def _is_gone(_number: int, _attempt: int, _fault: FaultSide) -> SimulatedCall:
+    detail = "simulated: no such address any more"
+    return SimulatedCall(answer=AddressGone(reason=Reason.ADDRESS_GONE, detail=detail))
+
+
 _SCRIPTS: tuple[tuple[re.Pattern[str], Callable[[int, int, FaultSide], SimulatedCall]], ...] = (
     (re.compile(r"ok"), _accept),
     (re.compile(r"fail-permanent"), _fail_permanently),
@@ -149,4 +157,5 @@ _SCRIPTS: tuple[tuple[re.Pattern[str], Callable[[int, int, FaultSide], Simulated
     (re.compile(r"timeout-after-accept"), _lose_the_answer),
     (re.compile(r"hang"), _never_answer),
     (re.compile(r"crash"), _crash),
+    (re.compile(r"gone"), _is_gone),
 )
