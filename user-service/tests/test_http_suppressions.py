@@ -148,7 +148,7 @@ async def test_suppressions_are_listed_page_by_page_and_filtered(
         ("reason=boredom", "/query/reason"),
         ("limit=0", "/query/limit"),
         ("cursor=AAAA", "/query/cursor"),
-        ("adress=x", "/query/adress"),
+        ("nosuch=x", "/query/nosuch"),
     ],
 )
 async def test_a_bad_filter_is_refused(client: httpx.AsyncClient, query: str, pointer: str) -> None:

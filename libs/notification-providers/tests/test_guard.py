@@ -83,9 +83,9 @@ async def test_what_was_checked_is_what_is_connected_to(monkeypatch):
     connected = []
 
     class Recording(httpcore.AsyncMockBackend):
-        async def connect_tcp(self, host, port, **kwargs):
+        async def connect_tcp(self, host, port, *args, **kwargs):
             connected.append(host)
-            return await super().connect_tcp(host, port, **kwargs)
+            return await super().connect_tcp(host, port, *args, **kwargs)
 
     backend = GuardedBackend(Resolver())
     backend._backend = Recording([b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])

@@ -2,6 +2,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from notification_contracts.events import NotificationRequested
 from notification_dispatcher.application.attempt import DeliveryAttempt
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.find_contact import FindContact
@@ -22,7 +23,7 @@ class Attempts:
     """Makes the attempts of one notification, and keeps between them what a queue keeps."""
 
     deliver: DeliverNotification
-    event: object
+    event: NotificationRequested
     channel: str
     number: int = 1
     progress: str = ""

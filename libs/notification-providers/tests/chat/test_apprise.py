@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from notification_contracts.states import Reason
+from notification_providers.chat.provider import AppriseProvider
 from notification_providers.port import (
     Accepted,
     FaultSide,
@@ -38,6 +39,8 @@ class Service(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Service
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.got.append((self.path, json.loads(body)))
@@ -109,7 +112,9 @@ async def test_an_address_changes_nothing_but_its_place(service):
     assert service.got[0][1]["username"] == "AsyncNotify"
 
 
-REJECTED = {"reason": Reason.PROVIDER_REJECTED, "detail": "the service answered 404"}
+def rejected(status, **fields):
+    detail = f"the service answered {status}"
+    return PermanentFailure(reason=Reason.PROVIDER_REJECTED, detail=detail, **fields)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +133,9 @@ REJECTED = {"reason": Reason.PROVIDER_REJECTED, "detail": "the service answered 
         (500, "", UncertainFailure(detail="the service answered 500")),
         (401, "", Misconfigured(detail="the service answered 401")),
         (403, "", Misconfigured(detail="the service answered 403")),
-        (404, "", PermanentFailure(**REJECTED)),
-        (302, "", PermanentFailure(**REJECTED | {"detail": "the service answered 302"})),
-        (404, "?to={address}", PermanentFailure(**REJECTED, fault=FaultSide.RECIPIENT)),
+        (404, "", rejected(404)),
+        (302, "", rejected(302)),
+        (404, "?to={address}", rejected(404, fault=FaultSide.RECIPIENT)),
     ],
 )
 async def test_what_each_answer_becomes(service, status, rest, answer):
@@ -154,19 +159,27 @@ async def test_a_service_that_hangs_up_leaves_it_uncertain(service):
     assert await send(open_apprise(service)) == UncertainFailure(detail="the connection broke")
 
 
-async def test_calls_that_hang_keep_their_threads_and_no_more(service):
+async def test_a_service_that_is_silent_leaves_it_uncertain(service):
     service.answers.clear()
-    provider = open_apprise(service, "?timeout_seconds=0.5&concurrency=2")
 
-    hung = await asyncio.gather(*(provider.send(message()) for _ in range(2)))
+    answer = await send(open_apprise(service, "?timeout_seconds=0.5"))
+
+    assert isinstance(answer, UncertainFailure)
+
+
+async def test_there_are_no_more_calls_than_threads(service):
+    service.answers.clear()
+    provider = open_apprise(service, "?timeout_seconds=60&concurrency=2")
+    under_way = [asyncio.create_task(provider.send(message())) for _ in range(2)]
+    while len(service.got) < 2:
+        await asyncio.sleep(0.01)
+
     refused = await provider.send(message())
     service.answers.set()
 
-    assert all(isinstance(answer, UncertainFailure) for answer in hung)
-    assert isinstance(refused, TransientFailure | Accepted)  # a thread may just have ended
-    while not isinstance(await provider.send(message()), Accepted):
-        await asyncio.sleep(0.01)
-    await provider.close()
+    assert isinstance(refused, TransientFailure)
+    assert await asyncio.gather(*under_way) == [Accepted(), Accepted()]
+    assert await send(provider) == Accepted()
 
 
 async def test_neither_text_nor_token_is_logged(service):
@@ -205,6 +218,7 @@ def test_its_limits_are_not_apprises():
     )
 
     assert (limits.concurrency, limits.per_second) == (3, 1)
+    assert isinstance(provider, AppriseProvider)
     assert provider.template == "json://h/?method=PUT&cto=1.8&rto=1.8"
     assert "json" in provider.name
     assert "h/" not in repr(provider)

@@ -9,7 +9,13 @@ from notification_dispatcher.domain.sending import NotTried, SendResult
 from notification_dispatcher.infrastructure.caps.caps import ChannelCaps, Countries, country_of
 from notification_dispatcher.infrastructure.caps.guard import CapMetrics, GuardedSender
 from notification_dispatcher.infrastructure.caps.memory import InMemoryWindows
-from notification_providers.port import Accepted, FaultSide, OutgoingMessage, PermanentFailure
+from notification_providers.port import (
+    Accepted,
+    FaultSide,
+    OutgoingMessage,
+    PermanentFailure,
+    Repeating,
+)
 from prometheus_client import CollectorRegistry
 from testkit.logs import captured_logs
 
@@ -20,6 +26,13 @@ ADA, BOB = "+12025550101", "+12025550102"
 class RecordingSender:
     def __init__(self):
         self.sent = []
+        self.is_repeatable = False
+
+    def repeating(self, provider):
+        return Repeating.NEITHER
+
+    async def find(self, provider, message, *, since):
+        return None
 
     async def send(self, message, *, on_start, first=None, is_for_first=False):
         self.sent.append(message)

@@ -71,7 +71,9 @@ def lua_set(name: str, values: Collection[str]) -> str:
 def _moves(rule: Rule) -> str:
     if rule.moves_to is None:
         return _is_any("was", rule.moves_from)
-    ways = (f"to == '{to}' and ({_is_any('was', froms)})" for to, froms in rule.moves_to.items())
+    ways = (
+        f"to == '{to}' and ({_is_any('was', sources)})" for to, sources in rule.moves_to.items()
+    )
     return " or ".join(ways)
 
 
