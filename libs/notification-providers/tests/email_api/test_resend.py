@@ -128,14 +128,14 @@ def test_delivered():
 
 
 @pytest.mark.parametrize(
-    ("kind", "event"),
+    ("kind", "event", "reason"),
     [
-        ("Permanent", AddressEvent.BOUNCE),
-        ("Transient", AddressEvent.SOFT_BOUNCE),
-        ("Undetermined", AddressEvent.SOFT_BOUNCE),
+        ("Permanent", AddressEvent.BOUNCE, Reason.ADDRESS_GONE),
+        ("Transient", AddressEvent.SOFT_BOUNCE, Reason.PROVIDER_REJECTED),
+        ("Undetermined", AddressEvent.SOFT_BOUNCE, Reason.PROVIDER_REJECTED),
     ],
 )
-def test_a_bounce_ends_the_mail_and_says_something_of_the_address(kind, event):
+def test_a_bounce_ends_the_mail_and_says_something_of_the_address(kind, event, reason):
     """The payload is that of https://resend.com/docs/webhooks/emails/bounced"""
     bounce = {"type": kind, "subType": "General", "message": "no <ada@example.com> here"}
 
@@ -143,7 +143,7 @@ def test_a_bounce_ends_the_mail_and_says_something_of_the_address(kind, event):
         Receipt(
             message_id="49a3",
             status=ReceiptStatus.FAILED,
-            reason=Reason.PROVIDER_REJECTED,
+            reason=reason,
             detail="no <…> here",
             at=AT,
         ),
@@ -151,7 +151,7 @@ def test_a_bounce_ends_the_mail_and_says_something_of_the_address(kind, event):
             channel="email",
             kind=event,
             address="ada@example.com",
-            reason=Reason.PROVIDER_REJECTED,
+            reason=reason,
             evidence="no <…> here",
             at=AT,
         ),

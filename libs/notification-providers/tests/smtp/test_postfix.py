@@ -6,13 +6,18 @@ import pytest
 from notification_contracts.states import Reason
 from notification_providers.port import (
     Accepted,
+    AddressEvent,
     AddressGone,
     FaultSide,
     PermanentFailure,
+    ReceiptRequest,
+    ReceiptStatus,
 )
 from notification_providers.registry import PROVIDERS
 from notification_providers.urls import Limits, ProviderContext
 from testkit.postfix_server import postfix  # noqa: F401
+
+SECRET = "0123456789abcdef"
 
 
 @pytest.fixture
@@ -20,6 +25,7 @@ async def provider(postfix):  # noqa: F811 - it is the fixture
     url = (
         f"smtp://127.0.0.1:{postfix.port}?from=Laden%20<shop@example.org>"
         f"&starttls=required&ca={postfix.ca_file}"
+        f"&verp=bounces@example.com&bounce_secret={SECRET}"
     )
     context = ProviderContext("email", now=lambda: datetime.now(UTC))
     provider, _ = PROVIDERS.open(url, context, Limits())
@@ -36,7 +42,7 @@ async def test_what_postfix_takes_arrives_whole(postfix, provider, message):  # 
     assert isinstance(again, Accepted)
     mail = {each["Subject"]: each for each in await postfix.arrived("ada", 2)}["Bestellung ü"]
     assert mail["Message-ID"] == answer.message_id
-    assert mail["Return-Path"] == "<shop@example.org>"
+    assert mail["Return-Path"].startswith("<bounces+")
     assert "ESMTPS" in mail["Received"]
     assert mail.get_body(("plain",)).get_content().rstrip("\n") == text
     assert mail.get_body(("html",)).get_content() == "<p>ü</p>\n"
@@ -77,3 +83,19 @@ async def test_a_server_that_takes_no_utf8_addresses_is_asked_for_nothing(provid
 
     assert isinstance(answer, PermanentFailure)
     assert answer.reason is Reason.INVALID_ADDRESS
+
+
+async def test_a_mail_that_comes_back_ends_it_and_its_address(postfix, provider, message):  # noqa: F811
+    accepted = await provider.send(message("gone@example.net"))
+    [came_back] = await postfix.arrived("bounces")
+
+    request = ReceiptRequest(
+        url="https://a/receipts/smtp",
+        headers={"authorization": f"Bearer {SECRET}"},
+        body=came_back.as_bytes(),
+    )
+    receipt, report = provider.read(request)
+
+    assert receipt.message_id == accepted.message_id
+    assert receipt.status is ReceiptStatus.FAILED
+    assert (report.kind, report.address) == (AddressEvent.BOUNCE, "gone@example.net")

@@ -191,6 +191,12 @@ def test_credentials_are_sent_in_clear_only_here_or_when_it_was_said(starttls, i
         ("smtp://host?from=a@b.example%0d%0aBcc:x@y.example", "one address"),
         ("smtp://host?from=a@b.example&reply_to=nobody", "reply_to must be one address"),
         ("smtp://host?from=a@b.example&envelope_from=x", "envelope_from must be one address"),
+        ("smtp://host?from=a@b.example&verp=b@b.example", "go together"),
+        ("smtp://host?from=a@b.example&verp=b@b.example&bounce_secret=short", "16 characters"),
+        (
+            f"smtp://host?from=a@b.example&verp={'b' * 17}@b.example&bounce_secret={'s' * 16}",
+            "16 characters before its @",
+        ),
         ("smtp://host?from=a@b.example&idempotency_header=a:b", "header's name"),
         ("smtp://host?from=a@b.example&ehlo=a%20b", "host's name"),
     ],

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import time
 
 import pytest
@@ -7,8 +8,10 @@ from notification_providers.port import (
     Accepted,
     AddressGone,
     FaultSide,
+    ForgedReceipt,
     Misconfigured,
     PermanentFailure,
+    ReceiptRequest,
     Repeating,
     TransientFailure,
     UncertainFailure,
@@ -253,3 +256,19 @@ async def test_what_is_no_address_is_refused_before_anything_is_sent(
     assert isinstance(answer, PermanentFailure)
     assert answer.reason is Reason.INVALID_ADDRESS
     assert smtp.connections == 0
+
+
+async def test_a_return_path_of_its_own_for_every_mail(smtp, opened, message):
+    smtp.replies["EHLO"] = "250-lab\r\n250 DSN"
+    provider = opened("verp=bounces@example.org&bounce_secret=0123456789abcdef")
+    await provider.send(message())
+    await provider.send(message("bob@example.com"))
+
+    one, other = (each for each in smtp.commands if each.startswith("MAIL"))
+    assert re.fullmatch(r"MAIL FROM:<bounces\+[a-z2-7]{47}@example\.org> RET=HDRS", one)
+    assert one != other
+
+
+async def test_without_a_secret_no_bounce_is_believed(opened):
+    with pytest.raises(ForgedReceipt):
+        opened().read(ReceiptRequest(url="", headers={}, body=b"Subject: x"))

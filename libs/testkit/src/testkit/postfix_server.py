@@ -47,6 +47,7 @@ virtual_gid_maps = static:{gid}
 recipient_delimiter = +
 transport_maps = inline:{{ example.net=bouncing: }}
 relay_domains = example.net
+fast_flush_domains =
 message_size_limit = 200000
 smtputf8_enable = no
 smtpd_tls_security_level = may
@@ -67,7 +68,7 @@ retry unix - - n - - error
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
-bouncing unix - n n - - pipe user=nobody argv=/bin/sh -c exit${{IFS}}67
+bouncing unix - n n - - pipe user=nobody argv=/bin/sh -c {{exit 67}}
 """
 
 

@@ -27,16 +27,16 @@ from notification_providers.port import (
 )
 
 _SIGNED: Final = ("id", "timestamp", "signature")
-_FAILURES: Final = {
-    "email.bounced": Reason.PROVIDER_REJECTED,
-    "email.failed": Reason.PROVIDER_REJECTED,
-    "email.suppressed": Reason.SUPPRESSED,
-}
+_FAILURES: Final = frozenset({"email.bounced", "email.failed", "email.suppressed"})
 
 
 class _Bounce(BaseModel):
     type: str = ""
     message: str = ""
+
+    @property
+    def is_hard(self) -> bool:
+        return self.type.casefold() == "permanent"
 
 
 class _Failed(BaseModel):
@@ -82,30 +82,42 @@ class ResendReceipts:
             raise ForgedReceipt("its signature is wrong, or too old") from error
 
     def _items(self, event: _Event) -> Iterator[Receipt | AddressReport]:
-        kind, email = event.type, event.data
-        if kind == "email.delivered":
+        email = event.data
+        what, reason = _what_is_learnt(event), _reason(event)
+        words = without_addresses(email.bounce.message or email.failed.reason or event.type)
+        if event.type == "email.delivered":
             yield Receipt(
                 message_id=email.email_id, status=ReceiptStatus.DELIVERED, at=event.created_at
             )
-        elif kind in _FAILURES:
-            words = without_addresses(email.bounce.message or email.failed.reason or kind)
+        elif event.type in _FAILURES:
             yield Receipt(
                 message_id=email.email_id,
                 status=ReceiptStatus.FAILED,
-                reason=_FAILURES[kind],
+                reason=reason,
                 detail=words,
                 at=event.created_at,
             )
-        what = _what_is_learnt(event)
         if what is not None and email.to:
             yield AddressReport(
                 channel=self.channel,
                 kind=what,
                 address=email.to[0],
-                reason=_FAILURES.get(kind),
-                evidence=without_addresses(email.bounce.message or kind),
+                reason=reason,
+                evidence=words,
                 at=event.created_at,
             )
+
+
+def _reason(event: _Event) -> Reason | None:
+    match event.type:
+        case "email.bounced" if event.data.bounce.is_hard:
+            return Reason.ADDRESS_GONE
+        case "email.bounced" | "email.failed":
+            return Reason.PROVIDER_REJECTED
+        case "email.suppressed":
+            return Reason.SUPPRESSED
+        case _:
+            return None
 
 
 def _what_is_learnt(event: _Event) -> AddressEvent | None:
@@ -114,7 +126,7 @@ def _what_is_learnt(event: _Event) -> AddressEvent | None:
         case "email.complained":
             return AddressEvent.COMPLAINT
         case "email.bounced":
-            is_hard = event.data.bounce.type.casefold() == "permanent"
+            is_hard = event.data.bounce.is_hard
             return AddressEvent.BOUNCE if is_hard else AddressEvent.SOFT_BOUNCE
         case _:
             return None

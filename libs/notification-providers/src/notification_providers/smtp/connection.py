@@ -151,6 +151,8 @@ class SmtpConnection:
             options += ["SMTPUTF8", "BODY=8BITMIME"]  # RFC 6531, section 3.6
         if self.client.supports_extension("size"):
             options.append(f"SIZE={len(mail.content)}")  # RFC 1870
+        if self.client.supports_extension("dsn"):
+            options.append("RET=HDRS")  # RFC 3461: of the mail, bounces need to quote no more
         return options
 
     async def _write(self, content: bytes) -> None:

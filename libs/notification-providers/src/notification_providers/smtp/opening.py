@@ -8,13 +8,16 @@ from typing import Final, TypeVar
 
 from notification_providers.mailboxes import read_mailbox
 from notification_providers.options import is_loopback
+from notification_providers.smtp.bounces import BounceReader
 from notification_providers.smtp.mail import Letterhead
 from notification_providers.smtp.provider import SmtpProvider
+from notification_providers.smtp.return_path import LONGEST_LOCAL_PART, ReturnPath
 from notification_providers.smtp.server import Credentials, Login, SmtpServer, StartTls
 from notification_providers.urls import InvalidProviderUrl, ProviderContext, ProviderUrl
 
 _OPTIONS: Final = (
     "auth",
+    "bounce_secret",
     "ca",
     "ehlo",
     "envelope_from",
@@ -23,8 +26,10 @@ _OPTIONS: Final = (
     "reply_to",
     "starttls",
     "token_file",
+    "verp",
 )
 _PATIENCE: Final = 0.9
+_SHORTEST_SECRET: Final = 16
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -38,7 +43,8 @@ def smtp_provider(url: ProviderUrl, context: ProviderContext) -> SmtpProvider:
     header = options.get("idempotency_header")
     if header is not None and not _HEADER.fullmatch(header):
         raise InvalidProviderUrl("idempotency_header must be a header's name")
-    envelope_sender = options.get("envelope_from", sender.addr_spec)
+    return_path = _return_path(url)
+    envelope_sender = options.get("verp", options.get("envelope_from", sender.addr_spec))
     return SmtpProvider(
         server=_server(url),
         envelope_sender=read_mailbox("envelope_from", envelope_sender).addr_spec,
@@ -51,6 +57,35 @@ def smtp_provider(url: ProviderUrl, context: ProviderContext) -> SmtpProvider:
         ),
         patience=url.limits.timeout * _PATIENCE,
         now=context.now,
+        return_path=return_path,
+        bounces=_bounces(return_path, sender, context),
+    )
+
+
+def _return_path(url: ProviderUrl) -> ReturnPath | None:
+    verp, secret = url.options.get("verp"), url.options.get("bounce_secret")
+    if verp is None and secret is None:
+        return None
+    if verp is None or secret is None or "envelope_from" in url.options:
+        raise InvalidProviderUrl("verp and bounce_secret go together, instead of envelope_from")
+    if len(secret) < _SHORTEST_SECRET or not secret.isascii() or " " in secret:
+        raise InvalidProviderUrl(f"bounce_secret must have {_SHORTEST_SECRET} characters, no space")
+    address = read_mailbox("verp", verp)
+    if len(address.username) > LONGEST_LOCAL_PART:
+        raise InvalidProviderUrl(f"verp may have {LONGEST_LOCAL_PART} characters before its @")
+    return ReturnPath(local=address.username, domain=address.domain, secret=secret)
+
+
+def _bounces(
+    return_path: ReturnPath | None, sender: Address, context: ProviderContext
+) -> BounceReader | None:
+    if return_path is None:
+        return None
+    return BounceReader(
+        channel=context.channel,
+        domain=sender.domain,
+        return_path=return_path,
+        secret=return_path.secret,
     )
 
 

@@ -18,18 +18,24 @@ from service_kit.logs import get_logger
 from notification_providers.mailboxes import UnmailableAddress
 from notification_providers.port import (
     Accepted,
+    AddressReport,
     CheckResult,
     FaultSide,
+    ForgedReceipt,
     OutgoingMessage,
     PermanentFailure,
     ProviderAnswer,
+    Receipt,
+    ReceiptRequest,
     Repeating,
 )
+from notification_providers.smtp.bounces import BounceReader
 from notification_providers.smtp.connection import SmtpConnection
 from notification_providers.smtp.failures import FAILURES, is_lost, leaves_usable, read_failure
 from notification_providers.smtp.mail import Letterhead, Mail, compose
 from notification_providers.smtp.pool import Pool
 from notification_providers.smtp.replies import Phase, Reply, is_infrastructure
+from notification_providers.smtp.return_path import ReturnPath
 from notification_providers.smtp.server import SmtpServer
 
 log = get_logger(__name__)
@@ -55,6 +61,8 @@ class SmtpProvider:
     patience: timedelta
     now: Callable[[], datetime]
     name: str = "smtp"
+    return_path: ReturnPath | None = None
+    bounces: BounceReader | None = None
     pool: Pool = field(default_factory=Pool)
     _tls: ssl.SSLContext | None = field(default=None, init=False)
     _ehlo: str | None = field(default=None, init=False)
@@ -98,6 +106,12 @@ class SmtpProvider:
             await _leave(connections)
         return CheckResult(is_ok=True, words="the server takes mail from this sender")
 
+    def read(self, request: ReceiptRequest) -> Sequence[Receipt | AddressReport]:
+        """Read a mail that came back, see `BounceReader`."""
+        if self.bounces is None:
+            raise ForgedReceipt("there is no bounce_secret")
+        return self.bounces.read(request)
+
     async def close(self) -> None:
         """Take leave on all kept connections."""
         await _leave(self.pool.empty())
@@ -106,11 +120,14 @@ class SmtpProvider:
         self, connection: SmtpConnection, mail: Mail, trace_id: str, deadline: float
     ) -> ProviderAnswer:
         was_kept, is_usable = connection.is_open, False
+        sender = self.envelope_sender
+        if self.return_path is not None:
+            sender = self.return_path.of(trace_id, mail.recipient)
         try:
             async with asyncio.timeout_at(deadline):
                 if not was_kept:
                     await connection.open(self.server)
-                await connection.begin(self.envelope_sender, mail)
+                await connection.begin(sender, mail)
             words = await connection.finish()
             is_usable = True
         except FAILURES as error:
