@@ -63,7 +63,7 @@ async def test_message_of_a_line_that_the_timeline_lost_is_forgotten(
     record = await ledger.get("one")
     assert record is not None
     told = {entry.message_id for entry in record.timeline} - {None}
-    known = {key.partition("\t")[2] for key in await redis.keys("{an:0}:m:*")}
+    known = {str(key).partition("\t")[2] for key in await redis.keys("{an:0}:m:*")}
     assert known == told
     assert "m0" in told
     assert len(told) < 60

@@ -12,6 +12,7 @@ from notification_providers.delivery import DeliveryPolicy, Diverter
 from notification_providers.memory import InMemoryProvider
 from notification_providers.port import (
     Accepted,
+    Diversion,
     FaultSide,
     OutgoingMessage,
     PermanentFailure,
@@ -35,13 +36,13 @@ def send_to():
     async def on_start(_provider):
         pass
 
-    def of(*providers):
+    def of(*providers, delivery="live"):
         senders = ChannelSenders(
             {"push": [(provider, Limits()) for provider in providers]},
             breaker=BreakerSettings(failures=1, pause=timedelta(hours=1)),
             pauses=InMemoryPauses(),
             bounded=RetryPolicy().bounded,
-            diverter=Diverter(delivery=DeliveryPolicy()),
+            diverter=Diverter(delivery=DeliveryPolicy.parse(delivery)),
             registry=CollectorRegistry(),
             now=lambda: datetime.now(UTC),
         )
@@ -70,6 +71,15 @@ async def test_an_address_goes_to_those_who_take_it_alone(send_to):
 
     assert result.outcome == Accepted()
     assert (fcm.sent, len(apns.sent), len(other_apns.sent)) == ([], 1, 1)
+
+
+async def test_what_is_redirected_goes_to_who_takes_the_address_that_it_goes_to(send_to):
+    fcm, apns = Selective(name="fcm"), Selective(name="apns")
+
+    result = await send_to(fcm, apns, delivery="redirect:push=apns:mine")("fcm:1")
+
+    assert result.outcome == Accepted(diversion=Diversion.REDIRECTED)
+    assert (fcm.sent, [sent.address for sent in apns.sent]) == ([], ["apns:mine"])
 
 
 async def test_who_is_not_selective_takes_every_address(send_to):

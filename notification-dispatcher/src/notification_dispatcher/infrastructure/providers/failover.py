@@ -73,7 +73,7 @@ class FailoverSender:
         is_for_first: bool = False,
     ) -> SendResult:
         """Try the providers in order, each after `on_start`. Failures are outcomes."""
-        able = [provider for provider in self.providers if provider.takes(message.address)]
+        able = [provider for provider in self.providers if provider.can_carry(message)]
         if first is not None:
             able.sort(key=lambda provider: provider.name != first)
             able = [each for each in able if each.name == first] if is_for_first else able

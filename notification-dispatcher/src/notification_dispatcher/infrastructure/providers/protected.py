@@ -68,6 +68,10 @@ class ProtectedProvider:
         """True when neither the breaker nor a pause that is known of would turn a message away."""
         return self.breaker.is_available and not self.pause.remaining
 
+    def can_carry(self, message: OutgoingMessage) -> bool:
+        """True when it takes the address to which the message would go."""
+        return self.takes(self.diverter.route(message)[0].address)
+
     async def send(self, message: OutgoingMessage, *, on_start: OnStart) -> SendResult:
         """Hand the message over, unless a limit or a pause forbids it: then `NotTried`."""
         if pause := self.pause.remaining:
