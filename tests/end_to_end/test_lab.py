@@ -5,8 +5,25 @@ import signal
 import httpx
 import pytest
 from asyncnotify.local.ports import free_port
+from asyncnotify_lab.provider_urls import BOUNCE_SECRET
 
 ADDRESS = "user_test@example.com"
+NOTICE = """\
+To: {return_path}
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mail.example.com
+
+Final-Recipient: rfc822; {address}
+Action: failed
+Status: 5.1.1
+
+--b--
+"""
 LAB_PORTS = ("LAB_HTTP_PORT", "LAB_HTTPS_PORT", "LAB_SMTP_PORT", "LAB_SMTPS_PORT")
 
 
@@ -47,12 +64,28 @@ def ended(http, trace_id, *statuses):
 
 
 def test_mails_arrive_in_the_lab_are_refused_there_and_outlive_its_death(http, lab, system, until):
-    first = send(http, "your purchase was completed successfully")
+    first = send(
+        http,
+        "your purchase was completed successfully",
+        subject="Grüße 🎉",
+        html="<p>Your purchase was completed.</p>",
+    )
     assert until(lambda: ended(http, first))["status"] == "sent"
     [mail] = lab.get("/lab/messages", params={"to": ADDRESS}).json()["messages"]
     assert (mail["kind"], mail["text"]) == ("email", "your purchase was completed successfully\n")
+    assert (mail["subject"], mail["html"]) == ("Grüße 🎉", "<p>Your purchase was completed.</p>\n")
     assert first in mail["headers"]["Message-ID"]
     assert mail["data"]["is_encrypted"] is True
+
+    posted = http.post(
+        "/receipts/smtp",
+        content=NOTICE.format(return_path=mail["from"], address=ADDRESS).encode(),
+        headers={"Authorization": f"Bearer {BOUNCE_SECRET}"},
+    )
+    assert posted.status_code == 204
+    came_back = until(lambda: ended(http, first, "failed"))
+    assert came_back["timeline"][-1]["reason"] == "address_gone"
+    assert until(lambda: http.delete(f"/suppressions/email/{ADDRESS}").is_success)
 
     sms = send(http, "your code is 1234", channel="sms")
     delivered = until(lambda: ended(http, sms, "delivered", "failed"))

@@ -12,6 +12,7 @@ from asyncnotify_lab import push_keys
 from asyncnotify_lab.wires.webhook import SECRET as WEBHOOK_SECRET
 
 SENDER: Final = "lab@example.com"
+BOUNCE_SECRET: Final = "bounces-of-the-lab"  # noqa: S105 - nothing real stands behind it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class LabPorts:
 def provider_urls(ports: LabPorts, ca_file: Path) -> Mapping[str, Sequence[str]]:
     """Return each channel's providers, the first choice first. `ca_file` is what they trust."""
     ca, http = quote(str(ca_file), safe=""), f"{HOST}:{ports.http}"
-    smtp = f"smtp://lab:lab@{HOST}:{ports.smtp}?from={SENDER}&starttls=required&ca={ca}"
+    bounces = f"verp=bounces@example.com&bounce_secret={BOUNCE_SECRET}"
+    smtp = f"smtp://lab:lab@{HOST}:{ports.smtp}?from={SENDER}&starttls=required&ca={ca}&{bounces}"
     return {
         "email": [smtp],
         "sms": [
