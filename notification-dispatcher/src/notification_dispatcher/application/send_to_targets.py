@@ -11,7 +11,7 @@ from notification_contracts.events import NotificationRequested
 from notification_providers.port import AddressGone, OutgoingMessage
 
 from notification_dispatcher.application.attempt import DeliveryAttempt
-from notification_dispatcher.application.ports import OnStart, Sender
+from notification_dispatcher.application.ports import Sender
 from notification_dispatcher.application.send_to_target import SendToTarget
 from notification_dispatcher.application.starting import Start
 from notification_dispatcher.application.targets import SendTarget, TargetResult
@@ -38,9 +38,11 @@ class SendToTargets:
             return await self._to_all(targets, progress)
         results: list[TargetResult] = []
         for target in targets:
-            message = self._message(target, progress)
-            on_start = partial(self.start.alone, target, message.idempotency_key, progress)
-            results.append(await self._to(target, message, progress, on_start))
+            doubt = progress.doubts.get(target.digest) if progress.doubts else None
+            key = doubt.key if doubt else target.key
+            on_start = partial(self.start.alone, target, key, progress)
+            message = self._message(target, key)
+            results.append(await self.send(self.sender, message, target, doubt, on_start))
             if not isinstance(results[-1].result.outcome, AddressGone):
                 break
             progress = results[-1].added_to(progress)
@@ -49,10 +51,12 @@ class SendToTargets:
     async def _to_all(
         self, targets: Sequence[SendTarget], progress: Progress
     ) -> Sequence[TargetResult]:
-        sends = [
-            self._to(target, self._message(target, progress), progress, self.start.together)
-            for target in targets
-        ]
+        sends = []
+        for target in targets:
+            doubt = progress.doubts.get(target.digest)
+            message = self._message(target, doubt.key if doubt else target.key)
+            send = self.send(self.sender, message, target, doubt, self.start.together)
+            sends.append(send)
         # All come to an end before anything is raised: none goes on behind a settled message.
         ended = await asyncio.gather(*sends, return_exceptions=True)
         results = [each for each in ended if isinstance(each, TargetResult)]
@@ -61,20 +65,13 @@ class SendToTargets:
                 raise error
         return results
 
-    async def _to(
-        self, target: SendTarget, message: OutgoingMessage, progress: Progress, on_start: OnStart
-    ) -> TargetResult:
-        doubt = progress.doubts.get(target.digest) if progress.doubts else None
-        return await self.send(self.sender, message, target, doubt, on_start)
-
-    def _message(self, target: SendTarget, progress: Progress) -> OutgoingMessage:
+    def _message(self, target: SendTarget, key: str) -> OutgoingMessage:
         event, attempt = self.event, self.attempt
-        doubt = progress.doubts.get(target.digest) if progress.doubts else None
         return OutgoingMessage(
             trace_id=attempt.trace_id,
             channel=attempt.channel,
             attempt=attempt.number,
-            idempotency_key=doubt.key if doubt else target.key,
+            idempotency_key=key,
             address=target.address,
             message=event.message,
             subject=event.subject,
