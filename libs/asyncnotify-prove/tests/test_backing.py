@@ -1,6 +1,6 @@
 import pytest
 from asyncnotify_prove.backing import Backing
-from asyncnotify_prove.faults import Fault, parse_faults
+from asyncnotify_prove.faults import PROVIDER_FAULTS, Fault, parse_faults
 
 OWN_RABBITMQ = Backing.parse("amqp://", None)
 THEIR_RABBITMQ = Backing.parse("amqp://guest:guest@broker:5672/", None)
@@ -23,10 +23,20 @@ def test_rabbitmq_is_given_a_redis_of_its_own_for_the_records():
 @pytest.mark.parametrize(
     ("backing", "impossible"),
     [
-        (Backing(), {Fault.BROKER_ALARM, Fault.KILL_LEDGER}),
-        (OWN_RABBITMQ, set()),
-        (THEIR_RABBITMQ, {Fault.KILL_BROKER, Fault.RESTART_BROKER, Fault.BROKER_ALARM}),
-        (IN_MEMORY, {Fault.KILL_PUBLISHER, Fault.KILL_LEDGER, Fault.BROKER_CLOCK_JUMP}),
+        (Backing(), {Fault.BROKER_ALARM, Fault.KILL_LEDGER, *PROVIDER_FAULTS}),
+        (Backing(has_lab=True), {Fault.BROKER_ALARM, Fault.KILL_LEDGER, Fault.POISON}),
+        (OWN_RABBITMQ, PROVIDER_FAULTS),
+        (
+            THEIR_RABBITMQ,
+            {Fault.KILL_BROKER, Fault.RESTART_BROKER, Fault.BROKER_ALARM, *PROVIDER_FAULTS},
+        ),
+        (
+            IN_MEMORY,
+            {
+                *(Fault.KILL_PUBLISHER, Fault.KILL_LEDGER, Fault.BROKER_CLOCK_JUMP),
+                *PROVIDER_FAULTS,
+            },
+        ),
     ],
 )
 def test_all_faults_are_all_that_make_sense(backing, impossible):

@@ -35,10 +35,10 @@ def test_times_count_from_when_it_is_first_sent():
 
 
 def test_what_may_be_withdrawn_or_expire_may_end_so():
-    assert Kind(user_id="u").outcomes == {"sent"}
-    assert Kind(user_id="u", cancel=(0, 1)).outcomes == {
+    assert Kind(user_id="u").outcomes() == {"sent"}
+    assert Kind(user_id="u", cancel=(0, 1)).outcomes() == {
         "sent",
         "cancelled",
         "cancelled:ambiguous",
     }
-    assert "expired:ambiguous" in Kind(user_id="u", life=(1, 2)).outcomes
+    assert "expired:ambiguous" in Kind(user_id="u", life=(1, 2)).outcomes()

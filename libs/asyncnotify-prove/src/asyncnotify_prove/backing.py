@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from asyncnotify_prove.faults import (
     BY_NAME_ONLY,
     CLOCK_FAULTS,
+    PROVIDER_FAULTS,
     RABBITMQ_FAILPOINTS,
     REDIS_FAILPOINTS,
     Fault,
@@ -22,7 +23,7 @@ _ON_OWN_BROKER: Final = frozenset({Fault.KILL_BROKER, Fault.RESTART_BROKER})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backing:
-    """The broker and the ledger of a run.
+    """The broker and the ledger of a run, and whether the lab is in the place of its providers.
 
     A URL without a host, as `amqp://`, means a server of the run's own, which may be killed. The
     `ledger_url` is for RabbitMQ only, and is then `redis://` unless something else is said.
@@ -30,9 +31,10 @@ class Backing:
 
     broker_url: str = "redis://"
     ledger_url: str | None = None
+    has_lab: bool = False
 
     @classmethod
-    def parse(cls, broker_url: str, ledger_url: str | None) -> Self:
+    def parse(cls, broker_url: str, ledger_url: str | None, *, has_lab: bool = False) -> Self:
         """Check what was asked for.
 
         Raises:
@@ -50,6 +52,7 @@ class Backing:
         return cls(
             broker_url=broker_url,
             ledger_url=None if scheme == _REDIS else ledger_url or "redis://",
+            has_lab=has_lab,
         )
 
     @property
@@ -118,6 +121,8 @@ class Backing:
 
     def _why_not(self, fault: Fault) -> str:
         reasons = (
+            (fault in PROVIDER_FAULTS and not self.has_lab, "only with --providers lab"),
+            (fault is Fault.POISON and self.has_lab, "only a fake ends the dispatcher"),
             (
                 fault in _ON_OWN_BROKER and not self.owns_broker,
                 "the broker is not this run's own; give amqp:// or redis:// without a host",

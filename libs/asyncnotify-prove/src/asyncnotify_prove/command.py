@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,9 +16,27 @@ from asyncnotify_prove.backing import Backing
 from asyncnotify_prove.faults import Fault, parse_faults, plan
 from asyncnotify_prove.report import Outcome, write
 
+
+class Providers(StrEnum):
+    """Who is sent to in a run."""
+
+    FAKE = "fake"
+    LAB = "lab"
+
+
 Lease = Annotated[
     float,
     typer.Option(min=2, max=600, help="Seconds for which a silent worker keeps a notification."),
+]
+WhichProviders = Annotated[
+    Providers, typer.Option(help="fake, or lab: real ones, and faults on their wires, too.")
+]
+BrokerUrl = Annotated[
+    str,
+    typer.Option(
+        help="redis:// or amqp:// for one of its own, which is then killed, too; "
+        "with a host, a broker that runs."
+    ),
 ]
 
 
@@ -25,17 +44,12 @@ def prove_it(
     notifications: Annotated[int, typer.Option("-n", "--notifications", min=1)] = 5000,
     seconds: Annotated[float, typer.Option(min=5, help="How long faults happen.")] = 60,
     seed: Annotated[int, typer.Option(help="The same seed makes the same plan.")] = 1,
-    broker_url: Annotated[
-        str,
-        typer.Option(
-            help="redis:// or amqp:// for one of its own, which is then killed, too; "
-            "with a host, a broker that runs."
-        ),
-    ] = "redis://",
+    broker_url: BrokerUrl = "redis://",
     ledger_url: Annotated[
         str | None,
         typer.Option(help="On RabbitMQ: redis:// (default), with or without a host, or memory://."),
     ] = None,
+    providers: WhichProviders = Providers.FAKE,
     faults: Annotated[str, typer.Option(help="all, none, or a comma separated list.")] = "all",
     lease: Lease = 5,
     report: Annotated[Path, typer.Option(help="Folder for prove.md and prove.json.")] = Path(
@@ -50,7 +64,7 @@ def prove_it(
     # Imported here: the other commands need not wait for the libraries of the load.
     from asyncnotify_prove.session import RunOptions, run_session  # noqa: PLC0415
 
-    backing = _backing(broker_url, ledger_url)
+    backing = _backing(broker_url, ledger_url, providers)
     options = RunOptions(
         backing=backing,
         faults=plan(_faults(faults, backing), seconds, seed, backing.failpoints),
@@ -68,9 +82,9 @@ def prove_it(
     raise typer.Exit(0 if outcome.is_kept else 1)
 
 
-def _backing(broker_url: str, ledger_url: str | None) -> Backing:
+def _backing(broker_url: str, ledger_url: str | None, providers: Providers) -> Backing:
     try:
-        return Backing.parse(broker_url, ledger_url)
+        return Backing.parse(broker_url, ledger_url, has_lab=providers is Providers.LAB)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--broker-url, --ledger-url") from error
 

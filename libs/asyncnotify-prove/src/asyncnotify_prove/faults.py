@@ -32,6 +32,11 @@ class Fault(StrEnum):
     BROKER_CLOCK_JUMP = "broker-clock-jump"
     POISON = "poison"
     HALF_SENT = "half-sent"
+    PROVIDER_DOWN = "provider-down"
+    PROVIDER_HANGS_UP = "provider-hangs-up"
+    PROVIDER_LOSES_ANSWERS = "provider-loses-answers"
+    PROVIDER_IS_SILENT = "provider-is-silent"
+    PROVIDER_THROTTLES = "provider-throttles"
 
 
 MEANING: Final = {
@@ -57,6 +62,11 @@ MEANING: Final = {
     Fault.BROKER_CLOCK_JUMP: "the clock of the run's Redis jumps by an hour, and back after 5 s",
     Fault.POISON: "a notification that ends every dispatcher that sends it",
     Fault.HALF_SENT: "400 connections to the gateway that stop within a head or a body",
+    Fault.PROVIDER_DOWN: "all providers are down for 4 s; what was under way is broken off",
+    Fault.PROVIDER_HANGS_UP: "each provider hangs up on 5 messages before it takes them",
+    Fault.PROVIDER_LOSES_ANSWERS: "each provider takes 5 messages, and hangs up without an answer",
+    Fault.PROVIDER_IS_SILENT: "each provider never answers 5 messages, taken or not",
+    Fault.PROVIDER_THROTTLES: "each provider refuses 5 messages for now; those on HTTP for 2 s",
 }
 
 FAILPOINTS: Final = (
@@ -69,6 +79,15 @@ FAILPOINTS: Final = (
 REDIS_FAILPOINTS: Final = (*FAILPOINTS, "worker.after_pop")
 RABBITMQ_FAILPOINTS: Final = (*FAILPOINTS, "queue.after_decide", "queue.after_put")
 
+PROVIDER_FAULTS: Final = frozenset(
+    {
+        Fault.PROVIDER_DOWN,
+        Fault.PROVIDER_HANGS_UP,
+        Fault.PROVIDER_LOSES_ANSWERS,
+        Fault.PROVIDER_IS_SILENT,
+        Fault.PROVIDER_THROTTLES,
+    }
+)
 CLOCK_FAULTS: Final = frozenset({Fault.WRONG_CLOCK, Fault.CLOCK_JUMP, Fault.BROKER_CLOCK_JUMP})
 BY_NAME_ONLY: Final = {
     Fault.BROKER_CLOCK_JUMP: "only by name, for what is scheduled or expires goes by that clock"

@@ -20,8 +20,9 @@ from notification_ledger.settings import Stores
 from asyncnotify_prove.backing import Backing
 from asyncnotify_prove.dispatchers import DISPATCHER, Dispatchers, WatchedProgram
 from asyncnotify_prove.fault_log import FaultLog
-from asyncnotify_prove.faults import BEHIND, Fault, PlannedFault
+from asyncnotify_prove.faults import BEHIND, PROVIDER_FAULTS, Fault, PlannedFault
 from asyncnotify_prove.half_sent import HalfSentRequests
+from asyncnotify_prove.lab_providers import LabProviders
 from asyncnotify_prove.readiness import Probe
 from asyncnotify_prove.servers import Servers
 from asyncnotify_prove.wall_clock import WallClock
@@ -79,6 +80,8 @@ class Harness:
         self._ports = Ports(**dict.fromkeys(Ports.__dataclass_fields__, 0))
         self._servers = Servers(backing or Backing(), folder, sets_clock=sets_clock)
         self._programs: list[WatchedProgram] = []
+        has_lab = backing is not None and backing.has_lab
+        self.lab = LabProviders(folder / "lab", self._chance) if has_lab else None
         self.fault_log = FaultLog()
         self.dispatchers = Dispatchers(self.fault_log, self._chance)
         self._numbers = itertools.count()
@@ -140,6 +143,8 @@ class Harness:
         )
         await self._servers.start(self._supervisor)
         self._environment["QUEUE_NAMESPACE"] = self._servers.namespace
+        if self.lab:
+            self._environment |= await self.lab.start()
         self._programs = [
             WatchedProgram(service, self._environment, output=self._log, fault_log=self.fault_log)
             for service in self._system().services()
@@ -171,6 +176,8 @@ class Harness:
         await asyncio.gather(*self._attacks, return_exceptions=True)
         await self._supervisor.stop()
         await self._servers.stop()
+        if self.lab:
+            await self.lab.stop()
         os.close(self._log)
 
     async def do(self, planned: PlannedFault) -> None:
@@ -183,7 +190,10 @@ class Harness:
             Fault.CLOCK_JUMP: lambda: self._jump_a_clock(offset),
             Fault.BROKER_CLOCK_JUMP: lambda: self._jump_the_brokers_clock(offset),
         }
-        await actions[planned.fault]()
+        if self.lab and planned.fault in PROVIDER_FAULTS:
+            await self.lab.do(planned.fault)
+        else:
+            await actions[planned.fault]()
 
     def _actions_on_services(self) -> dict[Fault, Action]:
         return {

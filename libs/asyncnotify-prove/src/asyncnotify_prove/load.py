@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -44,6 +44,8 @@ class Load:
     seconds: float
     seed: int
     kinds: Sequence[Kind] = KINDS
+    held: Collection[str] = (HELD_CHANNEL,)
+    askable: Collection[str] = ()
     promises: list[Promise] = field(default_factory=list)
     refusals: Counter[str] = field(default_factory=Counter)
     unpromised: list[str] = field(default_factory=list)
@@ -107,11 +109,12 @@ class Load:
         promise = Promise(
             key=planned.key,
             trace_id=trace_id,
-            expected=planned.kind.outcomes,
+            expected=planned.kind.outcomes(self.held),
             priority=planned.priority,
             due_at=due(planned, now),
             expires_at=expiry(planned, now),
-            is_held=planned.kind.channel == HELD_CHANNEL,
+            is_held=planned.kind.channel in self.held,
+            is_askable=planned.kind.channel in self.askable,
             answers=answers,
         )
         self.promises.append(promise)

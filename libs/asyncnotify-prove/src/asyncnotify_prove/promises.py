@@ -16,7 +16,8 @@ class Promise:
 
     `expected` are the ends that keep the promise, as `sent` or `failed:unknown_user`. `answers` are
     the trace ids of all answers under its idempotency key. `is_cancelled` is what the answer to
-    `DELETE` said; None if it was not asked, or is unknown.
+    `DELETE` said; None if it was not asked, or is unknown. `is_held`: what is uncertain is not sent
+    again; `is_askable`: its provider can be asked what became of it.
     """
 
     key: str
@@ -26,5 +27,6 @@ class Promise:
     due_at: float | None = None
     expires_at: float | None = None
     is_held: bool = False
+    is_askable: bool = False
     is_cancelled: bool | None = None
     answers: set[str] = field(default_factory=set)

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from asyncnotify_prove.doubts import end_of_doubt
 from asyncnotify_prove.promises import ENDED, JsonObject, Promise
 from asyncnotify_prove.timelines import UNCERTAIN_REASONS, Step, breaches
 
@@ -16,6 +17,7 @@ class Findings:
     by_status: Counter[str] = field(default_factory=Counter)
     failed_by_reason: Counter[str] = field(default_factory=Counter)
     in_doubt: int = 0
+    doubts: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     duplicates_explained: dict[str, str] = field(default_factory=dict)
     received_without_answer: int = 0
@@ -37,13 +39,16 @@ def reconcile(
 
     `records` are the ledger's notifications by trace id, as `GET /notifications/{trace_id}` answers
     them, `steps` their timelines; `received` the provider's own lines, each with `trace_id` and
-    `message`, where a message is the idempotency key of its request.
+    `message`, where a message is the idempotency key of its request. A line with `is_repeat` took
+    the place of an earlier one.
     """
     findings = Findings(accepted=len(promises))
     deliveries: Counter[str] = Counter()
+    repeats: Counter[str] = Counter()
     trace_ids: defaultdict[str, set[str]] = defaultdict(set)
     for line in received:
-        deliveries[line["trace_id"]] += 1
+        counted = repeats if line.get("is_repeat") else deliveries
+        counted[line["trace_id"]] += 1
         trace_ids[line["message"]].add(line["trace_id"])
     for promise in promises:
         trace_ids[promise.key] |= {promise.trace_id, *promise.answers}
@@ -55,6 +60,13 @@ def reconcile(
         ]
         findings.broken += [f"{promise.trace_id} {breach}" for breach in found]
         _count(findings, promise, record)
+        end = end_of_doubt(
+            timeline,
+            copies=copies,
+            repeats=repeats[promise.trace_id],
+            reason=record["reason"] if record else None,
+        )
+        findings.doubts.update([end] if end else [])
         doubts = _doubts(timeline)
         if copies > 1 and len(doubts) >= copies - 1:
             findings.duplicates_explained[promise.trace_id] = ", ".join(doubts)

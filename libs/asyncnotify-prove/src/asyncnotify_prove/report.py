@@ -27,6 +27,7 @@ class Outcome:
     seconds: float
     drain_seconds: float
     broker: str
+    providers: str = "fakes"
     lease: float
     faults: Sequence[PlannedFault]
     findings: Findings
@@ -53,6 +54,8 @@ class Outcome:
             "seconds": self.seconds,
             "drain_seconds": round(self.drain_seconds, 1),
             "broker": self.broker,
+            "providers": self.providers,
+            "ends_of_doubts": dict(findings.doubts),
             "lease_seconds": self.lease,
             "machine": {"system": platform.platform(), "python": platform.python_version()},
             "accepted": findings.accepted,
@@ -85,8 +88,8 @@ class Outcome:
             "",
             f"{self.started_at:%Y-%m-%d %H:%M} UTC, seed {self.seed}, {self.seconds:.0f} s of "
             f"faults, then {self.drain_seconds:.0f} s until all had settled; broker "
-            f"{self.broker}, a lease of {self.lease:g} s; {platform.platform()}, "
-            f"Python {platform.python_version()}.",
+            f"{self.broker}, providers {self.providers}, a lease of {self.lease:g} s; "
+            f"{platform.platform()}, Python {platform.python_version()}.",
             "",
             *_table(
                 ("what", "count"),
@@ -105,6 +108,8 @@ class Outcome:
                     ("requested, but never accepted", len(self.unpromised)),
                 ],
             ),
+            "",
+            *_table(("a provider's answer was lost", "times"), sorted(findings.doubts.items())),
             "",
             *_table(("fault", "times", "what was done"), self._fault_rows()),
             "",

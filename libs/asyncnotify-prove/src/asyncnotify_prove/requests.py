@@ -1,7 +1,7 @@
 """What the clients of a chaos run ask for: a mixture that a seed decides."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -20,6 +20,10 @@ USERS: Final[dict[str, JsonObject]] = {
 }
 HELD_CHANNEL: Final = "push"
 """The channel on which nothing is sent again that may have been sent."""
+LAB_HELD_CHANNELS: Final = frozenset({"push", "sms"})
+"""The same in front of the lab: there a provider can be asked, or knows what is sent again."""
+ASKABLE_CHANNELS: Final = frozenset({"sms"})
+"""In front of the lab: those whose provider can be asked what became of a message."""
 
 Span = tuple[float, float]
 """From how many seconds to how many; chance decides."""
@@ -46,14 +50,18 @@ class Kind:
     repeats: float = 0.25
 
     @property
-    def outcomes(self) -> frozenset[str]:
-        """The ends that keep the promise."""
+    def is_untimed(self) -> bool:
+        """Whether it holds whatever time of day it is for the broker."""
+        return not self.delay and not self.life
+
+    def outcomes(self, held: Collection[str] = (HELD_CHANNEL,)) -> frozenset[str]:
+        """Return the ends that keep the promise, if these channels hold what is uncertain."""
         return (
             frozenset({self.expected})
             | ({"expired", "expired:ambiguous"} if self.life else set())
             | ({"cancelled", "cancelled:ambiguous"} if self.cancel else set())
             # It is unknown what a worker that died had sent by then.
-            | ({"failed:ambiguous"} if self.channel == HELD_CHANNEL else set())
+            | ({"failed:ambiguous"} if self.channel in held else set())
         )
 
 
@@ -81,8 +89,11 @@ KINDS: Final = (
     Kind(user_id="prove-nobody", weight=2, expected="failed:unknown_user"),
 )
 
-UNTIMED_KINDS: Final = tuple(kind for kind in KINDS if not kind.delay and not kind.life)
-"""Those that hold whatever time of day it is for the broker."""
+UNTIMED_KINDS: Final = tuple(kind for kind in KINDS if kind.is_untimed)
+
+LAB_USERS: Final = frozenset({"prove-ok", "prove-slow", "prove-refused", "prove-nobody"})
+LAB_KINDS: Final = tuple(kind for kind in KINDS if kind.user_id in LAB_USERS)
+"""Those for which a wire does what a fake would: the lab does not count attempts."""
 
 POISON: Final = Kind(user_id="prove-poison", expected="failed:poison", repeats=0)
 

@@ -15,7 +15,7 @@ from asyncnotify_prove.backing import Backing
 from asyncnotify_prove.faults import Fault, PlannedFault
 from asyncnotify_prove.harness import Harness
 from asyncnotify_prove.load import Load, fetch_records
-from asyncnotify_prove.outbox import OutboxFollower, read_outbox
+from asyncnotify_prove.outbox import OutboxFollower, Received, read_outbox
 from asyncnotify_prove.promises import ENDED, JsonObject
 from asyncnotify_prove.readiness import ReadinessLog
 from asyncnotify_prove.reconcile import reconcile
@@ -93,17 +93,23 @@ class Run:
         around = started_at.timestamp()
         steps = {trace_id: steps_of(record, around) for trace_id, record in records.items()}
         load = self.load
-        findings = reconcile(load.promises, records, steps, read_outbox(self.harness.outbox))
-        timing = self._timing(steps, outbox)
+        lines = read_outbox(self.harness.outbox)
+        received = outbox.received
+        if lab := self.harness.lab:
+            lines += lab.lines(load.promises)
+            received = sorted(lab.received(load.promises), key=lambda each: each.before)
+        findings = reconcile(load.promises, records, steps, lines)
+        timing = self._timing(steps, received)
         findings.broken += [f"{who} {what}" for who, what in timing.breaches(load.promises)]
         findings.broken += [f"key {key} was refused when it was repeated" for key in load.conflicts]
-        deliveries = [each.before for each in outbox.received]
+        deliveries = [each.before for each in received]
         return Outcome(
             started_at=started_at,
             seed=load.seed,
             seconds=load.seconds,
             drain_seconds=drain_seconds,
             broker=self.backing.name,
+            providers="the lab" if self.backing.has_lab else "fakes",
             left_out=self.backing.impossible(),
             lease=self.harness.lease,
             faults=self.faults,
@@ -116,7 +122,7 @@ class Run:
             recoveries=self.watch.recoveries(deliveries) | timing.measured,
         )
 
-    def _timing(self, steps: dict[str, list[Step]], outbox: OutboxFollower) -> Timing:
+    def _timing(self, steps: dict[str, list[Step]], received: Sequence[Received]) -> Timing:
         setting = Setting(
             lease=self.harness.lease,
             in_hand=2 * self.harness.in_hand,
@@ -128,7 +134,7 @@ class Run:
             readiness=self.readiness,
             fault_log=self.harness.fault_log,
             steps=steps,
-            received=outbox.received,
+            received=received,
         )
 
     async def _send(self) -> None:

@@ -16,11 +16,19 @@ from asyncnotify_prove.faults import Fault, PlannedFault
 from asyncnotify_prove.harness import Harness
 from asyncnotify_prove.load import Load
 from asyncnotify_prove.report import Outcome
-from asyncnotify_prove.requests import HELD_CHANNEL, KINDS, UNTIMED_KINDS
+from asyncnotify_prove.requests import ASKABLE_CHANNELS, HELD_CHANNEL, LAB_HELD_CHANNELS, LAB_KINDS
 from asyncnotify_prove.run import Run, Watch
 
 SHOWN_EVENTS: Final = 8
 LEASE_SECONDS: Final = 5.0
+
+
+LAB_SETTINGS: Final = {
+    "DELIVERY": "live",
+    "PROVIDER_BREAKER_SECONDS": "2",
+    "MAX_PER_ADDRESS_PER_HOUR": "sms=1000000",
+    **{f"{channel.upper()}_ON_AMBIGUOUS": "hold" for channel in LAB_HELD_CHANNELS},
+}
 
 
 def settings(lease: float = LEASE_SECONDS) -> dict[str, str]:
@@ -58,14 +66,18 @@ class RunOptions:
             folder,
             seed=self.seed,
             backing=self.backing,
-            environment=settings(self.lease),
+            environment=settings(self.lease) | (LAB_SETTINGS if self.backing.has_lab else {}),
             sets_clock=self.sets_clock,
         )
 
     def load(self, url: str) -> Load:
         """Return its clients, who send to a gateway."""
-        kinds = UNTIMED_KINDS if self.sets_clock else KINDS
-        return Load(url, self.notifications, self.seconds, self.seed, kinds=kinds)
+        load = Load(url, self.notifications, self.seconds, self.seed)
+        if self.backing.has_lab:
+            load.kinds, load.held, load.askable = LAB_KINDS, LAB_HELD_CHANNELS, ASKABLE_CHANNELS
+        if self.sets_clock:
+            load.kinds = [kind for kind in load.kinds if kind.is_untimed]
+        return load
 
     @property
     def sets_clock(self) -> bool:

@@ -45,7 +45,7 @@ def steps_of(record: JsonObject, around: float) -> list[Step]:
 
 def breaches(promise: Promise, steps: Sequence[Step], copies: int) -> Iterator[str]:
     """Say what of a timeline can't be: `copies` is how many the provider got."""
-    yield from _wrong_order(steps)
+    yield from _wrong_order(steps, is_askable=promise.is_askable)
     yield from _burnt_attempts(steps)
     yield from _wrong_time(promise, steps)
     sends = sum(step.status == "sending" for step in steps)
@@ -58,13 +58,15 @@ def breaches(promise: Promise, steps: Sequence[Step], copies: int) -> Iterator[s
         yield f"was sent {copies} times on a channel that holds what is uncertain"
 
 
-def _wrong_order(steps: Sequence[Step]) -> Iterator[str]:
+def _wrong_order(steps: Sequence[Step], *, is_askable: bool) -> Iterator[str]:
     for before, step in itertools.pairwise(steps):
         if before.status in ENDED and step.status != "delivered":
             yield f"had ended as {before.status}, and then was {step.status}"
         elif step.status == "sending" and before.status not in BEFORE_SENDING:
             yield f"was started while it was {before.status}"
         elif step.status == "sent" and before.status != "sending":
+            if is_askable and before.reason in UNCERTAIN_REASONS:
+                continue  # its provider was asked, and had it
             yield f"was sent while it was {before.status}: a late verdict counted"
         elif step.status == "retrying" and step.attempt and before.status != "sending":
             yield f"failed an attempt while it was {before.status}: a late verdict counted"
