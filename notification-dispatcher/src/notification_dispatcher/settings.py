@@ -262,7 +262,8 @@ def settings_class() -> type[DispatcherSettings]:
             Field(
                 default="resend",
                 description=f"What to do when it is uncertain whether a message on {channel} was "
-                "sent: send it again, or keep it as a dead letter.",
+                "sent, and its provider neither knows a repetition nor can be asked: send it "
+                "again, or keep it as a dead letter.",
             ),
         )
     return create_model("DispatcherSettings", __base__=DispatcherSettings, **fields)
