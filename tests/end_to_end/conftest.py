@@ -155,6 +155,12 @@ def fresh_system(broker: dict[str, str], tmp_path: Path) -> Iterator[Callable[..
             running.stop(signal.SIGTERM)
 
 
+@pytest.fixture(scope="session")
+def make_system() -> Callable[[Path, dict[str, str]], System]:
+    """Give what makes a system that is not started."""
+    return new_system
+
+
 @pytest.fixture
 def unstarted_system(broker: dict[str, str], tmp_path: Path) -> System:
     """Give a system that the test starts in its own way, and stops."""

@@ -27,17 +27,13 @@ Status: 5.1.1
 LAB_PORTS = ("LAB_HTTP_PORT", "LAB_HTTPS_PORT", "LAB_SMTP_PORT", "LAB_SMTPS_PORT")
 
 
-@pytest.fixture
-def broker():
-    return {}
-
-
-@pytest.fixture
-def system(unstarted_system):
-    system = unstarted_system
+@pytest.fixture(scope="module")
+def system(tmp_path_factory, make_system):
+    system = make_system(tmp_path_factory.mktemp("system"), {})
     # A provider that is set otherwise is not called.
     system.settings |= {name: str(free_port()) for name in LAB_PORTS} | {
         "RETRY_SCHEDULE": ",".join(["1s"] * 30),
+        "PROVIDER_BREAKER_SECONDS": "1",
         "EMAIL_PROVIDERS": "smtp://elsewhere.invalid?from=a@example.com",
     }
     system.options = ("--lab",)
@@ -61,6 +57,21 @@ def send(http, message, **fields):
 def ended(http, trace_id, *statuses):
     record = http.get(f"/notifications/{trace_id}").json()
     return record if record["status"] in (statuses or {"sent", "failed"}) else None
+
+
+def test_of_two_devices_a_dead_one_is_taken_from_the_user_and_the_other_gets_it(http, lab, until):
+    devices = ["fcm:phone", "fcm:tablet"]
+    http.put("/users/ada", json={"push": devices, "preferred_channel": "push"}).raise_for_status()
+    lab.post("/lab/faults", json={"wire": "fcm", "answer": "gone", "to": "phone"})
+
+    trace_id = send(http, "two devices", user_id="ada")
+
+    assert until(lambda: ended(http, trace_id))["status"] == "sent"
+    found = lab.get("/lab/messages", params={"wire": "fcm"}).json()["messages"]
+    assert [(each["to"], each["text"]) for each in found] == [("tablet", "two devices")]
+    assert until(lambda: http.get("/users/ada").json()["push"] != devices[0])
+    kept = http.get("/users/ada").json()["addresses"]["push"]
+    assert [each["address"] for each in kept] == ["fcm:tablet"]
 
 
 def test_mails_arrive_in_the_lab_are_refused_there_and_outlive_its_death(http, lab, system, until):
