@@ -198,6 +198,22 @@ async def test_none_took_it_one_is_busy_and_one_uncertain_where_the_channel_hold
 
     assert isinstance(verdict, Retrying)
     assert (verdict.reason, verdict.is_uncertain) == (Reason.PROVIDER_UNAVAILABLE, True)
+    provider.sent.clear()
+    await notification.next()
+    assert [message.address for message in provider.sent] == ["one"]
+
+
+async def test_what_is_uncertain_is_not_sent_again_once_another_took_it(
+    contacts, provider, attempts
+):
+    provider.answers_to = {"one": [TAKEN], "two": [UNCERTAIN], "three": [BUSY]}
+    contacts.add("ada", {"push": (*DEVICES, ContactAddress(value="three"))})
+    notification = attempts("push", provider)
+    assert isinstance(await notification.next(), Retrying)
+    provider.sent.clear()
+
+    assert isinstance(await notification.next(), Sent)
+    assert [message.address for message in provider.sent] == ["three"]
 
 
 async def test_none_took_it_and_all_are_throttled(push):

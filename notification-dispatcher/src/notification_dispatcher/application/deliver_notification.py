@@ -25,7 +25,12 @@ from notification_dispatcher.application.ports import (
 from notification_dispatcher.application.send_to_target import SendToTarget
 from notification_dispatcher.application.send_to_targets import SendToTargets
 from notification_dispatcher.application.starting import Start
-from notification_dispatcher.application.targets import SendTarget, TargetResult, targets_of
+from notification_dispatcher.application.targets import (
+    SendTarget,
+    TargetResult,
+    known_after,
+    targets_of,
+)
 from notification_dispatcher.domain.contact import Contact
 from notification_dispatcher.domain.progress import EMPTY, NOTHING, Progress
 from notification_dispatcher.domain.retries import RetryPolicy
@@ -105,8 +110,7 @@ class DeliverNotification:
         verdict = self._conclude(results, progress, attempt)
         if not isinstance(verdict, Deferred | Retrying):
             return verdict
-        for each in results:
-            progress = each.added_to(progress)
+        progress = known_after(results, progress)
         said = progress.encode() if progress else EMPTY
         return verdict if said == start.said else replace(verdict, progress=said)
 

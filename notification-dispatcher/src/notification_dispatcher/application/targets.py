@@ -71,7 +71,7 @@ def targets_of(
     if progress.taken or progress.never:
         good = [target for target in good if not progress.is_settled(target.digest)]
     if not good:
-        detail = "no address is left that did not refuse it for good"
+        detail = "no address is left to which it may be sent again"
         return Failed(reason=Reason.ADDRESS_GONE, detail=detail)
     return good
 
@@ -112,7 +112,7 @@ class TargetResult:
         digest = self.target.digest
         if isinstance(self.result.outcome, Accepted):
             return progress.with_taken(digest)
-        if isinstance(self.result.outcome, PermanentFailure | AddressGone):
+        if not self.may_still_succeed:
             return progress.with_never(digest)
         if self.doubt is None:
             return progress.without_doubt(digest)
@@ -137,6 +137,20 @@ class TargetResult:
             reason=reason,
             detail=outcome.detail,
         )
+
+
+def known_after(results: Sequence[TargetResult], progress: Progress) -> Progress:
+    """Return what is known after an attempt.
+
+    Once one address took it, what is uncertain elsewhere and can't be cleared up is left at that.
+    """
+    for each in results:
+        progress = each.added_to(progress)
+    if progress.taken:
+        for each in results:
+            if each.is_uncertain and each.doubt is None:
+                progress = progress.with_never(each.target.digest)
+    return progress
 
 
 def uses_an_attempt(result: TargetResult) -> bool:

@@ -62,7 +62,7 @@ class Progress:
         return replace(self.without_doubt(digest), taken=self.taken | {digest})
 
     def with_never(self, digest: str) -> Self:
-        """Return it with an address that is gone, or was refused for good."""
+        """Return it with an address that is gone, refused it for good, or may have it already."""
         return replace(self.without_doubt(digest), never=self.never | {digest})
 
     def with_doubt(self, digest: str, doubt: Doubt) -> Self:
