@@ -10,9 +10,11 @@ from notification_providers.guard import (
     GuardedBackend,
     is_public,
     parse_networks,
+    read_guard,
 )
 from notification_providers.http import HttpCaller
 from notification_providers.port import PermanentFailure
+from notification_providers.urls import InvalidProviderUrl, Limits, parse
 
 FORBIDDEN = [
     "0.0.0.0",
@@ -127,3 +129,24 @@ async def test_what_is_no_url_is_the_recipients_fault():
     answer = await HttpCaller().call("POST", "http://[::bad")
 
     assert isinstance(answer, PermanentFailure)
+
+
+@pytest.mark.parametrize(
+    ("option", "public", "private"),
+    [("", True, False), ("?allow=10.0.0.0/8", True, True), ("?only=10.0.0.0/8", False, True)],
+)
+def test_networks_are_permitted_beside_what_is_public_or_alone(option, public, private):
+    url, _ = parse(f"webhook://{option}", Limits())
+
+    guard = read_guard(url)
+
+    assert guard.permits(ip_address("8.8.8.8")) is public
+    assert guard.permits(ip_address("10.1.2.3")) is private
+
+
+@pytest.mark.parametrize("options", ["allow=10.0.0.0/8&only=10.0.0.0/8", "only=home", "allow=0/99"])
+def test_networks_that_make_no_sense_are_refused(options):
+    url, _ = parse(f"webhook://?{options}", Limits())
+
+    with pytest.raises(InvalidProviderUrl):
+        read_guard(url)

@@ -37,7 +37,7 @@ def provider_urls(ports: LabPorts, ca_file: Path) -> Mapping[str, Sequence[str]]
             f"sms+http://lab:lab@{http}/sms-gateway/send?to={{to}}&text={{text}}&_id=/id",
         ],
         "push": _push(ports, ca_file),
-        "webhook": [f"webhook://{WEBHOOK_SECRET}@?allow=127.0.0.0/8"],
+        "webhook": [f"webhook://{WEBHOOK_SECRET}@?only=127.0.0.0/8"],
         "chat": [f"apprise+mmost://{http}/laboratory?to={{address}}"],
     }
 
@@ -48,7 +48,7 @@ def _push(ports: LabPorts, ca_file: Path) -> Sequence[str]:
     webpush = {
         "subject": f"mailto:{SENDER}",
         "key_file": push_keys.vapid_key(folder),
-        "allow": HOST,
+        "only": HOST,
         "trusted": HOST,
     }
     fcm = {

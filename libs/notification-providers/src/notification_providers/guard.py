@@ -20,11 +20,14 @@ from typing import Any, Final
 
 import httpcore
 
+from notification_providers.urls import InvalidProviderUrl, ProviderUrl
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 # An IPv4 address is in the last 32 bits (RFC 6052, section 2.1; RFC 8215).
 _TRANSLATED: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+GUARD_OPTIONS: Final = frozenset({"allow", "only"})
 _CONNECT_SECONDS: Final = 5.0
 
 
@@ -62,13 +65,16 @@ def _unwrapped(address: Address) -> Iterable[Address]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressGuard:
-    """Decides what may be connected to: what is public, and the networks that are `allowed`."""
+    """Decides what may be connected to: the networks that are `allowed`, and what is public."""
 
     allowed: Sequence[Network] = ()
+    is_public_allowed: bool = True
 
     def permits(self, address: Address) -> bool:
         """Tell whether this address may be connected to."""
-        return is_public(address) or any(address in network for network in self.allowed)
+        if self.is_public_allowed and is_public(address):
+            return True
+        return any(address in network for network in self.allowed)
 
     async def resolve(self, host: str, port: int) -> list[str]:
         """Look a name up; return the addresses that may be connected to.
@@ -87,6 +93,23 @@ class AddressGuard:
         if not permitted:
             raise ForbiddenAddress("it is in a network that may not be connected to")
         return permitted
+
+
+def read_guard(url: ProviderUrl) -> AddressGuard:
+    """Read the networks to which a provider may connect: besides what is public, or only they.
+
+    Raises:
+        InvalidProviderUrl: they are no networks, or both are given.
+    """
+    given = sorted(GUARD_OPTIONS & url.options.keys())
+    if len(given) > 1:
+        raise InvalidProviderUrl("give either allow or only")
+    name = given[0] if given else "allow"
+    try:
+        networks = parse_networks(url.options.get(name, ""))
+    except ValueError as error:
+        raise InvalidProviderUrl(f"{name} must be networks, such as 10.0.0.0/8") from error
+    return AddressGuard(allowed=networks, is_public_allowed=name == "allow")
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):

@@ -11,7 +11,7 @@ from typing import Final
 from notification_contracts.states import Reason
 from pydantic_core import to_json
 
-from notification_providers.guard import AddressGuard, parse_networks
+from notification_providers.guard import GUARD_OPTIONS, AddressGuard, read_guard
 from notification_providers.http import HttpAnswer, HttpCaller
 from notification_providers.port import (
     Accepted,
@@ -46,7 +46,7 @@ PUSH_SERVICES: Final = (
     "*.push.apple.com",
     "*.notify.windows.com",
 )
-_OPTIONS: Final = frozenset({"subject", "key_file", "ttl_seconds", "allow", "trusted", "ca"})
+_OPTIONS: Final = GUARD_OPTIONS | {"subject", "key_file", "ttl_seconds", "trusted", "ca"}
 # Less than the provider's own time-out: that an endpoint is silent is no fault of ours.
 _PATIENCE: Final = 0.9
 
@@ -178,10 +178,7 @@ def webpush_provider(url: ProviderUrl, context: ProviderContext) -> WebPushProvi
     subject = url.options.get("subject", "")
     if not subject.startswith(("mailto:", "https:")):
         raise InvalidProviderUrl("subject must be how to reach you, such as mailto:ops@example.com")
-    try:
-        guard = AddressGuard(allowed=parse_networks(url.options.get("allow", "")))
-    except ValueError as error:
-        raise InvalidProviderUrl("allow must be networks, such as 10.0.0.0/8") from error
+    guard = read_guard(url)
     key = read_key(url.password or read_file_option(url, "key_file"), read_private_key)
     return WebPushProvider(
         vapid=Vapid(key=key, subject=subject),

@@ -13,7 +13,7 @@ from notification_contracts.states import Reason
 from pydantic_core import to_json
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
-from notification_providers.guard import AddressGuard, parse_networks
+from notification_providers.guard import GUARD_OPTIONS, read_guard
 from notification_providers.http import HttpAnswer, HttpCaller
 from notification_providers.port import (
     Accepted,
@@ -118,17 +118,11 @@ def _read(answer: HttpAnswer, now: datetime) -> ProviderAnswer:
 
 def webhook_provider(url: ProviderUrl, context: ProviderContext) -> WebhookProvider:
     """Make the provider that a `webhook://[SECRET[:FORMER_SECRET]@]` URL describes."""
-    url.only_options({"allow", "ca"})
-    try:
-        allowed = parse_networks(url.options.get("allow", ""))
-    except ValueError as error:
-        raise InvalidProviderUrl("allow must be networks, such as 10.0.0.0/8") from error
+    url.only_options({*GUARD_OPTIONS, "ca"})
     patience = url.limits.timeout * _PATIENCE
     return WebhookProvider(
         secrets=[_signer(secret) for secret in (url.user, url.password) if secret],
-        http=HttpCaller(
-            ca_file=url.options.get("ca"), timeout=patience, guard=AddressGuard(allowed=allowed)
-        ),
+        http=HttpCaller(ca_file=url.options.get("ca"), timeout=patience, guard=read_guard(url)),
         now=context.now,
     )
 
