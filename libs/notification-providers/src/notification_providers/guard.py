@@ -27,6 +27,10 @@ Network = IPv4Network | IPv6Network
 
 # An IPv4 address is in the last 32 bits (RFC 6052, section 2.1; RFC 8215).
 _TRANSLATED: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+# What Python takes for public, and is not: IPv6's first private networks (RFC 3879), IPv4 in IPv6's
+# first notation (RFC 4291, section 2.5.5.1), and where each machine in Azure finds its platform:
+# https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+_NOT_PUBLIC: Final = (ip_network("fec0::/10"), ip_network("::/96"), ip_network("168.63.129.16/32"))
 GUARD_OPTIONS: Final = frozenset({"allow", "only"})
 _CONNECT_SECONDS: Final = 5.0
 
@@ -46,7 +50,12 @@ def parse_networks(text: str) -> tuple[Network, ...]:
 
 def is_public(address: Address) -> bool:
     """Tell whether an address is one of the public internet, whatever it is wrapped in."""
-    return all(each.is_global and not each.is_multicast for each in _unwrapped(address))
+    return all(
+        each.is_global
+        and not each.is_multicast
+        and not any(each in network for network in _NOT_PUBLIC)
+        for each in _unwrapped(address)
+    )
 
 
 def _unwrapped(address: Address) -> Iterable[Address]:

@@ -111,7 +111,9 @@ def _port(parts: SplitResult) -> int | None:
     try:
         return parts.port
     except ValueError as error:
-        raise InvalidProviderUrl("its port is no number from 0 to 65535") from error
+        raise InvalidProviderUrl(
+            "its port is no number from 0 to 65535; a colon that begins no port is %3A"
+        ) from error
 
 
 def _positive(name: str, text: str) -> float:

@@ -104,12 +104,19 @@ async def test_the_address_stands_where_the_url_has_room_for_it(service):
     assert service.got[0][1]["channel"] == "off-topic"
 
 
-async def test_an_address_changes_nothing_but_its_place(service):
+@pytest.mark.parametrize(
+    "address", ["x&botname=Root", "x/../../y", "@ada", "a,b", "a b", "?to=x", "%00", "\u2028"]
+)
+async def test_what_is_no_single_recipient_is_told_to_nobody(service, address):
+    """Apprise posts what has no recipient to where the hook belongs, for all to read."""
     provider = open_apprise(service, rest="?to={address}&botname=AsyncNotify")
 
-    await send(provider, "x&botname=Root")
+    answer = await send(provider, address)
 
-    assert service.got[0][1]["username"] == "AsyncNotify"
+    assert isinstance(answer, PermanentFailure)
+    assert answer.reason is Reason.INVALID_ADDRESS
+    assert answer.fault is FaultSide.RECIPIENT
+    assert service.got == []
 
 
 def rejected(status, **fields):
@@ -199,13 +206,35 @@ async def test_neither_text_nor_token_is_logged(service):
 
 
 @pytest.mark.parametrize(
-    "url", ["apprise+nosuch://host", "apprise+slack://one", "apprise+json://{address}/x"]
+    "url",
+    [
+        "apprise+nosuch://host",
+        "apprise+slack://one",
+        "apprise+json://{address}/x",
+        "apprise+mmost://host/abcdefgh1234?nowhere={address}",
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(url):
     context = ProviderContext("chat", now=lambda: datetime.now(UTC))
 
     with pytest.raises(InvalidProviderUrl):
         PROVIDERS.open(url, context, Limits())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "apprise+mailtos://user:pw@example.org?to={address}",
+        "apprise+tgram://123456789%3Aabcdefg_hijklmnop/{address}",
+        "apprise+signal://localhost:8080/+12025550100/{address}",
+        "apprise+whatsapp://token@123456/{address}",
+        "apprise+slack://xoxb-1234-1234-abc124/{address}",
+    ],
+)
+def test_whatever_a_service_takes_for_an_address_it_can_be_given(url):
+    context = ProviderContext("chat", now=lambda: datetime.now(UTC))
+
+    PROVIDERS.open(url, context, Limits())
 
 
 def test_its_limits_are_not_apprises():

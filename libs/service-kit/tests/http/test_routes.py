@@ -64,3 +64,15 @@ async def test_a_lean_route_works_inside_another_router(router):
         answer = await client.post("/outer/things/t1", content=b"x")
 
     assert (answer.status_code, answer.content) == (202, b"x")
+
+
+async def test_an_address_in_a_path_is_not_logged(router, logged):
+    @router.delete("/lists/{address}")
+    async def remove(request: Request) -> Response:
+        return Response(status_code=204)
+
+    async with asgi_client(app_of(router)) as client:
+        await client.delete("/lists/ada%40example.org")
+
+    assert "/lists/{address}" in str(logged())
+    assert "ada" not in str(logged())

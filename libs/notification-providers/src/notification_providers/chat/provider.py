@@ -20,7 +20,9 @@ from notification_contracts.states import Reason
 from notification_providers.chat.results import failure_of
 from notification_providers.port import (
     Accepted,
+    FaultSide,
     OutgoingMessage,
+    PermanentFailure,
     ProviderAnswer,
     Repeating,
     TransientFailure,
@@ -35,6 +37,8 @@ from notification_providers.urls import (
 
 PREFIX: Final = "apprise+"
 PLACEHOLDER: Final = "{address}"
+# Which of them is an address is for each service to say.
+_EXAMPLES: Final = ("123456789", "general", "ada@example.org", "+12025550199")
 # The deadline of a call, as a share of the provider's time-out: what hangs ends by itself.
 _PATIENCE: Final = 0.9
 _LIMIT: Final = re.compile(rf"(?<=[?&])(?:{'|'.join(LIMITS)})=[^&]*&?")
@@ -42,6 +46,17 @@ _LIMIT: Final = re.compile(rf"(?<=[?&])(?:{'|'.join(LIMITS)})=[^&]*&?")
 _ASSET: Final = apprise.AppriseAsset(
     storage_mode=PersistentStoreMode.MEMORY, async_mode=False, secure_logging=True
 )
+
+
+_NOT_ONE = PermanentFailure(
+    reason=Reason.INVALID_ADDRESS,
+    detail="the service makes no single recipient of this address",
+    fault=FaultSide.RECIPIENT,
+)
+
+
+class NotOneRecipient(Exception):
+    """Raised when an address names nobody or several, before anything is sent."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,10 +76,9 @@ class AppriseProvider:
         if self._busy >= self.threads:
             detail = f"all {self.threads} threads wait for the service"
             return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
-        url = self.template.replace(PLACEHOLDER, quote(message.address, safe=""))
         self._busy += 1
         call = asyncio.get_running_loop().run_in_executor(
-            self._opened(), _notify, url, message.subject, message.message
+            self._opened(), _notify, self.template, message
         )
         call.add_done_callback(self._is_free)
         try:
@@ -72,6 +86,8 @@ class AppriseProvider:
                 logs = await asyncio.shield(call)
         except TimeoutError:
             return UncertainFailure(detail=f"no answer within {self.patience:g} s")
+        except NotOneRecipient:
+            return _NOT_ONE
         if logs is None:
             return Accepted()
         return failure_of(logs, is_addressed=PLACEHOLDER in self.template)
@@ -93,20 +109,54 @@ class AppriseProvider:
         return self._executor
 
 
-def _notify(url: str, title: str | None, body: str) -> Sequence[str] | None:
+def _notify(template: str, message: OutgoingMessage) -> Sequence[str] | None:
     """Make one call; return None, or what was logged of its failure."""
-    service = apprise.Apprise.instantiate(url, asset=_ASSET)
-    if service is None:
-        return ["this address makes no URL of the service, error=400"]
     calls = apprise.Apprise(asset=_ASSET)
-    calls.add(service)
+    calls.add(_service(template, message.address))
     result = calls.notify(
-        body=body,
-        title=title or "",
+        body=message.message,
+        title=message.subject or "",
         body_format=apprise.NotifyFormat.TEXT,
         log_level=logging.DEBUG,
     )
     return None if result else [str(line) for each in result for one in each for line in one.logs]
+
+
+def _service(template: str, address: str) -> apprise.NotifyBase:
+    """Return the service, with this address for its only recipient.
+
+    Apprise takes a list for what it may be, and passes over what it does not understand: then the
+    message would go to wherever the service sends without an address, for all to read.
+
+    Raises:
+        NotOneRecipient: the address names nobody, or several.
+    """
+    service = _instantiated(template.replace(PLACEHOLDER, quote(address, safe="")))
+    if service is None:
+        raise NotOneRecipient
+    if PLACEHOLDER in template:
+        unaddressed = _instantiated(template.replace(PLACEHOLDER, ""))
+        is_lost = unaddressed is not None and _understood(unaddressed) == _understood(service)
+        if is_lost or len(service) > 1:
+            raise NotOneRecipient
+    return service
+
+
+def _is_recipient(template: str, address: str) -> bool:
+    try:
+        _service(template, address)
+    except NotOneRecipient:
+        return False
+    return True
+
+
+def _understood(service: apprise.NotifyBase) -> str:
+    """Return the URL that says all that a service was understood to be."""
+    return str(service.url())  # type: ignore[no-untyped-call]
+
+
+def _instantiated(url: str) -> apprise.NotifyBase | None:
+    return apprise.Apprise.instantiate(url, asset=_ASSET, suppress_exceptions=True)
 
 
 def apprise_provider(url: ProviderUrl, _context: ProviderContext) -> AppriseProvider:
@@ -117,9 +167,10 @@ def apprise_provider(url: ProviderUrl, _context: ProviderContext) -> AppriseProv
     if PLACEHOLDER in urlsplit(template).netloc:
         raise InvalidProviderUrl(f"{PLACEHOLDER} must not choose the host")
     # It logs the URL that it does not understand; the reason must do.
-    example = template.replace(PLACEHOLDER, "123456789")
-    if apprise.Apprise.instantiate(example, asset=_ASSET, suppress_exceptions=True) is None:
+    if all(_instantiated(template.replace(PLACEHOLDER, each)) is None for each in _EXAMPLES):
         raise InvalidProviderUrl("Apprise does not understand it")
+    if not any(_is_recipient(template, each) for each in _EXAMPLES):
+        raise InvalidProviderUrl(f"{PLACEHOLDER} chooses no recipient where it stands")
     return AppriseProvider(
         name=f"apprise-{url.scheme.removeprefix(PREFIX)}",
         template=template,

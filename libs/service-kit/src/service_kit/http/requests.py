@@ -26,6 +26,7 @@ CLIENT_GONE = 499  # what nginx logs when the client hangs up before it is answe
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _QUIET = ("/health/", "/metrics")
 _MAX_LOGGED_PATH_CHARS = 256
+_PERSONAL = "{address"  # a route's parameter that no log may hold
 _LINE = "line"
 _SERVED: tuple[str, dict[str, object]] = ("request.served", {})
 
@@ -107,10 +108,11 @@ class RequestContext:
         scope = exchange.scope
         method = "HEAD" if exchange.is_head else scope["method"]
         status = exchange.status or CLIENT_GONE
-        self._metrics.observe(
-            method if method in _METHODS else "other", _route_of(scope), status, seconds
-        )
+        route = _route_of(scope)
+        self._metrics.observe(method if method in _METHODS else "other", route, status, seconds)
         path: str = (scope.get("raw_path") or b"").decode("latin-1") or scope["path"]
+        if _PERSONAL in route:
+            path = route
         write = log.debug if path.startswith(_QUIET) else log.info
         event, fields = scope["state"].get(_LINE, _SERVED)
         write(
