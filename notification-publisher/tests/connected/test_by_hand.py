@@ -71,9 +71,12 @@ async def channel(
 async def insist(
     client: httpx.AsyncClient, method: str, path: str, body: object = None
 ) -> httpx.Response:
-    """Ask until a broker on a busy machine answers in time, as clients do."""
+    """Ask until a broker on a busy machine answers in time, as clients do: under one key."""
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
     async with asyncio.timeout(60):
-        while (answer := await client.request(method, path, json=body)).status_code == 503:
+        while (
+            answer := await client.request(method, path, json=body, headers=headers)
+        ).status_code == 503:
             await asyncio.sleep(0.2)
     return answer
 
