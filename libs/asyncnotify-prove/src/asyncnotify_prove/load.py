@@ -15,6 +15,7 @@ from asyncnotify_prove.requests import (
     HELD_CHANNEL,
     KINDS,
     POISON,
+    SMS_USERS,
     USERS,
     Kind,
     PlannedRequest,
@@ -56,7 +57,7 @@ class Load:
     async def create_users(self) -> None:
         """Store the users to whom is sent; their addresses script what the provider does."""
         async with aiohttp.ClientSession(self.url) as http:
-            for user_id, contact in USERS.items():
+            for user_id, contact in (USERS | SMS_USERS).items():
                 async with http.put(f"/users/{user_id}", json=contact) as answer:
                     answer.raise_for_status()
 

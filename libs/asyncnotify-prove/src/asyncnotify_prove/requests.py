@@ -65,9 +65,10 @@ class Kind:
         )
 
 
+_ONE_NUMBER: Final = Kind(user_id="prove-ok", weight=8, channel="sms")
 KINDS: Final = (
     Kind(user_id="prove-ok", weight=28),
-    Kind(user_id="prove-ok", weight=8, channel="sms"),
+    _ONE_NUMBER,
     Kind(user_id="prove-ok", weight=8, channel="push"),
     Kind(user_id="prove-ok", weight=8, delay=(1, 8)),
     Kind(user_id="prove-ok", weight=8, life=(0.5, 8)),
@@ -91,8 +92,16 @@ KINDS: Final = (
 
 UNTIMED_KINDS: Final = tuple(kind for kind in KINDS if kind.is_untimed)
 
+SMS_USERS: Final[dict[str, JsonObject]] = {
+    f"prove-sms-{number}": {"sms": f"+1202555{number:04}"} for number in range(100, 116)
+}
+"""In front of the lab: whoever is asked for messages to one number lists only so many of them."""
+
 LAB_USERS: Final = frozenset({"prove-ok", "prove-slow", "prove-refused", "prove-nobody"})
-LAB_KINDS: Final = tuple(kind for kind in KINDS if kind.user_id in LAB_USERS)
+LAB_KINDS: Final = (
+    *(each for each in KINDS if each.user_id in LAB_USERS and each != _ONE_NUMBER),
+    *(Kind(user_id=user_id, channel="sms") for user_id in SMS_USERS),
+)
 """Those for which a wire does what a fake would: the lab does not count attempts."""
 
 POISON: Final = Kind(user_id="prove-poison", expected="failed:poison", repeats=0)

@@ -64,9 +64,9 @@ def _wrong_order(steps: Sequence[Step], *, is_askable: bool) -> Iterator[str]:
             yield f"had ended as {before.status}, and then was {step.status}"
         elif step.status == "sending" and before.status not in BEFORE_SENDING:
             yield f"was started while it was {before.status}"
+        elif is_askable and before.reason in UNCERTAIN_REASONS:
+            continue  # its provider was asked what became of it, and nothing was started
         elif step.status == "sent" and before.status != "sending":
-            if is_askable and before.reason in UNCERTAIN_REASONS:
-                continue  # its provider was asked, and had it
             yield f"was sent while it was {before.status}: a late verdict counted"
         elif step.status == "retrying" and step.attempt and before.status != "sending":
             yield f"failed an attempt while it was {before.status}: a late verdict counted"
