@@ -143,6 +143,29 @@ def test_of_opt_ins_and_opt_outs_the_last_one_counts_in_whatever_order_they_come
     assert reason_of(health_after(out_again, back, out)) is ReportKind.OPT_OUT
 
 
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(ReportKind.OPT_IN, ReportKind.OPT_OUT), (ReportKind.OPT_OUT, ReportKind.OPT_IN)],
+)
+def test_a_choice_that_is_posted_again_later_is_no_second_choice(
+    first: ReportKind, then: ReportKind
+) -> None:
+    """A post that names no time has that of its arrival: who repeats it must change nothing."""
+    chosen = health_after(report(first, 0, trace_id="post-1"), report(then, 1, trace_id="post-2"))
+
+    assert chosen.after(report(first, 2, trace_id="post-1")) == chosen
+
+
+def test_a_new_choice_counts_however_many_came_before() -> None:
+    kinds = (ReportKind.OPT_OUT, ReportKind.OPT_IN) * 50
+    health = health_after(
+        *(report(kind, day, trace_id=f"post-{day}") for day, kind in enumerate(kinds))
+    )
+
+    assert reason_of(health) is None
+    assert reason_of(health.after(report(ReportKind.OPT_OUT, 100, trace_id="x")), 101)
+
+
 def test_the_weightiest_reason_is_shown_whichever_came_first() -> None:
     reports = [report(kind) for kind in LASTING]
 

@@ -15,6 +15,7 @@ from notification_contracts.channels import CHANNELS, AddressKind, ChannelName
 
 SOFT_BOUNCES_IN_A_ROW: Final = 5
 SOFT_BOUNCES_SUPPRESS_FOR: Final = timedelta(days=7)
+_CHOICES_KNOWN: Final = 20
 
 
 class ReportKind(StrEnum):
@@ -38,6 +39,7 @@ SUPPRESSING: Final = (
     ReportKind.COMPLAINT,
     ReportKind.OPT_OUT,
 )
+_CHOICES: Final = frozenset({ReportKind.OPT_IN, ReportKind.OPT_OUT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,9 @@ class AddressHealth:
     """What the reports on an address have led to: at most one suppression for each reason.
 
     Soft bounces up to `row_after` belong to an earlier row. What happened up to `released_at` does
-    not count any more, nor does an opt-out up to `opted_in_at`.
+    not count any more, nor does an opt-out up to `opted_in_at`. `choices` names the last reports of
+    people who opted in or out: what was posted once is no second choice, however late it is posted
+    again, for its time may be that of the post.
     """
 
     suppressions: tuple[Suppression, ...] = ()
@@ -108,6 +112,7 @@ class AddressHealth:
     row_after: datetime | None = None
     released_at: datetime | None = None
     opted_in_at: datetime | None = None
+    choices: tuple[str, ...] = ()
 
     @property
     def suppression(self) -> Suppression | None:
@@ -120,6 +125,15 @@ class AddressHealth:
 
     def after(self, report: HealthReport) -> "AddressHealth":
         """Return what is known after one more report."""
+        if report.kind in _CHOICES and report.trace_id is not None:
+            choice = f"{report.kind}:{report.trace_id}"
+            if choice in self.choices:
+                return self
+            kept = (*self.choices, choice)[-_CHOICES_KNOWN:]
+            return replace(self._after(report), choices=kept)
+        return self._after(report)
+
+    def _after(self, report: HealthReport) -> "AddressHealth":
         match report.kind:
             case ReportKind.USED:
                 return _with_row_after(report.at, self)
