@@ -216,6 +216,18 @@ async def test_what_is_uncertain_is_not_sent_again_once_another_took_it(
     assert [message.address for message in provider.sent] == ["three"]
 
 
+@pytest.mark.parametrize("repeating", [Repeating.IDEMPOTENT, Repeating.ASKABLE])
+async def test_what_is_uncertain_is_cleared_up_though_another_took_it(push, provider, repeating):
+    notification = push(TAKEN, UNCERTAIN, repeating=repeating)
+    verdict = await notification.next()
+    assert isinstance(verdict, Retrying)
+    assert told(verdict) == {"phone": "accepted", "#2": "uncertain"}
+    provider.sent.clear()
+
+    assert isinstance(await notification.next(), Sent)
+    assert "one" not in [message.address for message in provider.sent]
+
+
 async def test_none_took_it_and_all_are_throttled(push):
     verdict = await push(THROTTLED, THROTTLED).next()
 

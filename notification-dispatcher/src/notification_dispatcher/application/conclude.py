@@ -35,8 +35,8 @@ class Conclude:
     | one took it,     | this attempt, at those that      | verdict                            |
     | now or before    | may still succeed                |                                    |
     |------------------|----------------------------------|------------------------------------|
-    | yes              | none, or uncertain only          | sent                               |
-    | yes              | failed for now                   | retrying; sent after the last      |
+    | yes              | none                             | sent                               |
+    | yes              | failed for now, or uncertain     | retrying; sent after the last      |
     |                  |                                  | attempt, or if it expires before   |
     | yes              | throttled or untried only        | deferred; sent if it expires before|
     | no               | none; at least one uncertain     | failed, `ambiguous`                |
@@ -45,7 +45,8 @@ class Conclude:
     | no               | throttled or untried only        | deferred                           |
 
     Refused for good and gone never may succeed; uncertain may, if it may be repeated (see
-    `SendToTarget`), and once another took it, it is not worth a second message.
+    `SendToTarget`). Once another took it, only if its doubt can be cleared up: it is not worth a
+    second message.
     """
 
     retries: RetryPolicy
@@ -64,7 +65,8 @@ class Conclude:
         waiting = [
             each
             for each in results
-            if each.may_still_succeed and not (is_taken and each.is_uncertain)
+            if each.may_still_succeed
+            and not (is_taken and each.is_uncertain and each.doubt is None)
         ]
         if waiting or not is_taken:
             verdict = self._unsent(waiting, results, attempt)
