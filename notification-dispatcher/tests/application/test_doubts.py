@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from notification_contracts.states import Reason
+from notification_dispatcher.domain.progress import Progress
 from notification_dispatcher.domain.verdicts import Deferred, Failed, Retrying, Sent
 from notification_providers.memory import InMemoryAskableProvider, InMemoryProvider
 from notification_providers.port import (
@@ -159,14 +160,20 @@ async def test_what_it_cannot_tell_is_asked_for_again_and_then_held(attempts, as
     assert askable.sent == []
 
 
-async def test_one_that_cannot_even_be_called_is_not_asked(attempts, askable):
-    notification = attempts("email", askable, holds={"email"})
+@HELD
+async def test_one_that_gets_no_call_for_now_is_asked_later_and_no_attempt_is_used_up(
+    attempts, askable, holds
+):
+    notification = attempts("email", askable, holds=holds)
     await doubt("uncertain answer", notification, askable)
-    await notification.deliver.senders["email"].providers[0].pause.begin(timedelta(minutes=1))
+    [provider] = notification.deliver.senders["email"].providers
+    await provider.pause.begin(timedelta(minutes=1))
 
     verdict = await notification.next()
-    assert isinstance(verdict, Retrying)
+
+    assert isinstance(verdict, Deferred)
     assert askable.asked == askable.sent == []
+    assert Progress.decode(notification.progress).doubts
 
 
 async def test_after_an_uncertain_answer_no_other_provider_is_tried(attempts, askable, other):

@@ -25,7 +25,8 @@ class SendToTarget:
     | is idempotent         | it gets the same again, under the same key; another provider gets it |
     |                       | only where the operator has it resent                                |
     | can be asked          | it is asked. It took it: sent. It never did: sent as if new. It can't|
-    |                       | tell: as the operator has it, and a channel that holds asks again    |
+    |                       | tell: as the operator has it, and a channel that holds asks again.   |
+    |                       | It gets no call for now: it is asked later, and no attempt used up   |
     | neither, or is gone   | as the operator has it                                               |
 
     `holds` are the channels on which the operator has nothing resent that may double.

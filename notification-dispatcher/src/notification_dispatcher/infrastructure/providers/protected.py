@@ -99,11 +99,16 @@ class ProtectedProvider:
             self.breaker.settle(permit, is_healthy=is_healthy, opens_for=opens_for)
 
     async def find(self, message: OutgoingMessage, *, since: datetime) -> SendResult | None:
-        """Ask what became of a message; see `Sender.find`. No limit counts it: it is no send."""
-        if not self.is_available or not isinstance(self.provider, AskableProvider):
-            return SendResult(
-                outcome=UncertainFailure(detail=f"{self.name} can't be asked for now")
-            )
+        """Ask what became of a message; see `Sender.find`. No limit counts it: it is no send.
+
+        Who gets no call for now is not asked either: that is waiting, not trying.
+        """
+        if not isinstance(self.provider, AskableProvider):
+            return SendResult(outcome=UncertainFailure(detail=f"{self.name} can't be asked"))
+        if pause := self.pause.remaining:
+            return SendResult(outcome=self._is_paused(pause))
+        if not self.breaker.is_available:
+            return SendResult(outcome=self._breaker_is_open())
         started = time.perf_counter()
         found = await self._found(self.provider, message, since)
         call = ProviderCall(
