@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -46,6 +47,21 @@ async def test_without_a_connection_nothing_was_sent():
     await server.wait_closed()
 
     assert isinstance(await HttpCaller().call("POST", url), TransientFailure)
+
+
+async def test_a_header_that_can_not_be_sent_is_not_quoted():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        caller = HttpCaller()
+        answer = await caller.call(
+            "POST",
+            f"http://127.0.0.1:{listening.getsockname()[1]}/",
+            headers={"authorization": "Bearer s3c\nret"},
+            body=b"x",
+        )
+        await caller.close()
+
+    assert isinstance(answer, TransientFailure)
+    assert "s3c" not in answer.detail
 
 
 @pytest.mark.parametrize(

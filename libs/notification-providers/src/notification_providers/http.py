@@ -237,6 +237,10 @@ def _no_such_url(detail: str) -> PermanentFailure:
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, httpx.LocalProtocolError):
+        return (
+            "the request breaks the rules of HTTP"  # its own words quote headers, with their keys
+        )
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

@@ -1,9 +1,13 @@
 """Options that several providers have."""
 
+import re
 from ipaddress import ip_address
+from typing import Final
 from urllib.parse import urlsplit
 
 from notification_providers.urls import InvalidProviderUrl
+
+_TOKEN: Final = re.compile(r"[!-~]+")
 
 
 def checked_url(name: str, text: str) -> str:
@@ -38,3 +42,14 @@ def yes_or_no(name: str, text: str | None) -> bool:
     if text not in {"yes", "no", None}:
         raise InvalidProviderUrl(f"{name} must be yes or no")
     return text == "yes"
+
+
+def read_token(name: str, text: str) -> str:
+    """Return a key or token that stands in a header.
+
+    Raises:
+        InvalidProviderUrl: no header can hold it. It does not quote it.
+    """
+    if not _TOKEN.fullmatch(text):
+        raise InvalidProviderUrl(f"{name} must be printable ASCII without spaces")
+    return text

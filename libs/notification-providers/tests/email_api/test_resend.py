@@ -216,6 +216,7 @@ def test_what_is_no_event_is_unreadable(text):
         ("resend://", "resend://KEY@"),
         ("resend://key@host/?from=a@b.example", "resend://KEY@"),
         ("resend://key@/", "from is missing"),
+        ("resend://re_k%0Aey@/?from=a@b.example", "printable ASCII"),
         ("resend://key@/?from=a@b.example&host=http://elsewhere.example", "https"),
         ("resend://key@/?from=a@b.example&webhook_secret=whsec_a", "whsec_"),
         ("resend://key@/?from=nobody", "one address"),

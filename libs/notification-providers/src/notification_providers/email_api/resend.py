@@ -23,7 +23,7 @@ from notification_providers.mailboxes import (
     read_mailbox,
     subject_of,
 )
-from notification_providers.options import checked_url
+from notification_providers.options import checked_url, read_token
 from notification_providers.port import (
     AddressReport,
     CheckResult,
@@ -127,7 +127,7 @@ def resend_provider(url: ProviderUrl, context: ProviderContext) -> ResendProvide
         raise InvalidProviderUrl("webhook_secret must be as Resend shows it: whsec_…") from error
     reply_to = options.get("reply_to")
     return ResendProvider(
-        api_key=url.user,
+        api_key=read_token("the key", url.user),
         base_url=checked_url("host", options.get("host", DEFAULT_HOST)).rstrip("/"),
         sender=str(read_mailbox("from", options["from"])),
         reply_to=str(read_mailbox("reply_to", reply_to)) if reply_to else None,

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from notification_providers.http import HttpAnswer, HttpCaller
-from notification_providers.options import checked_url, yes_or_no
+from notification_providers.options import checked_url, read_token, yes_or_no
 from notification_providers.port import OutgoingMessage, ProviderAnswer, Repeating
 from notification_providers.sms.gateway.answers import CLASSES, OK, AnswerRules
 from notification_providers.sms.gateway.template import Fields, fill
@@ -131,7 +131,8 @@ def _headers(options: Mapping[str, str], credentials: Mapping[str, str]) -> dict
         pair = f"{credentials['user']}:{credentials['password']}".encode()
         headers["authorization"] = f"Basic {base64.b64encode(pair).decode()}"
     elif auth == "bearer":
-        headers["authorization"] = f"Bearer {credentials['password']}"
+        token = read_token("the token of _auth=bearer", credentials["password"])
+        headers["authorization"] = f"Bearer {token}"
     elif auth != "none":
         raise InvalidProviderUrl("_auth must be basic, bearer or none")
     if (line := options.get("header")) is not None:
