@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.policy import SMTP
 from typing import Final, cast
@@ -53,7 +54,9 @@ def subject_of(message: OutgoingMessage) -> str:
 
 
 def read_mailbox(name: str, text: str) -> Address:
-    """Read the option `name`, that is `ADDRESS` or `Name <ADDRESS>`.
+    """Read the option `name`, that is `ADDRESS` or `Name <ADDRESS>`: an address of our own.
+
+    Its domain is returned in ASCII; any other part of it must be, for servers that know no more.
 
     Raises:
         InvalidProviderUrl: it is neither.
@@ -61,11 +64,10 @@ def read_mailbox(name: str, text: str) -> Address:
     try:
         header = SMTP.header_factory("from", one_line(text))
         [address] = () if header.defects else cast(Sequence[Address], header.addresses)
-        mailbox(address.addr_spec)
-    except ValueError as error:
+        return Address(address.display_name, addr_spec=mailbox(address.addr_spec))
+    except (ValueError, MessageError) as error:
         example = f"{name}=news@example.org or {name}=News <news@example.org>"
         raise InvalidProviderUrl(f"{name} must be one address, {example}; a + is %2B") from error
-    return address
 
 
 def without_addresses(words: str) -> str:

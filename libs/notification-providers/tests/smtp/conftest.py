@@ -106,9 +106,11 @@ async def smtp():
     script.server = server
     yield script
     server.close()
+    await asyncio.sleep(0.01)  # a connection that was just made has no handler yet
     for each in handlers:
         each.cancel()
     await asyncio.gather(*handlers, return_exceptions=True)
+    await asyncio.sleep(0.01)  # and one that was just closed is not closed yet
 
 
 @pytest.fixture

@@ -189,6 +189,7 @@ def test_credentials_are_sent_in_clear_only_here_or_when_it_was_said(starttls, i
         ("smtp://host?from=a+b@b.example", "%2B"),
         ("smtp://host?from=a@b.example,c@d.example", "one address"),
         ("smtp://host?from=a@b.example%0d%0aBcc:x@y.example", "one address"),
+        ("smtp://host?from=k%C3%A4the@b.example", "must be one address"),
         ("smtp://host?from=a@b.example&reply_to=nobody", "reply_to must be one address"),
         ("smtp://host?from=a@b.example&envelope_from=x", "envelope_from must be one address"),
         ("smtp://host?from=a@b.example&verp=b@b.example", "go together"),

@@ -272,3 +272,12 @@ async def test_a_return_path_of_its_own_for_every_mail(smtp, opened, message):
 async def test_without_a_secret_no_bounce_is_believed(opened):
     with pytest.raises(ForgedReceipt):
         opened().read(ReceiptRequest(url="", headers={}, body=b"Subject: x"))
+
+
+async def test_a_senders_domain_beyond_ascii_is_sent_in_ascii(smtp, opened, message):
+    answer = await opened("from=Laden%20<shop@b%C3%BCcher.example>").send(message())
+
+    assert "MAIL FROM:<shop@xn--bcher-kva.example>" in smtp.commands[1]
+    assert smtp.mail["From"] == "Laden <shop@xn--bcher-kva.example>"
+    assert smtp.mail["Message-ID"] == answer.message_id
+    assert answer.message_id.endswith("@xn--bcher-kva.example>")
