@@ -98,8 +98,17 @@ def test_an_hour_by_which_the_brokers_clock_was_off_is_taken_back(at):
 
 def test_only_a_provider_that_can_be_asked_explains_what_was_sent_without_a_start():
     asked = steps("queued", "validated", "sending#1", "retrying:ambiguous#1", "sent#2")
+    later = steps(
+        "queued",
+        "validated",
+        "sending#1",
+        "retrying:ambiguous#1",
+        "retrying:rate_limited",
+        "sent#2",
+    )
     broken = steps("queued", "validated", "sending#1", "retrying#1", "sent#2")
 
     assert list(breaches(promise(is_askable=True), asked, copies=1)) == []
+    assert list(breaches(promise(is_askable=True), later, copies=1)) == []
     assert list(breaches(promise(), asked, copies=1))
     assert list(breaches(promise(is_askable=True), broken, copies=1))

@@ -59,12 +59,16 @@ def breaches(promise: Promise, steps: Sequence[Step], copies: int) -> Iterator[s
 
 
 def _wrong_order(steps: Sequence[Step], *, is_askable: bool) -> Iterator[str]:
+    is_in_doubt = False
     for before, step in itertools.pairwise(steps):
+        is_in_doubt = before.reason in UNCERTAIN_REASONS or (
+            is_in_doubt and before.status != "sending"
+        )
         if before.status in ENDED and step.status != "delivered":
             yield f"had ended as {before.status}, and then was {step.status}"
         elif step.status == "sending" and before.status not in BEFORE_SENDING:
             yield f"was started while it was {before.status}"
-        elif is_askable and before.reason in UNCERTAIN_REASONS:
+        elif is_askable and is_in_doubt:
             continue  # its provider was asked what became of it, and nothing was started
         elif step.status == "sent" and before.status != "sending":
             yield f"was sent while it was {before.status}: a late verdict counted"
