@@ -14,12 +14,12 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, cast
 
 import pytest
@@ -102,10 +102,7 @@ class Postfix:
         """Write its configuration, and start it; it answers when this returns."""
         for name in ("queue", "data", "mail", "config"):
             (self.folder / name).mkdir()
-        # It runs as a user of its own, who must get through to its folders.
-        for folder in (self.folder, *self.folder.parents):
-            with suppress(PermissionError):
-                folder.chmod(folder.stat().st_mode | 0o011)
+        self.folder.chmod(0o711)  # it runs as a user of its own, who must get through
         shutil.chown(self.folder / "data", "postfix")
         shutil.chown(self.folder / "mail", "nobody", "nogroup")
         authority = trustme.CA()
@@ -150,12 +147,15 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def postfix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postfix]:
-    """Yield the session's Postfix."""
+def postfix() -> Iterator[Postfix]:
+    """Yield the session's Postfix. Its folder is not pytest's, into which only root may look."""
     if _found() is None or os.geteuid() != 0:
         absent = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         absent("there is no Postfix here, or this is not root")
-    server = Postfix(tmp_path_factory.mktemp("postfix"), _free_port())
-    server.start()
-    yield server
-    server.stop()
+    with TemporaryDirectory(prefix="asyncnotify-postfix-") as folder:
+        server = Postfix(Path(folder), _free_port())
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
