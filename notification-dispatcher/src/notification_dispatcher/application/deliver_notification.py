@@ -65,7 +65,7 @@ class DeliverNotification:
     _conclude: Conclude = field(init=False)
 
     def __post_init__(self) -> None:
-        self._send = SendToTarget(holds=self.holds, now=self.now)
+        self._send = SendToTarget(holds=self.holds, retries=self.retries, now=self.now)
         self._conclude = Conclude(retries=self.retries, random=self.random, now=self.now)
 
     async def __call__(

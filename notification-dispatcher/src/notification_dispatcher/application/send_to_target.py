@@ -11,6 +11,7 @@ from notification_providers.port import OutgoingMessage, Repeating, UncertainFai
 from notification_dispatcher.application.ports import OnStart, Sender
 from notification_dispatcher.application.targets import SendTarget, TargetResult
 from notification_dispatcher.domain.progress import Doubt, doubt_at
+from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.domain.sending import SendResult
 
 ASK_FROM: Final = timedelta(seconds=1)  # providers show whole seconds
@@ -25,14 +26,16 @@ class SendToTarget:
     | is idempotent         | it gets the same again, under the same key; another provider gets it |
     |                       | only where the operator has it resent                                |
     | can be asked          | it is asked. It took it: sent. It never did: sent as if new. It can't|
-    |                       | tell: as the operator has it, and a channel that holds asks again.   |
-    |                       | It gets no call for now: it is asked later, and no attempt used up   |
+    |                       | tell: it is asked again at the next attempt; at the last one it is as|
+    |                       | the operator has it. It gets no call for now: it is asked later, and |
+    |                       | no attempt is used up                                                |
     | neither, or is gone   | as the operator has it                                               |
 
     `holds` are the channels on which the operator has nothing resent that may double.
     """
 
     holds: Collection[ChannelName]
+    retries: RetryPolicy
     now: Callable[[], datetime]
 
     async def __call__(
@@ -58,7 +61,11 @@ class SendToTarget:
                 found = await sender.find(doubt.provider, message, since=doubt.since - ASK_FROM)
                 if found is None:
                     doubt = None
-                elif holds or not isinstance(found.outcome, UncertainFailure):
+                elif (
+                    holds
+                    or not isinstance(found.outcome, UncertainFailure)
+                    or not self.retries.is_last(message.attempt)
+                ):
                     return TargetResult(target=target, result=found, doubt=doubt)
             case Repeating.NEITHER if holds:
                 detail = f"{doubt.provider} may have taken it, and can't be asked"

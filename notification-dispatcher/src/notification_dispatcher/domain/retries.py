@@ -47,6 +47,10 @@ class RetryPolicy:
     schedule: tuple[timedelta, ...] = parse_schedule(DEFAULT_SCHEDULE)
     retry_after_max: timedelta = timedelta(hours=1)
 
+    def is_last(self, attempt: int) -> bool:
+        """Tell whether no other attempt follows this one, the first being 1."""
+        return attempt > len(self.schedule)
+
     def delay_after(
         self, attempt: int, *, chance: float, retry_after: timedelta | None = None
     ) -> timedelta | None:
@@ -54,7 +58,7 @@ class RetryPolicy:
 
         A `retry_after` takes the schedule's place. `chance` is random, from 0 to 1.
         """
-        if attempt > len(self.schedule):
+        if self.is_last(attempt):
             return None
         if retry_after is not None:
             return self.asked(retry_after, chance)
