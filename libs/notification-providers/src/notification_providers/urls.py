@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from notification_contracts.channels import ChannelName
 
 LIMITS: Final = ("timeout_seconds", "concurrency", "per_second")
+_PATIENCE: Final = 0.9
 
 
 class InvalidProviderUrl(ValueError):
@@ -27,6 +28,11 @@ class Limits:
     timeout: timedelta = timedelta(seconds=10)
     concurrency: int = 64
     per_second: float | None = None
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a provider waits itself: a little less, so that it can say how far it got."""
+        return self.timeout * _PATIENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,8 +39,6 @@ PREFIX: Final = "apprise+"
 PLACEHOLDER: Final = "{address}"
 # Which of them is an address is for each service to say.
 _EXAMPLES: Final = ("123456789", "general", "ada@example.org", "+12025550199")
-# The deadline of a call, as a share of the provider's time-out: what hangs ends by itself.
-_PATIENCE: Final = 0.9
 _LIMIT: Final = re.compile(rf"(?<=[?&])(?:{'|'.join(LIMITS)})=[^&]*&?")
 # It keeps nothing on disk, and names no secrets.
 _ASSET: Final = apprise.AppriseAsset(
@@ -162,7 +160,7 @@ def _instantiated(url: str) -> apprise.NotifyBase | None:
 def apprise_provider(url: ProviderUrl, _context: ProviderContext) -> AppriseProvider:
     """Make the provider that an `apprise+SCHEME://…` URL describes."""
     _keep_logs_inside()
-    patience = url.limits.timeout.total_seconds() * _PATIENCE
+    patience = url.limits.patience.total_seconds()
     template = _with_deadlines(_LIMIT.sub("", url.text.removeprefix(PREFIX)).rstrip("?&"), patience)
     if PLACEHOLDER in urlsplit(template).netloc:
         raise InvalidProviderUrl(f"{PLACEHOLDER} must not choose the host")

@@ -39,7 +39,6 @@ from notification_providers.urls import InvalidProviderUrl, ProviderContext, Pro
 
 DEFAULT_HOST: Final = "https://api.resend.com"
 _OPTIONS: Final = ("ca", "from", "host", "reply_to", "webhook_secret")
-_PATIENCE: Final = 0.9
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,6 +131,6 @@ def resend_provider(url: ProviderUrl, context: ProviderContext) -> ResendProvide
         sender=str(read_mailbox("from", options["from"])),
         reply_to=str(read_mailbox("reply_to", reply_to)) if reply_to else None,
         receipts=ResendReceipts(channel=context.channel, secret=secret),
-        http=HttpCaller(ca_file=options.get("ca"), timeout=url.limits.timeout * _PATIENCE),
+        http=HttpCaller(ca_file=options.get("ca"), timeout=url.limits.patience),
         now=context.now,
     )

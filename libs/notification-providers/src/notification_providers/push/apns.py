@@ -40,8 +40,6 @@ _PRODUCTION: Final = "https://api.push.apple.com"
 _SANDBOX: Final = "https://api.sandbox.push.apple.com"
 _OPTIONS: Final = frozenset({"key_file", "sandbox", "sound", "ttl_seconds", "url", "ca"})
 MAX_PAYLOAD_BYTES: Final = 4096
-# So that a connection that is dead is given up before the call is.
-_PATIENCE: Final = 0.9
 _IDS: Final = UUID("5d7c1f0e-6a3b-5c52-9f0e-3f1b7d1c2a55")
 _NO_DEVICE: Final = "0" * 64
 
@@ -167,9 +165,7 @@ def apns_provider(url: ProviderUrl, context: ProviderContext) -> ApnsProvider:
         url=server.rstrip("/"),
         topic=topic,
         token=ProviderToken(key=key, key_id=url.user, team_id=url.password),
-        http=HttpCaller(
-            is_http2=True, ca_file=url.options.get("ca"), timeout=url.limits.timeout * _PATIENCE
-        ),
+        http=HttpCaller(is_http2=True, ca_file=url.options.get("ca"), timeout=url.limits.patience),
         longest=longest_wait(url),
         now=context.now,
         sound=url.options.get("sound", "default"),

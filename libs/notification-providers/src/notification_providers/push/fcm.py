@@ -32,7 +32,6 @@ _SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
 _OPTIONS: Final = frozenset({"credentials", "url", "token_uri", "ttl_seconds", "ca"})
 # https://firebase.google.com/docs/cloud-messaging/error-codes, "Message too big"
 MAX_PAYLOAD_BYTES: Final = 4096
-_PATIENCE: Final = 0.9
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,7 +158,7 @@ def fcm_provider(url: ProviderUrl, context: ProviderContext) -> FcmProvider:
     except ValueError as error:
         raise InvalidProviderUrl(f"credentials: {error}") from error
     account = replace(account, token_uri=url.options.get("token_uri", account.token_uri))
-    http = HttpCaller(ca_file=url.options.get("ca"), timeout=url.limits.timeout * _PATIENCE)
+    http = HttpCaller(ca_file=url.options.get("ca"), timeout=url.limits.patience)
     return FcmProvider(
         url=url.options.get("url", _URL).rstrip("/"),
         tokens=AccessTokens(account=account, scope=_SCOPE, http=http, now=context.now),

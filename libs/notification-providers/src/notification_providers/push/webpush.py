@@ -47,8 +47,6 @@ PUSH_SERVICES: Final = (
     "*.notify.windows.com",
 )
 _OPTIONS: Final = GUARD_OPTIONS | {"subject", "key_file", "ttl_seconds", "trusted", "ca"}
-# Less than the provider's own time-out: that an endpoint is silent is no fault of ours.
-_PATIENCE: Final = 0.9
 
 
 @dataclass(slots=True, kw_only=True)
@@ -183,9 +181,7 @@ def webpush_provider(url: ProviderUrl, context: ProviderContext) -> WebPushProvi
     return WebPushProvider(
         vapid=Vapid(key=key, subject=subject),
         standing=Standing(trusted=(*PUSH_SERVICES, *url.options.get("trusted", "").split())),
-        http=HttpCaller(
-            ca_file=url.options.get("ca"), timeout=url.limits.timeout * _PATIENCE, guard=guard
-        ),
+        http=HttpCaller(ca_file=url.options.get("ca"), timeout=url.limits.patience, guard=guard),
         guard=guard,
         longest=longest_wait(url),
         now=context.now,

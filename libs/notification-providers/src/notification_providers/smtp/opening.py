@@ -28,7 +28,6 @@ _OPTIONS: Final = (
     "token_file",
     "verp",
 )
-_PATIENCE: Final = 0.9
 _SHORTEST_SECRET: Final = 16
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
 _HOST: Final = re.compile(r"[A-Za-z0-9.:\[\]-]+")
@@ -55,7 +54,7 @@ def smtp_provider(url: ProviderUrl, context: ProviderContext) -> SmtpProvider:
             else None,
             idempotency_header=header,
         ),
-        patience=url.limits.timeout * _PATIENCE,
+        patience=url.limits.patience,
         now=context.now,
         return_path=return_path,
         bounces=_bounces(return_path, sender, context),

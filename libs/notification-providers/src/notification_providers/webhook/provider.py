@@ -30,8 +30,6 @@ from notification_providers.urls import InvalidProviderUrl, ProviderContext, Pro
 
 _TOO_LARGE: Final = 413
 _GONE: Final = 410
-# Less than the provider's own time-out: that a receiver is silent is no fault of ours.
-_PATIENCE: Final = 0.9
 _SHORTEST_SECRET: Final = 24
 
 
@@ -119,10 +117,11 @@ def _read(answer: HttpAnswer, now: datetime) -> ProviderAnswer:
 def webhook_provider(url: ProviderUrl, context: ProviderContext) -> WebhookProvider:
     """Make the provider that a `webhook://[SECRET[:FORMER_SECRET]@]` URL describes."""
     url.only_options({*GUARD_OPTIONS, "ca"})
-    patience = url.limits.timeout * _PATIENCE
     return WebhookProvider(
         secrets=[_signer(secret) for secret in (url.user, url.password) if secret],
-        http=HttpCaller(ca_file=url.options.get("ca"), timeout=patience, guard=read_guard(url)),
+        http=HttpCaller(
+            ca_file=url.options.get("ca"), timeout=url.limits.patience, guard=read_guard(url)
+        ),
         now=context.now,
     )
 

@@ -92,7 +92,7 @@ def sms_gateway(url: ProviderUrl, context: ProviderContext) -> SmsGatewayProvide
         headers=_headers(options, credentials),
         credentials=credentials,
         rules=_rules(options),
-        http=HttpCaller(),
+        http=HttpCaller(timeout=url.limits.patience),
         now=context.now,
         transliterates=yes_or_no("_transliterate", options.get("transliterate")),
         repeating=_repeating(options, fields),

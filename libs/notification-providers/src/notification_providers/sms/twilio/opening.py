@@ -41,7 +41,7 @@ def twilio_provider(url: ProviderUrl, context: ProviderContext) -> TwilioProvide
         account=account,
         sender=sender,
         receipts=receipts,
-        http=HttpCaller(),
+        http=HttpCaller(timeout=url.limits.patience),
         now=context.now,
         status_callback=checked_url("status_callback, or PUBLIC_URL,", callback)
         if callback
