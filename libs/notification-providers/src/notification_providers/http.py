@@ -132,10 +132,11 @@ class HttpCaller:
         # A transport of the caller's own may tell nothing of its progress.
         tells_nothing = self.transport is not None
         progress = _Progress(has_headers=tells_nothing, has_body=tells_nothing)
+        client = self._opened()  # before the clock runs: reading the certificates takes a while
         try:
             async with (
                 asyncio.timeout(self.timeout.total_seconds() if self.timeout else None),
-                self._opened().stream(
+                client.stream(
                     method, url, headers=headers, content=body, extensions={"trace": progress}
                 ) as response,
             ):
