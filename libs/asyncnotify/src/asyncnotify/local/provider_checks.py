@@ -70,7 +70,7 @@ def _findings(name: str, trial: Trial) -> list[Finding]:
         words = "can only be tried by sending: add --to ADDRESS"
         found.append(Finding(name=name, is_ok=True, words=words))
     if check is not None:
-        advice = "" if check.is_ok else _ADVICE["misconfigured"]
+        advice = "" if check.is_ok else "see that it can be reached, and correct the URL"
         found.append(Finding(name=name, is_ok=check.is_ok, words=check.words, advice=advice))
     if sent is not None:
         known_as = f" as {sent.message_id}" if sent.message_id else ""
