@@ -1,37 +1,35 @@
-import asyncio
 import socket
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from notification_providers.http import HttpAnswer, HttpCaller, read_retry_after
 from notification_providers.port import TransientFailure, UncertainFailure
+from testkit.stream_server import port_of, stream_server
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 
 
+@asynccontextmanager
 async def serve(reply):
-    """Start a server that reads a request's head and then does what `reply` says."""
+    """Run a server that reads a request's head and then does what `reply` says."""
 
     async def handle(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(reply)
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    return server, f"http://127.0.0.1:{port}/"
+    async with stream_server(handle) as server:
+        yield server, f"http://127.0.0.1:{port_of(server)}/"
 
 
 async def call(reply):
-    server, url = await serve(reply)
     caller = HttpCaller()
-    try:
-        return await caller.call("POST", url, body=b"x")
-    finally:
-        await caller.close()
-        server.close()
+    async with serve(reply) as (_, url):
+        answer = await caller.call("POST", url, body=b"x")
+    await caller.close()
+    return answer
 
 
 async def test_an_answer_has_status_headers_and_body():
@@ -42,11 +40,11 @@ async def test_an_answer_has_status_headers_and_body():
 
 
 async def test_without_a_connection_nothing_was_sent():
-    server, url = await serve(b"")
-    server.close()
-    await server.wait_closed()
+    async with serve(b"") as (server, url):
+        server.close()
+        await server.wait_closed()
 
-    assert isinstance(await HttpCaller().call("POST", url), TransientFailure)
+        assert isinstance(await HttpCaller().call("POST", url), TransientFailure)
 
 
 async def test_a_header_that_can_not_be_sent_is_not_quoted():
@@ -68,22 +66,15 @@ async def test_a_header_that_can_not_be_sent_is_not_quoted():
     ("scheme", "kind"), [("https", TransientFailure), ("http", UncertainFailure)]
 )
 async def test_who_is_silent_before_tls_is_agreed_was_sent_nothing(scheme, kind):
-    closed = asyncio.Event()
-
     async def handle(reader, writer):
         await reader.read()
-        writer.close()
-        closed.set()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
     caller = HttpCaller(timeout=timedelta(seconds=0.5))
+    async with stream_server(handle) as server:
+        url = f"{scheme}://127.0.0.1:{port_of(server)}/"
+        answer = await caller.call("POST", url, body=b"x")
+        await caller.close()
 
-    answer = await caller.call("POST", f"{scheme}://127.0.0.1:{port}/", body=b"x")
-
-    await caller.close()
-    await closed.wait()
-    server.close()
     assert isinstance(answer, kind)
 
 

@@ -1,6 +1,5 @@
 """Web Push against a push service on loopback, which decrypts what it gets."""
 
-import asyncio
 import base64
 import json
 from datetime import timedelta
@@ -22,6 +21,7 @@ from notification_providers.port import (
 )
 from notification_providers.push.vapid import base64url, public_key, read_private_key
 from notification_providers.urls import InvalidProviderUrl
+from testkit.stream_server import port_of, stream_server
 
 VAPID_KEY = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"
 BROWSER = ec.generate_private_key(ec.SECP256R1())
@@ -35,14 +35,7 @@ class PushService:
     def __init__(self):
         self.got = []
         self.reply = "201 Created"
-
-    async def __aenter__(self):
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.origin = f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_):
-        self.server.close()
+        self.origin = ""
 
     def subscription(self, path="/p/s3cret-endpoint"):
         point = BROWSER.public_key().public_bytes(
@@ -51,7 +44,7 @@ class PushService:
         keys = {"p256dh": base64url(point), "auth": base64url(AUTH)}
         return json.dumps({"endpoint": self.origin + path, "expirationTime": None, "keys": keys})
 
-    async def _serve(self, reader, writer):
+    async def serve(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head[1:] if line)}
         body = await reader.readexactly(int(headers["content-length"]))
@@ -64,13 +57,14 @@ class PushService:
             )
             writer.write(f"Content-Length: {len(text.encode())}\r\n\r\n{text}".encode())
             await writer.drain()
-        writer.close()
 
 
 @pytest.fixture
 async def service():
-    async with PushService() as running:
-        yield running
+    service = PushService()
+    async with stream_server(service.serve) as server:
+        service.origin = f"http://127.0.0.1:{port_of(server)}"
+        yield service
 
 
 def decrypted(body):

@@ -10,6 +10,7 @@ import trustme
 from notification_providers.port import OutgoingMessage
 from notification_providers.registry import PROVIDERS
 from notification_providers.urls import Limits, ProviderContext
+from testkit.stream_server import port_of, stream_server
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 TRACE_ID = "01a220ca-5fd2-77b7-a338-c2ecc1aaf8bc"
@@ -90,27 +91,9 @@ def authority():
 @pytest.fixture
 async def smtp():
     script = SmtpScript()
-    handlers: set[asyncio.Task] = set()
-
-    async def handle(reader, writer):
-        if task := asyncio.current_task():
-            handlers.add(task)
-        try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await script.handle(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0, limit=1 << 22)
-    script.port = server.sockets[0].getsockname()[1]
-    script.server = server
-    yield script
-    server.close()
-    await asyncio.sleep(0.01)  # a connection that was just made has no handler yet
-    for each in handlers:
-        each.cancel()
-    await asyncio.gather(*handlers, return_exceptions=True)
-    await asyncio.sleep(0.01)  # and one that was just closed is not closed yet
+    async with stream_server(script.handle, limit=1 << 22) as server:
+        script.port, script.server = port_of(server), server
+        yield script
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import asyncio
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -16,6 +15,7 @@ from notification_providers.port import (
 from notification_providers.registry import PROVIDERS
 from notification_providers.urls import InvalidProviderUrl, Limits, ProviderContext
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from testkit.stream_server import port_of, stream_server
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -26,17 +26,11 @@ class Receiver:
 
     def __init__(self):
         self.got = []
+        self.url = ""
+        self.server = None
         self.reply = b"HTTP/1.1 204 No Content\r\n\r\n"
 
-    async def __aenter__(self):
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}/hook?a=b"
-        return self
-
-    async def __aexit__(self, *_):
-        self.server.close()
-
-    async def _serve(self, reader, writer):
+    async def serve(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
         raw = dict(line.split(": ", 1) for line in head[1:] if line)
@@ -48,13 +42,14 @@ class Receiver:
         else:
             writer.write(self.reply)
             await writer.drain()
-        writer.close()
 
 
 @pytest.fixture
 async def receiver():
-    async with Receiver() as running:
-        yield running
+    receiver = Receiver()
+    async with stream_server(receiver.serve) as receiver.server:
+        receiver.url = f"http://127.0.0.1:{port_of(receiver.server)}/hook?a=b"
+        yield receiver
 
 
 def open_webhook(url=f"webhook://{SECRET}@/?allow=127.0.0.0/8", now=lambda: datetime.now(UTC)):
