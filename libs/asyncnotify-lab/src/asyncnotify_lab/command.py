@@ -50,5 +50,5 @@ def _say_where(lab: dict[str, Any]) -> None:
     typer.echo(f"HTTPS   {lab['https_url']}  (trust {lab['ca_file']})")
     typer.echo(f"SMTP    127.0.0.1:{lab['smtp_port']}, over TLS 127.0.0.1:{lab['smtps_port']}")
     for channel, urls in lab["provider_urls"].items():
-        typer.echo(f"{channel.upper()}_PROVIDERS={','.join(urls)}")
+        typer.echo(f"{channel.upper()}_PROVIDERS='{','.join(urls)}'")
     typer.echo(f"what arrived: curl {lab['http_url']}/lab/messages")

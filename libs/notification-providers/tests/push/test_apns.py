@@ -255,6 +255,7 @@ async def test_which_server_is_asked(opened, apple, key_file, message, options, 
         "apns://KEY1:TEAM1@/com.example.shop",
         "apns://KEY1:TEAM1@/com.example.shop?key_file=FILE&sandbox=true",
         "apns://KEY1:TEAM1@/com.example.shop?key_file=FILE&topic=a",
+        "apns://KEY1:TEAM1@/com.example.shop?key_file=FILE&url=http://api.example.com",
     ],
 )
 def test_a_url_that_makes_no_sense_is_refused(opened, key_file, url):

@@ -282,5 +282,11 @@ def test_a_url_that_makes_no_sense_is_refused(opened, url):
         opened(url)
 
 
+@pytest.mark.parametrize("option", ["url", "token_uri"])
+def test_no_token_goes_over_a_connection_that_is_not_encrypted(opened, credentials, option):
+    with pytest.raises(InvalidProviderUrl, match=option):
+        opened(f"fcm://?credentials={credentials()}&{option}=http://fcm.example.com")
+
+
 def test_no_key_is_shown(fcm):
     assert "PrivateKey" not in repr(fcm)

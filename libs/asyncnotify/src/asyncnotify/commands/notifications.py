@@ -149,6 +149,8 @@ def show(notification: JsonObject) -> None:
         table.add_column(heading, style="dim" if heading == "at" else "")
     for entry in notification["timeline"]:
         table.add_row(*_row(entry))
+        for target in entry.get("targets") or ():
+            table.add_row(*_target_row(target))
     out.print(table)
 
 
@@ -162,6 +164,14 @@ def _row(entry: dict[str, Any]) -> list[str]:
     fields = ("reason", "provider", "attempt", "duration_ms", "detail")
     rest = ["" if entry.get(name) is None else escape(str(entry[name])) for name in fields]
     return [entry["at"], paint(entry["status"]), *rest]
+
+
+def _target_row(target: dict[str, Any]) -> list[str]:
+    """Show what came of one of several addresses, below the entry that tells of all."""
+    said = {name: escape(str(value)) for name, value in target.items() if value is not None}
+    reason = ": ".join(said[name] for name in ("outcome", "reason") if name in said)
+    provider, detail = said.get("provider", ""), said.get("detail", "")
+    return ["", f"  {said.get('target', '')}", reason, provider, "", "", detail]
 
 
 def _say_that_it_goes_on(error: AsyncNotifyError) -> None:

@@ -91,7 +91,7 @@ class AppriseProvider:
         return failure_of(logs, is_addressed=PLACEHOLDER in self.template)
 
     async def close(self) -> None:
-        """Start no further call. One that hangs ends with the process."""
+        """Start no further call. One that hangs ends at its time-out; the process waits for it."""
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None

@@ -14,6 +14,7 @@ from notification_contracts.states import Reason
 from pydantic_core import to_json
 
 from notification_providers.http import HttpAnswer, HttpCaller, HttpFailure
+from notification_providers.options import checked_url, yes_or_no
 from notification_providers.port import (
     Accepted,
     CheckResult,
@@ -156,10 +157,9 @@ def apns_provider(url: ProviderUrl, context: ProviderContext) -> ApnsProvider:
     topic = url.path.strip("/")
     if not url.user or not url.password or not topic or url.host:
         raise InvalidProviderUrl("it must be apns://KEYID:TEAMID@/TOPIC?key_file=FILE")
-    sandbox = url.options.get("sandbox", "no")
-    if sandbox not in {"yes", "no"}:
-        raise InvalidProviderUrl("sandbox must be yes or no")
-    server = url.options.get("url", _SANDBOX if sandbox == "yes" else _PRODUCTION)
+    is_sandbox = yes_or_no("sandbox", url.options.get("sandbox"))
+    usual = _SANDBOX if is_sandbox else _PRODUCTION
+    server = checked_url("url", url.options.get("url", usual))
     key = read_key(read_file_option(url, "key_file"), read_private_key)
     return ApnsProvider(
         url=server.rstrip("/"),

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from notification_providers.http import HttpAnswer, HttpCaller, HttpFailure
+from notification_providers.options import checked_url
 from notification_providers.port import (
     Accepted,
     CheckResult,
@@ -157,10 +158,11 @@ def fcm_provider(url: ProviderUrl, context: ProviderContext) -> FcmProvider:
         raise
     except ValueError as error:
         raise InvalidProviderUrl(f"credentials: {error}") from error
-    account = replace(account, token_uri=url.options.get("token_uri", account.token_uri))
+    token_uri = checked_url("token_uri", url.options.get("token_uri", account.token_uri))
+    account = replace(account, token_uri=token_uri)
     http = HttpCaller(ca_file=url.options.get("ca"), timeout=url.limits.patience)
     return FcmProvider(
-        url=url.options.get("url", _URL).rstrip("/"),
+        url=checked_url("url", url.options.get("url", _URL)).rstrip("/"),
         tokens=AccessTokens(account=account, scope=_SCOPE, http=http, now=context.now),
         http=http,
         longest=longest_wait(url),

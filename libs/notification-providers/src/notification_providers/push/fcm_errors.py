@@ -49,7 +49,7 @@ class FcmError:
         if not isinstance(error, dict):
             return cls()
         codes, fields = [], []
-        for detail in filter(_is_object, error.get("details") or ()):
+        for detail in _objects(error.get("details")):
             kind = str(detail.get("@type")).rpartition("/")[2]
             if kind == "google.firebase.fcm.v1.FcmError":
                 codes.append(str(detail.get("errorCode")))
@@ -60,13 +60,13 @@ class FcmError:
         return cls(code=code, has_own_code=bool(codes), fields=fields, words=words)
 
 
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
+def _objects(value: object) -> Sequence[Mapping[str, Any]]:
+    """Return the objects in a list; none, if it is no list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _fields(detail: Mapping[str, Any]) -> list[str]:
-    violations = filter(_is_object, detail.get("fieldViolations") or ())
-    return [str(violation.get("field")) for violation in violations]
+    return [str(each.get("field")) for each in _objects(detail.get("fieldViolations"))]
 
 
 def is_access_token_refused(answer: HttpAnswer) -> bool:

@@ -50,7 +50,7 @@ class ReturnPath:
         """Find a return path of ours in any of these texts."""
         pattern = re.compile(
             rf"{re.escape(self.local)}\+([a-z2-7]{{{_TOKEN_CHARS}}})@{re.escape(self.domain)}",
-            re.IGNORECASE,
+            re.IGNORECASE | re.ASCII,
         )
         for text in texts:
             for match in pattern.finditer(text):

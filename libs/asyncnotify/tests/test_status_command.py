@@ -1,0 +1,41 @@
+from io import StringIO
+
+import pytest
+from asyncnotify.commands import notifications
+from rich.console import Console
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Show a notification as at a terminal, and return the text."""
+
+    def show(notification):
+        written = StringIO()
+        monkeypatch.setattr(notifications, "out", Console(file=written, width=160))
+        monkeypatch.setattr(notifications, "is_terminal", lambda: True)
+        notifications.show(notification)
+        return written.getvalue()
+
+    return show
+
+
+def test_what_came_of_each_device_stands_below_the_entry(shown):
+    at = "2027-01-31T09:00:00Z"
+    targets = [
+        {"target": "phone", "outcome": "accepted", "provider": "fcm"},
+        {
+            "target": "tablet",
+            "outcome": "gone",
+            "provider": "apns",
+            "reason": "address_gone",
+            "detail": "APNs answered 410",
+        },
+    ]
+    entry = {"at": at, "status": "sent", "provider": "fcm", "attempt": 1, "targets": targets}
+
+    text = shown({"trace_id": "t-1", "status": "sent", "user_id": "ada", "timeline": [entry]})
+
+    [phone] = [line for line in text.splitlines() if "phone" in line]
+    [tablet] = [line for line in text.splitlines() if "tablet" in line]
+    assert "accepted" in phone
+    assert all(each in tablet for each in ("gone: address_gone", "apns", "APNs answered 410"))
