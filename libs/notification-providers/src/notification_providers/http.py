@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-import httpcore
 import httpx
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, StreamReset
@@ -176,15 +175,8 @@ class HttpCaller:
         transport = httpx.AsyncHTTPTransport(
             http2=self.is_http2, verify=self._trusted(), limits=_LIMITS
         )
-        # httpx takes no backend, though the pool that it makes does: it is made once more.
-        transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001
-            ssl_context=httpx.create_ssl_context(verify=self._trusted()),
-            max_connections=_LIMITS.max_connections,
-            max_keepalive_connections=_LIMITS.max_keepalive_connections,
-            keepalive_expiry=_LIMITS.keepalive_expiry,
-            http2=self.is_http2,
-            network_backend=GuardedBackend(self.guard),
-        )
+        # httpx takes no backend, though the pool that it makes does.
+        transport._pool._network_backend = GuardedBackend(self.guard)  # noqa: SLF001
         return transport
 
 
