@@ -25,7 +25,6 @@ _NOTHING_SENT: Final = re.compile(
     r"NewConnectionError|ConnectTimeoutError|NameResolutionError|CertificateError|SSLCertVerification"
 )
 _FOR_NOW: Final = frozenset({408, 425, 503})
-_CREDENTIALS: Final = frozenset({401, 403})
 
 
 def failure_of(logs: Sequence[str], *, is_addressed: bool) -> ProviderAnswer:
@@ -52,7 +51,7 @@ def _by_status(status: int, *, is_addressed: bool) -> ProviderAnswer:
         return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
     if status >= 500:
         return UncertainFailure(detail=detail)
-    if status == 401 or (status in _CREDENTIALS and not is_addressed):
+    if status == 401 or (status == 403 and not is_addressed):
         return Misconfigured(detail=detail)
     fault = FaultSide.RECIPIENT if is_addressed else FaultSide.PROVIDER
     return PermanentFailure(reason=Reason.PROVIDER_REJECTED, detail=detail, fault=fault)
