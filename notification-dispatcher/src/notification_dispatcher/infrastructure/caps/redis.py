@@ -9,14 +9,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, cast
 
-from durable_queue.redis_list.batcher import Batcher
-from durable_queue.redis_list.connections import connector
-from durable_queue.redis_list.keys import Keys
-from durable_queue.redis_list.runner import ScriptRunner
-from durable_queue.redis_list.scripts import Script
 from service_kit.epoch import whole_ms
 
 from notification_dispatcher.infrastructure.caps.port import Window
+from notification_dispatcher.infrastructure.redis_scripts import RedisScripts
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 # One step, so that two dispatchers never take the same last place. An entry from the future was
@@ -60,9 +56,9 @@ class RedisWindows:
         namespace: str = "an",
         call_timeout: timedelta = timedelta(seconds=1.5),
     ) -> None:
-        self._batcher = Batcher(connector(url), timeout=call_timeout)
-        scripts = {"enter": Script.of("enter", _ENTER)}
-        self._runner = ScriptRunner(self._batcher, scripts, Keys(namespace).prefix)
+        self._scripts = RedisScripts(
+            url, {"enter": _ENTER}, namespace=namespace, call_timeout=call_timeout
+        )
 
     @property
     def is_shared(self) -> bool:
@@ -74,9 +70,9 @@ class RedisWindows:
         described: list[str | int] = []
         for window in windows:
             described += [window.name, window.limit, max(whole_ms(window.period), 1)]
-        waits = await self._runner.run("enter", member, *described)
+        waits = await self._scripts.run("enter", member, *described)
         return [wait * _MILLISECOND for wait in cast(list[int], waits)]
 
     async def close(self) -> None:
         """See `SlidingWindows`."""
-        await self._batcher.close()
+        await self._scripts.close()

@@ -8,12 +8,9 @@
 from datetime import timedelta
 from typing import Final, cast
 
-from durable_queue.redis_list.batcher import Batcher
-from durable_queue.redis_list.connections import connector
-from durable_queue.redis_list.keys import Keys
-from durable_queue.redis_list.runner import ScriptRunner
-from durable_queue.redis_list.scripts import Script
 from service_kit.epoch import whole_ms
+
+from notification_dispatcher.infrastructure.redis_scripts import RedisScripts
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 # Reading may write: Redis keeps the end by its wall clock, and one that was set back would prolong
@@ -44,9 +41,7 @@ class RedisPauses:
         call_timeout: timedelta = timedelta(seconds=1.5),
     ) -> None:
         sources = {"remaining": _REMAINING, "pause": _PAUSE}
-        scripts = {name: Script.of(name, source) for name, source in sources.items()}
-        self._batcher = Batcher(connector(url), timeout=call_timeout)
-        self._runner = ScriptRunner(self._batcher, scripts, Keys(namespace).prefix)
+        self._scripts = RedisScripts(url, sources, namespace=namespace, call_timeout=call_timeout)
 
     @property
     def is_shared(self) -> bool:
@@ -55,12 +50,12 @@ class RedisPauses:
 
     async def pause(self, name: str, period: timedelta) -> None:
         """See `Pauses`."""
-        await self._runner.run("pause", name, max(whole_ms(period), 1))
+        await self._scripts.run("pause", name, max(whole_ms(period), 1))
 
     async def remaining(self, name: str) -> timedelta:
         """See `Pauses`."""
-        return cast(int, await self._runner.run("remaining", name)) * _MILLISECOND
+        return cast(int, await self._scripts.run("remaining", name)) * _MILLISECOND
 
     async def close(self) -> None:
         """See `Pauses`."""
-        await self._batcher.close()
+        await self._scripts.close()
