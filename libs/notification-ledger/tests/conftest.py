@@ -1,8 +1,12 @@
+from collections.abc import AsyncIterator
+
 import pytest
 
 pytest.register_assert_rewrite("testkit.ledger")
 
-from testkit.failover import redis_pair  # noqa: E402 - after what must come first
+from notification_ledger.redis import RedisLedger  # noqa: E402 - after what must come first
+from redis.asyncio import Redis  # noqa: E402
+from testkit.failover import redis_pair  # noqa: E402
 from testkit.rabbitmq_server import rabbitmq_node, rabbitmq_url  # noqa: E402
 from testkit.redis_server import (  # noqa: E402
     private_redis,
@@ -20,3 +24,16 @@ __all__ = [
     "redis_url",
     "wall_clock",
 ]
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def ledger(redis_url: str) -> AsyncIterator[RedisLedger]:
+    ledger = RedisLedger(redis_url)
+    yield ledger
+    await ledger.close()

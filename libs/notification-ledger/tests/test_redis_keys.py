@@ -21,19 +21,6 @@ USER = StatusUpdate(status=Status.QUEUED, user_id="user_test").encode()
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
-
-
-@pytest.fixture
-async def ledger(redis_url: str) -> AsyncIterator[RedisLedger]:
-    ledger = RedisLedger(redis_url)
-    yield ledger
-    await ledger.close()
-
-
-@pytest.fixture
 async def queue(redis_url: str) -> AsyncIterator[RedisListQueue]:
     # What has ended is forgotten by the next tick.
     options = RedisListOptions(retention=timedelta(0))

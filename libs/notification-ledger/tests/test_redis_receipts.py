@@ -1,10 +1,8 @@
 """How Redis keeps the messages that providers took, and receipts of messages that none has."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from durable_queue.port import Change
 from notification_contracts.states import Status
 from notification_ledger.reading import Target
@@ -12,19 +10,6 @@ from notification_ledger.redis import RedisLedger
 from notification_ledger.status_update import StatusUpdate
 from redis.asyncio import Redis
 from testkit.ledger.harness import recorded
-
-
-@pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
-
-
-@pytest.fixture
-async def ledger(redis_url: str) -> AsyncIterator[RedisLedger]:
-    ledger = RedisLedger(redis_url)
-    yield ledger
-    await ledger.close()
 
 
 async def test_messages_are_known_as_long_as_their_notification(

@@ -1,7 +1,7 @@
 """A ledger whose Redis is down, dies, is full or falls behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 import pytest
@@ -18,13 +18,6 @@ from redis.asyncio import Redis
 from testkit.ledger.harness import recorded
 
 NOTE = StatusUpdate(status=Status.DELIVERED)
-
-
-@pytest.fixture
-async def ledger(redis_url: str) -> AsyncIterator[RedisLedger]:
-    ledger = RedisLedger(redis_url)
-    yield ledger
-    await ledger.close()
 
 
 @pytest.mark.parametrize(
