@@ -1,8 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import CHANNELS
-from user_service.domain.health import ReportKind, Suppression
+from user_service.domain.health import Suppression
 from user_service.domain.user import (
     Address,
     PreferredChannelWithoutAddress,

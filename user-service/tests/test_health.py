@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from notification_contracts.address_reports import ReportKind
 from user_service.domain.health import (
     SOFT_BOUNCES_IN_A_ROW,
     SOFT_BOUNCES_SUPPRESS_FOR,
@@ -14,7 +15,6 @@ from user_service.domain.health import (
     AddressHealth,
     AddressKey,
     HealthReport,
-    ReportKind,
     after_reports,
 )
 

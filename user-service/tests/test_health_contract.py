@@ -6,15 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from notification_contracts.address_reports import ReportKind
 from user_service.application.address_health import place_of
 from user_service.application.ports import AddressState, SuppressionFilter
-from user_service.domain.health import (
-    SOFT_BOUNCES_IN_A_ROW,
-    AddressKey,
-    HealthReport,
-    ReportKind,
-    Suppression,
-)
+from user_service.domain.health import SOFT_BOUNCES_IN_A_ROW, AddressKey, HealthReport, Suppression
 from user_service.domain.user import Address, User, UserId
 from user_service.main import Users
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from notification_contracts.address_reports import ReportKind
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from user_service.domain.health import AddressKey, HealthReport, ReportKind
+from user_service.domain.health import AddressKey, HealthReport
 from user_service.domain.user import User, UserId
 from user_service.infrastructure.seed import SEED_USERS
 from user_service.infrastructure.sql.engine import COMMAND_TIMEOUT

@@ -1,11 +1,11 @@
 import pytest
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.states import Reason
 from notification_dispatcher.domain.contact import ContactAddress
 from notification_dispatcher.domain.verdicts import Failed, Retrying, Sent
 from notification_providers.memory import InMemoryProvider
 from notification_providers.port import (
     Accepted,
-    AddressEvent,
     AddressGone,
     FaultSide,
     PermanentFailure,
@@ -83,4 +83,4 @@ async def test_it_fails_when_the_last_address_is_gone(email, reports):
 
     assert isinstance(verdict, Failed)
     assert verdict.reason is Reason.ADDRESS_GONE
-    assert [report.kind for report, _, _ in reports.told] == [AddressEvent.GONE] * 2
+    assert [report.kind for report, _, _ in reports.told] == [ReportKind.GONE] * 2

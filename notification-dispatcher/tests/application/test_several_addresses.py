@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.states import Reason
 from notification_dispatcher.domain.contact import ContactAddress
 from notification_dispatcher.domain.verdicts import Deferred, Failed, Retrying, Sent
 from notification_providers.memory import InMemoryProvider
 from notification_providers.port import (
     Accepted,
-    AddressEvent,
     AddressGone,
     Diversion,
     FaultSide,
@@ -261,13 +261,13 @@ async def test_the_user_service_is_told_of_what_is_gone_and_what_was_used(push, 
     await push(GONE, TAKEN).next()
 
     (gone, *_), (used, provider, trace_id) = reports.told
-    assert (gone.channel, gone.address, gone.kind) == ("push", "one", AddressEvent.GONE)
+    assert (gone.channel, gone.address, gone.kind) == ("push", "one", ReportKind.GONE)
     assert (gone.reason, gone.evidence, gone.at) == (
         Reason.ADDRESS_GONE,
         "410 Unregistered",
         NOW,
     )
-    assert (used.address, used.kind) == ("two", AddressEvent.USED)
+    assert (used.address, used.kind) == ("two", ReportKind.USED)
     assert (provider, trace_id) == ("post", "t-1")
 
 
@@ -277,7 +277,7 @@ async def test_who_opted_out_is_told_as_such_and_may_opt_in_again(push, reports)
     await push(opted_out, BUSY).next()
 
     [(report, _, _)] = reports.told
-    assert (report.kind, report.at) == (AddressEvent.OPT_OUT, since)
+    assert (report.kind, report.at) == (ReportKind.OPT_OUT, since)
 
 
 async def test_what_was_diverted_says_nothing_of_the_address_that_was_meant(push, reports):

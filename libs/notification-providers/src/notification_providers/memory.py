@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from notification_contracts.address_reports import ReportKind
+
 from notification_providers.port import (
     Accepted,
-    AddressEvent,
     AddressReport,
     CheckResult,
     ForgedReceipt,
@@ -91,7 +92,7 @@ class InMemoryReceiptReader(InMemoryProvider):
 
 def _item(fields: dict[str, Any]) -> Receipt | AddressReport:
     if "kind" in fields:
-        return AddressReport(**fields | {"kind": AddressEvent(fields["kind"])})
+        return AddressReport(**fields | {"kind": ReportKind(fields["kind"])})
     return Receipt(**fields | {"status": ReceiptStatus(fields["status"])})
 
 

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Reason
 
@@ -258,24 +259,12 @@ class Receipt:
     at: datetime | None = None
 
 
-class AddressEvent(StrEnum):
-    """What was learnt about an address."""
-
-    GONE = "gone"
-    BOUNCE = "bounce"
-    SOFT_BOUNCE = "soft_bounce"
-    COMPLAINT = "complaint"
-    OPT_OUT = "opt_out"
-    OPT_IN = "opt_in"
-    USED = "used"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressReport:
     """What was learnt about an address, with the provider's words as evidence."""
 
     channel: ChannelName
-    kind: AddressEvent
+    kind: ReportKind
     address: str = field(repr=False)
     reason: Reason | None = None
     evidence: str = ""

@@ -3,11 +3,11 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.states import Reason
 from notification_providers.email_api.resend import ResendProvider
 from notification_providers.port import (
     Accepted,
-    AddressEvent,
     AddressReport,
     ForgedReceipt,
     OutgoingMessage,
@@ -130,9 +130,9 @@ def test_delivered():
 @pytest.mark.parametrize(
     ("kind", "event", "reason"),
     [
-        ("Permanent", AddressEvent.BOUNCE, Reason.ADDRESS_GONE),
-        ("Transient", AddressEvent.SOFT_BOUNCE, Reason.PROVIDER_REJECTED),
-        ("Undetermined", AddressEvent.SOFT_BOUNCE, Reason.PROVIDER_REJECTED),
+        ("Permanent", ReportKind.BOUNCE, Reason.ADDRESS_GONE),
+        ("Transient", ReportKind.SOFT_BOUNCE, Reason.PROVIDER_REJECTED),
+        ("Undetermined", ReportKind.SOFT_BOUNCE, Reason.PROVIDER_REJECTED),
     ],
 )
 def test_a_bounce_ends_the_mail_and_says_something_of_the_address(kind, event, reason):
@@ -162,7 +162,7 @@ def test_a_complaint_is_about_the_address_alone():
     [report] = read(posted("email.complained", to=["ada@example.com"]))
 
     assert isinstance(report, AddressReport)
-    assert report.kind is AddressEvent.COMPLAINT
+    assert report.kind is ReportKind.COMPLAINT
 
 
 def test_what_resend_held_back_has_failed():

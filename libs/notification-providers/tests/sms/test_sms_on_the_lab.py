@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 from asyncnotify_lab import Lab
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.states import Reason
 from notification_providers.port import (
     Accepted,
-    AddressEvent,
     AddressGone,
     AskableProvider,
     CheckableProvider,
@@ -195,7 +195,7 @@ async def test_what_was_not_delivered_says_why(lab, twilio, inbox):
     failed, report = await inbox.read_by(twilio, 1)
 
     assert (failed.status, failed.reason) == (ReceiptStatus.FAILED, Reason.INVALID_ADDRESS)
-    assert (report.kind, report.address) == (AddressEvent.BOUNCE, TO)
+    assert (report.kind, report.address) == (ReportKind.BOUNCE, TO)
 
 
 async def test_who_answers_stop_gets_no_more_until_start(lab, twilio, inbox):
@@ -208,7 +208,7 @@ async def test_who_answers_stop_gets_no_more_until_start(lab, twilio, inbox):
             kinds.append((await inbox.read_by(twilio, number))[-1].kind)
             outcomes.append(type(await twilio.send(a_message())))
 
-    assert kinds == [AddressEvent.OPT_OUT, AddressEvent.OPT_IN]
+    assert kinds == [ReportKind.OPT_OUT, ReportKind.OPT_IN]
     assert outcomes == [AddressGone, Accepted]
 
 

@@ -6,9 +6,9 @@ from base64 import b64encode
 from urllib.parse import urlencode
 
 import pytest
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.states import Reason
 from notification_providers.port import (
-    AddressEvent,
     AddressReport,
     ForgedReceipt,
     Receipt,
@@ -83,11 +83,11 @@ def test_a_status_is_read(word, expected):
 @pytest.mark.parametrize(
     ("code", "reason", "event"),
     [
-        ("30003", Reason.PROVIDER_REJECTED, AddressEvent.SOFT_BOUNCE),
-        ("30005", Reason.PROVIDER_REJECTED, AddressEvent.SOFT_BOUNCE),
-        ("30006", Reason.INVALID_ADDRESS, AddressEvent.BOUNCE),
+        ("30003", Reason.PROVIDER_REJECTED, ReportKind.SOFT_BOUNCE),
+        ("30005", Reason.PROVIDER_REJECTED, ReportKind.SOFT_BOUNCE),
+        ("30006", Reason.INVALID_ADDRESS, ReportKind.BOUNCE),
         ("30007", Reason.PROVIDER_REJECTED, None),
-        ("21610", Reason.OPTED_OUT, AddressEvent.OPT_OUT),
+        ("21610", Reason.OPTED_OUT, ReportKind.OPT_OUT),
         ("", Reason.PROVIDER_REJECTED, None),
         ("9" * 5000, Reason.PROVIDER_REJECTED, None),
     ],
@@ -109,10 +109,10 @@ def test_a_failure_tells_what_it_knows_of_the_number(code, reason, event):
 @pytest.mark.parametrize(
     ("form", "event"),
     [
-        ({"Body": "STOP"}, AddressEvent.OPT_OUT),
-        ({"Body": " stop. "}, AddressEvent.OPT_OUT),
-        ({"Body": "arrêt", "OptOutType": "STOP"}, AddressEvent.OPT_OUT),
-        ({"Body": "Start"}, AddressEvent.OPT_IN),
+        ({"Body": "STOP"}, ReportKind.OPT_OUT),
+        ({"Body": " stop. "}, ReportKind.OPT_OUT),
+        ({"Body": "arrêt", "OptOutType": "STOP"}, ReportKind.OPT_OUT),
+        ({"Body": "Start"}, ReportKind.OPT_IN),
         ({"Body": "HELP"}, None),
         ({"Body": "stop calling me names"}, None),
         ({"Body": "thank you"}, None),

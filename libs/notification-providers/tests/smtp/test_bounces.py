@@ -1,9 +1,9 @@
 """The mails are as in RFC 3464, appendix E; RFC 5965, appendix B; RFC 3834; and as qmail's are."""
 
 import pytest
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.states import Reason
 from notification_providers.port import (
-    AddressEvent,
     AddressReport,
     ForgedReceipt,
     Receipt,
@@ -64,12 +64,12 @@ Message-ID: <{TRACE_ID}@example.org>
 @pytest.mark.parametrize(
     ("status", "event"),
     [
-        ("5.1.1", AddressEvent.BOUNCE),
-        ("5.1.2", AddressEvent.BOUNCE),
-        ("5.2.1", AddressEvent.BOUNCE),
-        ("5.2.2", AddressEvent.SOFT_BOUNCE),
-        ("4.4.7", AddressEvent.SOFT_BOUNCE),
-        ("5.4.4", AddressEvent.SOFT_BOUNCE),
+        ("5.1.1", ReportKind.BOUNCE),
+        ("5.1.2", ReportKind.BOUNCE),
+        ("5.2.1", ReportKind.BOUNCE),
+        ("5.2.2", ReportKind.SOFT_BOUNCE),
+        ("4.4.7", ReportKind.SOFT_BOUNCE),
+        ("5.4.4", ReportKind.SOFT_BOUNCE),
         ("5.7.1", None),
         ("5.3.0", None),
     ],
@@ -80,7 +80,7 @@ def test_a_notice_ends_the_mail_and_says_something_of_the_address(status, event)
     assert receipt == Receipt(
         message_id=f"<{TRACE_ID}@example.org>",
         status=ReceiptStatus.FAILED,
-        reason=(Reason.ADDRESS_GONE if event is AddressEvent.BOUNCE else Reason.PROVIDER_REJECTED),
+        reason=(Reason.ADDRESS_GONE if event is ReportKind.BOUNCE else Reason.PROVIDER_REJECTED),
         detail=f"it came back: 550 {status} <…>: it is; so",
     )
     assert [each.kind for each in reports] == ([event] if event else [])
@@ -91,7 +91,7 @@ def test_a_server_that_reports_less_than_it_was_told_is_read_by_its_words():
     """Exim's notices have no other status than 5.0.0."""
     _, report = read(notice("5.0.0", words="550 5.1.1 User unknown"))
 
-    assert report.kind is AddressEvent.BOUNCE
+    assert report.kind is ReportKind.BOUNCE
 
 
 @pytest.mark.parametrize("action", ["delayed", "delivered", "relayed", "expanded"])
@@ -169,9 +169,7 @@ Hello
 
 def test_a_complaint_is_about_the_address_alone():
     assert read(COMPLAINT) == [
-        AddressReport(
-            channel="email", kind=AddressEvent.COMPLAINT, address=ADA, evidence="complaint"
-        )
+        AddressReport(channel="email", kind=ReportKind.COMPLAINT, address=ADA, evidence="complaint")
     ]
 
 
@@ -218,7 +216,7 @@ def test_a_notice_in_no_standard_form_is_read_too_and_trusted_less():
     receipt, report = read(QMAIL)
 
     assert receipt.status is ReceiptStatus.FAILED
-    assert (report.kind, report.address) == (AddressEvent.SOFT_BOUNCE, ADA)
+    assert (report.kind, report.address) == (ReportKind.SOFT_BOUNCE, ADA)
 
 
 def test_without_the_secret_nothing_is_read():

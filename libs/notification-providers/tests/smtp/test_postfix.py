@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.states import Reason
 from notification_providers.port import (
     Accepted,
-    AddressEvent,
     AddressGone,
     FaultSide,
     PermanentFailure,
@@ -98,4 +98,4 @@ async def test_a_mail_that_comes_back_ends_it_and_its_address(postfix, provider,
 
     assert receipt.message_id == accepted.message_id
     assert receipt.status is ReceiptStatus.FAILED
-    assert (report.kind, report.address) == (AddressEvent.BOUNCE, "gone@example.net")
+    assert (report.kind, report.address) == (ReportKind.BOUNCE, "gone@example.net")

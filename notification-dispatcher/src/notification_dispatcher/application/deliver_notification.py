@@ -4,15 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.events import NotificationRequested
 from notification_contracts.states import Reason
-from notification_providers.port import (
-    Accepted,
-    AddressEvent,
-    AddressGone,
-    AddressReport,
-)
+from notification_providers.port import Accepted, AddressGone, AddressReport
 
 from notification_dispatcher.application.attempt import DeliveryAttempt
 from notification_dispatcher.application.conclude import Conclude
@@ -131,7 +127,7 @@ class DeliverNotification:
                 is_opt_out = reason is Reason.OPTED_OUT
                 report = AddressReport(
                     channel=attempt.channel,
-                    kind=AddressEvent.OPT_OUT if is_opt_out else AddressEvent.GONE,
+                    kind=ReportKind.OPT_OUT if is_opt_out else ReportKind.GONE,
                     address=result.target.address,
                     reason=reason,
                     evidence=detail,

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.states import Reason
 from notification_dispatcher.application.ports import HealthReportsUnavailable
 from notification_dispatcher.infrastructure.contacts.gathered_reports import (
@@ -11,14 +12,14 @@ from notification_dispatcher.infrastructure.contacts.gathered_reports import (
     MAX_WAITING,
     GatheredAddressReports,
 )
-from notification_providers.port import AddressEvent, AddressReport
+from notification_providers.port import AddressReport
 from testkit.logs import captured_logs
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 AGES, AT_ONCE = timedelta(hours=1), timedelta(milliseconds=1)
-USED = AddressReport(channel="push", kind=AddressEvent.USED, address="t", at=NOW)
+USED = AddressReport(channel="push", kind=ReportKind.USED, address="t", at=NOW)
 GONE = AddressReport(
-    channel="push", kind=AddressEvent.GONE, address="t", reason=Reason.ADDRESS_GONE, at=NOW
+    channel="push", kind=ReportKind.GONE, address="t", reason=Reason.ADDRESS_GONE, at=NOW
 )
 
 

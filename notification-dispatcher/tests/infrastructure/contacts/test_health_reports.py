@@ -3,10 +3,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.states import Reason
 from notification_dispatcher.application.ports import HealthReportsUnavailable
 from notification_dispatcher.infrastructure.contacts.health_reports import HttpHealthReports
-from notification_providers.port import AddressEvent, AddressReport
+from notification_providers.port import AddressReport
 from service_kit.http.client import UpstreamResponse, UpstreamUnavailable
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
@@ -29,7 +30,7 @@ class UserService:
 
 
 def gone(address, **fields):
-    return AddressReport(channel="push", kind=AddressEvent.GONE, address=address, **fields)
+    return AddressReport(channel="push", kind=ReportKind.GONE, address=address, **fields)
 
 
 @pytest.fixture

@@ -13,15 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, Self
 
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import AddressKind, ChannelName
 
-from user_service.domain.health import (
-    AddressHealth,
-    AddressKey,
-    HealthReport,
-    ReportKind,
-    Suppression,
-)
+from user_service.domain.health import AddressHealth, AddressKey, HealthReport, Suppression
 from user_service.domain.user import User, UserId
 
 

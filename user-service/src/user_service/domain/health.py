@@ -8,26 +8,14 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import CHANNELS, AddressKind, ChannelName
 
 SOFT_BOUNCES_IN_A_ROW: Final = 5
 SOFT_BOUNCES_SUPPRESS_FOR: Final = timedelta(days=7)
 _CHOICES_KNOWN: Final = 20
-
-
-class ReportKind(StrEnum):
-    """What happened at an address."""
-
-    GONE = "gone"
-    BOUNCE = "bounce"
-    SOFT_BOUNCE = "soft_bounce"
-    COMPLAINT = "complaint"
-    OPT_OUT = "opt_out"
-    OPT_IN = "opt_in"
-    USED = "used"
 
 
 # The weightiest last. That someone writes STOP or complains shows that the address is alive, and

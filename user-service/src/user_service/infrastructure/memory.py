@@ -2,6 +2,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from notification_contracts.address_reports import ReportKind
+
 from user_service.application.address_health import place_of
 from user_service.application.ports import (
     AddressState,
@@ -11,13 +13,7 @@ from user_service.application.ports import (
     SuppressionPlace,
     UsersUnavailable,
 )
-from user_service.domain.health import (
-    AddressHealth,
-    AddressKey,
-    HealthReport,
-    ReportKind,
-    after_reports,
-)
+from user_service.domain.health import AddressHealth, AddressKey, HealthReport, after_reports
 from user_service.domain.user import Address, User, UserId
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import AddressKind
 from notification_contracts.events import NO_CONTROL_CHARACTERS
 from notification_contracts.http import KnownChannel, SuppressionView
@@ -27,7 +28,7 @@ from user_service.application.ports import (
     SuppressionFilter,
     SuppressionPlace,
 )
-from user_service.domain.health import SUPPRESSING, AddressKey, HealthReport, ReportKind
+from user_service.domain.health import SUPPRESSING, AddressKey, HealthReport
 from user_service.interface.documents import suppression_json
 from user_service.interface.parameters import Cursor, Limit, read_cursor
 from user_service.interface.problems import NOT_SUPPRESSED_OR_UNAVAILABLE, UNAVAILABLE

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Reason
 from pydantic import BaseModel, ValidationError
@@ -17,7 +18,6 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from notification_providers.mailboxes import without_addresses
 from notification_providers.port import (
-    AddressEvent,
     AddressReport,
     ForgedReceipt,
     Receipt,
@@ -120,13 +120,13 @@ def _reason(event: _Event) -> Reason | None:
             return None
 
 
-def _what_is_learnt(event: _Event) -> AddressEvent | None:
+def _what_is_learnt(event: _Event) -> ReportKind | None:
     """Return what an event says of its address: it is the only one, for each mail has one."""
     match event.type:
         case "email.complained":
-            return AddressEvent.COMPLAINT
+            return ReportKind.COMPLAINT
         case "email.bounced":
             is_hard = event.data.bounce.is_hard
-            return AddressEvent.BOUNCE if is_hard else AddressEvent.SOFT_BOUNCE
+            return ReportKind.BOUNCE if is_hard else ReportKind.SOFT_BOUNCE
         case _:
             return None

@@ -13,13 +13,13 @@ from email.message import Message
 from typing import Final
 
 from flufl.bounce import all_failures
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Reason
 from service_kit.logs import get_logger
 
 from notification_providers.mailboxes import without_addresses
 from notification_providers.port import (
-    AddressEvent,
     AddressGone,
     AddressReport,
     FaultSide,
@@ -81,13 +81,13 @@ class BounceReader:
     def _items(self, mail: Message, returned: Returned) -> Iterator[Receipt | AddressReport]:
         if _report_type(mail) == "feedback-report":
             addresses = [text for part in mail.walk() for text in _values(part, _RECIPIENTS)]
-            yield from self._report(returned, addresses, AddressEvent.COMPLAINT, None, "complaint")
+            yield from self._report(returned, addresses, ReportKind.COMPLAINT, None, "complaint")
             return
         failure = next(_failures(mail), None)
         if failure is None:
             return
         event = _event(failure)
-        reason = Reason.ADDRESS_GONE if event is AddressEvent.BOUNCE else Reason.PROVIDER_REJECTED
+        reason = Reason.ADDRESS_GONE if event is ReportKind.BOUNCE else Reason.PROVIDER_REJECTED
         words = without_addresses(failure.words or failure.status or "without a reason")
         yield Receipt(
             message_id=f"<{returned.trace_id}@{self.domain}>",
@@ -102,7 +102,7 @@ class BounceReader:
         self,
         returned: Returned,
         addresses: Sequence[str],
-        event: AddressEvent,
+        event: ReportKind,
         reason: Reason | None,
         words: str,
     ) -> Iterator[AddressReport]:
@@ -167,14 +167,14 @@ def _is_automatic_answer(mail: Message) -> bool:
     return submitted != "no" or any(name in mail for name in ("x-autoreply", "x-autorespond"))
 
 
-def _event(failure: _Failure) -> AddressEvent | None:
+def _event(failure: _Failure) -> ReportKind | None:
     """What a failure says of the address: nothing if it was this system that was refused."""
     if not failure.status.startswith("5."):
-        return AddressEvent.SOFT_BOUNCE  # it was tried for days, or nothing clear is said
+        return ReportKind.SOFT_BOUNCE  # it was tried for days, or nothing clear is said
     match read_refusal(Reply(550, failure.status), Phase.RCPT):
         case AddressGone():
-            return AddressEvent.BOUNCE
+            return ReportKind.BOUNCE
         case PermanentFailure(fault=FaultSide.RECIPIENT):
-            return AddressEvent.SOFT_BOUNCE
+            return ReportKind.SOFT_BOUNCE
         case _:
             return None

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
-from notification_providers.port import AddressEvent, AddressReport
+from notification_providers.port import AddressReport
 from service_kit.lifecycle import Stopping
 from service_kit.logs import get_logger
 
@@ -22,7 +23,7 @@ EVERY: Final = timedelta(seconds=1)
 AFTER_FAILURE: Final = timedelta(seconds=10)
 
 
-_Key = tuple[ChannelName, str, AddressEvent]
+_Key = tuple[ChannelName, str, ReportKind]
 _Learnt = tuple[AddressReport | datetime, str, str]
 """A report, or when an address was used; by which provider, and about which notification."""
 
@@ -45,7 +46,7 @@ class GatheredAddressReports:
         self, channel: ChannelName, address: str, *, provider: str, trace_id: str
     ) -> None:
         """See `AddressReports`."""
-        self._add((channel, address, AddressEvent.USED), (self.health.now(), provider, trace_id))
+        self._add((channel, address, ReportKind.USED), (self.health.now(), provider, trace_id))
 
     def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:
         """See `AddressReports`."""
@@ -77,7 +78,7 @@ class GatheredAddressReports:
             await self.health.report_all([_told(*each) for each in batch.items()])
         except HealthReportsUnavailable as error:
             # That an address was used is said again by the next send, and is no loss.
-            lost = sum(kind is not AddressEvent.USED for _, _, kind in batch)
+            lost = sum(kind is not ReportKind.USED for _, _, kind in batch)
             write = log.warning if lost else log.info
             write("address_reports.not_told", lost=lost, used=len(batch) - lost, error=str(error))
             return False

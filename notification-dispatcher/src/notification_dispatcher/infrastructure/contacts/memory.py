@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
-from notification_providers.port import AddressEvent, AddressReport
+from notification_providers.port import AddressReport
 
 from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
 from notification_dispatcher.domain.contact import Contact, ContactAddress
@@ -62,7 +63,7 @@ class InMemoryAddressReports:
         self, channel: ChannelName, address: str, *, provider: str, trace_id: str
     ) -> None:
         """See `AddressReports`."""
-        report = AddressReport(channel=channel, kind=AddressEvent.USED, address=address)
+        report = AddressReport(channel=channel, kind=ReportKind.USED, address=address)
         self.tell(report, provider=provider, trace_id=trace_id)
 
     def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:

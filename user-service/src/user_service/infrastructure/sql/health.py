@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from notification_contracts.address_reports import ReportKind
 from pydantic import TypeAdapter
 from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,13 +15,7 @@ from user_service.application.ports import (
     SuppressionFilter,
     SuppressionPlace,
 )
-from user_service.domain.health import (
-    AddressHealth,
-    AddressKey,
-    HealthReport,
-    ReportKind,
-    after_reports,
-)
+from user_service.domain.health import AddressHealth, AddressKey, HealthReport, after_reports
 from user_service.infrastructure.sql.engine import INSERT
 from user_service.infrastructure.sql.statements import suppression_columns, suppression_of
 from user_service.infrastructure.sql.tables import address_health, addresses, users

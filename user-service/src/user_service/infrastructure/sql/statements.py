@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 from sqlalchemy.engine import Row
 
-from user_service.domain.health import ReportKind, Suppression
+from user_service.domain.health import Suppression
 from user_service.domain.user import Address, User, UserId
 from user_service.infrastructure.sql.tables import address_health, addresses, users
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs
 
+from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Reason
 
 from notification_providers.port import (
-    AddressEvent,
     AddressReport,
     ForgedReceipt,
     Receipt,
@@ -46,7 +46,7 @@ _STOP: Final = frozenset(
     {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"}
 )
 _START: Final = frozenset({"START", "YES", "UNSTOP"})
-_EVENTS: Final = {"STOP": AddressEvent.OPT_OUT, "START": AddressEvent.OPT_IN}
+_EVENTS: Final = {"STOP": ReportKind.OPT_OUT, "START": ReportKind.OPT_IN}
 
 Form = Mapping[str, Sequence[str]]
 
@@ -108,7 +108,7 @@ class TwilioReceipts:
             yield self._report(event, sender, Reason.OPTED_OUT, f"answered {word}")
 
     def _report(
-        self, event: AddressEvent, address: str, reason: Reason, evidence: str
+        self, event: ReportKind, address: str, reason: Reason, evidence: str
     ) -> AddressReport:
         return AddressReport(
             channel=self.channel, kind=event, address=address, reason=reason, evidence=evidence
@@ -154,10 +154,10 @@ def _reason(code: int | None) -> Reason:
     return Reason.OPTED_OUT if code in OPTED_OUT else Reason.PROVIDER_REJECTED
 
 
-def _event(code: int | None) -> AddressEvent | None:
+def _event(code: int | None) -> ReportKind | None:
     """What a failure says of its number; None if it says nothing, as carriers' filters do."""
     if code in OPTED_OUT:
-        return AddressEvent.OPT_OUT
+        return ReportKind.OPT_OUT
     if code in INVALID_NUMBERS or code == _LANDLINE:
-        return AddressEvent.BOUNCE
-    return AddressEvent.SOFT_BOUNCE if code in _UNREACHABLE else None
+        return ReportKind.BOUNCE
+    return ReportKind.SOFT_BOUNCE if code in _UNREACHABLE else None
