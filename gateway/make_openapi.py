@@ -13,6 +13,7 @@ from typing import Final
 from fastapi import FastAPI
 from gateway.docs_page import docs_routes
 from gateway.problems import PROBLEMS, UNSUPPORTED_ENCODING
+from notification_contracts.http.scopes import NEEDS_NO_KEY, SCOPE_FIELD, scope_of
 from notification_dispatcher.main import build as build_dispatcher
 from notification_dispatcher.settings import settings_class as dispatcher_settings
 from notification_publisher.main import build as build_publisher
@@ -37,10 +38,11 @@ Bodies are JSON, whatever the request's `Content-Type`, and at most 1.5 MiB. Err
 `code`; `503` comes with `Retry-After`. A request's `X-Request-ID` is taken over, or made, and
 returned.
 
-There are no accounts and no keys: anyone who reaches the gateway may use it. What it refuses at the
-door, whatever the call: `421` for a name in `Host` that is none of its own, `403` for a page from
-elsewhere that would change something, `503` with too many connections or streams. A query
-parameter that a call does not know is `422`.
+With `GATEWAY_AUTH=keys` a call needs an API key, `Authorization: Bearer an_live_…`, whose scopes
+have the call's `x-scope`; `admin` has all. A call without `security` never needs one. What is
+refused at the door, whatever the call: `421` for a name in `Host` that is none of its own, `403`
+for a page from elsewhere that would change something, `503` with too many connections or streams.
+A query parameter that a call does not know is `422`.
 """
 TAGS: Final = (
     {"name": "notifications", "description": "Send, find, cancel, follow."},
@@ -51,6 +53,19 @@ TAGS: Final = (
     {"name": "health", "description": "Is it alive, can it work, how much has it done."},
     {"name": "documentation", "description": "This page, and what it shows."},
 )
+SECURITY_SCHEMES: Final = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, `an_live_…` or `an_test_…`. What it may do is its scopes.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "asyncnotify_session",
+        "description": "What `POST /session` gives a browser for a key, for a while.",
+    },
+}
 _AFTER_503: Final = (
     "After `upstream_timeout` and `upstream_failed` it may have been done all the same. Any call "
     "may be repeated; give `POST /notifications` an `Idempotency-Key` for that."
@@ -96,12 +111,41 @@ def merged(services: Mapping[str, FastAPI]) -> JsonObject:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/", "description": "Wherever this document comes from."}],
-        # No call asks for credentials; to say so is better than to leave it open.
-        "security": [],
         "tags": list(TAGS),
-        "paths": {**paths, **own["paths"]},
-        "components": {"schemas": dict(sorted(schemas.items()))},
+        "paths": _locked({**paths, **_own_calls(own["paths"])}),
+        "components": {
+            "schemas": dict(sorted(schemas.items())),
+            "securitySchemes": SECURITY_SCHEMES,
+        },
     }
+
+
+def _own_calls(paths: JsonObject) -> JsonObject:
+    """Say of health that it needs no key: the kit, which has it, knows no scopes."""
+    for path, item in paths.items():
+        for call in item.values():
+            if path.startswith("/health/"):
+                call.update(NEEDS_NO_KEY)
+    return paths
+
+
+def _locked(paths: JsonObject) -> JsonObject:
+    """Say of each call which scope a key needs for it.
+
+    Raises:
+        ValueError: a call that changes something does not say which.
+    """
+    for path, item in paths.items():
+        for method, call in item.items():
+            try:
+                scope = scope_of(method, call)
+            except ValueError as error:
+                message = f"{method.upper()} {path}: its openapi_extra has to say needs(Scope.…)"
+                raise ValueError(message) from error
+            if scope is not None:
+                call[SCOPE_FIELD] = scope.value
+            call["security"] = [{each: [scope.value]} for each in SECURITY_SCHEMES] if scope else []
+    return paths
 
 
 def rendered(document: JsonObject) -> str:

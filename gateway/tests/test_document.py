@@ -133,12 +133,26 @@ def test_examples_fit_their_schemas(document, operations):
             jsonschema_rs.validate(schema, example)
 
 
-def test_it_says_where_it_is_served_who_is_responsible_and_that_no_key_is_needed(document):
+def test_it_says_where_it_is_served_and_who_is_responsible(document):
     assert document["servers"] == [
         {"url": "/", "description": "Wherever this document comes from."}
     ]
     assert document["info"]["contact"]
-    assert document["security"] == []
+
+
+def test_every_call_says_which_scope_it_needs_and_few_need_none(operations):
+    assert {name for name, call in operations.items() if call["x-scope"] == "none"} == {
+        "POST /receipts/{provider}",
+        "GET /health/live",
+        "GET /health/ready",
+        "GET /docs",
+        "GET /openapi.json",
+    }
+    for name, call in operations.items():
+        scope = call["x-scope"]
+        expected = [] if scope == "none" else [{"key": [scope]}, {"session": [scope]}]
+        assert call["security"] == expected, name
+        assert scope != "read" or name.startswith("GET "), name
 
 
 def test_operation_ids_are_names_that_a_generated_client_may_have(operations):

@@ -73,6 +73,19 @@ def test_a_call_that_a_service_adds_is_described_and_relayed_without_further_ado
     assert (call.method, call.service, call.has_body) == ("GET", "user-service", False)
 
 
+def test_a_change_that_does_not_say_which_scope_it_needs_stops_the_making(maker):
+    router = APIRouter(default_response_class=Response)
+
+    @router.post("/news")
+    async def change_news() -> Response:
+        return Response()
+
+    service = build_app(service="s", title="S", routers=[router], problems={}, checks={})
+
+    with pytest.raises(ValueError, match="POST /news"):
+        maker.merged({"user-service": service})
+
+
 def test_internal_calls_and_their_schemas_are_not_in_the_document(maker):
     document = maker.merged({"user-service": service_with("/secret", internal=True)})
 

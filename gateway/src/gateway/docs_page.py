@@ -6,6 +6,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from fastapi import APIRouter
+from notification_contracts.http.scopes import NEEDS_NO_KEY
 from service_kit.http.openapi_parts import JSON, with_times
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -35,12 +36,15 @@ def docs_routes(document: str) -> APIRouter:
         summary="This document",
         response_class=Response,
         responses={200: {"description": "The document.", "content": {JSON: {"schema": {}}}}},
+        openapi_extra=NEEDS_NO_KEY,
     )
     async def get_openapi() -> Response:
         """Describes every public call in OpenAPI 3.1."""
         return Response(with_times(document, datetime.now(UTC)), media_type=JSON)
 
-    @router.get("/docs", summary="Swagger UI", response_class=HTMLResponse)
+    @router.get(
+        "/docs", summary="Swagger UI", response_class=HTMLResponse, openapi_extra=NEEDS_NO_KEY
+    )
     def get_docs(request: Request) -> Response:
         """Shows this document, and lets you try every call."""
         if request.scope["raw_path"].endswith(b"/"):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from notification_contracts.http.scopes import Scope, scope_of
 from service_kit.http.openapi_parts import EVENT_STREAM
 
 
@@ -16,7 +17,8 @@ class Call:
     """A public call, and the service that answers it under the same method and path.
 
     Of one that passes `as_it_is`, the headers and the body are not ours to understand. With
-    `removes` it removes what its path names, so that it is not found when it is repeated.
+    `removes` it removes what its path names, so that it is not found when it is repeated. Without
+    a `scope` it needs no key.
     """
 
     method: str
@@ -26,6 +28,7 @@ class Call:
     is_stream: bool
     removes: bool
     as_it_is: bool
+    scope: Scope | None
 
 
 def document_text() -> str:
@@ -44,6 +47,7 @@ def relayed_calls(document: str) -> Sequence[Call]:
             is_stream=EVENT_STREAM in call["responses"].get("200", {}).get("content", {}),
             removes="x-removes" in call,
             as_it_is="x-as-it-is" in call,
+            scope=scope_of(method, call),
         )
         for path, item in json.loads(document)["paths"].items()
         for method, call in item.items()

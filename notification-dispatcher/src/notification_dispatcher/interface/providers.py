@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request, Response
 from notification_contracts.channels import ChannelName
 from notification_contracts.events import NO_CONTROL_CHARACTERS
+from notification_contracts.http.scopes import Scope, needs
 from notification_contracts.states import Reason
 from notification_providers.port import Diversion, Repeating
 from notification_providers.trial import Trial
@@ -148,7 +149,7 @@ def provider_routes(states: ProviderStates, try_all: TryProviders, schemes: Sche
         name="try_providers",
         summary="Try a channel's providers",
         responses=answer(200, "What came of it.", TrialsView) | refusals(UnknownChannel),
-        openapi_extra=json_body(TrialRequest, _EXAMPLES),
+        openapi_extra=needs(Scope.OPERATE) | json_body(TrialRequest, _EXAMPLES),
     )
     async def try_providers(
         channel: Annotated[str, Path(description="The channel's name, such as `email`.")],

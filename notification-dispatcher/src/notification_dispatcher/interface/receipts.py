@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
+from notification_contracts.http.scopes import NEEDS_NO_KEY
 from notification_ledger.reading import LedgerUnavailable
 from notification_providers.port import (
     ForgedReceipt,
@@ -68,7 +69,7 @@ def receipt_routes(
         status_code=204,
         responses=answer(204, "All of it is stored.")
         | refusals(UnknownProvider, ForgedReceipt, UnreadableReceipt, LedgerUnavailable),
-        openapi_extra=AS_IT_IS | _DOCUMENTED,
+        openapi_extra=NEEDS_NO_KEY | AS_IT_IS | _DOCUMENTED,
     )
     async def take_receipt(request: Request) -> Response:
         """Takes what a provider reports of its messages (delivered, failed) and of addresses (dead,

@@ -8,6 +8,7 @@ from notification_contracts.http import (
     ReplayAnswer,
     ReplayRequest,
 )
+from notification_contracts.http.scopes import Scope, needs
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from pydantic import TypeAdapter
 from pydantic_core import to_json
@@ -125,7 +126,7 @@ def _add_replaying(
         summary="Replay many dead letters",
         responses=answer(200, "What was queued.", ReplayAnswer)
         | refusals(QueueUnavailable, LedgerUnavailable),
-        openapi_extra=json_body(ReplayRequest, _EXAMPLES),
+        openapi_extra=needs(Scope.OPERATE) | json_body(ReplayRequest, _EXAMPLES),
     )
     async def replay_dead_letters(request: Request) -> Response:
         """Queues all again that pass the filters, oldest first and spaced, so that they do not
@@ -165,6 +166,7 @@ def _add_replaying(
         status_code=202,
         responses=answer(202, "The notification, queued again.", ReplayedNotificationView)
         | refusals(UnknownDeadLetter, NotADeadLetter, QueueUnavailable, LedgerUnavailable),
+        openapi_extra=needs(Scope.OPERATE),
     )
     async def replay_dead_letter(trace_id: TraceIdInPath) -> Response:
         """Queues it again, its attempts counted anew. `warning` is set if an earlier attempt may
@@ -192,6 +194,7 @@ def _add_deleting(router: APIRouter, ledger: LedgerReader, control: MessageContr
         status_code=204,
         responses=answer(204, "Deleted.")
         | refusals(UnknownDeadLetter, NotADeadLetter, QueueUnavailable, LedgerUnavailable),
+        openapi_extra=needs(Scope.OPERATE),
     )
     async def delete_dead_letter(trace_id: TraceIdInPath) -> Response:
         """Forgets its message for good; what happened to it stays on record. Doing so twice is

@@ -4,6 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from notification_contracts.http import ForgetAnswer, ForgetRequest
+from notification_contracts.http.scopes import Scope, needs
 from notification_ledger.reading import LedgerUnavailable
 from notification_ledger.writing import LedgerUpkeep
 from pydantic import TypeAdapter
@@ -30,7 +31,7 @@ def history_routes(ledger: LedgerUpkeep) -> APIRouter:
         "/notifications/forget",
         summary="Forget what ended long ago",
         responses=answer(200, "How many.", ForgetAnswer) | refusals(LedgerUnavailable),
-        openapi_extra=json_body(ForgetRequest, _EXAMPLES),
+        openapi_extra=needs(Scope.OPERATE) | json_body(ForgetRequest, _EXAMPLES),
     )
     async def forget_notifications(request: Request) -> Response:
         """Forgets notifications that ended before a time, up to 10,000 a call; `more` says to call

@@ -11,6 +11,7 @@ from notification_contracts.http import (
     NotificationAccepted,
     NotificationRequest,
 )
+from notification_contracts.http.scopes import Scope, needs
 from notification_contracts.sms_size import sms_size
 from notification_contracts.states import Status
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
@@ -142,6 +143,7 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
             response_class=Response,
             responses=_ACCEPTED | refusals(KeyReused, QueueUnavailable, QueueFull),
             openapi_extra={
+                **needs(Scope.SEND),
                 "parameters": [_KEY_PARAMETER],
                 **json_body(NotificationRequest, _EXAMPLES),
             },
@@ -202,6 +204,7 @@ def tracking_routes(ledger: LedgerReader, control: MessageControl) -> APIRouter:
             200, "The notification, cancelled; see above for `ambiguous`.", NotificationView
         )
         | refusals(UnknownNotification, PastCancelling, QueueUnavailable, LedgerUnavailable),
+        openapi_extra=needs(Scope.SEND),
     )
     async def cancel_notification(trace_id: TraceIdInPath) -> Response:
         """Withdraws it, unless it is being sent or has ended. Doing so twice is fine. If the answer

@@ -9,6 +9,7 @@ from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import AddressKind
 from notification_contracts.events import NO_CONTROL_CHARACTERS
 from notification_contracts.http import KnownChannel, SuppressionView
+from notification_contracts.http.scopes import Scope, needs
 from notification_contracts.timestamps import Timestamp
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError, to_json
@@ -183,7 +184,7 @@ def suppression_routes(
         summary="Release an address",
         status_code=204,
         responses=answer(204, "Released.") | NOT_SUPPRESSED_OR_UNAVAILABLE,
-        openapi_extra=REMOVES,
+        openapi_extra=needs(Scope.OPERATE) | REMOVES,
     )
     async def release_address(
         channel: Annotated[str, _path("The address's channel.", "sms")],

@@ -3,6 +3,7 @@ from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 from notification_contracts.http import user_model
+from notification_contracts.http.scopes import Scope, needs
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from service_kit.http.bodies import parse_json_body, read_body
@@ -56,7 +57,7 @@ def writing_routes(
             headers={"Location": "Where the user is found."},
         )
         | UNAVAILABLE,
-        openapi_extra=json_body(body_model, _EXAMPLES),
+        openapi_extra=needs(Scope.SEND) | json_body(body_model, _EXAMPLES),
     )
     async def put_user(request: Request, user_id: OtherUserIdInPath) -> Response:
         """Stores a user's contact whole: what is not given is not kept. Each channel takes one
@@ -81,7 +82,7 @@ def writing_routes(
         summary="Forget a user",
         status_code=204,
         responses=answer(204, "Forgotten.") | NOT_FOUND_OR_UNAVAILABLE,
-        openapi_extra=REMOVES,
+        openapi_extra=needs(Scope.OPERATE) | REMOVES,
     )
     async def delete_user(user_id: OtherUserIdInPath) -> Response:
         """Forgets a user with all addresses."""
