@@ -85,7 +85,9 @@ def build(
     opened = {**_providers(settings, now), **(providers or {})}
     senders = _senders(settings, opened, diverter, registry, now)
     guards = _guards(settings, registry)
-    deliver = _deliver(settings, find_contact, guards.before(senders.by_channel), reports, now)
+    deliver = _deliver(
+        settings, find_contact, guards.before(senders.by_channel), reports, queue.now
+    )
     workers, stopping = _workers(settings, queue, deliver, registry), Stopping()
     background = _background(broker, workers, reports, settings, stopping)
     return build_app(

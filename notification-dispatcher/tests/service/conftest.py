@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from durable_queue.clock import utc_now
 from durable_queue.factory import open_queue
 from durable_queue.memory import InMemoryQueue, MemoryOptions
 from durable_queue.port import Message, Queue
@@ -165,9 +166,16 @@ async def in_memory(contacts, outbox):
     """Run a whole dispatcher on an in-memory queue; give what sends to it, and its HTTP client."""
 
     @asynccontextmanager
-    async def run(*, providers=None, receipts=None, lease=timedelta(seconds=60), **changes):
+    async def run(
+        *,
+        providers=None,
+        receipts=None,
+        lease=timedelta(seconds=60),
+        now=utc_now,
+        **changes,
+    ):
         ledger = MemoryLedger()
-        queue = InMemoryQueue(recorder=ledger, options=MemoryOptions(lease=lease))
+        queue = InMemoryQueue(recorder=ledger, now=now, options=MemoryOptions(lease=lease))
         app = build(
             settings(FAKE_OUTBOX=outbox.path, **changes),
             queue=queue,

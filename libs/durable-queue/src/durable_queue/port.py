@@ -127,6 +127,13 @@ class BrokerClock(Protocol):
         """
         ...
 
+    def now(self) -> datetime:
+        """Return that time without asking: as it was last seen, carried on evenly since.
+
+        Before it was ever seen, it is this process's own.
+        """
+        ...
+
 
 class LeaseRenewal(Protocol):
     """Keeps claims alive while their workers are."""

@@ -171,6 +171,10 @@ class InMemoryQueue:
         async with self._store.step():
             return self._store.now()
 
+    def now(self) -> datetime:
+        """Return this process's time."""
+        return self._store.now()
+
     async def ping(self) -> None:
         """Raise `QueueUnavailable` if told to be down."""
         async with self._store.step():

@@ -207,6 +207,10 @@ class RabbitQueue:
         await self._claims.read_time()
         return self._router.now()
 
+    def now(self) -> datetime:
+        """Return the claim store's time, as it was last seen."""
+        return self._router.now()
+
     async def ping(self) -> None:
         """Check that the broker confirms, a queue answers and the claim store answers."""
         await self._publisher.ping()

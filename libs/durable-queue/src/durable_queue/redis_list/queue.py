@@ -182,6 +182,10 @@ class RedisListQueue:
             self._clock.observe(cast(int, await self._runner.run("time")), asked_at=asked_at)
         return self._clock.now()
 
+    def now(self) -> datetime:
+        """Return Redis's time, as it was last seen."""
+        return self._clock.now()
+
     async def ping(self) -> None:
         """Write something, as a send would."""
         await self._runner.run("ping")

@@ -22,6 +22,7 @@ class ClockContract:
 
         passed = await harness.queue.time() - before
         assert round(passed / HOUR) == jump / HOUR
+        assert round((harness.queue.now() - before) / HOUR) == jump / HOUR
 
     @JUMPS
     async def test_no_live_worker_loses_its_message_by_a_jump(
