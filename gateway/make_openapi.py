@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
-from gateway.docs_page import docs_routes
-from gateway.problems import PROBLEMS, UNSUPPORTED_ENCODING
+from gateway.interface.docs_page import docs_routes
+from gateway.relay.problems import PROBLEMS, UNSUPPORTED_ENCODING
 from notification_contracts.http.scopes import NEEDS_NO_KEY, SCOPE_FIELD, scope_of
 from notification_dispatcher.main import build as build_dispatcher
 from notification_dispatcher.settings import settings_class as dispatcher_settings

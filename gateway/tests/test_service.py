@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 from asyncnotify.local.ports import free_port
-from gateway.problems import ServiceBroken, ServiceDown, ServiceSilent
-from gateway.relay import Service
+from gateway.relay.problems import ServiceBroken, ServiceDown, ServiceSilent
+from gateway.relay.service import Service
 from service_kit.http.client import UpstreamClient, UpstreamError, UpstreamResponse, UpstreamStream
 from testkit.http import live_server
 

@@ -151,7 +151,7 @@ async def test_a_primary_that_takes_no_more_writes_is_left_for_who_is_behind_the
 ) -> None:
     store = SqlUsers(postgres_url, seeds=SEED_USERS)
     await store.start()
-    async with store._database.writing.begin() as kept:
+    async with store._store.database.writing.begin() as kept:
         await kept.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
 
     with pytest.raises(UsersUnavailable, match="read-only transaction"):

@@ -11,6 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from service_kit.sql.schema import REVISIONS
 from sqlalchemy import Connection, inspect, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -19,7 +20,7 @@ from user_service.infrastructure.seed import SEED_USERS
 from user_service.infrastructure.sql import migrations
 from user_service.infrastructure.sql.migrations import HEAD
 from user_service.infrastructure.sql.repository import SqlUsers
-from user_service.infrastructure.sql.tables import metadata, revisions
+from user_service.infrastructure.sql.tables import metadata
 
 OnConnection = Callable[[Callable[[Connection], object]], Awaitable[object]]
 
@@ -146,7 +147,7 @@ async def test_a_schema_of_a_later_release_is_left_alone_and_used(
         pass
 
     def pretend_to_be_later(connection: Connection) -> None:
-        connection.execute(update(revisions).values(version_num="9999"))
+        connection.execute(update(REVISIONS).values(version_num="9999"))
 
     await on_connection(pretend_to_be_later)
 
@@ -175,7 +176,10 @@ async def test_the_sqlite_file_is_written_ahead_in_a_directory_that_is_made(
 
 @pytest.mark.postgres
 async def test_postgresql_orders_ids_by_code_point_whatever_its_locale(postgres_url: str) -> None:
-    async with started(postgres_url) as store, store._database.reading.connect() as connection:
+    async with (
+        started(postgres_url) as store,
+        store._store.database.reading.connect() as connection,
+    ):
         columns = await connection.run_sync(lambda sync: inspect(sync).get_columns("users"))
 
     collations = {column["name"]: getattr(column["type"], "collation", None) for column in columns}

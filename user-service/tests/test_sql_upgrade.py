@@ -10,12 +10,12 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from notification_contracts.address_reports import ReportKind
+from service_kit.sql.engine import COMMAND_TIMEOUT
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from user_service.domain.health import AddressKey, HealthReport
 from user_service.domain.user import User, UserId
 from user_service.infrastructure.seed import SEED_USERS
-from user_service.infrastructure.sql.engine import COMMAND_TIMEOUT
 from user_service.infrastructure.sql.repository import SqlUsers
 from user_service.infrastructure.sql.schema import ADVISORY_LOCK
 
@@ -126,7 +126,7 @@ async def test_a_migration_may_take_longer_than_any_other_command(postgres_url: 
         await other.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
         starting = asyncio.create_task(store.start())
         await asyncio.sleep((COMMAND_TIMEOUT + timedelta(seconds=0.5)).total_seconds())
-        preparing = store._preparation
+        preparing = store._store.preparation
         assert preparing is not None
         assert not preparing.done()
     await preparing

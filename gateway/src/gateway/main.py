@@ -15,10 +15,11 @@ from service_kit.http.streams import StreamSlots
 from service_kit.logs import configure_logging
 from service_kit.settings import load_settings
 
-from gateway.docs_page import docs_routes
 from gateway.document import document_text, relayed_calls
-from gateway.problems import PROBLEMS
-from gateway.relay import Service, relay_routes
+from gateway.interface.docs_page import docs_routes
+from gateway.relay.problems import PROBLEMS
+from gateway.relay.routes import relay_routes
+from gateway.relay.service import Service
 from gateway.settings import GatewaySettings
 
 SERVICE: Final = "gateway"

@@ -12,6 +12,7 @@ from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.logs import configure_logging
 from service_kit.settings import load_settings
+from service_kit.sql.urls import MEMORY_URL
 
 from user_service.application.address_health import (
     ListSuppressions,
@@ -30,7 +31,7 @@ from user_service.interface.problems import PROBLEMS
 from user_service.interface.reads import reading_routes
 from user_service.interface.suppressions import suppression_routes
 from user_service.interface.writes import writing_routes
-from user_service.settings import MEMORY_URL, UserServiceSettings
+from user_service.settings import UserServiceSettings
 
 SERVICE: Final = "user-service"
 

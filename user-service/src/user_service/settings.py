@@ -5,24 +5,7 @@ from typing import Annotated
 from phonenumbers import SUPPORTED_REGIONS
 from pydantic import AfterValidator, Field
 from service_kit.settings import ServiceSettings
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
-
-MEMORY_URL = "memory://"
-
-
-def _database_url(text: str) -> str:
-    message = "must be memory://, sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER@HOST/NAME"
-    if text == MEMORY_URL:
-        return text
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError) as error:
-        raise ValueError(message) from error
-    is_file = url.drivername == "sqlite+aiosqlite" and url.database not in (None, "", ":memory:")
-    if not is_file and url.drivername != "postgresql+asyncpg":
-        raise ValueError(message)
-    return text
+from service_kit.sql.urls import MEMORY_URL, DatabaseUrl
 
 
 def _region(text: str) -> str:
@@ -38,7 +21,7 @@ class UserServiceSettings(ServiceSettings):
 
     user_service_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     user_service_port: int = Field(default=8002, ge=0, le=65535, description="Port to listen on.")
-    users_database_url: Annotated[str, AfterValidator(_database_url)] = Field(
+    users_database_url: DatabaseUrl = Field(
         default=MEMORY_URL,
         # It may hold a password, and settings end in tracebacks.
         repr=False,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from notification_contracts.address_reports import ReportKind
 from pydantic import TypeAdapter
+from service_kit.sql.engine import INSERT
 from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,7 +17,6 @@ from user_service.application.ports import (
     SuppressionPlace,
 )
 from user_service.domain.health import AddressHealth, AddressKey, HealthReport, after_reports
-from user_service.infrastructure.sql.engine import INSERT
 from user_service.infrastructure.sql.statements import suppression_columns, suppression_of
 from user_service.infrastructure.sql.tables import address_health, addresses, users
 

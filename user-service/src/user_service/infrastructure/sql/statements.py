@@ -1,11 +1,12 @@
 """The queries. Each reads users with all their addresses in one statement, hence of one moment."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
+from service_kit.sql.times import in_utc
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 from sqlalchemy.engine import Row
 
@@ -116,8 +117,3 @@ def suppression_of(
         evidence=evidence,
         provider=provider,
     )
-
-
-def in_utc(time: datetime) -> datetime:
-    """Return a time of the database, which is in UTC, as one that says so."""
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

@@ -5,9 +5,9 @@ Change them together with a new migration; a test compares the two.
 
 from datetime import datetime
 
+from service_kit.sql.times import UTC_TIME
 from sqlalchemy import (
     Column,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
@@ -18,9 +18,6 @@ from sqlalchemy import (
 )
 
 from user_service.domain.user import User
-
-# SQLite keeps no offset: what is written is in UTC, and `statements` says so of what is read.
-UTC_TIME = DateTime(timezone=True)
 
 # PostgreSQL's default collation depends on its host. "C" is the order of code points, like SQLite's
 # and Python's, and so a page's cursor means the same in every store.
@@ -69,9 +66,6 @@ address_health = Table(
     Index("address_health_address", "address", postgresql_using="hash"),
     Index("address_health_since", "since", "digest"),
 )
-
-# Alembic's own, and no part of our schema.
-revisions = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 
 
 def user_row(user: User, *, at: datetime) -> dict[str, str | datetime | None]:

@@ -1,0 +1,80 @@
+"""The routes of the calls that are relayed: in which form a path and a body go on."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from string import Formatter
+from typing import Any
+
+from fastapi import APIRouter
+from service_kit.http.bodies import read_body
+from service_kit.http.openapi_parts import JSON
+from service_kit.http.paths import decode_segment, path_segment
+from service_kit.http.problems import ProblemError
+from service_kit.http.routes import RelayRoute
+from service_kit.http.streams import StreamSlots
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.document import Call
+from gateway.relay.answers import bind_trace_id, response_of
+from gateway.relay.headers import headers_as_they_are, headers_for_service
+from gateway.relay.problems import UNSUPPORTED_ENCODING
+from gateway.relay.service import Service
+from gateway.relay.streams import RelayedStream
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def relay_routes(
+    calls: Sequence[Call], services: Mapping[str, Service], slots: StreamSlots
+) -> APIRouter:
+    """Make a route of each call; `slots` bounds the event streams."""
+    router = APIRouter(route_class=RelayRoute)
+    for call in calls:
+        router.add_api_route(
+            call.path, _handler_of(call, services[call.service], slots), methods=[call.method]
+        )
+    return router
+
+
+def _handler_of(call: Call, service: Service, slots: StreamSlots) -> Handler:
+    path_of = _path_maker(call.path)
+    headers_of = headers_as_they_are if call.as_it_is else headers_for_service
+
+    async def relay(request: Request) -> Response:
+        path, query = path_of(request), request.scope["query_string"].decode("latin-1")
+        headers, body = headers_of(request), None
+        if call.has_body:
+            body = await read_body(request)
+            _refuse_encoded(request)
+        if call.has_body and not call.as_it_is:
+            headers["content-type"] = JSON
+        answer = await service.ask(call.method, path, query=query, headers=headers, body=body)
+        if call.removes and answer.is_repeat and answer.status == 404:
+            # It is gone, as was asked for: most likely the answer that was lost said so.
+            return Response(status_code=204)
+        return response_of(answer)
+
+    async def follow(request: Request) -> Response:
+        path, query = path_of(request), request.scope["query_string"].decode("latin-1")
+        opening = service.follow(path, query=query, headers=headers_for_service(request))
+        return RelayedStream(service.name, opening, slots)
+
+    return follow if call.is_stream else relay
+
+
+def _path_maker(template: str) -> Callable[[Request], str]:
+    """Return what fills the same template with a request's parameters, each in its own segment."""
+    names = [name for _, name, _, _ in Formatter().parse(template) if name]
+
+    def path_of(request: Request) -> str:
+        values = {name: decode_segment(request.path_params[name]) for name in names}
+        bind_trace_id(values.get("trace_id", ""))
+        return template.format_map({name: path_segment(value) for name, value in values.items()})
+
+    return path_of if names else lambda _: template
+
+
+def _refuse_encoded(request: Request) -> None:
+    for name, value in request.scope["headers"]:
+        if name == b"content-encoding" and value.strip().lower() not in {b"identity", b""}:
+            raise ProblemError(UNSUPPORTED_ENCODING, headers=[("Accept-Encoding", "identity")])

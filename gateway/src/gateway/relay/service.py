@@ -1,0 +1,130 @@
+"""A service behind the gateway: how it is asked, and in how many ways that may fail."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from service_kit.http.client import (
+    HttpClient,
+    UpstreamError,
+    UpstreamResponse,
+    UpstreamStream,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from service_kit.http.problems import MEDIA_TYPE
+
+from gateway.relay.problems import ServiceBroken, ServiceDown, ServiceSilent, why_not_ready
+
+# A page of a hundred notifications with long timelines is well below this.
+_MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+# Only an answer that refuses a stream is gathered; none of ours comes near this.
+_MAX_REFUSAL_BYTES: Final = 65_536
+# The service sends a comment far more often than this on a stream where nothing happens.
+_STREAM_IDLE: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service behind the gateway. `name` is what it is called in the log.
+
+    `timeout` bounds the time until a stream begins; the client bounds that of a whole answer.
+    Errors name the service and the fault: they are for the log, not for a client.
+    """
+
+    name: str
+    http: HttpClient
+    timeout: timedelta
+
+    async def check(self) -> None:
+        """Return if the service says that it is ready.
+
+        Raises:
+            ServiceDown, ServiceSilent, ServiceBroken: it does not.
+        """
+        answer = await self.ask("GET", "/health/ready")
+        if answer.status != 200:
+            raise ServiceBroken(f"{self.name}: {why_not_ready(answer)}")
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] = MappingProxyType({}),
+        body: bytes | None = None,
+    ) -> UpstreamResponse:
+        """Return the whole answer, whatever its status.
+
+        Raises:
+            ServiceDown, ServiceSilent, ServiceBroken: there is none that a client can use.
+        """
+        try:
+            answer = await self.http.request(
+                method,
+                path,
+                query=query,
+                headers=headers,
+                body=body,
+                max_response_bytes=_MAX_ANSWER_BYTES,
+            )
+        except UpstreamError as error:
+            raise self._failure(error) from error
+        self._refuse_bare_failure(answer)
+        return answer
+
+    @asynccontextmanager
+    async def follow(
+        self, path: str, *, query: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[UpstreamStream | UpstreamResponse]:
+        """Hand over the stream as it arrives, or the answer that refuses it.
+
+        Raises:
+            ServiceDown, ServiceSilent, ServiceBroken: there is none that a client can use.
+        """
+        async with AsyncExitStack() as stack:
+            opening = self.http.stream(
+                "GET", path, query=query, headers=headers, idle_timeout=_STREAM_IDLE
+            )
+            try:
+                async with asyncio.timeout(self.timeout.total_seconds()):
+                    stream = await stack.enter_async_context(opening)
+                refusal = None if stream.status == 200 else await _gathered(stream)
+            except TimeoutError as error:
+                raise ServiceSilent(f"{self.name}: the stream did not begin in time") from error
+            except UpstreamError as error:
+                raise self._failure(error) from error
+            if refusal is None:
+                yield stream
+                return
+            self._refuse_bare_failure(refusal)
+            yield refusal
+
+    def _refuse_bare_failure(self, answer: UpstreamResponse) -> None:
+        if answer.status >= 500 and not answer.headers.get("Content-Type", "").startswith(
+            MEDIA_TYPE
+        ):
+            raise ServiceBroken(
+                f"{self.name}: answered {answer.status}, without a problem document"
+            )
+
+    def _failure(self, error: UpstreamError) -> Exception:
+        text = f"{self.name}: {error}"
+        if not error.sent:
+            return ServiceDown(text)
+        return ServiceSilent(text) if isinstance(error, UpstreamTimeout) else ServiceBroken(text)
+
+
+async def _gathered(stream: UpstreamStream) -> UpstreamResponse:
+    body = bytearray()
+    async for chunk in stream.chunks:
+        body += chunk
+        if len(body) > _MAX_REFUSAL_BYTES:
+            message = f"refused a stream with {stream.status} and too long a body"
+            raise UpstreamUnavailable(message, sent=True)
+    return UpstreamResponse(stream.status, stream.headers, bytes(body))

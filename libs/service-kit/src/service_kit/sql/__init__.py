@@ -1,0 +1,5 @@
+"""Keeping a service's rows in SQLite or PostgreSQL.
+
+`urls` says which databases there are, `store` opens one and names its outages, `schema` brings it
+to this release's tables, `times` has what the two keep differently.
+"""

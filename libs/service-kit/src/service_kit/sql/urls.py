@@ -1,0 +1,27 @@
+"""Which databases a setting may name."""
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+MEMORY_URL: Final = "memory://"
+
+
+def _database_url(text: str) -> str:
+    message = "must be memory://, sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER@HOST/NAME"
+    if text == MEMORY_URL:
+        return text
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError) as error:
+        raise ValueError(message) from error
+    is_file = url.drivername == "sqlite+aiosqlite" and url.database not in (None, "", ":memory:")
+    if not is_file and url.drivername != "postgresql+asyncpg":
+        raise ValueError(message)
+    return text
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+"""`memory://`, or where a database is. It may hold a password: its field needs `repr=False`."""
