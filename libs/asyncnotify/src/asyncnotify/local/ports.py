@@ -2,6 +2,8 @@
 
 import random
 import socket
+import sys
+from collections import deque
 from os import strerror
 from typing import Final
 
@@ -10,6 +12,8 @@ HOST: Final = "127.0.0.1"
 # listening, another connection could come to have it.
 _PORTS: Final = range(15_000, 32_000)
 _CHANCE = random.SystemRandom()
+# Of each port that was given out lately, so that no other process gives it out meanwhile.
+_claims: deque[socket.socket] = deque(maxlen=64)
 
 
 def free_port(*, in_a_row: int = 1) -> int:
@@ -20,9 +24,27 @@ def free_port(*, in_a_row: int = 1) -> int:
     """
     for _ in range(100):
         port = _CHANCE.choice(_PORTS)
-        if not any(why_taken(port + number) for number in range(in_a_row)):
+        if all(_claim(port + number) for number in range(in_a_row)):
             return port
     raise OSError("no free port")
+
+
+def _claim(port: int) -> bool:
+    """Take a free port for this process. Elsewhere than on Linux others may take it, too."""
+    if why_taken(port):
+        return False
+    if sys.platform != "linux":
+        return True
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0asyncnotify-port-{port}")  # such a name goes with the process
+    except OSError:
+        claim.close()
+        return False
+    if len(_claims) == _claims.maxlen:
+        _claims.popleft().close()
+    _claims.append(claim)
+    return True
 
 
 def why_taken(port: int) -> str | None:
