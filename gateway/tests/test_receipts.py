@@ -19,6 +19,9 @@ async def test_a_receipt_passes_with_its_headers_query_and_body(client, dispatch
             ("Authorization", "Basic x"),
             ("Webhook-Id", "1"),
             ("Cookie", "session=1"),
+            ("X-Internal-Token", "a guess"),
+            ("X-Key-Id", "another's"),
+            ("X-Key-Kind", "live"),
             ("X-Request-ID", "r-1"),
             ("Transfer-Encoding", "identity"),
         ],
@@ -35,6 +38,7 @@ async def test_a_receipt_passes_with_its_headers_query_and_body(client, dispatch
     assert headers["webhook-id"] == "1"
     assert headers["x-request-id"] == "r-1"
     assert "cookie" not in headers
+    assert not {"x-internal-token", "x-key-id", "x-key-kind"} & set(headers)
 
 
 async def test_other_calls_still_pass_only_what_is_named(client, dispatcher):

@@ -180,3 +180,15 @@ async def test_one_that_is_not_ready_says_why(asked, service, body, words):
 
     with pytest.raises(ServiceBroken, match=words):
         await asked.check()
+
+
+async def test_a_service_that_does_not_know_the_gateway_is_broken_for_its_clients(asked, service):
+    # Its 401 is about the gateway's secret: whoever asked the gateway has done nothing wrong.
+    service.answers(401, body=b'{"code":"unknown_caller"}', content_type="application/problem+json")
+
+    for asking in (asked.ask("GET", PATH), asked.check()):
+        with pytest.raises(ServiceBroken, match="INTERNAL_TOKEN"):
+            await asking
+    with pytest.raises(ServiceBroken, match="INTERNAL_TOKEN"):
+        async with follow(asked):
+            pass

@@ -11,10 +11,16 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from gateway.document import document_text, relayed_calls
 from testkit.redis_server import redis_server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.slow
 
+URLS = {
+    "notification-publisher": "PUBLISHER_URL",
+    "notification-dispatcher": "DISPATCHER_URL",
+    "user-service": "USER_SERVICE_URL",
+}
 # Not every cursor that is text was handed out, and a notification that is cancelled is still found.
 BEYOND_THE_SCHEMA = "positive_data_acceptance,use_after_free,ensure_resource_availability"
 # Without GATEWAY_AUTH=keys no key is needed, whatever the document says of those who have it on.
@@ -61,11 +67,13 @@ def programs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def behind(programs, redis_server):  # noqa: F811 - the fixture
     """Where the gateway finds the services. The dispatcher leaves what is sent to the tests."""
-    broker = {"BROKER_URL": redis_server.url}
+    token = {"INTERNAL_TOKEN": "0123456789abcdef"}
+    broker = token | {"BROKER_URL": redis_server.url}
     idle = broker | {"DISPATCHER_STAGES": "delivery.push"}
-    return {
+    users = token | {"USERS_DATABASE_URL": "memory://"}
+    return token | {
         "PUBLISHER_URL": programs.start("notification_publisher", **broker)[0],
-        "USER_SERVICE_URL": programs.start("user_service", USERS_DATABASE_URL="memory://")[0],
+        "USER_SERVICE_URL": programs.start("user_service", **users)[0],
         "DISPATCHER_URL": programs.start("notification_dispatcher", **idle)[0],
     }
 
@@ -98,6 +106,21 @@ def test_no_input_leads_to_an_answer_that_is_not_in_the_document(system, tmp_pat
     )
 
     assert outcome.returncode == 0, gist_of(outcome.stdout + outcome.stderr)
+
+
+def test_no_call_is_answered_by_the_services_themselves(behind):
+    calls = relayed_calls(document_text())
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        answers = {
+            (call.method, call.path): client.request(
+                call.method, behind[URLS[call.service]] + call.path, content=b"{}"
+            )
+            for call in calls
+        }
+
+    assert calls
+    assert {each.status_code for each in answers.values()} == {401}
+    assert {each.json()["code"] for each in answers.values()} == {"unknown_caller"}
 
 
 def test_a_notification_can_be_followed_to_its_end(system):

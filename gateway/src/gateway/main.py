@@ -9,6 +9,7 @@ from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient
+from service_kit.http.internal_token import internal_headers
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.http.streams import StreamSlots
@@ -75,6 +76,7 @@ def _connections(name: str, settings: GatewaySettings) -> int:
 def _client_of(url: str, settings: GatewaySettings, *, max_connections: int) -> UpstreamClient:
     return UpstreamClient(
         url,
+        headers=internal_headers(settings),
         timeout=settings.upstream_timeout,
         connect_timeout=settings.upstream_connect_timeout,
         max_connections=max_connections,

@@ -22,6 +22,7 @@ from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
 from service_kit.http.client import HttpClient, UpstreamClient
+from service_kit.http.internal_token import internal_headers, internal_token_of
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks, Stopping
@@ -76,7 +77,7 @@ def build(
     queue = queue or _open_queue(settings)
     receipts = receipts or open_receipt_writer(settings.stores)
     broker = _guarded(queue, receipts, settings, registry)
-    http = UpstreamClient(settings.user_service_url, timeout=settings.contact_timeout)
+    http = _user_service(settings)
     health = HttpHealthReports(http=http, now=now)
     reports = GatheredAddressReports(health=health)
     contacts = contacts or _directory(settings, http)
@@ -103,6 +104,14 @@ def build(
         registry=registry,
         admission=_admission(settings),
         stopping=stopping,
+    )
+
+
+def _user_service(settings: DispatcherSettings) -> UpstreamClient:
+    return UpstreamClient(
+        settings.user_service_url,
+        timeout=settings.contact_timeout,
+        headers=internal_headers(settings),
     )
 
 
@@ -139,6 +148,7 @@ def _admission(settings: DispatcherSettings) -> Admission:
     return Admission(
         max_body_bytes=MAX_BODY_BYTES,
         access=access_of(settings, service=SERVICE, listens_on=settings.dispatcher_host),
+        token=internal_token_of(settings),
         for_operators=OPERATOR_PATHS,
     )
 

@@ -40,6 +40,7 @@ class UserServiceTwin:
     lookups: list[str] = field(default_factory=list)
     reports: list[dict[str, str]] = field(default_factory=list)
     request_ids: list[str | None] = field(default_factory=list)
+    tokens: set[str | None] = field(default_factory=set)
 
     def app(self) -> Starlette:
         routes = [
@@ -50,12 +51,14 @@ class UserServiceTwin:
         return Starlette(routes=routes, middleware=[SEGMENTS])
 
     async def _address_reports(self, request: Request) -> JSONResponse:
+        self.tokens.add(request.headers.get("x-internal-token"))
         if self.is_down:
             return JSONResponse({"code": "users_unavailable"}, status_code=503)
         self.reports += (await request.json())["reports"]
         return JSONResponse({"results": []})
 
     async def _contact_infos(self, request: Request) -> JSONResponse:
+        self.tokens.add(request.headers.get("x-internal-token"))
         user_ids = (await request.json())["user_ids"]
         self.lookups += user_ids
         if self.is_down:
@@ -63,6 +66,7 @@ class UserServiceTwin:
         return JSONResponse({"contacts": {each: self.users.get(each) for each in user_ids}})
 
     async def _contact_info(self, request: Request) -> JSONResponse:
+        self.tokens.add(request.headers.get("x-internal-token"))
         user_id = decode_segment(request.path_params["user_id"])
         self.lookups.append(user_id)
         self.request_ids.append(request.headers.get("x-request-id"))

@@ -43,6 +43,18 @@ async def test_five_hundred_are_sent_once_each_and_share_look_ups(on_redis, user
     assert len(user_service.lookups) < 500
 
 
+async def test_the_services_secret_goes_to_the_user_service_and_is_asked_for(
+    on_redis, user_service, outbox
+):
+    async with on_redis(INTERNAL_TOKEN="new-0123456789abcdef,old-0123456789abcdef") as (send, http):
+        await asyncio.gather(*(send() for _ in range(2)), send("eve"))
+        await outbox.until(2)
+        refused = await http.get("/providers")
+
+    assert user_service.tokens == {"new-0123456789abcdef"}
+    assert (refused.status_code, refused.json()["code"]) == (401, "unknown_caller")
+
+
 async def test_what_was_stored_before_a_notification_is_what_it_meets(
     on_redis, user_service, outbox
 ):

@@ -15,6 +15,7 @@ from notification_ledger.writing import LedgerStore
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
+from service_kit.http.internal_token import internal_token_of
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.lifecycle import BackgroundTasks
@@ -98,6 +99,7 @@ def _admission(settings: PublisherSettings) -> Admission:
     return Admission(
         max_body_bytes=MAX_REQUEST_BYTES,
         access=access_of(settings, service=SERVICE, listens_on=settings.publisher_host),
+        token=internal_token_of(settings),
         for_operators=OPERATOR_PATHS,
     )
 

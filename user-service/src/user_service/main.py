@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
+from service_kit.http.internal_token import internal_token_of
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.logs import configure_logging
@@ -79,6 +80,7 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
         admission=Admission(
             max_body_bytes=MAX_BODY_BYTES,
             access=access_of(settings, service=SERVICE, listens_on=settings.user_service_host),
+            token=internal_token_of(settings),
         ),
         docs=True,
     )

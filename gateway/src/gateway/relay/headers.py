@@ -27,6 +27,8 @@ _OF_THIS_CONNECTION: Final = frozenset(
         *("trailer", "transfer-encoding", "upgrade", "cookie", "accept-encoding"),
     }
 )
+# What the gateway itself tells the services: from a client it would be a lie.
+_OF_THE_GATEWAY: Final = frozenset({"x-internal-token", "x-key-id", "x-key-kind"})
 _PASSED: Final = {name.encode(): name for name in REQUEST_HEADERS}
 
 
@@ -36,7 +38,7 @@ def headers_for_service(request: Request) -> dict[str, str]:
 
 
 def headers_as_they_are(request: Request) -> dict[str, str]:
-    """Give all of a request's headers but those of the connection."""
+    """Give all of a request's headers but those of the connection, and of the gateway itself."""
     return _passed(request, _unless_of_this_connection)
 
 
@@ -51,7 +53,7 @@ def _passed(request: Request, name_of: Callable[[bytes], str | None]) -> dict[st
 
 def _unless_of_this_connection(raw_name: bytes) -> str | None:
     name = raw_name.decode("latin-1")
-    return None if name in _OF_THIS_CONNECTION else name
+    return None if name in _OF_THIS_CONNECTION or name in _OF_THE_GATEWAY else name
 
 
 def _text(raw: bytes) -> str:

@@ -16,6 +16,7 @@ from service_kit.http.client import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from service_kit.http.internal_token import UNKNOWN_CALLER
 from service_kit.http.problems import MEDIA_TYPE
 
 from gateway.relay.problems import ServiceBroken, ServiceDown, ServiceSilent, why_not_ready
@@ -75,7 +76,7 @@ class Service:
             )
         except UpstreamError as error:
             raise self._failure(error) from error
-        self._refuse_bare_failure(answer)
+        self._refuse_useless(answer)
         return answer
 
     @asynccontextmanager
@@ -102,10 +103,13 @@ class Service:
             if refusal is None:
                 yield stream
                 return
-            self._refuse_bare_failure(refusal)
+            self._refuse_useless(refusal)
             yield refusal
 
-    def _refuse_bare_failure(self, answer: UpstreamResponse) -> None:
+    def _refuse_useless(self, answer: UpstreamResponse) -> None:
+        if answer.status == UNKNOWN_CALLER.status and UNKNOWN_CALLER.code.encode() in answer.body:
+            # Of the gateway, not of the client, whom it would lead astray.
+            raise ServiceBroken(f"{self.name}: refuses the gateway; INTERNAL_TOKEN differs there")
         if answer.status >= 500 and not answer.headers.get("Content-Type", "").startswith(
             MEDIA_TYPE
         ):

@@ -69,6 +69,17 @@ def _known_level(name: str) -> str:
     return upper
 
 
+_LEAST_SECRET_CHARS = 16
+
+
+def _secrets(text: str) -> str:
+    for secret in comma_separated(text):
+        if len(secret) < _LEAST_SECRET_CHARS or not re.fullmatch(r"[!-~]+", secret):
+            message = f"each must have {_LEAST_SECRET_CHARS} or more visible ASCII characters"
+            raise ValueError(message)
+    return text
+
+
 class ServiceSettings(BaseSettings):
     """What every service can be told. Derive from it, and give each field a description.
 
@@ -134,6 +145,13 @@ class ServiceSettings(BaseSettings):
         default="",
         description="Origins whose pages may send requests that change something, such as "
         "`https://example.com`; comma separated. The service's own pages always may.",
+    )
+    internal_token: Annotated[str, AfterValidator(_secrets)] = Field(
+        default="",
+        repr=False,
+        description="The secret by which the services know each other: if it is set, all but the "
+        "gateway refuse calls without it. While it is changed, the new and the old one, comma "
+        "separated: the first is sent, each is accepted.",
     )
 
 

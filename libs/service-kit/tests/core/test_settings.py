@@ -168,6 +168,9 @@ def test_a_prefix_is_part_of_the_documented_name():
         ("ALLOWED_ORIGINS", "https://a.example, http://localhost:3000", "a.example"),
         ("ALLOWED_ORIGINS", "", "https://a.example/"),
         ("MAX_CONNECTIONS", "100", "0"),
+        ("INTERNAL_TOKEN", "0123456789abcdef", "0123456789abcde"),
+        ("INTERNAL_TOKEN", "0123456789abcdef,fedcba9876543210", "0123456789abcdef,old"),
+        ("INTERNAL_TOKEN", "", "0123456789abcdef g"),
         ("HTTP_HEAD_SECONDS", "0.5", "0"),
     ],
 )

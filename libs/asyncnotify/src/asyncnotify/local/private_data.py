@@ -6,11 +6,14 @@ from typing import Final
 
 from service_kit.private_files import MASK, make_private
 
+from asyncnotify.local.internal_token import FILE as TOKEN_FILE
+
 _OURS: Final = frozenset(
     {
         "redis",
         "prove",
         "outbox.jsonl",
+        TOKEN_FILE,
         *(f"users.db{suffix}" for suffix in ("", "-journal", "-shm", "-wal")),
     }
 )

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from service_kit.secret_files import FILE_SUFFIX
 
+from asyncnotify.local.internal_token import FILE, NAME
 from asyncnotify.local.ports import HOST, why_taken
 
 _REACHED_BY_LOOPBACK = frozenset({"0.0.0.0", "::", "localhost"})
@@ -55,7 +56,8 @@ class LocalSystem:
 
     Its services are listed in the order in which they stop: first the gateway, so that nothing new
     comes in, then those who still have work in hand. `ledger_url` is for a broker that keeps no
-    records; empty is the services' own default.
+    records; empty is the services' own default. `has_token` says that the services know each other
+    by a secret, which is in `token_file`.
     """
 
     broker_url: str = field(repr=False)  # these may hold passwords
@@ -67,6 +69,12 @@ class LocalSystem:
     users_database_url: str | None = field(default=None, repr=False)
     fake_outbox: str | None = None
     log_format: str = "auto"
+    has_token: bool = False
+
+    @property
+    def token_file(self) -> Path:
+        """Return where the services' secret is."""
+        return self.data_dir / FILE
 
     def services(self) -> list[ServiceProcess]:
         """List the services' processes."""
@@ -103,8 +111,10 @@ class LocalSystem:
             "LEDGER_URL": self.ledger_url,
             "USERS_DATABASE_URL": users,
         }
+        token = {f"{NAME}{FILE_SUFFIX}": str(self.token_file)} if self.has_token else {}
         return {
             **secrets,
+            **token,
             # They are read already; both together would be refused.
             **{f"{name}{FILE_SUFFIX}": "" for name in secrets},
             "PUBLISHER_URL": f"http://{HOST}:{self.ports.publisher}",

@@ -11,6 +11,7 @@ from pathlib import Path
 from service_kit.settings import load_settings
 
 from asyncnotify.local.embedded_redis import EmbeddedRedis
+from asyncnotify.local.internal_token import keep_token, needs_token
 from asyncnotify.local.lab import lab_process, lab_settings
 from asyncnotify.local.ports import HOST, why_taken
 from asyncnotify.local.private_data import keep_private
@@ -48,6 +49,7 @@ def run_system(
         dispatchers=dispatchers,
         users_database_url=settings.users_database_url,
         fake_outbox=settings.fake_outbox,
+        has_token=needs_token(environment),
     )
     embedded = None
     if redis in {system.broker_url, system.ledger_url}:
@@ -84,6 +86,8 @@ async def _run(
     lab: ServiceProcess | None,
 ) -> int:
     keep_private(system.data_dir)
+    if system.has_token:
+        keep_token(system.token_file)
     services: list[ServiceProgram] = []
     stopping = _listen_for_signals(services)
     supervisor = Supervisor(say)

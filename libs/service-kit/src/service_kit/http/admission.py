@@ -6,6 +6,7 @@ from sys import maxsize
 
 from service_kit.http.access import Access
 from service_kit.http.exchange import BodyTooLarge, Exchange
+from service_kit.http.internal_token import UNKNOWN_CALLER, InternalToken
 from service_kit.http.problems import BODY_TOO_LARGE, TOO_MANY_CONNECTIONS, Problem
 from service_kit.http.protocol import ON_RESERVE
 
@@ -19,12 +20,15 @@ class Admission:
     """The rules of one application.
 
     `max_body_bytes` bounds bodies, `access` says by which names it is asked and by whose pages.
+    With a `token`, whatever lacks it is refused; health and metrics are for those without one,
+    too, but not for who has a wrong one: he learns of it where he asks whether all is well.
     While there are too many connections, only health, metrics and paths that begin with one of
     `for_operators` are answered.
     """
 
     max_body_bytes: int | None = None
     access: Access | None = None
+    token: InternalToken | None = None
     for_operators: Sequence[str] = ()
 
     def refusal(self, exchange: Exchange) -> tuple[Problem, str | None] | None:
@@ -40,7 +44,17 @@ class Admission:
             )
             if refused is not None:
                 return refused
+        if not self._knows(exchange):
+            return UNKNOWN_CALLER, None
         return self._refuse_length(exchange.declared)
+
+    def _knows(self, exchange: Exchange) -> bool:
+        given = exchange.internal_token
+        if self.token is None:
+            return True
+        if given is None:
+            return bool(exchange.scope["path"].startswith(_ALWAYS_ADMITTED))
+        return self.token.admits(given)
 
     def _refuse_length(self, declared: bytes | None) -> tuple[Problem, str | None] | None:
         if declared is None:

@@ -124,7 +124,7 @@ class UpstreamClient:
 
     `timeout` bounds a request from first to last byte; `connect_timeout` the wait for a connection,
     for a free one of the `max_connections` or for a new one. Streams have a pool of their
-    own, unbounded, so that watchers never block requests.
+    own, unbounded, so that watchers never block requests. `headers` are sent with each of them.
     """
 
     def __init__(
@@ -134,7 +134,9 @@ class UpstreamClient:
         timeout: timedelta = timedelta(seconds=10),
         connect_timeout: timedelta = timedelta(seconds=2),
         max_connections: int = MAX_CONNECTIONS,
+        headers: Mapping[str, str] = _NO_HEADERS,
     ) -> None:
+        self._headers = headers
         self._base_url = base_url.rstrip("/")
         self._connect = min(connect_timeout, timeout).total_seconds()
         self._timeout = aiohttp.ClientTimeout(
@@ -146,7 +148,7 @@ class UpstreamClient:
 
     async def start(self) -> None:
         """Open the pool; no connection is made yet."""
-        self._session = self._session or _open_session(self._max_connections)
+        self._session = self._session or self._open(self._max_connections)
 
     async def stop(self) -> None:
         """Close all connections, those of open streams too."""
@@ -171,7 +173,7 @@ class UpstreamClient:
         If a kept connection turns out to be closed, the request is repeated once, provided that it
         may be: by its method, or because it has an `Idempotency-Key`.
         """
-        session = self._session = self._session or _open_session(self._max_connections)
+        session = self._session = self._session or self._open(self._max_connections)
         url = self._url(path, query)
         repeats = _may_be_repeated(method, headers)
         sent_before = False
@@ -207,7 +209,7 @@ class UpstreamClient:
         idle_timeout: timedelta = STREAM_IDLE_TIMEOUT,
     ) -> AsyncIterator[UpstreamStream]:
         """Send a request and read the answer as it comes; see `HttpClient`."""
-        session = self._streams = self._streams or _open_session(0)
+        session = self._streams = self._streams or self._open(0)
         timeout = aiohttp.ClientTimeout(
             connect=self._connect, sock_read=idle_timeout.total_seconds(), ceil_threshold=3600
         )
@@ -226,26 +228,26 @@ class UpstreamClient:
         finally:
             response.close()
 
+    def _open(self, max_connections: int) -> aiohttp.ClientSession:
+        session = aiohttp.ClientSession(
+            headers=self._headers,
+            connector=aiohttp.TCPConnector(
+                limit=max_connections,
+                keepalive_timeout=_KEEP_IDLE_SECONDS,
+                ttl_dns_cache=_DNS_TTL_SECONDS,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=_NOT_ADDED,
+        )
+        # It would repeat requests silently; there is no public way to prevent that.
+        session._retry_connection = False  # noqa: SLF001
+        return session
+
     def _url(self, path: str, query: str) -> URL:
         return URL(
             f"{self._base_url}{path}?{query}" if query else self._base_url + path, encoded=True
         )
-
-
-def _open_session(max_connections: int) -> aiohttp.ClientSession:
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=max_connections,
-            keepalive_timeout=_KEEP_IDLE_SECONDS,
-            ttl_dns_cache=_DNS_TTL_SECONDS,
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        skip_auto_headers=_NOT_ADDED,
-    )
-    # It would repeat requests silently; there is no public way to prevent that.
-    session._retry_connection = False  # noqa: SLF001
-    return session
 
 
 def _payload(body: bytes | None) -> bytes | BytesIO | None:

@@ -46,6 +46,7 @@ class Exchange:
         "declared",
         "fetch_site",
         "host",
+        "internal_token",
         "is_head",
         "origin",
         "request_id",
@@ -67,6 +68,7 @@ class Exchange:
         self.host: bytes | None = None
         self.origin: bytes | None = None
         self.fetch_site: bytes | None = None
+        self.internal_token: bytes | None = None
         self._expects_continue = False
         given = b""
         for name, value in scope["headers"]:
@@ -81,6 +83,9 @@ class Exchange:
                 self.origin = value
             elif name == b"sec-fetch-site":
                 self.fetch_site = value
+            elif name == b"x-internal-token":
+                # Two of them are no service's.
+                self.internal_token = value if self.internal_token is None else b""
             elif name == b"expect":
                 self._expects_continue = True
         self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else token_hex(16)
