@@ -1,6 +1,8 @@
 from io import StringIO
 
+import httpx
 import pytest
+from asyncnotify.client import AsyncNotify
 from asyncnotify.commands import notifications
 from rich.console import Console
 
@@ -9,11 +11,11 @@ from rich.console import Console
 def shown(monkeypatch):
     """Show a notification as at a terminal, and return the text."""
 
-    def show(notification):
+    def show(notification, *sentence):
         written = StringIO()
         monkeypatch.setattr(notifications, "out", Console(file=written, width=160))
         monkeypatch.setattr(notifications, "is_terminal", lambda: True)
-        notifications.show(notification)
+        notifications.show(notification, *sentence)
         return written.getvalue()
 
     return show
@@ -39,3 +41,18 @@ def test_what_came_of_each_device_stands_below_the_entry(shown):
     [tablet] = [line for line in text.splitlines() if "tablet" in line]
     assert "accepted" in phone
     assert all(each in tablet for each in ("gone: address_gone", "apns", "APNs answered 410"))
+
+
+async def test_a_person_is_told_why_it_is_where_it_is(shown):
+    record = {"trace_id": "t-1", "status": "queued", "user_id": "ada", "timeline": []}
+    answers = {
+        "/notifications/t-1": record,
+        "/notifications/t-1/explain": {"trace_id": "t-1", "sentence": "It waits [for] its turn."},
+    }
+    transport = httpx.MockTransport(lambda asked: httpx.Response(200, json=answers[asked.url.path]))
+
+    shown(record)  # at a terminal from here on
+    async with AsyncNotify("http://door", transport=transport) as client:
+        text = shown(*await notifications.look_up("t-1", client))
+
+    assert text.splitlines()[:2] == ["t-1  queued", "  It waits [for] its turn."]

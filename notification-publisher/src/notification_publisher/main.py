@@ -25,8 +25,9 @@ from service_kit.settings import load_settings
 
 from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.infrastructure.housekeeping import Housekeeping
-from notification_publisher.infrastructure.queue import DurableNotificationQueue
+from notification_publisher.infrastructure.queue import DurableNotificationQueue, StoredContents
 from notification_publisher.interface.dead_letters import dead_letter_routes
+from notification_publisher.interface.details import detail_routes
 from notification_publisher.interface.history import history_routes
 from notification_publisher.interface.notifications import sending_routes, tracking_routes
 from notification_publisher.interface.problems import PROBLEMS
@@ -82,6 +83,7 @@ def _record_routes(
     return [
         history_routes(ledger),
         tracking_routes(ledger, queue),
+        detail_routes(ledger, StoredContents(queue=queue), queue),
         dead_letter_routes(ledger, queue, per_second=settings.replay_per_second),
         stream_routes(ledger, limit=max_streams),
     ]

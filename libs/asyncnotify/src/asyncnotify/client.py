@@ -86,6 +86,11 @@ class AsyncNotify:
         """Return the notification with its timeline."""
         return await self._get(f"/notifications/{_segment('trace_id', trace_id)}", _NOTIFICATION)
 
+    async def explain(self, trace_id: str) -> JsonObject:
+        """Return why a notification is where it is: `sentence`, in parts, `actions`, `facts`."""
+        path = f"/notifications/{_segment('trace_id', trace_id)}/explain"
+        return await self._get(path, ("trace_id", "sentence"))
+
     async def notifications(self, **filters: object) -> JsonObject:
         """Return one page, newest first: `{"items", "next_cursor"}`. Filters as in the API."""
         return await self._get("/notifications", _PAGE, filters)

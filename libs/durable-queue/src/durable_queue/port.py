@@ -43,6 +43,7 @@ from durable_queue.messages import (
 )
 
 __all__ = [
+    "BodyLookup",
     "BrokerClock",
     "BrokerInspection",
     "Change",
@@ -113,6 +114,18 @@ class DuplicateLookup(Protocol):
 
         For a caller that has reasons to refuse a new message, but not the repetition of one that
         was taken. Raises `QueueUnavailable`.
+        """
+        ...
+
+
+class BodyLookup(Protocol):
+    """Shows what a message holds, without taking it up."""
+
+    async def body_of(self, message_id: str) -> bytes | None:
+        """Return the bytes of a message that has not ended, or is dead; None if there are none.
+
+        None, too, where the broker gives messages out in turn and finds none by its id: RabbitMQ.
+        Raises `QueueUnavailable`.
         """
         ...
 
@@ -190,6 +203,7 @@ class BrokerInspection(Protocol):
 class Queue(
     MessageQueue,
     DuplicateLookup,
+    BodyLookup,
     BrokerClock,
     LeaseRenewal,
     QueueUpkeep,

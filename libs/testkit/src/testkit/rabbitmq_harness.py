@@ -72,6 +72,7 @@ async def rabbitmq_harness(
             push_raw=push_raw,
             promotes_by_itself=True,
             counts_delayed=False,
+            shows_bodies=False,
             adopts_in_place=False,
         )
     finally:

@@ -7,6 +7,7 @@ Errors:
     ├── KeyReused              an idempotency key was used for another request
     ├── UnknownNotification    no notification has this trace id
     ├── PastCancelling         it is being sent, or has ended
+    ├── ContentGone            what was asked for is not kept, or can't be shown
     ├── UnknownDeadLetter      no dead letter has this trace id
     └── NotADeadLetter         the notification is not, or no longer, a dead letter
         └── DeadLetterGone     its message is no longer in the broker
@@ -57,6 +58,10 @@ class PastCancelling(NotificationError):
     """Raised when a notification is being sent, or has ended."""
 
 
+class ContentGone(NotificationError):
+    """Raised when what was asked for is not kept any more, or can't be shown."""
+
+
 class UnknownDeadLetter(NotificationError):
     """Raised when no dead letter has this trace id."""
 
@@ -92,6 +97,19 @@ class Acceptance:
     trace_id: TraceId
     status: Status
     replayed: bool = False
+
+
+class NotificationContents(Protocol):
+    """What is in the notifications that were handed over and have not ended."""
+
+    async def content_of(self, trace_id: TraceId) -> Notification | None:
+        """Return what was asked for; None if it is not kept, or can't be looked up.
+
+        Raises:
+            QueueUnavailable: it can't be told now.
+            ContentGone: what is kept is no notification.
+        """
+        ...
 
 
 class NotificationQueue(Protocol):

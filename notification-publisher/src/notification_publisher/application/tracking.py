@@ -16,8 +16,18 @@ from notification_ledger.reading import (
     parse_change_id,
 )
 
-from notification_publisher.application.ports import PastCancelling, UnknownNotification
+from notification_publisher.application.ports import (
+    ContentGone,
+    NotificationContents,
+    PastCancelling,
+    UnknownNotification,
+)
+from notification_publisher.domain.notification import Notification
 
+_IN_TURN = (
+    "It is kept in a broker that gives notifications out in turn and finds none by its id"
+    " (RabbitMQ). On Redis it can be shown until it has ended."
+)
 CATCH_UP_SECONDS = 1.0
 """How long changes that have happened may take to arrive."""
 
@@ -34,6 +44,28 @@ class ShowNotification:
         if record is None:
             raise UnknownNotification(known)
         return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowContent:
+    """Tell what was asked for, while it is kept: until it is sent, cancelled, expired or deleted.
+
+    That of a dead letter stays, for a replay needs it.
+    """
+
+    show: ShowNotification
+    contents: NotificationContents
+
+    async def __call__(self, trace_id: str) -> Notification:
+        record = await self.show(trace_id)
+        known = TraceId(record.trace_id)
+        content = await self.contents.content_of(known)
+        if content is not None:
+            return content
+        # It may have ended meanwhile.
+        record = await self.show(trace_id)
+        has_ended = record.status.is_final and not record.is_dead_letter
+        raise ContentGone(known, _deleted(record) if has_ended else _IN_TURN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +169,13 @@ class WatchNotification:
         if record is None:
             raise UnknownNotification(trace_id)
         return record
+
+
+def _deleted(record: NotificationRecord) -> str:
+    at = record.updated_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return (
+        f"It ended as {record.status} ({at}); its content is deleted then, and its history stays."
+    )
 
 
 async def _position(ledger: LedgerReader, after: str | None) -> str:

@@ -44,7 +44,7 @@ class Notification:
 
     def asked(self) -> dict[str, Any]:
         """Return all that was asked for, by field."""
-        return {name: getattr(self, name) for name in _FIELDS}
+        return {name: getattr(self, name) for name in FIELDS}
 
     def fingerprint(self) -> str:
         """Return a digest that two requests share when they ask for the same thing.
@@ -59,7 +59,8 @@ class Notification:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-_FIELDS = tuple(field.name for field in fields(Notification))
+FIELDS = tuple(field.name for field in fields(Notification))
+"""All that can be asked for."""
 
 
 def _comparable(value: object) -> object:

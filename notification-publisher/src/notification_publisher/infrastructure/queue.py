@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import (
+    BodyLookup,
     BrokerClock,
     Conflict,
     Dedupe,
@@ -17,7 +18,7 @@ from durable_queue.port import (
     QueueUnavailable,
     SendOutcome,
 )
-from notification_contracts.codec import encode
+from notification_contracts.codec import EventError, decode, encode
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import validation_lane
 from notification_contracts.states import Status
@@ -28,10 +29,11 @@ from service_kit.failpoints import afailpoint
 
 from notification_publisher.application.ports import (
     Acceptance,
+    ContentGone,
     KeyReused,
     Submission,
 )
-from notification_publisher.domain.notification import Notification
+from notification_publisher.domain.notification import FIELDS, Notification
 
 
 class SendingQueue(MessageQueue, DuplicateLookup, BrokerClock, Protocol):
@@ -83,6 +85,26 @@ class DurableNotificationQueue:
             dedupe=_dedupe(submission),
             note=StatusUpdate(status=submission.status, **_kept(asked)).encode(),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredContents:
+    """The `NotificationContents`, of what the queue keeps."""
+
+    queue: BodyLookup
+
+    async def content_of(self, trace_id: TraceId) -> Notification | None:
+        """See `NotificationContents.content_of`."""
+        body = await self.queue.body_of(trace_id)
+        if body is None:
+            return None
+        try:
+            event = decode(body)
+        except EventError as error:
+            raise ContentGone(
+                trace_id, f"What was put into the queue can't be read: {error}"
+            ) from None
+        return Notification(**{name: getattr(event, name) for name in FIELDS})
 
 
 def _kept(asked: Notification) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The operator's side: what was given up, and what becomes of it."""
 
-from typing import Annotated, Final
+from typing import Final
 
 from durable_queue.port import MessageControl, QueueUnavailable
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from notification_contracts.http import (
     ReplayAnswer,
     ReplayRequest,
@@ -29,7 +29,13 @@ from notification_publisher.interface.answers import (
     page_answer,
     replay_answer,
 )
-from notification_publisher.interface.parameters import Channel, Cursor, Limit, TraceIdInPath
+from notification_publisher.interface.parameters import (
+    Channel,
+    Cursor,
+    Limit,
+    Reason,
+    TraceIdInPath,
+)
 from notification_publisher.interface.problems import refusals
 from notification_publisher.interface.views import (
     DeadLetterPage,
@@ -56,15 +62,6 @@ _EXAMPLES: Final = {
         "limit": 500,
     },
 }
-
-Reason = Annotated[
-    str | None,
-    Query(
-        min_length=1,
-        max_length=64,
-        description="Only those with this reason, such as `unknown_user`.",
-    ),
-]
 
 
 def dead_letter_routes(

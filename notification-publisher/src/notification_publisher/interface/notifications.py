@@ -1,19 +1,18 @@
 """Asking for notifications, and finding them again."""
 
 import re
-from typing import Annotated, Any, Final
+from dataclasses import asdict
+from typing import Any, Final
 
 from durable_queue.port import MessageControl, QueueFull, QueueUnavailable
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from notification_contracts.channels import CHANNELS
-from notification_contracts.events import Reference, Tag, UserId
 from notification_contracts.http import (
     NotificationAccepted,
     NotificationRequest,
 )
 from notification_contracts.http.scopes import Scope, needs
 from notification_contracts.sms_size import sms_size
-from notification_contracts.states import Status
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from pydantic import TypeAdapter
 from service_kit.http.bodies import parse_json_body, read_body
@@ -37,8 +36,8 @@ from notification_publisher.domain.notification import Notification
 from notification_publisher.interface.answers import notification_answer, page_answer
 from notification_publisher.interface.parameters import (
     EXAMPLE_TRACE_ID,
-    Channel,
     Cursor,
+    Filters,
     Limit,
     TraceIdInPath,
 )
@@ -164,27 +163,10 @@ def tracking_routes(ledger: LedgerReader, control: MessageControl) -> APIRouter:
         responses=answer(200, "A page.", NotificationPage) | refusals(LedgerUnavailable),
     )
     async def list_notifications(
-        *,
-        status: Annotated[Status | None, Query(description="Only those with this status.")] = None,
-        user_id: Annotated[UserId | None, Query(description="Only those to this user.")] = None,
-        channel: Channel = None,
-        tag: Annotated[Tag | None, Query(description="Only those with this label.")] = None,
-        reference: Annotated[
-            Reference | None, Query(description="Only those with this id of your own.")
-        ] = None,
-        limit: Limit = 50,
-        cursor: Cursor = None,
+        filters: Filters, limit: Limit = 50, cursor: Cursor = None
     ) -> Response:
         """Gives a page of those that pass all filters, newest first."""
-        query = RecordQuery(
-            status=status,
-            user_id=user_id,
-            channel=channel,
-            tag=tag,
-            reference=reference,
-            limit=limit,
-            cursor=cursor,
-        )
+        query = RecordQuery(**asdict(filters), limit=limit, cursor=cursor)
         return await page_answer(ledger, query)
 
     @router.get(

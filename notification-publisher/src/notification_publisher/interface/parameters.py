@@ -1,9 +1,13 @@
 """Parameters that several calls have."""
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Path, Query
+from notification_contracts.events import Reference, Tag, UserId
 from notification_contracts.http import KnownChannel
+from notification_contracts.states import Status
+from notification_contracts.timestamps import Timestamp
 from notification_contracts.trace_ids import parse_trace_id
 from notification_ledger.reading import MAX_PAGE
 from service_kit.logs import bind_contextvars
@@ -31,6 +35,39 @@ TraceIdInPath = Annotated[str, Depends(_bound)]
 """A trace id, well-formed or not; a well-formed one is on every log line of the request."""
 
 Channel = Annotated[KnownChannel | None, Query(description="Only those on this channel.")]
+Reason = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=64,
+        description="Only those with this reason, such as `unknown_user`.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Filters:
+    status: Annotated[Status | None, Query(description="Only those with this status.")] = None
+    user_id: Annotated[UserId | None, Query(description="Only those to this user.")] = None
+    channel: Channel = None
+    reason: Reason = None
+    tag: Annotated[Tag | None, Query(description="Only those with this label.")] = None
+    reference: Annotated[
+        Reference | None, Query(description="Only those with this id of your own.")
+    ] = None
+    since: Annotated[
+        Timestamp | None,
+        Query(description="Only those that last changed (`updated_at`) at this time or later."),
+    ] = None
+    until: Annotated[
+        Timestamp | None,
+        Query(description="Only those that last changed (`updated_at`) before this time."),
+    ] = None
+
+
+Filters = Annotated[_Filters, Depends()]
+"""Which notifications are listed."""
+
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many items the page may hold.")]
 Cursor = Annotated[
     str | None,

@@ -11,6 +11,7 @@ from service_kit.http.openapi_parts import Responses
 from service_kit.http.problems import INVALID_REQUEST, Problem, ProblemError, ProblemTable
 
 from notification_publisher.application.ports import (
+    ContentGone,
     KeyReused,
     NotADeadLetter,
     PastCancelling,
@@ -35,6 +36,7 @@ PROBLEMS: Final[ProblemTable] = {
         404, "notification_not_found", "No notification has this trace id"
     ),
     PastCancelling: Problem(409, "past_cancelling", "It is too late to cancel it"),
+    ContentGone: Problem(410, "content_gone", "What was asked for can't be shown any more"),
     KeyReused: Problem(
         422, "idempotency_key_reused", "This Idempotency-Key belongs to another request"
     ),

@@ -7,6 +7,8 @@ from typing import Any, Final, get_type_hints
 from notification_ledger.reading import NotificationRecord, StatusChange, TimelineEntry
 from pydantic import BaseModel, create_model
 
+from notification_publisher.application.explaining import Action, Explanation, Fact
+
 NOT_SHOWN: Final = {"is_dead_letter"}
 """What the ledger knows of a notification for this service alone."""
 
@@ -70,4 +72,18 @@ StatusChangeView = create_model(
     "StatusChangeView",
     __doc__="What a `status` event of a live stream carries.",
     **_without(_fields_of(StatusChange), _IN_THE_FRAME),
+)
+FactView = create_model(
+    "FactView",
+    __doc__="A figure on which an explanation rests, as text.",
+    **_fields_of(Fact),
+)
+ExplanationView = create_model(
+    "ExplanationView",
+    __doc__="Why a notification is where it is. `sentence` is `where`, `why`, `next` and `advice`"
+    " in one; `actions` are what can be done with it now.",
+    **(
+        _fields_of(Explanation)
+        | {"facts": (_list_of(FactView), ...), "actions": (GenericAlias(list, (Action,)), ...)}
+    ),
 )

@@ -110,8 +110,14 @@ def _object_of(option: str, given: str | None) -> JsonObject | None:
 
 
 def status(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Show where a notification is, and everything that happened to it."""
-    show(ask(lambda client: client.status(trace_id)))
+    """Show where a notification is, why, and everything that happened to it."""
+    show(*ask(partial(look_up, trace_id)))
+
+
+async def look_up(trace_id: str, client: AsyncNotify) -> tuple[JsonObject, str | None]:
+    """Return the notification, and for people why it is where it is."""
+    found = await client.status(trace_id)
+    return found, (await client.explain(trace_id))["sentence"] if is_terminal() else None
 
 
 def cancel(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
@@ -133,13 +139,15 @@ def watch(trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None
     ask(talk)
 
 
-def show(notification: JsonObject) -> None:
+def show(notification: JsonObject, sentence: str | None = None) -> None:
     """Print a notification: a table for people, JSON for programs."""
     if not is_terminal():
         typer.echo(json.dumps(notification))
         return
     status_text = paint(notification["status"])
     out.print(f"[bold]{notification['trace_id']}[/bold]  {status_text}", highlight=False)
+    if sentence:
+        out.print(f"  {sentence}", highlight=False, markup=False)
     for name in SHOWN:
         if (value := notification.get(name)) not in (None, []):
             text = ", ".join(value) if isinstance(value, list) else value

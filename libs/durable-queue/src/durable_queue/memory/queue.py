@@ -86,6 +86,12 @@ class InMemoryQueue:
         async with self._store.step():
             return self._recall(dedupe)
 
+    async def body_of(self, message_id: str) -> bytes | None:
+        """Return the bytes of a message that has not ended, or is dead."""
+        async with self._store.step():
+            entry = self._store.entries.get(message_id)
+            return entry.body or None if entry is not None else None
+
     async def receive(
         self, lanes: Sequence[str], *, limit: int, wait: timedelta
     ) -> Sequence[Delivery]:

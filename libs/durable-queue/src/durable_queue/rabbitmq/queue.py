@@ -112,6 +112,10 @@ class RabbitQueue:
         """Return what `send` would say to a repetition under this key; None if it knows none."""
         return await self._claims.recall(dedupe)
 
+    async def body_of(self, message_id: str) -> bytes | None:
+        """Return None: RabbitMQ gives messages out in turn, and finds none by its id."""
+        return None
+
     async def receive(
         self, lanes: Sequence[str], *, limit: int, wait: timedelta
     ) -> Sequence[Delivery]:

@@ -72,6 +72,10 @@ class Keys:
         """Return the id in the key of a message's hash."""
         return message_key[len(self.prefix) + len(":e:") :]
 
+    def body(self, message_id: str) -> str:
+        """Name the bytes of a message."""
+        return f"{self.prefix}:b:{message_id}"
+
     def dedupe(self, key: str) -> str:
         """Name the hash of a dedupe key."""
         return f"{self.prefix}:i:{key}"

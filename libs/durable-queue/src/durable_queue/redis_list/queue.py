@@ -103,6 +103,10 @@ class RedisListQueue:
         is_same = fingerprint == dedupe.fingerprint
         return Duplicate(first, answer or "") if is_same else Conflict(first)
 
+    async def body_of(self, message_id: str) -> bytes | None:
+        """Return the bytes of a message that has not ended, or is dead."""
+        return cast("bytes | None", await self._runner.command("GET", self._keys.body(message_id)))
+
     async def receive(
         self, lanes: Sequence[str], *, limit: int, wait: timedelta
     ) -> Sequence[Delivery]:

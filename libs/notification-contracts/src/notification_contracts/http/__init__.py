@@ -15,6 +15,7 @@ from notification_contracts.http.contacts import (
 from notification_contracts.http.fields import KnownChannel
 from notification_contracts.http.notifications import (
     NotificationAccepted,
+    NotificationContent,
     NotificationRequest,
 )
 from notification_contracts.http.operations import (
@@ -31,6 +32,7 @@ __all__ = [
     "ForgetRequest",
     "KnownChannel",
     "NotificationAccepted",
+    "NotificationContent",
     "NotificationRequest",
     "ReplayAnswer",
     "ReplayRequest",

@@ -17,6 +17,10 @@ class NotificationRequest(AskedFields):
     )
 
 
+class NotificationContent(AskedFields):
+    """What was asked for, as it is kept until the notification has ended."""
+
+
 class NotificationAccepted(BaseModel):
     """The answer to an accepted request. `trace_id` finds the notification again, everywhere."""
 

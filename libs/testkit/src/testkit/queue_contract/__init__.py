@@ -10,6 +10,7 @@ which a foreign producer can put bytes. An adapter without a subclass is none.
 """
 
 from testkit.queue_contract.adopting import AdoptingContract
+from testkit.queue_contract.bodies import BodyContract
 from testkit.queue_contract.clocks import ClockContract
 from testkit.queue_contract.control import ControlContract
 from testkit.queue_contract.expiry import ExpiryContract
@@ -44,6 +45,7 @@ class QueueContract(
     UncertaintyContract,
     ProgressContract,
     ControlContract,
+    BodyContract,
     RecorderContract,
     UpkeepContract,
     ClockContract,

@@ -46,6 +46,8 @@ class QueueHarness:
     """`depths` knows how many messages of a lane are delayed."""
     rests_by_a_steady_clock: bool = False
     """What rests for a while rests as long although the clock was set forwards."""
+    shows_bodies: bool = True
+    """The broker finds a message by its id, without taking it up."""
     adopts_in_place: bool = True
     """A foreign producer's message keeps its turn; else it goes to the end of its lane."""
 
