@@ -71,10 +71,11 @@ async def deliver(harness: LedgerHarness, delivery: Delivery, status: Status) ->
         case Status.RETRYING:
             await delivery.retry(MINUTE)
         case Status.SENT | Status.DELIVERED:
-            await delivery.ack()
+            sent = StatusUpdate(status=Status.SENT, provider="fake", message_id=delivery.id)
+            await delivery.ack(sent.encode())
         case Status.EXPIRED:
             await harness.skip(2 * MINUTE)
             with pytest.raises(MessageExpired):
                 await delivery.start()
     if status is Status.DELIVERED:
-        await harness.ledger.report(delivery.id, StatusUpdate(status=status))
+        await harness.ledger.report_receipt("fake", delivery.id, StatusUpdate(status=status))

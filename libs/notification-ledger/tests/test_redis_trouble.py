@@ -29,7 +29,7 @@ NOTE = StatusUpdate(status=Status.DELIVERED)
         lambda ledger: anext(ledger.changes()),
         lambda ledger: anext(ledger.changes("1-1")),
         lambda ledger: ledger.record(recorded("one", Change.ENQUEUED)),
-        lambda ledger: ledger.report("one", NOTE),
+        lambda ledger: ledger.report_receipt("fake", "one", NOTE),
         lambda ledger: ledger.ping(),
     ],
 )

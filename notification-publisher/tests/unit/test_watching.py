@@ -61,8 +61,10 @@ async def test_a_watch_begins_with_the_present_state_and_ends_with_a_final_one(
     watch: WatchNotification, happen: Happen, ledger: MemoryLedger, queued: str
 ) -> None:
     changes = await watch(queued)
-    await happen(queued, Change.FORWARDED, Change.STARTED, Change.DONE)
-    await ledger.report(queued, StatusUpdate(status=Status.DELIVERED))
+    await happen(queued, Change.FORWARDED, Change.STARTED)
+    taken = StatusUpdate(status=Status.SENT, provider="fake", message_id="m-1")
+    ledger(recorded(queued, Change.DONE, taken.encode()))
+    await ledger.report_receipt("fake", "m-1", StatusUpdate(status=Status.DELIVERED))
 
     assert await statuses(changes) == [
         Status.QUEUED,

@@ -31,7 +31,6 @@ from notification_ledger.rules import (
     KEPT_FIELDS,
     NOT_REPLAYABLE,
     RECEIPTS,
-    REPORTED,
     is_first,
     keeps_status,
     moves,
@@ -92,14 +91,6 @@ class MemoryLedger:
     async def record(self, recorded: ChangeEvent) -> None:
         """See `LedgerWriter.record`."""
         self(recorded)
-
-    async def report(self, trace_id: str, update: StatusUpdate) -> bool:
-        """See `LedgerWriter.report`."""
-        if trace_id not in self._records:
-            return False
-        told = read_update(REPORTED, "", update.encode())
-        self._write(trace_id, REPORTED, told, at=self._now())
-        return True
 
     async def report_receipt(self, provider: str, message_id: str, update: StatusUpdate) -> bool:
         """See `LedgerWriter.report_receipt`."""

@@ -47,16 +47,6 @@ class LedgerWriter(ReceiptWriter, Protocol):
         """
         ...
 
-    async def report(self, trace_id: str, update: StatusUpdate) -> bool:
-        """Add a provider's receipt to the timeline; see `ReceiptWriter` for what it changes.
-
-        Returns False when the notification is unknown.
-
-        Raises:
-            LedgerUnavailable: it may or may not be written.
-        """
-        ...
-
 
 class LedgerUpkeep(Protocol):
     """What it takes to keep the store in order. All methods raise `LedgerUnavailable`."""

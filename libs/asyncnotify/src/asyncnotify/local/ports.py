@@ -1,5 +1,6 @@
 """Ports of the loopback address: which are free, and why one is not."""
 
+import os
 import random
 import socket
 import sys
@@ -12,8 +13,8 @@ HOST: Final = "127.0.0.1"
 # listening, another connection could come to have it.
 _PORTS: Final = range(15_000, 32_000)
 _CHANCE = random.SystemRandom()
-# Of each port that was given out lately, so that no other process gives it out meanwhile.
-_claims: deque[socket.socket] = deque(maxlen=64)
+# Descriptors, one for each port given out lately, so that no other process gives it out meanwhile.
+_claims: deque[int] = deque(maxlen=64)
 
 
 def free_port(*, in_a_row: int = 1) -> int:
@@ -42,8 +43,8 @@ def _claim(port: int) -> bool:
         claim.close()
         return False
     if len(_claims) == _claims.maxlen:
-        _claims.popleft().close()
-    _claims.append(claim)
+        os.close(_claims.popleft())
+    _claims.append(claim.detach())
     return True
 
 

@@ -26,7 +26,6 @@ from service_kit.epoch import to_ms, whole_ms
 
 from notification_ledger.receipts import receipt_of
 from notification_ledger.redis.scripts import writing_scripts
-from notification_ledger.rules import REPORTED
 from notification_ledger.status_update import StatusUpdate
 
 _TIMEOUT: Final = timedelta(seconds=1.5)
@@ -72,11 +71,6 @@ class RedisClaimStore(KnowsRemoteTime):
         change, lane, at_ms, due_ms, note, uncertain = _flat(recorded)
         head = (change, recorded.message_id, lane, at_ms, due_ms, note)
         await self._scripts.run(script, *head, self._retention_ms, uncertain)
-
-    async def report(self, trace_id: str, update: StatusUpdate) -> bool:
-        """Write down a provider's receipt; False if the notification is unknown."""
-        head = (REPORTED, trace_id, "", 0, 0, update.encode())
-        return bool(await self._scripts.run("write", *head, self._retention_ms))
 
     async def report_receipt(self, provider: str, message_id: str, update: StatusUpdate) -> bool:
         """See `ReceiptWriter.report_receipt`."""

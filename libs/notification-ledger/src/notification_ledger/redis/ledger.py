@@ -91,11 +91,6 @@ class RedisLedger:
         with _translated():
             await self._writer.record(recorded)
 
-    async def report(self, trace_id: str, update: StatusUpdate) -> bool:
-        """See `LedgerWriter.report`."""
-        with _translated():
-            return await self._writer.report(trace_id, update)
-
     async def report_receipt(self, provider: str, message_id: str, update: StatusUpdate) -> bool:
         """See `LedgerWriter.report_receipt`."""
         with _translated():

@@ -101,49 +101,6 @@ class WritingContract:
 
         assert await harness.statuses(trace_id) == ["queued", "sent", "validated"]
 
-    async def test_receipt_follows_what_was_sent(self, harness: LedgerHarness) -> None:
-        trace_id = await self.write(harness, Change.ENQUEUED, Change.DONE)
-
-        assert await harness.ledger.report(trace_id, DELIVERED)
-
-        record = await harness.record(trace_id)
-        assert record.status is Status.DELIVERED
-        assert (record.timeline[-1].provider, record.timeline[-1].detail) == (
-            "sms-gateway",
-            "handset",
-        )
-        assert await self.found(harness, Status.DELIVERED) == [trace_id]
-        assert await self.found(harness, Status.SENT) == []
-
-    async def test_receipt_that_overtakes_stands(self, harness: LedgerHarness) -> None:
-        trace_id = await self.write(harness, Change.ENQUEUED, Change.STARTED)
-        await harness.ledger.report(trace_id, DELIVERED)
-
-        await harness.ledger.record(recorded(trace_id, Change.DONE))
-
-        assert (await harness.record(trace_id)).status is Status.DELIVERED
-
-    @pytest.mark.parametrize("end", [Change.POISONED, Change.CANCELLED, Change.EXPIRED])
-    async def test_receipt_does_not_undo_another_end(
-        self, harness: LedgerHarness, end: Change
-    ) -> None:
-        trace_id = await self.write(harness, Change.ENQUEUED, end)
-        before = await harness.record(trace_id)
-
-        assert await harness.ledger.report(trace_id, DELIVERED)
-
-        after = await harness.record(trace_id)
-        assert (after.status, after.reason) == (before.status, before.reason)
-        assert after.timeline[-1].status is Status.DELIVERED
-
-    async def test_report_of_an_unknown_notification_writes_nothing(
-        self, harness: LedgerHarness
-    ) -> None:
-        trace_id = new_trace_id()
-
-        assert not await harness.ledger.report(trace_id, DELIVERED)
-        assert await harness.ledger.get(trace_id) is None
-
     @pytest.mark.parametrize(
         "note", [b"nonsense", b"\t\t\t\t", b"\xff\xfe", b"\n{}", b"a\tb\tc\td\te"]
     )
