@@ -47,6 +47,7 @@ A query parameter that a call does not know is `422`.
 TAGS: Final = (
     {"name": "notifications", "description": "Send, find, cancel, follow."},
     {"name": "dead letters", "description": "The operator's side: what was given up."},
+    {"name": "pipeline", "description": "The operator's side: what waits where, and for how long."},
     {"name": "providers", "description": "The operator's side: who carries the messages."},
     {"name": "users", "description": "Where people are reached."},
     {"name": "address health", "description": "The operator's side: who is not sent to, and why."},

@@ -1,6 +1,7 @@
 """Puts the publisher together, and runs it."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from durable_queue.broker_guard import BrokerGuard
@@ -10,8 +11,15 @@ from fastapi import APIRouter, FastAPI
 from notification_contracts.http.fields import MAX_REQUEST_BYTES
 from notification_contracts.http.operations import OPERATOR_PATHS
 from notification_contracts.trace_ids import new_trace_id
-from notification_ledger.opening import PublisherQueue, open_ledger, open_publisher_queue
+from notification_ledger.channel_pauses import ChannelPauses
+from notification_ledger.opening import (
+    PublisherQueue,
+    open_channel_pauses,
+    open_ledger,
+    open_publisher_queue,
+)
 from notification_ledger.writing import LedgerStore
+from prometheus_client import CollectorRegistry
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
@@ -23,13 +31,16 @@ from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
 from service_kit.settings import load_settings
 
+from notification_publisher.application.pipeline import ShowPipeline
 from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.infrastructure.housekeeping import Housekeeping
 from notification_publisher.infrastructure.queue import DurableNotificationQueue, StoredContents
+from notification_publisher.infrastructure.shared_answer import SharedAnswer
 from notification_publisher.interface.dead_letters import dead_letter_routes
 from notification_publisher.interface.details import detail_routes
 from notification_publisher.interface.history import history_routes
 from notification_publisher.interface.notifications import sending_routes, tracking_routes
+from notification_publisher.interface.pipeline import pipeline_routes
 from notification_publisher.interface.problems import PROBLEMS
 from notification_publisher.interface.streams import stream_routes
 from notification_publisher.settings import PublisherSettings
@@ -42,6 +53,7 @@ def build(
     *,
     queue: Queue | None = None,
     ledger: LedgerStore | None = None,
+    pauses: ChannelPauses | None = None,
     max_streams: int | None = None,
 ) -> FastAPI:
     """Put the service together. A `queue` that is given records changes in the `ledger` itself."""
@@ -49,14 +61,14 @@ def build(
     ledger = ledger or open_ledger(
         stores.ledger_url, namespace=stores.namespace, retention=stores.retention
     )
+    pauses = pauses or open_channel_pauses(stores)
     opened = (
         PublisherQueue(queue=queue)
         if queue
         else open_publisher_queue(stores, ledger, max_waiting=settings.max_waiting)
     )
     queue, claim_server, registry = opened.queue, opened.claim_server, new_registry()
-    is_volatile_allowed, closing = settings.allow_volatile, (queue.close, ledger.close)
-    broker = BrokerGuard(queue, *closing, allow_volatile=is_volatile_allowed, registry=registry)
+    broker = _guarded(queue, (ledger, pauses), settings, registry)
     notifications = DurableNotificationQueue(queue=queue, broker=broker)
     housekeeping = Housekeeping(ledger, queue, registry)
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]
@@ -67,6 +79,7 @@ def build(
         routers=[
             sending_routes(PublishNotification(queue=notifications, new_trace_id=new_trace_id)),
             *_record_routes(settings, ledger, queue, max_streams or settings.max_streams),
+            *_pipeline_routes(queue, ledger, pauses),
         ],
         problems=PROBLEMS,
         checks={"queue": broker.check, "ledger": check_ledger},
@@ -75,6 +88,17 @@ def build(
         admission=_admission(settings),
         docs=True,
     )
+
+
+def _guarded(
+    queue: Queue,
+    others: Sequence[LedgerStore | ChannelPauses],
+    settings: PublisherSettings,
+    registry: CollectorRegistry,
+) -> BrokerGuard:
+    closing = (queue.close, *(each.close for each in others))
+    allowed = settings.allow_volatile
+    return BrokerGuard(queue, *closing, allow_volatile=allowed, registry=registry)
 
 
 def _record_routes(
@@ -87,6 +111,11 @@ def _record_routes(
         dead_letter_routes(ledger, queue, per_second=settings.replay_per_second),
         stream_routes(ledger, limit=max_streams),
     ]
+
+
+def _pipeline_routes(queue: Queue, ledger: LedgerStore, pauses: ChannelPauses) -> list[APIRouter]:
+    show = ShowPipeline(queue=queue, ledger=ledger, pauses=pauses, monotonic=time.monotonic)
+    return [pipeline_routes(SharedAnswer(show))]
 
 
 async def _check_ledger(

@@ -154,12 +154,18 @@ class TickReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneDepth:
-    """How many messages of a lane are in which state, and how long the oldest has waited."""
+    """How many messages of a lane are in which state, and how long the oldest has waited.
+
+    `entered` counts all that ever came to wait in it; None where the broker does not count them.
+    `is_complete` is False where only `waiting` is known of what other processes hold.
+    """
 
     waiting: int = 0
     leased: int = 0
     delayed: int = 0
     oldest_waiting: timedelta = timedelta(0)
+    entered: int | None = field(default=None, compare=False)
+    is_complete: bool = field(default=True, compare=False)
 
 
 class ControlOutcome(StrEnum):

@@ -5,6 +5,8 @@ delivery stage of one channel. Priority is part of both, so that an urgent notif
 backlog that waits for a slow provider, and not only one that waits for validation.
 """
 
+from dataclasses import dataclass
+
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.states import Priority
 
@@ -31,6 +33,23 @@ def validation_lanes() -> tuple[str, ...]:
 def delivery_lanes(channel: ChannelName) -> tuple[str, ...]:
     """Name all queues of one channel's delivery stage, most urgent first."""
     return tuple(delivery_lane(channel, priority) for priority in PRIORITIES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneParts:
+    """What a lane's name says; `channel` is None for validation."""
+
+    stage: str
+    channel: ChannelName | None
+    priority: Priority
+
+
+def parts_of(lane: str) -> LaneParts:
+    """Return what the name of one of our lanes says."""
+    stage, *channel, priority = lane.split(".")
+    return LaneParts(
+        stage=stage, channel=channel[0] if channel else None, priority=Priority(priority)
+    )
 
 
 def all_lanes() -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from heapq import nlargest
@@ -14,8 +14,10 @@ from durable_queue.recorder import ChangeEvent
 from notification_contracts.states import Status
 from service_kit.epoch import from_ms, to_ms
 
-from notification_ledger.cursors import Position, decode_cursor, encode_cursor
+from notification_ledger.counting import count_by_status
+from notification_ledger.cursors import decode_cursor, encode_cursor
 from notification_ledger.labels import LabelIndex
+from notification_ledger.matching import is_over, matches, position_of
 from notification_ledger.reading import (
     ChangesMissed,
     NotificationRecord,
@@ -133,13 +135,14 @@ class MemoryLedger:
         matching = (
             record
             for record in map(self._records.__getitem__, self._records if among is None else among)
-            if (before is None or _position(record) < before) and _matches(record, query)
+            if (before is None or position_of(record) < before) and matches(record, query)
         )
-        found = nlargest(query.limit + 1, matching, key=_position)
+        found = nlargest(query.limit + 1, matching, key=position_of)
         items = tuple(found[: query.limit])
         is_last = len(found) <= query.limit
         return RecordPage(
-            items=items, next_cursor=None if is_last else encode_cursor(query, _position(items[-1]))
+            items=items,
+            next_cursor=None if is_last else encode_cursor(query, position_of(items[-1])),
         )
 
     async def changes(
@@ -169,6 +172,10 @@ class MemoryLedger:
         """See `LedgerReader.latest_change`."""
         return f"{self._run}-{self._last}"
 
+    async def count_by_status(self) -> Mapping[Status, int]:
+        """See `LedgerReader.count_by_status`."""
+        return count_by_status(self._records.values())
+
     async def ping(self) -> None:
         """Answer; memory is always there."""
 
@@ -192,10 +199,10 @@ class MemoryLedger:
     ) -> None:
         was, at = self._records.get(trace_id), from_ms(to_ms(at))
         status, reason = update.status, update.reason
-        is_over = change in NOT_REPLAYABLE and status is Status.FAILED
-        if was and (_is_over(was) or not moves(change, was.status, status)):
+        is_past = change in NOT_REPLAYABLE and status is Status.FAILED
+        if was and (is_over(was) or not moves(change, was.status, status)):
             status, reason, due = was.status, was.reason, was.next_attempt_at
-            is_over = _is_over(was)
+            is_past = is_over(was)
         elif was and change == Change.DELETED:
             reason = was.reason
         kept = {name: getattr(was, name) for name in KEPT_FIELDS if was}
@@ -212,7 +219,7 @@ class MemoryLedger:
             updated_at=at,
             next_attempt_at=due,
             timeline=_longer(timeline, entry),
-            is_dead_letter=status is Status.FAILED and not is_over,
+            is_dead_letter=status is Status.FAILED and not is_past,
             **kept,
         )
         if len(timeline) == len(record.timeline):  # it is as long as it may be: one went
@@ -222,7 +229,7 @@ class MemoryLedger:
     def _keep(self, record: NotificationRecord) -> None:
         self._labels.update(record.trace_id, self._records.get(record.trace_id), record)
         self._records[record.trace_id] = record
-        if record.status in ENDED or _is_over(record):
+        if record.status in ENDED or is_over(record):
             self._ended[record.trace_id] = None
         self._publish(record)
         if len(self._records) > self._max_records:
@@ -249,32 +256,6 @@ class MemoryLedger:
         self._labels.update(trace_id, record, None)
         self._receipts.forget(trace_id, record.timeline)
         self._ended.pop(trace_id, None)
-
-
-def _position(record: NotificationRecord) -> Position:
-    return to_ms(record.created_at), record.trace_id
-
-
-def _is_over(record: NotificationRecord) -> bool:
-    return record.status is Status.FAILED and not record.is_dead_letter
-
-
-def _matches(record: NotificationRecord, query: RecordQuery) -> bool:
-    wanted = (
-        (query.status, record.status),
-        (query.user_id, record.user_id),
-        (query.channel, record.channel),
-        (query.reason, record.reason),
-        (query.reference, record.reference),
-        (query.dead_letters or None, record.is_dead_letter),
-    )
-    at = record.updated_at
-    return (
-        all(filter_ is None or filter_ == value for filter_, value in wanted)
-        and (query.tag is None or query.tag in record.tags)
-        and (query.since is None or query.since <= at)
-        and (query.until is None or at < query.until)
-    )
 
 
 def _entry(at: datetime, update: StatusUpdate, channel: str | None) -> TimelineEntry:

@@ -26,8 +26,14 @@ from durable_queue.upkeep import Auditor
 from notification_contracts.lanes import all_lanes
 from service_kit.lifecycle import NamedLoop
 
+from notification_ledger.channel_pauses import (
+    ChannelPauses,
+    InMemoryChannelPauses,
+    NoChannelPauses,
+)
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.redis.channel_pauses import RedisChannelPauses
 from notification_ledger.redis.claims import RedisClaimStore
 from notification_ledger.remote_receipts import (
     REPORT_RECEIPT,
@@ -139,6 +145,16 @@ def open_receipt_writer(stores: Stores) -> ReceiptWriter:
         options = RabbitOptions(namespace=stores.namespace)
         return RemoteReceiptWriter(RemoteClaimStore(stores.broker_url, options))
     return open_ledger(stores.ledger_url, namespace=stores.namespace, retention=stores.retention)
+
+
+def open_channel_pauses(stores: Stores) -> ChannelPauses:
+    """Open what knows the paused channels: it is where the records outlive the processes.
+
+    Beside a broker in memory it is new, and this process's own.
+    """
+    if stores.are_tracked_in_redis:
+        return RedisChannelPauses(stores.ledger_url, namespace=stores.namespace)
+    return NoChannelPauses() if stores.are_on_rabbitmq else InMemoryChannelPauses()
 
 
 def _redis_claims(stores: Stores) -> RedisClaimStore:

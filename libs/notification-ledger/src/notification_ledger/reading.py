@@ -10,7 +10,7 @@ Errors:
 """
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
@@ -182,6 +182,13 @@ class LedgerReader(Protocol):
         Raises:
             InvalidCursor: the query's cursor was not issued by this ledger.
             LedgerUnavailable: the store can't be reached.
+        """
+        ...
+
+    async def count_by_status(self) -> Mapping[Status, int]:
+        """Count the records of each status; of those that failed, the dead letters.
+
+        A status that no record has may be missing. Raises `LedgerUnavailable`.
         """
         ...
 

@@ -275,6 +275,7 @@ class InMemoryQueue:
             leased=len(self._store.place(lane, MessageState.LEASED)),
             delayed=len(self._store.place(lane, MessageState.DELAYED)),
             oldest_waiting=self._store.now() - oldest,
+            entered=self._store.entered[lane],
         )
 
 

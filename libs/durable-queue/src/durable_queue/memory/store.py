@@ -7,7 +7,7 @@ WAITING ──────► LEASED ──► ENDED (done, expired, cancelled)
 """
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -110,6 +110,7 @@ class Store:
         self.is_down = False
         self.entries: dict[str, Entry] = {}
         self.arrived = asyncio.Event()
+        self.entered: Counter[str] = Counter()
         self._recorder = recorder
         self._places: defaultdict[tuple[str, MessageState], Place] = defaultdict(OrderedDict)
         self._step = asyncio.Lock()
@@ -191,6 +192,7 @@ class Store:
         else:
             self._move(entry, MessageState.WAITING, lane=lane)
             self.place(entry.lane, MessageState.WAITING).move_to_end(entry.id, last=not in_front)
+            self.entered[entry.lane] += not in_front
             self._announce()
         await self._record(entry, change, note, due_at)
 

@@ -273,4 +273,5 @@ class RabbitQueue:
             waiting=ready + len(here),
             leased=sum(delivery.lane == lane for delivery in self._in_flight.values()),
             oldest_waiting=self._router.age(here[0].envelope.since) if here else timedelta(0),
+            is_complete=False,
         )

@@ -260,9 +260,13 @@ def _sum(reports: Sequence[TickReport]) -> TickReport:
 
 
 def _depth(reply: object) -> LaneDepth:
-    waiting, leased, delayed, oldest_ms = cast("list[int]", reply)
+    waiting, leased, delayed, oldest_ms, entered = cast("list[int]", reply)
     return LaneDepth(
-        waiting=waiting, leased=leased, delayed=delayed, oldest_waiting=oldest_ms * _MILLISECOND
+        waiting=waiting,
+        leased=leased,
+        delayed=delayed,
+        oldest_waiting=oldest_ms * _MILLISECOND,
+        entered=entered,
     )
 
 

@@ -16,7 +16,15 @@ from pydantic_core import PydanticCustomError
 from notification_contracts.events import NO_CONTROL_CHARACTERS
 from notification_contracts.timestamps import Timestamp
 
-OPERATOR_PATHS: Final = ("/dead-letters", "/notifications/forget", "/providers", "/suppressions")
+OPERATOR_PATHS: Final = (
+    "/channels",
+    "/dead-letters",
+    "/notifications/forget",
+    "/outbox",
+    "/pipeline",
+    "/providers",
+    "/suppressions",
+)
 """What an operator's calls begin with; they are answered even while there are too many clients."""
 
 _CODE_MAX_CHARS = 64

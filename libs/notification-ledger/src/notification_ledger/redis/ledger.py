@@ -18,13 +18,14 @@ Keys, under the queue's prefix `P`, as `record.lua` writes them:
     P:changes      STREAM  status changes, the latest 100,000
 """
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import datetime, timedelta
 
 from durable_queue.port import QueueUnavailable
 from durable_queue.recorder import ChangeEvent
 from durable_queue.redis_list.errors import unavailable
+from notification_contracts.states import Status
 from redis.exceptions import NoPermissionError, RedisError
 
 from notification_ledger.reading import (
@@ -62,48 +63,53 @@ class RedisLedger:
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
         """See `LedgerReader.get`."""
-        with _translated():
+        with translated():
             return await self._reader.get(trace_id)
 
     async def find(self, query: RecordQuery) -> RecordPage:
         """See `LedgerReader.find`."""
-        with _translated():
+        with translated():
             return await self._reader.find(query)
+
+    async def count_by_status(self) -> Mapping[Status, int]:
+        """See `LedgerReader.count_by_status`."""
+        with translated():
+            return await self._reader.count_by_status()
 
     async def changes(
         self, after: str | None = None, *, trace_id: str | None = None
     ) -> AsyncGenerator[StatusChange | ChangesMissed]:
         """See `LedgerReader.changes`."""
         position = None if after is None else parse_change_id(after)
-        with _translated():
+        with translated():
             async with aclosing(self._feed.follow(position, trace_id)) as changes:
                 async for change in changes:
                     yield change
 
     async def latest_change(self) -> str:
         """See `LedgerReader.latest_change`."""
-        with _translated():
+        with translated():
             milliseconds, number = await self._feed.latest()
         return f"{milliseconds}-{number}"
 
     async def record(self, recorded: ChangeEvent) -> None:
         """See `LedgerWriter.record`."""
-        with _translated():
+        with translated():
             await self._writer.record(recorded)
 
     async def report_receipt(self, provider: str, message_id: str, update: StatusUpdate) -> bool:
         """See `LedgerWriter.report_receipt`."""
-        with _translated():
+        with translated():
             return await self._writer.report_receipt(provider, message_id, update)
 
     async def forget(self, before: datetime, *, limit: int, dry_run: bool = False) -> int:
         """See `LedgerUpkeep.forget`."""
-        with _translated():
+        with translated():
             return await self._writer.forget(before, limit=limit, dry_run=dry_run)
 
     async def fullness(self) -> float | None:
         """See `LedgerUpkeep.fullness`; None also where INFO is forbidden."""
-        with _translated():
+        with translated():
             try:
                 memory = await self._redis.info("memory")
             except NoPermissionError:
@@ -113,12 +119,12 @@ class RedisLedger:
 
     async def overdue(self, by: timedelta) -> int:
         """See `LedgerUpkeep.overdue`."""
-        with _translated():
+        with translated():
             return await self._writer.overdue(by)
 
     async def ping(self) -> None:
         """Ask Redis for an answer. Raises `LedgerUnavailable`."""
-        with _translated():
+        with translated():
             await self._redis.ping()
 
     async def close(self) -> None:
@@ -130,7 +136,8 @@ class RedisLedger:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Raise `LedgerUnavailable` for whatever is wrong with Redis."""
     try:
         yield
     # uvloop raises a RuntimeError when a connection was closed in the meantime.

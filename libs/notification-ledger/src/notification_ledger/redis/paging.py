@@ -1,6 +1,6 @@
 """Lists records from the ledger's indexes in Redis: newest first, in bounded steps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from notification_contracts.states import Status
@@ -52,6 +52,19 @@ class RecordReader:
             looked_at += len(positions)
         return RecordPage(items=tuple(found), next_cursor=encode_cursor(query, position))
 
+    async def count_by_status(self) -> Mapping[Status, int]:
+        """Return how many records the index of each status holds."""
+        keys = [f"{self._prefix}:x:{status}" for status in Status]
+        return dict(zip(Status, await self._cards(keys), strict=True))
+
+    async def _cards(self, keys: Sequence[str], *, damaged: int = 0) -> Sequence[int]:
+        """Return how many members each set has, or `damaged` for what is no sorted set."""
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.zcard(key)
+            counts = await pipeline.execute(raise_on_error=False)
+        return [each if isinstance(each, int) else damaged for each in counts]
+
     async def _indexes(self, query: RecordQuery) -> Sequence[str]:
         """Choose the keys that hold the fewest candidates."""
         names = [DELETED, *Status]
@@ -67,12 +80,8 @@ class RecordReader:
         ]
         if not others:
             return by_status
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for key in (*others, *by_status):
-                pipeline.zcard(key)
-            counts = await pipeline.execute(raise_on_error=False)
         # A damaged index is asked only if all others are longer.
-        held = [each if isinstance(each, int) else _MANY for each in counts]
+        held = await self._cards([*others, *by_status], damaged=_MANY)
         fewest, key = min(zip(held, others, strict=False))
         return [key] if fewest <= sum(held[len(others) :]) else by_status
 

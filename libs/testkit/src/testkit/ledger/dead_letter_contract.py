@@ -20,6 +20,20 @@ class DeadLetterContract:
         assert (record.status, record.reason) == (Status.FAILED, "unknown_user")
         assert record.is_dead_letter
 
+    async def test_records_are_counted_by_status_and_dead_letters_alone_as_failed(
+        self, harness: LedgerHarness
+    ) -> None:
+        await harness.fail("unknown_user")
+        await harness.queue.delete(await harness.fail("unknown_user"))
+        await harness.send()
+        await (await harness.forward()).ack()
+        await harness.send()
+
+        counts = await harness.ledger.count_by_status()
+
+        found = {status: count for status, count in counts.items() if count}
+        assert found == {Status.FAILED: 1, Status.SENT: 1, Status.QUEUED: 1}
+
     async def test_replayed_dead_letter_waits_where_it_died(self, harness: LedgerHarness) -> None:
         in_validation = await harness.fail("unknown_user")
         in_delivery = await harness.send()

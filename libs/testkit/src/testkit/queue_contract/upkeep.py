@@ -32,6 +32,23 @@ class UpkeepContract:
         assert depth.delayed == int(harness.counts_delayed)
         assert harness.moment <= depth.oldest_waiting < 2 * harness.moment
 
+    async def test_what_came_to_wait_in_a_lane_is_counted_or_unknown(
+        self, harness: QueueHarness
+    ) -> None:
+        before = (await harness.queue.depths([LANE]))[LANE].entered
+        await harness.send("w1", "w2", "w3")
+        await (await harness.take()).ack()
+        await (await harness.take()).release()
+
+        after = (await harness.queue.depths([LANE]))[LANE]
+
+        if before is None:
+            assert after.entered is None
+            assert not after.is_complete
+        else:
+            assert after.entered == before + 3
+            assert after.is_complete
+
     async def test_ended_messages_are_in_no_lane(self, harness: QueueHarness) -> None:
         await harness.send("done", "dead")
         await (await harness.take()).ack()

@@ -1,6 +1,6 @@
 -- Count the messages of a lane.
 -- ARGV 1 lane
--- Returns {waiting, leased, delayed, ms that the one at the front has waited}.
+-- Returns {waiting, leased, delayed, ms that the one at the front has waited, the last ticket number}.
 local lane = ARGV[1]
 local first = redis.call('ZRANGE', key(lane, 'wait'), 0, 0)[1]
 local since = first and whole(kept_of(first, 'ws')[1]) or now
@@ -9,4 +9,5 @@ return {
   redis.call('ZCARD', key(lane, 'lease')),
   redis.call('ZCARD', key(lane, 'delay')),
   math.max(now - since, 0),
+  whole(redis.pcall('GET', key(lane, 'seq'))) or 0,
 }
