@@ -1,24 +1,44 @@
-"""Tell people things through AsyncNotify: `AsyncNotify` is the client.
+"""Tell people things through AsyncNotify.
 
-async with AsyncNotify("http://localhost:8000") as notify:
-    accepted = await notify.send("user_test", "your purchase was completed successfully")
-    print(await notify.status(accepted["trace_id"]))
+`Client` waits for each answer; `AsyncNotify` has the same calls for programs with an event loop.
+
+    with Client("http://localhost:8000") as notify:
+        accepted = notify.send("user_test", "your purchase was completed successfully")
+        print(notify.wait(accepted.trace_id).status)
 """
 
 from asyncnotify.client import AsyncNotify
 from asyncnotify.errors import (
     AsyncNotifyError,
     BadSetup,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotEnded,
+    NotFound,
+    RateLimited,
     Refused,
+    Unauthenticated,
+    Unavailable,
     UnexpectedAnswer,
     Unreachable,
 )
+from asyncnotify.sync_client import Client
 
 __all__ = [
     "AsyncNotify",
     "AsyncNotifyError",
     "BadSetup",
+    "Client",
+    "Conflict",
+    "Forbidden",
+    "Invalid",
+    "NotEnded",
+    "NotFound",
+    "RateLimited",
     "Refused",
+    "Unauthenticated",
+    "Unavailable",
     "UnexpectedAnswer",
     "Unreachable",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from asyncnotify.errors import Refused, UnexpectedAnswer
+from asyncnotify.errors import Refused, UnexpectedAnswer, refusal_type
 
 JsonObject = dict[str, Any]
 """A decoded JSON object; its fields are those of the public API."""
@@ -43,12 +43,14 @@ def failure(response: httpx.Response) -> Refused | UnexpectedAnswer:
     detail = problem.get("detail") or problem.get("title") or response.reason_phrase
     errors = problem.get("errors")
     faults = [_fault(each) for each in errors] if isinstance(errors, list) else []
-    return Refused(
+    request_id = problem.get("request_id") or response.headers.get("X-Request-ID")
+    return refusal_type(response.status_code)(
         response.status_code,
         problem["code"],
         str(detail),
         [each for each in faults if each],
         retry_after_seconds(response),
+        str(request_id) if request_id else None,
     )
 
 

@@ -1,13 +1,25 @@
 """Errors of the client.
 
 AsyncNotifyError
-├── BadSetup           nothing was sent: the gateway's URL or a proxy setting can't be used
-├── Unreachable        no answer: nothing listens there, or the connection broke
-├── Refused            the service answered with a problem document
-└── UnexpectedAnswer   what answered is not the API: a redirect, a page, a proxy's error
+├── BadSetup             nothing was sent: the gateway's URL, the key or a proxy can't be used
+├── Unreachable          no answer: nothing listens there, or the connection broke
+├── Refused              the service answered with a problem document
+│   ├── Invalid          400, 413, 415, 422: the request itself is wrong; `errors` says where
+│   ├── Unauthenticated  401: no key, or none that is known and still valid
+│   ├── Forbidden        403: the key may not do this
+│   ├── NotFound         404, 410: there is nothing under this id, or no longer
+│   ├── Conflict         409: it is not in the state for this
+│   ├── RateLimited      429: too many; `retry_after_seconds` says when to come back
+│   └── Unavailable      502, 503, 504: not now; `retry_after_seconds` may say when
+├── UnexpectedAnswer     what answered is not the API: a redirect, a page, a proxy's error
+└── NotEnded             the notification had not ended within the time to wait for it
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncnotify.models.notifications import Notification
 
 
 class AsyncNotifyError(Exception):
@@ -15,7 +27,7 @@ class AsyncNotifyError(Exception):
 
 
 class BadSetup(AsyncNotifyError):
-    """Raised before anything is sent, when the gateway's URL or a proxy setting is unusable."""
+    """Raised before anything is sent, when the gateway's URL, the key or a proxy is unusable."""
 
 
 class Unreachable(AsyncNotifyError):
@@ -30,6 +42,7 @@ class Refused(AsyncNotifyError):
         code: a stable code for programs, such as `invalid_request`.
         errors: every bad field, as `{"pointer", "code", "message"}`.
         retry_after_seconds: when to try again, if the service says so.
+        request_id: what finds the call in the services' logs, if the service says it.
     """
 
     def __init__(
@@ -39,12 +52,46 @@ class Refused(AsyncNotifyError):
         detail: str,
         errors: Sequence[Mapping[str, str]] = (),
         retry_after_seconds: float | None = None,
+        request_id: str | None = None,
     ) -> None:
-        super().__init__(detail)
+        super().__init__(status, code, detail, errors, retry_after_seconds, request_id)
         self.status = status
         self.code = code
+        self.detail = detail
         self.errors = errors
         self.retry_after_seconds = retry_after_seconds
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class Invalid(Refused):
+    """Raised when the request itself is wrong; `errors` names every bad field."""
+
+
+class Unauthenticated(Refused):
+    """Raised when there is no key, or none that is known and still valid."""
+
+
+class Forbidden(Refused):
+    """Raised when the key may not do this."""
+
+
+class NotFound(Refused):
+    """Raised when there is nothing under this id, or no longer."""
+
+
+class Conflict(Refused):
+    """Raised when something is not in the state for this: past cancelling, not a dead letter."""
+
+
+class RateLimited(Refused):
+    """Raised when there were too many calls; `retry_after_seconds` says when to come back."""
+
+
+class Unavailable(Refused):
+    """Raised when the system can't do it now; `retry_after_seconds` may say when."""
 
 
 class UnexpectedAnswer(AsyncNotifyError):
@@ -56,6 +103,39 @@ class UnexpectedAnswer(AsyncNotifyError):
     def __init__(
         self, status: int | None, detail: str, retry_after_seconds: float | None = None
     ) -> None:
-        super().__init__(detail)
+        super().__init__(status, detail, retry_after_seconds)
         self.status = status
+        self.detail = detail
         self.retry_after_seconds = retry_after_seconds
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+class NotEnded(AsyncNotifyError, TimeoutError):
+    """Raised when a notification had not ended in time. `notification` is where it was."""
+
+    def __init__(self, notification: "Notification", seconds: float) -> None:
+        super().__init__(notification, seconds)
+        self.notification = notification
+        self.seconds = seconds
+
+    def __str__(self) -> str:
+        trace_id, status = self.notification["trace_id"], self.notification["status"]
+        return f"{trace_id} is {status} after {self.seconds:g} s of waiting"
+
+
+_BY_STATUS: Mapping[int, type[Refused]] = {
+    **dict.fromkeys((400, 413, 415, 422), Invalid),
+    401: Unauthenticated,
+    403: Forbidden,
+    **dict.fromkeys((404, 410), NotFound),
+    409: Conflict,
+    429: RateLimited,
+    **dict.fromkeys((502, 503, 504), Unavailable),
+}
+
+
+def refusal_type(status: int) -> type[Refused]:
+    """Return the error that stands for a problem document with this HTTP status."""
+    return _BY_STATUS.get(status, Refused)

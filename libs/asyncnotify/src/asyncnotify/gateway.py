@@ -35,6 +35,7 @@ class Gateway:
         self,
         base_url: str,
         *,
+        key: str | None,
         timeout_seconds: float,
         retry_seconds: float,
         concurrency: int,
@@ -47,8 +48,7 @@ class Gateway:
         self._proxy = None if transport else proxy_for(url)
         self._http = httpx.AsyncClient(
             base_url=url,
-            # Waiting for a turn is not part of an attempt, and nothing else waits.
-            timeout=httpx.Timeout(timeout_seconds, pool=None),
+            headers=_authorization(key),
             transport=transport or Transport(httpx.create_ssl_context(), proxy=self._proxy),
             trust_env=False,
         )
@@ -64,9 +64,13 @@ class Gateway:
         *,
         fields: Sequence[str],
         may_repeat: bool,
+        extra_seconds: float = 0.0,
         **options: Any,  # noqa: ANN401 - those of httpx
     ) -> JsonObject:
-        """Make one call; return its answer, which has these `fields`."""
+        """Make one call; return its answer, which has these `fields`.
+
+        It may take `extra_seconds` longer than other calls.
+        """
         give_up_at: float | None = None
         failures = 0
         while True:
@@ -74,7 +78,7 @@ class Gateway:
                 async with self._turns:
                     now = asyncio.get_running_loop().time()
                     give_up_at = give_up_at or now + self.retry_seconds
-                    response = await self._attempt(method, path, options)
+                    response = await self._attempt(method, path, extra_seconds, options)
                 return read_answer(response, fields)
             except AsyncNotifyError as error:
                 failures += 1
@@ -104,10 +108,15 @@ class Gateway:
                         await response.aread()
                     raise failure(response)
 
-    async def _attempt(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
+    async def _attempt(
+        self, method: str, path: str, extra_seconds: float, options: Mapping[str, Any]
+    ) -> httpx.Response:
+        seconds = self._timeout_seconds + extra_seconds
+        # Waiting for a turn is not part of an attempt, and nothing else waits.
+        timeout = httpx.Timeout(self._timeout_seconds, read=seconds, pool=None)
         with self._errors_translated():
-            async with asyncio.timeout(self._timeout_seconds):
-                return await self._http.request(method, path, **options)
+            async with asyncio.timeout(seconds):
+                return await self._http.request(method, path, timeout=timeout, **options)
 
     @contextmanager
     def _errors_translated(self) -> Iterator[None]:
@@ -151,3 +160,12 @@ def _checked(base_url: str) -> httpx.URL:
     if url.scheme not in {"http", "https"} or not url.host:
         raise BadSetup(f"{base_url!r} is not the address of a gateway, as http://localhost:8000")
     return url
+
+
+def _authorization(key: str | None) -> dict[str, str]:
+    if not key:
+        return {}
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        # The key itself is not said: messages are logged.
+        raise BadSetup("the API key holds characters that no key has; is it cut or quoted?")
+    return {"Authorization": f"Bearer {key}"}

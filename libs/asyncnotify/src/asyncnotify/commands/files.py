@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -64,7 +64,8 @@ def send_many(file: CsvFile, again: Again = False, multiline: Multiline = False)
     job = _job(file, ("user_id", "message"), MESSAGE_COLUMNS, multiline=multiline)
 
     async def send(client: AsyncNotify, number: int, row: Row) -> JsonObject:
-        rest = {name: cell for name, cell in row.items() if name not in {"user_id", "message"}}
+        known = {"user_id", "message"}
+        rest: dict[str, Any] = {name: cell for name, cell in row.items() if name not in known}
         key = hashlib.sha256(json.dumps([file.name, job.rows[number].key]).encode()).hexdigest()
         return await client.send(
             row["user_id"], row["message"], idempotency_key=f"send-many-{key}", **rest

@@ -55,7 +55,7 @@ def send(
     idempotency_key: str | None = None,
 ) -> None:
     """Tell USER this MESSAGE; prints one trace id per channel."""
-    fields: dict[str, object] = {
+    fields: dict[str, Any] = {
         "subject": subject,
         "priority": priority,
         "send_at": send_at,
@@ -73,7 +73,7 @@ async def _send_to_each(
     user: str,
     message: str,
     channels: list[str] | None,
-    fields: dict[str, object],
+    fields: dict[str, Any],
     idempotency_key: str | None,
     client: AsyncNotify,
 ) -> list[str]:

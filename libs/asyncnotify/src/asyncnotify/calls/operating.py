@@ -1,0 +1,25 @@
+"""The operator's calls."""
+
+from asyncnotify.calls.base import Calls, given, segment
+from asyncnotify.models.operating import Providers, Readiness, Trials
+
+
+class OperatorCalls(Calls):
+    """The calls about the system itself."""
+
+    async def ready(self) -> Readiness:
+        """Return whether each service is ready.
+
+        Raises:
+            UnexpectedAnswer: with status 503, while one is not.
+        """
+        return await self._get(Readiness, "/health/ready")
+
+    async def providers(self) -> Providers:
+        """Return each channel's providers, and whether they are called."""
+        return await self._get(Providers, "/providers")
+
+    async def try_providers(self, channel: str, *, to: str | None = None) -> Trials:
+        """Check each provider of a channel; with `to`, an address, send a test message by each."""
+        path = f"/providers/{segment('channel', channel)}/test"
+        return await self._ask(Trials, "POST", path, body=given({"to": to}))

@@ -1,0 +1,71 @@
+"""An event loop in a thread of its own, for programs that have none."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import CancelledError, Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Runs coroutines for other threads, which wait for their results."""
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
+        self.is_stopped = False
+        # A program that forgets to close its client ends all the same.
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Return what the coroutine does; end it if the waiting is interrupted, as by Ctrl-C.
+
+        Raises:
+            RuntimeError: the thread is stopped, or would wait for itself.
+        """
+        try:
+            future = self._begin(coroutine)
+        except RuntimeError:
+            coroutine.close()
+            raise
+        try:
+            return future.result()
+        except CancelledError:
+            raise RuntimeError("the client was closed meanwhile") from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def stop(self, last: Coroutine[Any, Any, None]) -> None:
+        """Do a last thing, end what still runs, and the thread."""
+        with self._lock:
+            if self.is_stopped:
+                last.close()
+                return
+            self.is_stopped = True
+            ending = asyncio.run_coroutine_threadsafe(_end(last), self._loop)
+        ending.result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("the client can't be called from its own callback")
+        # What has begun before the thread is stopped is ended by that, and keeps nobody waiting.
+        with self._lock:
+            if self.is_stopped:
+                raise RuntimeError("the client is closed")
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+async def _end(last: Coroutine[Any, Any, None]) -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in others:
+        each.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    await last

@@ -1,0 +1,217 @@
+"""The client that waits: the same calls, from any thread, also after a fork."""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+from asyncnotify import AsyncNotify, BadSetup, Client, NotFound
+
+ACCEPTED = {"trace_id": "t", "status": "queued", "status_url": "/notifications/t"}
+FORKS = """
+import os, sys
+from asyncnotify import Client
+
+notify = Client(sys.argv[1])
+print(notify.send("ada", "before").trace_id, flush=True)
+child = os.fork()
+print(notify.send("ada", "after").trace_id, flush=True)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    print(notify.send("ada", "when the child has ended").trace_id, flush=True)
+"""
+INTERRUPTED = """
+import os, signal, sys, threading
+from asyncnotify import Client
+
+notify = Client(sys.argv[1])
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    for change in notify.changes():
+        pass
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def client_of(handler):
+    return Client("http://door", retry_seconds=0, transport=httpx.MockTransport(handler))
+
+
+@pytest.fixture
+def door():
+    """A gateway in threads: it accepts, and its streams say nothing."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = json.dumps(ACCEPTED).encode()
+            self.send_response(202)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.rfile.read(1)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever, args=(0.05,))
+        serving.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        serving.join()
+
+
+def run(program, url):
+    return subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", program, url],
+        env=os.environ | {"PYTHONDEVMODE": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def public(client):
+    return {name for name in dir(client) if not name.startswith("_")}
+
+
+def test_it_has_every_call_of_the_asynchronous_one_with_its_parameters_and_words():
+    assert public(Client) == public(AsyncNotify)
+    for name in public(Client) - {"close"}:
+        here, there = getattr(Client, name), getattr(AsyncNotify, name)
+        assert here.__doc__ == there.__doc__
+        assert inspect.signature(here) == inspect.signature(there)
+        assert not inspect.iscoroutinefunction(here)
+    assert inspect.signature(Client) == inspect.signature(AsyncNotify)
+
+
+def test_a_call_waits_for_its_answer():
+    with client_of(lambda _: httpx.Response(202, json=ACCEPTED)) as notify:
+        assert notify.send("ada", "hi").trace_id == "t"
+
+
+def test_errors_are_the_same():
+    with client_of(
+        lambda _: httpx.Response(404, json={"code": "notification_not_found"})
+    ) as notify:
+        with pytest.raises(NotFound):
+            notify.status("t")
+        with pytest.raises(NotFound):
+            list(notify.changes("t"))
+
+
+def test_a_url_that_leads_nowhere_is_said_at_once():
+    with pytest.raises(BadSetup):
+        Client("localhost:8000")
+
+
+def test_threads_share_one(door):
+    found = []
+    with Client(door) as notify:
+        threads = [
+            threading.Thread(target=lambda: found.append(notify.send("ada", "hi").trace_id))
+            for _ in range(20)
+        ]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+
+    assert found == ["t"] * 20
+
+
+def test_a_list_is_read_page_by_page_and_only_as_far_as_it_is_wanted():
+    cursors = []
+
+    def door(request):
+        cursors.append(request.url.params.get("cursor"))
+        number = len(cursors)
+        items = [{"trace_id": f"{number}-{each}"} for each in range(2)]
+        return httpx.Response(200, json={"items": items, "next_cursor": f"c{number}"})
+
+    with client_of(door) as notify:
+        listed = notify.iter_notifications(status="failed")
+        first = [next(listed).trace_id for _ in range(3)]
+        listed.close()
+
+    assert first == ["1-0", "1-1", "2-0"]
+    assert cursors == [None, "c1"]
+
+
+def test_a_closed_one_says_so_and_may_be_closed_again(door):
+    notify = Client(door)
+    notify.send("ada", "hi")
+    notify.close()
+    notify.close()
+
+    with pytest.raises(RuntimeError, match="closed"):
+        notify.send("ada", "hi")
+
+
+def test_closing_it_ends_what_waits_in_another_thread(door):
+    notify = Client(door)
+    notify.send("ada", "hi")
+    ended = []
+
+    def follow():
+        try:
+            list(notify.changes())
+        except RuntimeError as error:
+            ended.append(str(error))
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    notify.close()
+    thread.join(60)
+
+    assert len(ended) == 1
+    assert "closed" in ended[0]
+
+
+def test_it_can_not_be_called_from_its_own_callback(door):
+    told = []
+
+    def broken(request):
+        if told:
+            return httpx.Response(204)
+        return httpx.Response(
+            200, content="retry: 10\n\n", headers={"Content-Type": "text/event-stream"}
+        )
+
+    with client_of(broken) as notify:
+
+        def call_back(_):
+            told.append(True)
+            notify.send("ada", "hi")
+
+        with pytest.raises(RuntimeError, match="callback"):
+            list(notify.changes("t", on_reconnect=call_back))
+
+
+def test_a_forked_process_has_connections_of_its_own(door):
+    done = run(FORKS, door)
+
+    assert (done.stdout.split(), done.stderr) == (["t"] * 4, "")
+    assert done.returncode == 0
+
+
+def test_ctrl_c_ends_a_call_and_the_program(door):
+    done = run(INTERRUPTED, door)
+
+    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)

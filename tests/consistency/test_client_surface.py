@@ -1,0 +1,118 @@
+"""The client has a method for every call of the API, and an attribute for every field."""
+
+import inspect
+import json
+import re
+
+import httpx
+import pytest
+from asyncnotify import AsyncNotify, AsyncNotifyError
+from asyncnotify.models import Answer
+from gateway.document import document_text
+
+DOCUMENT = json.loads(document_text())
+NOT_FOR_PROGRAMS = {
+    "get_openapi": "the document itself",
+    "get_docs": "a page",
+    "get_liveness": "for whoever watches the process",
+    "get_metrics": "for Prometheus",
+    "take_receipt": "providers call it",
+}
+ARGUMENTS = {"contact": {"email": "ada@example.com"}}
+SCHEMAS = {  # where the client's name is not the document's
+    "ReplayAnswer": "Replayed",
+    "ForgetAnswer": "Forgotten",
+    "NotificationAccepted": "Accepted",
+    "NotificationContent": "Content",
+    "Sent": "TrialMessage",
+    "DeadLetterPage": "NotificationPage",
+}
+
+
+def methods():
+    found = inspect.getmembers(AsyncNotify, inspect.isfunction)
+    return {name: each for name, each in found if not name.startswith("_") and name != "close"}
+
+
+def operations():
+    """List the calls of the document: method, path, id."""
+    return [
+        (method.upper(), path, call["operationId"])
+        for path, item in DOCUMENT["paths"].items()
+        for method, call in item.items()
+    ]
+
+
+def operation_of(request):
+    for method, path, name in operations():
+        # A name in a path is its longest match: /notifications/forget is no trace id.
+        pattern = re.sub(r"\{[^}]+\}", "name-[a-z_]+", path)
+        if request.method == method and re.fullmatch(pattern, request.url.path):
+            return name
+    return f"{request.method} {request.url.path}"
+
+
+async def call(method):
+    """Call a method with something for each parameter that needs it; return what it asked for."""
+    asked = []
+
+    def door(request):
+        asked.append(operation_of(request))
+        return httpx.Response(404, json={"code": "not_found"})
+
+    parameters = [
+        each
+        for each in list(inspect.signature(method).parameters.values())[1:]
+        if each.default is each.empty and each.kind is not each.VAR_KEYWORD
+    ]
+    given = {each.name: ARGUMENTS.get(each.name, f"name-{each.name}") for each in parameters}
+    transport = httpx.MockTransport(door)
+    async with AsyncNotify("http://door", retry_seconds=0, transport=transport) as notify:
+        with pytest.raises(AsyncNotifyError):
+            await first_of(method(notify, **given))
+    return asked
+
+
+async def first_of(made):
+    return await (anext(made) if inspect.isasyncgen(made) else made)
+
+
+async def test_every_call_of_the_api_has_a_method_and_no_method_calls_anything_else():
+    called = set()
+    for method in methods().values():
+        called |= set(await call(method))
+    called |= set(await call(lambda notify, trace_id: notify.changes(trace_id)))
+
+    public = {name for _, _, name in operations()}
+    assert called == public - NOT_FOR_PROGRAMS.keys(), "see libs/asyncnotify/.../calls"
+    assert NOT_FOR_PROGRAMS.keys() <= public
+
+
+def answers(base=Answer):
+    for each in base.__subclasses__():
+        yield each
+        yield from answers(each)
+
+
+def properties(name):
+    schema = DOCUMENT["components"]["schemas"][name]
+    return set(schema.get("properties", ()))
+
+
+def test_every_field_of_an_answer_is_an_attribute():
+    known = {each.__name__: each for each in answers()}
+    compared = 0
+    for name in DOCUMENT["components"]["schemas"]:
+        answer = known.get(SCHEMAS.get(name, name))
+        if answer is None:
+            continue
+        compared += 1
+        shown = properties(name) - {"items"}
+        missing = shown - answer.fields()
+        assert not missing, f"{answer.__name__} lacks {missing}"
+    assert compared >= 20
+
+
+def test_no_field_hides_a_method_of_dict():
+    for each in answers():
+        assert not each.fields() & set(dir(dict)), each
