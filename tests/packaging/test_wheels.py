@@ -37,8 +37,13 @@ def test_there_is_a_wheel_of_each_package(wheels):
     assert set(wheels) == packages - {"testkit"}
 
 
-def test_the_gateway_brings_its_document(wheels):
-    assert "gateway/openapi.json" in zipfile.ZipFile(wheels["gateway"]).namelist()
+def test_the_gateway_brings_its_document_and_its_pages(wheels):
+    brought = set(zipfile.ZipFile(wheels["gateway"]).namelist())
+
+    pages = ROOT / "gateway/src"
+    files = {str(path.relative_to(pages)) for path in pages.rglob("pages/**/*.*")}
+    assert len(files) > 20
+    assert files | {"gateway/openapi.json"} <= brought
 
 
 def test_what_the_wheels_require_is_among_them_or_installed_in_a_version_that_will_do(

@@ -18,6 +18,8 @@ from service_kit.settings import load_settings
 
 from gateway.document import document_text, relayed_calls
 from gateway.interface.docs_page import docs_routes
+from gateway.interface.room_page import room_routes
+from gateway.relay.headers import SECURITY_HEADERS
 from gateway.relay.problems import PROBLEMS
 from gateway.relay.routes import relay_routes
 from gateway.relay.service import Service
@@ -56,8 +58,10 @@ def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastA
         routers=[
             relay_routes(relayed_calls(document), services, slots),
             docs_routes(document),
+            room_routes(),
         ],
         problems=PROBLEMS,
+        answer_headers=SECURITY_HEADERS,
         checks={name: services[name].check for name in NEEDED},
         resources=list(clients.values()),
         admission=Admission(

@@ -20,6 +20,12 @@ ANSWER_HEADERS: Final = frozenset(
         "x-accel-buffering",
     }
 )
+# On every answer: nothing of ours is another type than it says, or part of another site's page.
+SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 # RFC 9110, 7.6.1, and what the next connection has of its own.
 _OF_THIS_CONNECTION: Final = frozenset(
     {

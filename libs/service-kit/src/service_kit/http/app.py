@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 
 from service_kit.http.access import Access
 from service_kit.http.admission import Admission
+from service_kit.http.exchange import Headers
 from service_kit.http.health import Check, health_router
 from service_kit.http.openapi_document import document_of
 from service_kit.http.openapi_parts import JsonObject, with_times
@@ -50,6 +51,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     version: str = "0.1.0",
     registry: CollectorRegistry | None = None,
     stopping: Stopping | None = None,
+    answer_headers: Headers = (),
 ) -> FastAPI:
     """Put a service together.
 
@@ -58,7 +60,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     `registry` is served as `/metrics`, and is `app.state.registry`.
     `stopping`, which is `app.state.stopping`, is set as soon as the process has to stop:
     answers without an end must end then, since the server waits for them before it stops the
-    resources. Event streams are ended by the kit.
+    resources. Event streams are ended by the kit. `answer_headers` are on every answer.
     """
     registry = registry or new_registry()
     stopping = stopping or Stopping()
@@ -67,7 +69,9 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
         version=version,
         routes=_routes_of(*routers, health_router(checks, registry)),
         lifespan=_lifespan(resources, stopping),
-        middleware=_middleware(service, admission or Admission(), registry, stopping),
+        middleware=_middleware(
+            service, admission or Admission(), registry, stopping, answer_headers
+        ),
         docs_url="/docs" if docs else None,
         openapi_url="/openapi.json" if docs else None,
         redoc_url=None,
@@ -94,7 +98,11 @@ class _DescribedApp(FastAPI):
 
 
 def _middleware(
-    service: str, admission: Admission, registry: CollectorRegistry, stopping: Stopping
+    service: str,
+    admission: Admission,
+    registry: CollectorRegistry,
+    stopping: Stopping,
+    answer_headers: Headers,
 ) -> list[Middleware]:
     context = Middleware(
         RequestContext,
@@ -102,6 +110,7 @@ def _middleware(
         admission=admission,
         registry=registry,
         stopping=stopping,
+        answer_headers=answer_headers,
     )
     return [context, *_cross_origin(admission.access), Middleware(SegmentPaths)]
 

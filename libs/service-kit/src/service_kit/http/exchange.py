@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from secrets import token_hex
 
 from starlette.exceptions import HTTPException
@@ -10,6 +11,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from service_kit.http.problems import BODY_TOO_LARGE, Problem, problem_response
 from service_kit.lifecycle import Stopping
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _DISCONNECT: Message = {"type": "http.disconnect"}
@@ -34,6 +37,7 @@ class Exchange:
     """
 
     __slots__ = (
+        "_answer_headers",
         "_body_read",
         "_endless",
         "_expects_continue",
@@ -55,23 +59,39 @@ class Exchange:
     )
 
     def __init__(
-        self, scope: Scope, receive: Receive, send: Send, limit: int | None, stopping: Stopping
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        limit: int | None,
+        stopping: Stopping,
+        answer_headers: Headers = (),
     ) -> None:
         self.status = 0
         self._receive = receive
         self._send = send
         self._limit = limit
         self._stopping = stopping
+        self._answer_headers = answer_headers
         self._received = 0
-        self._body_read = self._finished = self._endless = False
+        self._body_read = self._finished = self._endless = self._expects_continue = False
         self.declared: bytes | None = None
         self.host: bytes | None = None
         self.origin: bytes | None = None
         self.fetch_site: bytes | None = None
         self.internal_token: bytes | None = None
-        self._expects_continue = False
+        self.scope = scope
+        given = self._read_headers()
+        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else token_hex(16)
+        scope.setdefault("state", {})["request_id"] = self.request_id
+        self.is_head = scope["method"] == "HEAD"
+        # A copy, because the server looks at its own for whether to send a body.
+        self.scope = {**scope, "method": "GET"} if self.is_head else scope
+
+    def _read_headers(self) -> bytes:
+        """Take what matters from the headers; return the id that the client gave the request."""
         given = b""
-        for name, value in scope["headers"]:
+        for name, value in self.scope["headers"]:
             if name == b"x-request-id":
                 given = value
             elif name == b"content-length":
@@ -88,11 +108,7 @@ class Exchange:
                 self.internal_token = value if self.internal_token is None else b""
             elif name == b"expect":
                 self._expects_continue = True
-        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else token_hex(16)
-        scope.setdefault("state", {})["request_id"] = self.request_id
-        self.is_head = scope["method"] == "HEAD"
-        # A copy, because the server looks at its own for whether to send a body.
-        self.scope = {**scope, "method": "GET"} if self.is_head else scope
+        return given
 
     async def receive(self) -> Message:
         """Pass on what the client sends, up to the limit, or that the stream is to end."""
@@ -144,6 +160,7 @@ class Exchange:
             if pair[0] == b"content-type" and pair[1].startswith(b"text/event-stream"):
                 self._endless = True
         headers.append((b"x-request-id", self.request_id.encode()))
+        headers += self._answer_headers
         message["headers"] = headers
 
     async def _drop_body(self, message: Message) -> None:

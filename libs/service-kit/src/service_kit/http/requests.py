@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from service_kit.http.admission import Admission
-from service_kit.http.exchange import BodyTooLarge, Exchange
+from service_kit.http.exchange import BodyTooLarge, Exchange, Headers
 from service_kit.http.problems import BODY_TOO_LARGE, INTERNAL_ERROR
 from service_kit.lifecycle import Stopping
 from service_kit.logs import get_logger
@@ -65,11 +65,13 @@ class RequestContext:
         admission: Admission | None = None,
         registry: CollectorRegistry | None = None,
         stopping: Stopping | None = None,
+        answer_headers: Headers = (),
     ) -> None:
         self._app = app
         self._admission = admission or Admission()
         self._metrics = HttpMetrics(registry or CollectorRegistry(), service)
         self._stopping = stopping or Stopping()
+        self._answer_headers = answer_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -78,7 +80,7 @@ class RequestContext:
             return
         started = perf_counter()
         limit = self._admission.max_body_bytes
-        exchange = Exchange(scope, receive, send, limit, self._stopping)
+        exchange = Exchange(scope, receive, send, limit, self._stopping, self._answer_headers)
         # A trace id that a handler binds stays for the access line, and is unbound with it.
         tokens = bind_contextvars(request_id=exchange.request_id, trace_id=...)
         try:

@@ -1,0 +1,126 @@
+// What happens now: one stream of events for the whole page, and the figures, asked for again and
+// again. Nothing runs while the page is hidden, or nobody is signed in.
+//
+//   events   [{trace_id, user_id, channel, status, reason, at}], gathered per animation frame
+//   gap      events may have been missed: ask again for what you show
+//   figures  the answer of GET /pipeline
+//   state    the connection has changed
+
+import { get } from "./api.js";
+import { Emitter } from "./emitter.js";
+import { setServerTime } from "./time.js";
+
+const FIGURES_MS = 2_000;
+const RECONNECT_MS = 3_000;
+
+class Live extends Emitter {
+  /** The last answer of GET /pipeline, or null. */
+  figures = null;
+  /** When it came, by this computer's clock; null before the first. */
+  figuresAt = null;
+  /** What went wrong at the last try for figures; null if nothing did. */
+  problem = null;
+
+  #isRunning = false;
+  #stream = null;
+  #hasStream = false;
+  #wasOpen = false;
+  #gathered = [];
+  #timers = new Set();
+
+  /** "connecting", "live", "polling" (figures but no stream) or "away". */
+  get state() {
+    if (this.problem) return "away";
+    if (!this.figuresAt) return "connecting";
+    return this.#hasStream ? "live" : "polling";
+  }
+
+  start() {
+    if (this.#isRunning || document.hidden) return;
+    this.#isRunning = true;
+    this.#connect();
+    this.#poll();
+  }
+
+  stop() {
+    this.#isRunning = false;
+    this.#stream?.close();
+    this.#stream = null;
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#setStream(false);
+  }
+
+  /** Ask for the figures at once: after something was done that changes them. */
+  async refresh() {
+    try {
+      this.figures = await get("/pipeline");
+      setServerTime(this.figures.at);
+      this.problem = null;
+      this.figuresAt = Date.now();
+      this.emit("figures", this.figures);
+    } catch (problem) {
+      // 404 and 403 are answers: the server is there, it has no figures for us.
+      this.problem = problem.isAway ? problem : null;
+      if (!problem.isAway) this.figuresAt = Date.now();
+    }
+    this.emit("state");
+  }
+
+  async #poll() {
+    await this.refresh();
+    if (this.#isRunning) this.#later(() => this.#poll(), FIGURES_MS);
+  }
+
+  #later(action, delay) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      action();
+    }, delay);
+    this.#timers.add(timer);
+  }
+
+  #connect() {
+    const stream = (this.#stream = new EventSource(new URL("events", document.baseURI)));
+    let isNew = true;
+    stream.onopen = () => {
+      this.#setStream(true);
+      // A stream that comes back says where it had ended, a new one does not.
+      if (isNew && this.#wasOpen) this.emit("gap");
+      isNew = false;
+      this.#wasOpen = true;
+    };
+    stream.addEventListener("status", ({ data }) => this.#gather(JSON.parse(data)));
+    stream.onerror = () => {
+      this.#setStream(false);
+      if (stream.readyState === EventSource.CLOSED && this.#isRunning) {
+        this.#later(() => this.#connect(), RECONNECT_MS);
+      }
+    };
+  }
+
+  #setStream(isOpen) {
+    if (this.#hasStream === isOpen) return;
+    this.#hasStream = isOpen;
+    this.emit("state");
+  }
+
+  #gather(event) {
+    if (this.#gathered.push(event) > 1) return;
+    requestAnimationFrame(() => {
+      const events = this.#gathered;
+      this.#gathered = [];
+      this.emit("events", events);
+    });
+  }
+}
+
+export const live = new Live();
+
+/** Start and stop with the page's visibility, as long as `isWanted` says so. */
+export function followVisibility(isWanted) {
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) live.stop();
+    else if (isWanted()) live.start();
+  });
+}

@@ -1,0 +1,36 @@
+// Icons as paths of one line, 24 by 24. They only ever repeat what words beside them say.
+
+import { s } from "../lib/dom.js";
+
+const PATHS = {
+  pipeline: "M3 12h5m0 0 4-6h9M8 12l4 6h9M8 12h13",
+  notifications: "M4 6h16M4 12h16M4 18h10",
+  "dead-letters": "M4 8l8 6 8-6M4 6h16v12H4zM9 2l6 0",
+  outbox: "M4 13v6h16v-6M12 15V4m0 0L8 8m4-4 4 4",
+  send: "M21 3 10 14M21 3l-7 18-4-7-7-4z",
+  users: "M16 20v-1a4 4 0 0 0-8 0v1M12 11a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7M19 20v-1a4 4 0 0 0-2-3.500M17 4.500a3.500 3.500 0 0 1 0 6.500",
+  providers: "M4 5h16v5H4zM4 14h16v5H4zM7.500 7.500h.01M7.500 16.500h.01",
+  keys: "M14.500 9.500 21 3m-3 3 3 3M10 20a5 5 0 1 0 0-10 5 5 0 0 0 0 10",
+  webhooks: "M9 8a3 3 0 1 1 4.500 2.600L16 15M8 13a3 3 0 1 0 2.500 4.500H16m0 0a3 3 0 1 0 0-2.500M12 9l-3.500 5",
+  activity: "M3 12h4l3 7 4-14 3 7h4",
+  docs: "M6 3h9l4 4v14H6zM14 3v5h5M9 13h6M9 17h6",
+  menu: "M4 7h16M4 12h16M4 17h16",
+  theme: "M12 3v18M12 3a9 9 0 1 1 0 18 9 9 0 0 1 0-18M12 7a5 5 0 0 1 0 10",
+  keyboard: "M3 7h18v10H3zM7 11h.01M11 11h.01M15 11h.01M8 14h8",
+  empty: "M4 13h4l2 3h4l2-3h4M4 13l3-8h10l3 8v6H4z",
+  failed: "M12 4 3 20h18zM12 10v4M12 17h.01",
+  away: "M3 9a14 14 0 0 1 18 0M6.500 13a9 9 0 0 1 11 0M12 18h.01M4 3l16 18",
+  paused: "M8 5v14M16 5v14",
+  resume: "M7 4l12 8-12 8z",
+  close: "M6 6l12 12M18 6 6 18",
+  copy: "M9 9h11v11H9zM5 15H4V4h11v1",
+  user: "M5 20a7 7 0 0 1 14 0M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8",
+};
+
+export function icon(name) {
+  return s(
+    "svg.icon",
+    { viewBox: "0 0 24 24", "aria-hidden": true, focusable: "false" },
+    s("path", { d: PATHS[name] ?? PATHS.empty }),
+  );
+}

@@ -1,0 +1,9 @@
+import { pageHead } from "../ui/page.js";
+
+export default {
+  title: "Notifications",
+  open(params, outlet) {
+    outlet.append(pageHead("Notifications"));
+    return () => {};
+  },
+};

@@ -1,0 +1,9 @@
+import { pageHead } from "../ui/page.js";
+
+export default {
+  title: "Pipeline",
+  open(params, outlet) {
+    outlet.append(pageHead("Pipeline"));
+    return () => {};
+  },
+};

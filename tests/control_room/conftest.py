@@ -1,0 +1,83 @@
+"""One system and one Chromium for each file of tests; a page of its own for each test."""
+
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from testkit.whole_system import System, new_system
+
+CEILING_MS = 60_000
+CHROMIUM = shutil.which("chromium")
+
+
+# Playwright's loop must not run on in a file of asynchronous tests, so it ends with the file.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None and "CI" not in os.environ:
+        pytest.skip("there is no chromium on the PATH")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=CHROMIUM or "chromium", args=["--no-sandbox"], timeout=CEILING_MS
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def settings() -> dict[str, str]:
+    """What the file's system is told, besides its ports; a file may say otherwise."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def system(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    running = new_system(tmp_path_factory.mktemp("system"), settings)
+    running.start()
+    yield running
+    running.stop(signal.SIGTERM)
+
+
+@pytest.fixture
+def http(system: System) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def open_page(browser: Browser, system: System) -> Iterator[Callable[..., Page]]:
+    """Open the control room at a hash such as `#/send`; options are those of Playwright's context.
+
+    At the end of the test no page may have logged an error of its own: a violation of the
+    Content-Security-Policy, an exception, a file that is missing.
+    """
+    contexts, errors = [], []
+
+    def note(message: Any) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            errors.append(message.text)
+
+    def open_at(place: str = "", **options: Any) -> Page:
+        context = browser.new_context(**options)
+        context.set_default_timeout(CEILING_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{system.url}/{place}")
+        return page
+
+    yield open_at
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    """The control room, just opened."""
+    return open_page()
