@@ -165,6 +165,8 @@ class Client:
     iter_suppressions = _iterating(AsyncNotify.iter_suppressions)
     release = _waiting(AsyncNotify.release)
 
+    pipeline = _waiting(AsyncNotify.pipeline)
+    backlog = _waiting(AsyncNotify.backlog)
     ready = _waiting(AsyncNotify.ready)
     providers = _waiting(AsyncNotify.providers)
     try_providers = _waiting(AsyncNotify.try_providers)

@@ -1,7 +1,7 @@
 """The operator's calls."""
 
 from asyncnotify.calls.base import Calls, given, segment
-from asyncnotify.models.operating import Providers, Readiness, Trials
+from asyncnotify.models.operating import Backlog, Pipeline, Providers, Readiness, Trials
 
 
 class OperatorCalls(Calls):
@@ -14,6 +14,14 @@ class OperatorCalls(Calls):
             UnexpectedAnswer: with status 503, while one is not.
         """
         return await self._get(Readiness, "/health/ready")
+
+    async def pipeline(self) -> Pipeline:
+        """Return how many notifications are in each stage, and how fast they leave it."""
+        return await self._get(Pipeline, "/pipeline")
+
+    async def backlog(self) -> Backlog:
+        """Return how much waits: the figure by which dispatchers are added."""
+        return await self._get(Backlog, "/metrics/backlog")
 
     async def providers(self) -> Providers:
         """Return each channel's providers, and whether they are called."""

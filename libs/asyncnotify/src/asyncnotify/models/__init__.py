@@ -16,7 +16,7 @@ from asyncnotify.models.notifications import (
     Target,
     TimelineEntry,
 )
-from asyncnotify.models.operating import Provider, Providers, Readiness, Trials
+from asyncnotify.models.operating import Backlog, Pipeline, Provider, Providers, Readiness, Trials
 from asyncnotify.models.users import (
     Address,
     ContactInfo,
@@ -31,6 +31,7 @@ __all__ = [
     "AcceptedItem",
     "Address",
     "Answer",
+    "Backlog",
     "ContactInfo",
     "Content",
     "Explanation",
@@ -38,6 +39,7 @@ __all__ = [
     "Notification",
     "NotificationPage",
     "Page",
+    "Pipeline",
     "Provider",
     "Providers",
     "Readiness",

@@ -76,3 +76,48 @@ class Readiness(Answer):
     required = ("status", "checks")
     status: str
     checks: dict[str, Any]
+
+
+class Lane(Answer):
+    """One queue: its stage, priority and channel, and how much is where; None is not known."""
+
+    stage: str
+    channel: str | None
+    priority: str
+    waiting: int
+    in_flight: int | None
+    delayed: int | None
+    oldest_seconds: float | None
+    per_second: float | None
+
+
+class ChannelState(Answer):
+    """Whether a channel is paused, and since when."""
+
+    required = ("channel", "is_paused")
+    channel: str
+    is_paused: bool
+    paused_at: datetime | None
+
+
+class Pipeline(Answer):
+    """How many notifications are where; `oldest_seconds` is how long the oldest has waited."""
+
+    required = ("waiting", "lanes")
+    at: datetime
+    waiting: int
+    in_flight: int
+    retrying: int
+    scheduled: int
+    dead: int
+    oldest_seconds: float | None
+    lanes: list[Lane]
+    channels: list[ChannelState]
+
+
+class Backlog(Answer):
+    """How many notifications wait, and how long the oldest has."""
+
+    required = ("waiting",)
+    waiting: int
+    oldest_seconds: float | None
