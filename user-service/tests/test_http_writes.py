@@ -6,7 +6,7 @@ import pytest
 from notification_contracts.channels import CHANNELS
 from user_service.domain.user import UserId
 from user_service.infrastructure.memory import InMemoryUsers
-from user_service.interface.writes import CONTACT_MAX_BYTES
+from user_service.interface.contact_reading import CONTACT_MAX_BYTES
 
 Errors = Callable[[httpx.Response], list[tuple[str, str]]]
 

@@ -68,6 +68,41 @@ async def test_an_address_that_stays_keeps_its_age(users: Users) -> None:
     assert await users.get(ADA.id) == stored.user
 
 
+async def test_many_are_stored_as_one_is(users: Users) -> None:
+    def at(user_id: str, *tokens: str, when: datetime) -> User:
+        push = tuple(Address(address=token, added_at=when) for token in tokens)
+        addresses = {"push": push} if push else {}
+        return User(id=UserId(user_id), addresses=addresses, preferred_channel=None)
+
+    await users.put(at("bob", "kept", "dropped", when=AT), at=AT)
+    many = [at(name, "kept", when=LATER) for name in ("zoe", "bob", "ada")]
+
+    new = await users.put_many([*many, at("eve", when=LATER)], at=LATER)
+
+    assert set(new) == {"ada", "eve", "zoe"}
+    found = {user.id: user for user in await users.page(after=None, limit=9)}
+    assert found["zoe"] == many[0]
+    assert found["bob"] == at("bob", "kept", when=AT)
+    assert found["eve"].addresses == {}
+    assert await users.put_many([found["zoe"]], at=LATER) == set()
+
+
+async def test_writers_of_the_same_many_do_not_wait_for_each_other_for_ever(users: Users) -> None:
+    def all_of_them(token: str) -> list[User]:
+        push = (Address(address=token, added_at=AT),)
+        ids = [UserId(f"user-{number}") for number in range(20)]
+        return [User(id=each, addresses={"push": push}, preferred_channel="push") for each in ids]
+
+    both = await asyncio.gather(
+        users.put_many(all_of_them("a"), at=AT),
+        users.put_many(all_of_them("b")[::-1], at=AT),
+    )
+
+    assert sorted(map(len, both)) == [0, 20]
+    found = {user.address_on("push", AT) for user in await users.page(after=None, limit=50)}
+    assert len(found) == 1
+
+
 async def test_a_user_without_an_address_comes_back_too(users: Users) -> None:
     nowhere = User(id=UserId("nowhere"), addresses={}, preferred_channel=None)
 

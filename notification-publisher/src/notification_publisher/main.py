@@ -36,6 +36,7 @@ from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.infrastructure.housekeeping import Housekeeping
 from notification_publisher.infrastructure.queue import DurableNotificationQueue, StoredContents
 from notification_publisher.infrastructure.shared_answer import SharedAnswer
+from notification_publisher.interface.batches import batch_routes
 from notification_publisher.interface.dead_letters import dead_letter_routes
 from notification_publisher.interface.details import detail_routes
 from notification_publisher.interface.history import history_routes
@@ -69,7 +70,6 @@ def build(
     )
     queue, claim_server, registry = opened.queue, opened.claim_server, new_registry()
     broker = _guarded(queue, (ledger, pauses), settings, registry)
-    notifications = DurableNotificationQueue(queue=queue, broker=broker)
     housekeeping = Housekeeping(ledger, queue, registry)
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]
     check_ledger = partial(_check_ledger, housekeeping, claim_server)
@@ -77,7 +77,7 @@ def build(
         service=SERVICE,
         title="AsyncNotify notification-publisher",
         routers=[
-            sending_routes(PublishNotification(queue=notifications, new_trace_id=new_trace_id)),
+            *_sending_routes(queue, broker),
             *_record_routes(settings, ledger, queue, max_streams or settings.max_streams),
             *_pipeline_routes(queue, ledger, pauses),
         ],
@@ -99,6 +99,12 @@ def _guarded(
     closing = (queue.close, *(each.close for each in others))
     allowed = settings.allow_volatile
     return BrokerGuard(queue, *closing, allow_volatile=allowed, registry=registry)
+
+
+def _sending_routes(queue: Queue, broker: BrokerGuard) -> list[APIRouter]:
+    notifications = DurableNotificationQueue(queue=queue, broker=broker)
+    publish = PublishNotification(queue=notifications, new_trace_id=new_trace_id)
+    return [sending_routes(publish), batch_routes(publish)]
 
 
 def _record_routes(

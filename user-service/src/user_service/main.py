@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from fastapi import FastAPI
+from notification_contracts.http.fields import MAX_REQUEST_BYTES
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
@@ -28,6 +29,7 @@ from user_service.infrastructure.addresses import address_normaliser
 from user_service.infrastructure.memory import InMemoryUsers
 from user_service.infrastructure.seed import SEED_USERS
 from user_service.infrastructure.sql.repository import SqlUsers
+from user_service.interface.batches import batch_routes
 from user_service.interface.problems import PROBLEMS
 from user_service.interface.reads import reading_routes
 from user_service.interface.suppressions import suppression_routes
@@ -36,8 +38,8 @@ from user_service.settings import UserServiceSettings
 
 SERVICE: Final = "user-service"
 
-# 500 ids of 128 characters, each of up to four bytes, and their punctuation.
-MAX_BODY_BYTES: Final = 512 * 1024
+# As much as the gateway lets through; a batch of users takes what it gets.
+MAX_BODY_BYTES: Final = MAX_REQUEST_BYTES
 
 
 class Users(UserReader, UserWriter, AddressHealthStore, Protocol):
@@ -49,6 +51,7 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
     users = users or _open_users(settings.users_database_url)
     now = partial(datetime.now, UTC)
     normalise = address_normaliser(settings.users_default_region)
+    store = StoreUser(users=users, normalise=normalise, now=now)
 
     async def can_read() -> None:
         await users.page(after=None, limit=1)
@@ -63,11 +66,8 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
                 look_up=LookUpUsers(users=users),
                 now=now,
             ),
-            writing_routes(
-                store=StoreUser(users=users, normalise=normalise, now=now),
-                remove=RemoveUser(users=users),
-                now=now,
-            ),
+            writing_routes(store=store, remove=RemoveUser(users=users), now=now),
+            batch_routes(store),
             suppression_routes(
                 report=ReportAddresses(store=users, normalise=normalise, now=now),
                 release=ReleaseAddress(store=users, normalise=normalise, now=now),

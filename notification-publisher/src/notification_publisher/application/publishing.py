@@ -1,17 +1,32 @@
 """Accepting notifications."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from durable_queue.port import QueueError
 from notification_contracts.trace_ids import TraceId
 
 from notification_publisher.application.ports import (
     Acceptance,
     NotificationQueue,
+    PublisherError,
     Submission,
     TimesNotGranted,
 )
 from notification_publisher.domain.notification import Notification
+
+AT_ONCE = 100
+"""As many of a batch are handed over together; between two such lots others get their turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One notification of a batch, and its client's idempotency key."""
+
+    notification: Notification
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +43,37 @@ class PublishNotification:
     async def __call__(
         self, notification: Notification, *, key: str | None = None, request_id: str | None = None
     ) -> Acceptance:
+        """Accept one. Raises `TimesNotGranted`, and what `NotificationQueue.accept` raises."""
+        asked = Asked(notification=notification, key=key)
+        return await self._accept(asked, await self.queue.time(), request_id)
+
+    async def each(
+        self, asked: Sequence[Asked], *, request_id: str | None = None
+    ) -> Sequence[Acceptance | PublisherError | QueueError]:
+        """Accept each of many, or say in its place why not: what `__call__` would have raised.
+
+        Raises:
+            QueueUnavailable: none was accepted.
+        """
         now = await self.queue.time()
+        outcomes: list[Acceptance | PublisherError | QueueError] = []
+        for first in range(0, len(asked), AT_ONCE):
+            lot = asked[first : first + AT_ONCE]
+            outcomes += await asyncio.gather(
+                *(self._acceptance_or_error(each, now, request_id) for each in lot)
+            )
+        return outcomes
+
+    async def _acceptance_or_error(
+        self, asked: Asked, now: datetime, request_id: str | None
+    ) -> Acceptance | PublisherError | QueueError:
+        try:
+            return await self._accept(asked, now, request_id)
+        except (PublisherError, QueueError) as error:
+            return error
+
+    async def _accept(self, asked: Asked, now: datetime, request_id: str | None) -> Acceptance:
+        notification, key = asked.notification, asked.key
         fingerprint = notification.fingerprint() if key else ""
         faults = notification.time_faults(now)
         if faults:

@@ -1,22 +1,17 @@
 """Asking for notifications, and finding them again."""
 
-import re
 from dataclasses import asdict
 from typing import Any, Final
 
 from durable_queue.port import MessageControl, QueueFull, QueueUnavailable
 from fastapi import APIRouter, Request, Response
-from notification_contracts.channels import CHANNELS
 from notification_contracts.http import (
     NotificationAccepted,
     NotificationRequest,
 )
 from notification_contracts.http.scopes import Scope, needs
-from notification_contracts.sms_size import sms_size
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
-from pydantic import TypeAdapter
-from service_kit.http.bodies import parse_json_body, read_body
-from service_kit.http.fields import FieldError
+from service_kit.http.bodies import read_body
 from service_kit.http.openapi_parts import JSON, answer, in_days, json_body
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
 from service_kit.http.requests import log_request_as, request_id_of
@@ -34,6 +29,13 @@ from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.application.tracking import CancelNotification, ShowNotification
 from notification_publisher.domain.notification import Notification
 from notification_publisher.interface.answers import notification_answer, page_answer
+from notification_publisher.interface.asked import (
+    KEY_PARAMETER,
+    key_in_header,
+    notification_in,
+    segments_of,
+    times_refused,
+)
 from notification_publisher.interface.parameters import (
     EXAMPLE_TRACE_ID,
     Cursor,
@@ -44,23 +46,6 @@ from notification_publisher.interface.parameters import (
 from notification_publisher.interface.problems import refusals
 from notification_publisher.interface.views import NotificationPage, NotificationView
 
-_REQUEST: Final = TypeAdapter(NotificationRequest)
-_KEY: Final = re.compile(rb"[\x21-\x7e]{1,255}")
-_KEY_FAULT: Final = FieldError(
-    pointer="/header/idempotency-key",
-    code="invalid_value",
-    message="must be 1 to 255 visible ASCII characters, and be given once",
-)
-_KEY_PARAMETER: Final = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": (
-        "Your own name for this request, kept for 24 hours: the same request under the same "
-        "key gets the first answer again, and makes no second notification."
-    ),
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
 _LEAST: Final[dict[str, Any]] = {
     "user_id": "user_test",
     "message": "your purchase was completed successfully",
@@ -115,11 +100,7 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
         try:
             acceptance = await publish(asked, key=key, request_id=request_id_of(request))
         except TimesNotGranted as error:
-            faults = [
-                FieldError(pointer=fault.pointer, code=fault.code, message=fault.message)
-                for fault in error.faults
-            ]
-            raise ProblemError(INVALID_REQUEST, errors=faults) from None
+            raise times_refused(error) from None
         bind_contextvars(trace_id=acceptance.trace_id)
         log_request_as(
             request,
@@ -143,7 +124,7 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
             responses=_ACCEPTED | refusals(KeyReused, QueueUnavailable, QueueFull),
             openapi_extra={
                 **needs(Scope.SEND),
-                "parameters": [_KEY_PARAMETER],
+                "parameters": [KEY_PARAMETER],
                 **json_body(NotificationRequest, _EXAMPLES),
             },
             include_in_schema=path == "/notifications",
@@ -200,27 +181,16 @@ def tracking_routes(ledger: LedgerReader, control: MessageControl) -> APIRouter:
 
 def _read(request: Request, body: bytes) -> tuple[Notification, str | None]:
     """Return what is asked for, and the idempotency key; name all that is wrong with either."""
-    keys = [value for name, value in request.scope["headers"] if name == b"idempotency-key"]
-    is_key_bad = len(keys) > 1 or not all(map(_KEY.fullmatch, keys))
+    key, faults = key_in_header(request)
     try:
-        asked = parse_json_body(_REQUEST, body)
+        asked = notification_in(body)
     except ProblemError as error:
-        if is_key_bad and error.problem is INVALID_REQUEST:
-            error.errors = [*error.errors, _KEY_FAULT]
+        if error.problem is INVALID_REQUEST:
+            error.errors = [*error.errors, *faults]
         raise
-    faults = _length_faults(asked) + ([_KEY_FAULT] if is_key_bad else [])
     if faults:
         raise ProblemError(INVALID_REQUEST, errors=faults)
-    return Notification(**asked.__dict__), keys[0].decode() if keys else None
-
-
-def _length_faults(asked: NotificationRequest) -> list[FieldError]:
-    """Name a message that is too long for the channel asked for.
-
-    Which channel a user prefers is known only when it is delivered; it fails then.
-    """
-    too_long = CHANNELS[asked.channel].too_long(asked.message) if asked.channel else None
-    return [FieldError(pointer="/message", code="too_long", message=too_long)] if too_long else []
+    return asked, key
 
 
 def _accepted(acceptance: Acceptance, asked: Notification) -> Response:
@@ -236,6 +206,5 @@ def _accepted(acceptance: Acceptance, asked: Notification) -> Response:
 
 
 def _segments(asked: Notification) -> str:
-    if asked.channel is None or CHANNELS[asked.channel].max_sms_segments is None:
-        return ""
-    return f',"segments":{sms_size(asked.message).segments}'
+    segments = segments_of(asked)
+    return "" if segments is None else f',"segments":{segments}'

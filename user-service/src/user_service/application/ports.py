@@ -90,6 +90,16 @@ class UserWriter(Protocol):
         """
         ...
 
+    async def put_many(self, users: Sequence[User], *, at: datetime) -> Collection[UserId]:
+        """Store each of these users as `put` does, all of them or none; return whose ids are new.
+
+        No two have the same id.
+
+        Raises:
+            UsersUnavailable: the store cannot answer now; they are all as before, or all as given.
+        """
+        ...
+
     async def remove(self, user_id: UserId) -> bool:
         """Forget the user with all addresses. Return False when no user has this id.
 

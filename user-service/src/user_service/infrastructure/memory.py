@@ -52,6 +52,10 @@ class InMemoryUsers:
         users[user.id] = stored
         return StoredUser(user=self._with_suppressions(stored), is_new=earlier is None)
 
+    async def put_many(self, users: Sequence[User], *, at: datetime) -> Collection[UserId]:
+        stored = [await self.put(user, at=at) for user in users]
+        return {each.user.id for each in stored if each.is_new}
+
     async def remove(self, user_id: UserId) -> bool:
         return self._reachable().pop(user_id, None) is not None
 

@@ -101,8 +101,10 @@ class ProblemError(Exception):
         self.headers = tuple(headers)
 
 
-def problem_document(problem: Problem, *, detail: str | None = None, **members: object) -> bytes:
-    """Render the document; members that are None or empty are left out."""
+def problem_members(
+    problem: Problem, *, detail: str | None = None, **members: object
+) -> dict[str, object]:
+    """Give what the document says; members that are None or empty are left out."""
     document = {
         "type": f"{TYPE_PREFIX}{problem.code}",
         "title": problem.title,
@@ -111,9 +113,22 @@ def problem_document(problem: Problem, *, detail: str | None = None, **members: 
         "detail": detail or problem.detail or f"{problem.title}.",
         **members,
     }
+    return {name: value for name, value in document.items() if value not in (None, [])}
+
+
+def problem_document(problem: Problem, *, detail: str | None = None, **members: object) -> bytes:
+    """Render the document; members that are None or empty are left out."""
     # ASCII only: a lone surrogate in a detail must not break the answer that complains about it.
-    shown = {name: value for name, value in document.items() if value not in (None, [])}
-    return json.dumps(shown).encode()
+    return json.dumps(problem_members(problem, detail=detail, **members)).encode()
+
+
+def problem_of(error: Exception, table: ProblemTable) -> tuple[Problem, str | None]:
+    """Return the problem that the table has for an error, and what the client is told of it.
+
+    The text of an error that is not the client's is about our insides: it is for the log alone.
+    """
+    problem = next(table[cls] for cls in type(error).__mro__ if cls in table)
+    return problem, None if problem.status >= 500 else str(error) or None
 
 
 def problem_response(
@@ -145,12 +160,11 @@ def install_problems(app: FastAPI, table: ProblemTable) -> None:
     """
 
     async def answer_mapped(request: Request, error: Exception) -> Response:
-        problem = next(table[cls] for cls in type(error).__mro__ if cls in table)
-        trace_id = getattr(error, "trace_id", None)
+        problem, detail = problem_of(error, table)
         if problem.status >= 500:
             log.warning("request.failed", code=problem.code, error=str(error))
-            return _answer(request, problem, trace_id=trace_id)
-        return _answer(request, problem, detail=str(error) or None, trace_id=trace_id)
+        trace_id = getattr(error, "trace_id", None)
+        return _answer(request, problem, detail=detail, trace_id=trace_id)
 
     for cls in table:
         app.add_exception_handler(cls, answer_mapped)

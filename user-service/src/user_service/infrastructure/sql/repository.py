@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from service_kit.gathering import Gathered
 from service_kit.sql.engine import INSERT
 from service_kit.sql.store import LOCK_WAIT, SqlStore
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from user_service.application.ports import (
@@ -19,7 +19,7 @@ from user_service.domain.health import AddressKey, HealthReport
 from user_service.domain.user import User, UserId
 from user_service.infrastructure.sql.health import apply_reports, find_suppressions, release
 from user_service.infrastructure.sql.schema import schema_with
-from user_service.infrastructure.sql.statements import MANY, PAGE, users_in
+from user_service.infrastructure.sql.statements import LOCK, MANY, PAGE, REPLACE, users_in
 from user_service.infrastructure.sql.tables import address_rows, addresses, user_row, users
 
 
@@ -61,16 +61,12 @@ class SqlUsers:
 
     async def put(self, user: User, *, at: datetime) -> StoredUser:
         async with self._store.writing() as connection:
-            is_new = await self._insert(connection, user, at)
-            while not is_new and not await _lock(connection, user.id):
-                # Removed by somebody else between the two statements.
-                is_new = await self._insert(connection, user, at)
-            if not is_new:
-                user = user.keeping(await _find(connection, user.id))
-                await _clear(connection, user, at)
-            if rows := address_rows(user):
-                await connection.execute(addresses.insert(), rows)
-            return StoredUser(user=await _find(connection, user.id), is_new=is_new)
+            new = await self._put(connection, [user], at)
+            return StoredUser(user=await _find(connection, user.id), is_new=user.id in new)
+
+    async def put_many(self, users: Sequence[User], *, at: datetime) -> Collection[UserId]:
+        async with self._store.writing() as connection:
+            return await self._put(connection, users, at)
 
     async def remove(self, user_id: UserId) -> bool:
         async with self._store.writing() as connection:
@@ -98,27 +94,57 @@ class SqlUsers:
         async with self._store.reading() as connection:
             return await find_suppressions(connection, wanted, now=now, after=after, limit=limit)
 
-    async def _insert(self, connection: AsyncConnection, user: User, at: datetime) -> bool:
-        insert = INSERT[self._store.database.backend](users).values(user_row(user, at=at))
-        inserted = await connection.execute(insert.on_conflict_do_nothing())
-        return inserted.rowcount > 0
+    async def _put(
+        self, connection: AsyncConnection, given: Sequence[User], at: datetime
+    ) -> Collection[UserId]:
+        """Store users; return the ids of those that were not there."""
+        # All in one order, so that two who store the same users do not wait for each other.
+        by_id = {user.id: user for user in sorted(given, key=lambda user: user.id)}
+        new = await self._insert(connection, list(by_id.values()), at)
+        while removed := by_id.keys() - new - (await _lock(connection, by_id.keys() - new)):
+            # By somebody else, between the two statements.
+            new |= await self._insert(connection, [by_id[each] for each in sorted(removed)], at)
+        if old := by_id.keys() - new:
+            earlier = await _find_all(connection, old)
+            by_id |= {user_id: by_id[user_id].keeping(earlier[user_id]) for user_id in old}
+            await _clear(connection, [by_id[user_id] for user_id in sorted(old)], at)
+        if rows := [row for user in by_id.values() for row in address_rows(user)]:
+            await connection.execute(addresses.insert(), rows)
+        return new
+
+    async def _insert(
+        self, connection: AsyncConnection, given: Sequence[User], at: datetime
+    ) -> set[UserId]:
+        insert = INSERT[self._store.database.backend](users).on_conflict_do_nothing()
+        rows = [user_row(user, at=at) for user in given]
+        inserted = await connection.execute(insert.returning(users.c.user_id), rows)
+        return set(inserted.scalars())
 
 
-async def _lock(connection: AsyncConnection, user_id: UserId) -> bool:
-    """Keep other writers from the user until the transaction ends; False if there is none.
+async def _lock(connection: AsyncConnection, user_ids: Collection[UserId]) -> set[UserId]:
+    """Keep other writers from users until the transaction ends; return those who are there.
 
     Without it, two writers could wait for each other's addresses.
     """
-    row = select(users.c.user_id).where(users.c.user_id == user_id).with_for_update()
-    return (await connection.execute(row)).first() is not None
+    if not user_ids:
+        return set()
+    found = await connection.execute(LOCK, {"user_ids": list(user_ids)})
+    return set(found.scalars())
 
 
 async def _find(connection: AsyncConnection, user_id: UserId) -> User:
-    return users_in(await connection.execute(MANY, {"user_ids": [user_id]}))[user_id]
+    return (await _find_all(connection, [user_id]))[user_id]
 
 
-async def _clear(connection: AsyncConnection, user: User, at: datetime) -> None:
-    """Update the row and drop the old addresses."""
-    row = {"preferred_channel": user.preferred_channel, "updated_at": at}
-    await connection.execute(update(users).where(users.c.user_id == user.id).values(row))
-    await connection.execute(delete(addresses).where(addresses.c.user_id == user.id))
+async def _find_all(
+    connection: AsyncConnection, user_ids: Collection[UserId]
+) -> Mapping[UserId, User]:
+    return users_in(await connection.execute(MANY, {"user_ids": list(user_ids)}))
+
+
+async def _clear(connection: AsyncConnection, given: Sequence[User], at: datetime) -> None:
+    """Update the rows and drop the old addresses."""
+    rows = [{"id": user.id, "preferred": user.preferred_channel, "at": at} for user in given]
+    await connection.execute(REPLACE, rows)
+    ids = [user.id for user in given]
+    await connection.execute(delete(addresses).where(addresses.c.user_id.in_(ids)))

@@ -7,7 +7,7 @@ from typing import Any, Final
 from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
 from service_kit.sql.times import in_utc
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, update
 from sqlalchemy.engine import Row
 
 from user_service.domain.health import Suppression
@@ -47,6 +47,18 @@ MANY: Final = (
     .select_from(users.outerjoin(addresses).outerjoin(address_health, _HEALTH_OF_ADDRESS))
     .where(users.c.user_id.in_(bindparam("user_ids", expanding=True)))
     .order_by(addresses.c.position)
+)
+
+LOCK: Final = (
+    select(users.c.user_id)
+    .where(users.c.user_id.in_(bindparam("user_ids", expanding=True)))
+    .order_by(users.c.user_id)
+    .with_for_update()
+)
+REPLACE: Final = (
+    update(users)
+    .where(users.c.user_id == bindparam("id"))
+    .values(preferred_channel=bindparam("preferred"), updated_at=bindparam("at"))
 )
 
 
