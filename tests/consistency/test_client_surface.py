@@ -18,7 +18,7 @@ NOT_FOR_PROGRAMS = {
     "get_metrics": "for Prometheus",
     "take_receipt": "providers call it",
 }
-ARGUMENTS = {"contact": {"email": "ada@example.com"}}
+ARGUMENTS = {"contact": {"email": "ada@example.com"}, "notifications": [{}], "users": [{}]}
 SCHEMAS = {  # where the client's name is not the document's
     "ReplayAnswer": "Replayed",
     "ForgetAnswer": "Forgotten",

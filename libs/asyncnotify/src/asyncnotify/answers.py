@@ -40,16 +40,26 @@ def failure(response: httpx.Response) -> Refused | UnexpectedAnswer:
     problem = _json_object(response) if response.is_error else None
     if problem is None or not isinstance(problem.get("code"), str):
         return _unexpected(response)
-    detail = problem.get("detail") or problem.get("title") or response.reason_phrase
+    request_id = response.headers.get("X-Request-ID")
+    return refusal(
+        response.status_code,
+        problem | ({} if "request_id" in problem or not request_id else {"request_id": request_id}),
+        retry_after_seconds(response),
+    )
+
+
+def refusal(status: int, problem: JsonObject, retry_seconds: float | None) -> Refused:
+    """Return the error that a problem document stands for."""
+    detail = problem.get("detail") or problem.get("title") or f"refused with status {status}"
     errors = problem.get("errors")
     faults = [_fault(each) for each in errors] if isinstance(errors, list) else []
-    request_id = problem.get("request_id") or response.headers.get("X-Request-ID")
-    return refusal_type(response.status_code)(
-        response.status_code,
-        problem["code"],
+    request_id = problem.get("request_id")
+    return refusal_type(status)(
+        status,
+        str(problem.get("code")),
         str(detail),
         [each for each in faults if each],
-        retry_after_seconds(response),
+        retry_seconds,
         str(request_id) if request_id else None,
     )
 

@@ -4,6 +4,7 @@ from typing import Final, Self
 
 import httpx
 
+from asyncnotify.calls.batches import BatchCalls
 from asyncnotify.calls.dead_letters import DeadLetterCalls
 from asyncnotify.calls.notifications import NotificationCalls
 from asyncnotify.calls.operating import OperatorCalls
@@ -14,7 +15,7 @@ from asyncnotify.settings import api_key, gateway_url
 CONCURRENCY: Final = 64
 
 
-class AsyncNotify(NotificationCalls, DeadLetterCalls, UserCalls, OperatorCalls):
+class AsyncNotify(NotificationCalls, BatchCalls, DeadLetterCalls, UserCalls, OperatorCalls):
     """Talks to one AsyncNotify gateway. Keep it, and close it: by `async with` or `close()`.
 
     `base_url` and `key` come from ASYNCNOTIFY_URL and ASYNCNOTIFY_KEY or ASYNCNOTIFY_KEY_FILE

@@ -5,12 +5,14 @@ import functools
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar
 
 import httpx
 
+from asyncnotify.calls.batches import BATCH_SIZE, Part, batches_of
 from asyncnotify.client import CONCURRENCY, AsyncNotify
+from asyncnotify.models.batches import NotificationBatchItem
 from asyncnotify.portal import LoopThread
 
 P = ParamSpec("P")
@@ -147,6 +149,17 @@ class Client:
     cancel = _waiting(AsyncNotify.cancel)
     forget = _waiting(AsyncNotify.forget)
     changes = _iterating(AsyncNotify.changes)
+
+    send_batch = _waiting(AsyncNotify.send_batch)
+    put_users = _waiting(AsyncNotify.put_users)
+
+    @functools.wraps(AsyncNotify.send_many)
+    def send_many(
+        self, notifications: Iterable[Part], *, batch_size: int = BATCH_SIZE
+    ) -> Generator[NotificationBatchItem, None, None]:
+        # Not in the client's own thread: what makes the notifications may call the client.
+        for batch in batches_of(notifications, batch_size):
+            yield from self.send_batch(batch)
 
     dead_letters = _waiting(AsyncNotify.dead_letters)
     iter_dead_letters = _iterating(AsyncNotify.iter_dead_letters)

@@ -1,9 +1,9 @@
 """What the calls answer: JSON objects whose known fields are typed attributes."""
 
 from asyncnotify.models.base import Answer, Page
+from asyncnotify.models.batches import NotificationBatchItem, UserBatchItem
 from asyncnotify.models.notifications import (
     Accepted,
-    AcceptedItem,
     Content,
     Explanation,
     Forgotten,
@@ -12,7 +12,6 @@ from asyncnotify.models.notifications import (
     Replayed,
     ReplayedNotification,
     StatusChange,
-    StoredItem,
     Target,
     TimelineEntry,
 )
@@ -28,7 +27,6 @@ from asyncnotify.models.users import (
 
 __all__ = [
     "Accepted",
-    "AcceptedItem",
     "Address",
     "Answer",
     "Backlog",
@@ -37,6 +35,7 @@ __all__ = [
     "Explanation",
     "Forgotten",
     "Notification",
+    "NotificationBatchItem",
     "NotificationPage",
     "Page",
     "Pipeline",
@@ -46,12 +45,12 @@ __all__ = [
     "Replayed",
     "ReplayedNotification",
     "StatusChange",
-    "StoredItem",
     "SuppressedAddress",
     "SuppressionPage",
     "Target",
     "TimelineEntry",
     "Trials",
     "User",
+    "UserBatchItem",
     "UserPage",
 ]

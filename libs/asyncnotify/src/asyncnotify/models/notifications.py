@@ -150,27 +150,3 @@ class Forgotten(Answer):
     forgotten: int
     more: bool
     dry_run: bool
-
-
-class BatchItem(Answer):
-    """What became of one part of a batch. `status` is the HTTP status that it alone would get."""
-
-    status: int
-    problem: dict[str, Any] | None
-
-    @property
-    def is_ok(self) -> bool:
-        """Tell whether it was accepted."""
-        return bool(self["status"] < 400)
-
-
-class AcceptedItem(BatchItem):
-    """What became of one notification of a batch."""
-
-    trace_id: str | None
-
-
-class StoredItem(BatchItem):
-    """What became of one user of a batch."""
-
-    user_id: str | None
