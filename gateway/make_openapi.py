@@ -49,6 +49,7 @@ TAGS: Final = (
     {"name": "dead letters", "description": "The operator's side: what was given up."},
     {"name": "pipeline", "description": "The operator's side: what waits where, and for how long."},
     {"name": "providers", "description": "The operator's side: who carries the messages."},
+    {"name": "webhooks", "description": "Who is told of status changes."},
     {"name": "users", "description": "Where people are reached."},
     {"name": "address health", "description": "The operator's side: who is not sent to, and why."},
     {"name": "health", "description": "Is it alive, can it work, how much has it done."},

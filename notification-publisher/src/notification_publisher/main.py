@@ -18,6 +18,7 @@ from notification_ledger.opening import (
     open_ledger,
     open_publisher_queue,
 )
+from notification_ledger.webhooks.opening import WebhookParts, open_webhooks
 from notification_ledger.writing import LedgerStore
 from prometheus_client import CollectorRegistry
 from service_kit.http.access import access_of
@@ -44,6 +45,8 @@ from notification_publisher.interface.notifications import sending_routes, track
 from notification_publisher.interface.pipeline import pipeline_routes
 from notification_publisher.interface.problems import PROBLEMS
 from notification_publisher.interface.streams import stream_routes
+from notification_publisher.interface.webhook_attempts import webhook_attempt_routes
+from notification_publisher.interface.webhooks import Webhooks, webhook_routes
 from notification_publisher.settings import PublisherSettings
 
 SERVICE = "notification-publisher"
@@ -55,6 +58,7 @@ def build(
     queue: Queue | None = None,
     ledger: LedgerStore | None = None,
     pauses: ChannelPauses | None = None,
+    webhooks: WebhookParts | None = None,
     max_streams: int | None = None,
 ) -> FastAPI:
     """Put the service together. A `queue` that is given records changes in the `ledger` itself."""
@@ -63,13 +67,10 @@ def build(
         stores.ledger_url, namespace=stores.namespace, retention=stores.retention
     )
     pauses = pauses or open_channel_pauses(stores)
-    opened = (
-        PublisherQueue(queue=queue)
-        if queue
-        else open_publisher_queue(stores, ledger, max_waiting=settings.max_waiting)
-    )
+    webhooks = webhooks or open_webhooks(stores)
+    opened = _opened(settings, ledger, queue)
     queue, claim_server, registry = opened.queue, opened.claim_server, new_registry()
-    broker = _guarded(queue, (ledger, pauses), settings, registry)
+    broker = _guarded(queue, (ledger, pauses, webhooks), settings, registry)
     housekeeping = Housekeeping(ledger, queue, registry)
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]
     check_ledger = partial(_check_ledger, housekeeping, claim_server)
@@ -80,6 +81,7 @@ def build(
             *_sending_routes(queue, broker),
             *_record_routes(settings, ledger, queue, max_streams or settings.max_streams),
             *_pipeline_routes(queue, ledger, pauses),
+            *_webhook_routes(Webhooks(parts=webhooks, ledger=ledger, clock=queue)),
         ],
         problems=PROBLEMS,
         checks={"queue": broker.check, "ledger": check_ledger},
@@ -90,9 +92,17 @@ def build(
     )
 
 
+def _opened(
+    settings: PublisherSettings, ledger: LedgerStore, queue: Queue | None
+) -> PublisherQueue:
+    if queue:
+        return PublisherQueue(queue=queue)
+    return open_publisher_queue(settings.stores, ledger, max_waiting=settings.max_waiting)
+
+
 def _guarded(
     queue: Queue,
-    others: Sequence[LedgerStore | ChannelPauses],
+    others: Sequence[LedgerStore | ChannelPauses | WebhookParts],
     settings: PublisherSettings,
     registry: CollectorRegistry,
 ) -> BrokerGuard:
@@ -122,6 +132,10 @@ def _record_routes(
 def _pipeline_routes(queue: Queue, ledger: LedgerStore, pauses: ChannelPauses) -> list[APIRouter]:
     show = ShowPipeline(queue=queue, ledger=ledger, pauses=pauses, monotonic=time.monotonic)
     return [pipeline_routes(SharedAnswer(show))]
+
+
+def _webhook_routes(webhooks: Webhooks) -> list[APIRouter]:
+    return [webhook_routes(webhooks), webhook_attempt_routes(webhooks)]
 
 
 async def _check_ledger(

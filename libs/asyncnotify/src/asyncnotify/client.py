@@ -9,13 +9,16 @@ from asyncnotify.calls.dead_letters import DeadLetterCalls
 from asyncnotify.calls.notifications import NotificationCalls
 from asyncnotify.calls.operating import OperatorCalls
 from asyncnotify.calls.users import UserCalls
+from asyncnotify.calls.webhooks import WebhookCalls
 from asyncnotify.gateway import Gateway
 from asyncnotify.settings import api_key, gateway_url
 
 CONCURRENCY: Final = 64
 
 
-class AsyncNotify(NotificationCalls, BatchCalls, DeadLetterCalls, UserCalls, OperatorCalls):
+class AsyncNotify(
+    NotificationCalls, BatchCalls, DeadLetterCalls, UserCalls, OperatorCalls, WebhookCalls
+):
     """Talks to one AsyncNotify gateway. Keep it, and close it: by `async with` or `close()`.
 
     `base_url` and `key` come from ASYNCNOTIFY_URL and ASYNCNOTIFY_KEY or ASYNCNOTIFY_KEY_FILE

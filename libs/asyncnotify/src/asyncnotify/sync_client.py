@@ -178,6 +178,16 @@ class Client:
     iter_suppressions = _iterating(AsyncNotify.iter_suppressions)
     release = _waiting(AsyncNotify.release)
 
+    create_webhook = _waiting(AsyncNotify.create_webhook)
+    webhooks = _waiting(AsyncNotify.webhooks)
+    webhook = _waiting(AsyncNotify.webhook)
+    change_webhook = _waiting(AsyncNotify.change_webhook)
+    rotate_webhook = _waiting(AsyncNotify.rotate_webhook)
+    delete_webhook = _waiting(AsyncNotify.delete_webhook)
+    test_webhook = _waiting(AsyncNotify.test_webhook)
+    iter_webhook_attempts = _iterating(AsyncNotify.iter_webhook_attempts)
+    resend_webhook_attempt = _waiting(AsyncNotify.resend_webhook_attempt)
+
     pipeline = _waiting(AsyncNotify.pipeline)
     backlog = _waiting(AsyncNotify.backlog)
     ready = _waiting(AsyncNotify.ready)

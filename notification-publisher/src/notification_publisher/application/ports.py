@@ -9,8 +9,9 @@ Errors:
     ├── PastCancelling         it is being sent, or has ended
     ├── ContentGone            what was asked for is not kept, or can't be shown
     ├── UnknownDeadLetter      no dead letter has this trace id
-    └── NotADeadLetter         the notification is not, or no longer, a dead letter
-        └── DeadLetterGone     its message is no longer in the broker
+    ├── NotADeadLetter         the notification is not, or no longer, a dead letter
+    │   └── DeadLetterGone     its message is no longer in the broker
+    └── EndpointDisabled       nothing is sent to this endpoint
 
 Besides, the errors of the queue's and the ledger's ports come through as they are.
 """
@@ -72,6 +73,10 @@ class NotADeadLetter(NotificationError):
 
 class DeadLetterGone(NotADeadLetter):
     """Raised when somebody took a dead letter's message out of the broker by hand."""
+
+
+class EndpointDisabled(PublisherError):
+    """Raised when nothing is sent to an endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,14 @@ from typing import Final
 
 from durable_queue.port import QueueFull, QueueUnavailable, UnsafeBroker
 from notification_ledger.reading import LedgerUnavailable
+from notification_ledger.webhooks.port import (
+    EndpointChanged,
+    TooManyEndpoints,
+    UnknownAttempt,
+    UnknownEndpoint,
+    WebhooksNotKept,
+    WebhooksUnavailable,
+)
 from service_kit.http import openapi_parts
 from service_kit.http.fields import FieldError
 from service_kit.http.openapi_parts import Responses
@@ -12,6 +20,7 @@ from service_kit.http.problems import INVALID_REQUEST, Problem, ProblemError, Pr
 
 from notification_publisher.application.ports import (
     ContentGone,
+    EndpointDisabled,
     KeyReused,
     NotADeadLetter,
     PastCancelling,
@@ -42,6 +51,19 @@ PROBLEMS: Final[ProblemTable] = {
     ),
     UnknownDeadLetter: Problem(404, "dead_letter_not_found", "No dead letter has this trace id"),
     NotADeadLetter: Problem(409, "not_a_dead_letter", "It is not a dead letter"),
+    WebhooksNotKept: Problem(
+        409,
+        "webhooks_not_kept",
+        "Status webhooks need records in Redis; LEDGER_URL says where records are",
+    ),
+    WebhooksUnavailable: Problem(
+        503, "webhooks_unavailable", "Webhooks can't be read or changed now", _SOON
+    ),
+    UnknownEndpoint: Problem(404, "webhook_not_found", "No webhook has this id"),
+    UnknownAttempt: Problem(404, "attempt_not_found", "No attempt has this id, or it is too old"),
+    EndpointChanged: Problem(409, "webhook_changed", "It is being changed; try again"),
+    TooManyEndpoints: Problem(409, "too_many_webhooks", "There is no room for one more webhook"),
+    EndpointDisabled: Problem(409, "webhook_disabled", "It is disabled; enable it first"),
 }
 
 

@@ -24,6 +24,14 @@ from asyncnotify.models.users import (
     User,
     UserPage,
 )
+from asyncnotify.models.webhooks import (
+    Webhook,
+    WebhookAttempt,
+    WebhookAttemptPage,
+    WebhookEventQueued,
+    WebhookList,
+    WebhookWithSecret,
+)
 
 __all__ = [
     "Accepted",
@@ -53,4 +61,10 @@ __all__ = [
     "User",
     "UserBatchItem",
     "UserPage",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookAttemptPage",
+    "WebhookEventQueued",
+    "WebhookList",
+    "WebhookWithSecret",
 ]

@@ -24,6 +24,7 @@ OPERATOR_PATHS: Final = (
     "/pipeline",
     "/providers",
     "/suppressions",
+    "/webhooks",
 )
 """What an operator's calls begin with; they are answered even while there are too many clients."""
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final, cast
 
+from durable_queue.redis_list.own_scripts import RedisScripts
 from service_kit.epoch import whole_ms
 
 from notification_dispatcher.infrastructure.caps.port import Window
-from notification_dispatcher.infrastructure.redis_scripts import RedisScripts
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 # One step, so that two dispatchers never take the same last place. An entry from the future was

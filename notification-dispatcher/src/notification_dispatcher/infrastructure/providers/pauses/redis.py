@@ -8,9 +8,8 @@
 from datetime import timedelta
 from typing import Final, cast
 
+from durable_queue.redis_list.own_scripts import RedisScripts
 from service_kit.epoch import whole_ms
-
-from notification_dispatcher.infrastructure.redis_scripts import RedisScripts
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 # Reading may write: Redis keeps the end by its wall clock, and one that was set back would prolong

@@ -1,4 +1,4 @@
-"""Scripts on the Redis that all dispatchers share, run in one round trip with others."""
+"""Scripts of a service's own on the Redis that all processes share."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,9 +17,11 @@ class RedisScripts:
         self, url: str, sources: Mapping[str, str], *, namespace: str, call_timeout: timedelta
     ) -> None:
         scripts = {name: Script.of(name, source) for name, source in sources.items()}
+        self.prefix = Keys(namespace).prefix
         self._batcher = Batcher(connector(url), timeout=call_timeout)
-        self._runner = ScriptRunner(self._batcher, scripts, Keys(namespace).prefix)
+        self._runner = ScriptRunner(self._batcher, scripts, self.prefix)
         self.run = self._runner.run
+        self.command = self._runner.command
 
     async def close(self) -> None:
         """Close the connection."""
