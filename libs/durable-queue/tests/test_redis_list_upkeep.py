@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import pytest
 from durable_queue.port import Change, Dedupe, Enqueued, Message, TickReport
@@ -136,6 +137,26 @@ async def test_index_entry_without_a_message_is_dropped(
     assert await harness.left(LANE) == []
     assert await harness.queue.tick([LANE]) == TickReport()
     assert (await harness.queue.depths([LANE]))[LANE].leased == 0
+
+
+async def test_a_long_lane_is_looked_through_for_what_expired_part_by_part(
+    redis_url: str, redis: Redis
+) -> None:
+    queue = RedisListQueue(redis_url, options=RedisListOptions(tick_limit=10))
+    ids = [f"m{number}" for number in range(150)]
+    over = await queue.time()
+    for number, name in enumerate(ids):
+        expires_at = over if number % 3 else over + timedelta(days=1)
+        await queue.send(message(name, expires_at=expires_at))
+
+    ended = [await queue.expire([LANE]) for _ in range(4)]
+
+    assert (sum(ended), ended[0] < 100, ended[-1]) == (100, True, 0)
+    assert (await queue.depths([LANE]))[LANE].waiting == 50
+    left = [await queue.receive([LANE], limit=32, wait=timedelta(0)) for _ in range(3)]
+    assert [each.id for each in chain(*left)] == ids[::3]
+    assert await redis.llen(READY) == 0
+    await queue.close()
 
 
 async def test_heal_restores_every_index(harness: QueueHarness, redis: Redis) -> None:

@@ -1,7 +1,7 @@
 """Puts the dispatcher together, and runs it."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -11,7 +11,12 @@ from durable_queue.port import Queue
 from fastapi import APIRouter, FastAPI
 from notification_contracts.channels import ChannelName
 from notification_contracts.http.operations import OPERATOR_PATHS
-from notification_ledger.opening import open_receipt_writer, open_worker_queue
+from notification_ledger.channel_pauses import ChannelPauses
+from notification_ledger.opening import (
+    open_channel_pauses,
+    open_receipt_writer,
+    open_worker_queue,
+)
 from notification_ledger.settings import Stores
 from notification_ledger.writing import ReceiptWriter
 from notification_providers.delivery import DeliveryMode, Diverter
@@ -71,25 +76,25 @@ def build(
     contacts: ContactDirectory | None = None,
     providers: Providers | None = None,
     receipts: ReceiptWriter | None = None,
+    pauses: ChannelPauses | None = None,
 ) -> FastAPI:
     """Put the service together, on what the settings say or on what is given."""
     now, registry = partial(datetime.now, UTC), new_registry()
     queue = queue or _open_queue(settings)
     receipts = receipts or open_receipt_writer(settings.stores)
-    broker = _guarded(queue, receipts, settings, registry)
+    pauses = pauses or open_channel_pauses(settings.stores)
+    broker = _guarded(queue, (receipts, pauses), settings, registry)
     http = _user_service(settings)
     health = HttpHealthReports(http=http, now=now)
     reports = GatheredAddressReports(health=health)
-    contacts = contacts or _directory(settings, http)
-    find_contact = FindContact(contacts=contacts, random=random.random)
+    find_contact = _find_contact(settings, contacts, http)
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
     opened = {**_providers(settings, now), **(providers or {})}
     senders = _senders(settings, opened, diverter, registry, now)
     guards = _guards(settings, registry)
-    deliver = _deliver(
-        settings, find_contact, guards.before(senders.by_channel), reports, queue.now
-    )
-    workers, stopping = _workers(settings, queue, deliver, registry), Stopping()
+    by_channel = guards.before(senders.by_channel)
+    deliver = _deliver(settings, find_contact, by_channel, reports, queue.now)
+    workers, stopping = _workers(settings, queue, pauses, deliver, registry), Stopping()
     background = _background(broker, workers, reports, settings, stopping)
     return build_app(
         service=SERVICE,
@@ -115,9 +120,13 @@ def _user_service(settings: DispatcherSettings) -> UpstreamClient:
     )
 
 
-def _directory(settings: DispatcherSettings, http: HttpClient) -> ContactDirectory:
-    lookup = HttpContactLookup(http=http)
-    return BatchingContactDirectory(lookup=lookup, limits=settings.contacts)
+def _find_contact(
+    settings: DispatcherSettings, contacts: ContactDirectory | None, http: HttpClient
+) -> FindContact:
+    if contacts is None:
+        lookup = HttpContactLookup(http=http)
+        contacts = BatchingContactDirectory(lookup=lookup, limits=settings.contacts)
+    return FindContact(contacts=contacts, random=random.random)
 
 
 def _background(
@@ -137,9 +146,12 @@ def _background(
 
 
 def _guarded(
-    queue: Queue, receipts: ReceiptWriter, settings: DispatcherSettings, registry: CollectorRegistry
+    queue: Queue,
+    others: Sequence[ReceiptWriter | ChannelPauses],
+    settings: DispatcherSettings,
+    registry: CollectorRegistry,
 ) -> BrokerGuard:
-    closing = (queue.close, receipts.close)
+    closing = (queue.close, *(each.close for each in others))
     allowed = settings.allow_volatile
     return BrokerGuard(queue, *closing, allow_volatile=allowed, registry=registry)
 
@@ -250,10 +262,11 @@ def _deliver(
 def _workers(
     settings: DispatcherSettings,
     queue: Queue,
+    pauses: ChannelPauses,
     deliver: DeliverNotification,
     registry: CollectorRegistry,
 ) -> Workers:
-    workers = Workers(queue, registry, settings.workers)
+    workers = Workers(queue, pauses, registry, settings.workers)
     if settings.validates:
         workers.validate(ValidateNotification(find_contact=deliver.find_contact))
     for channel in settings.channels:

@@ -174,6 +174,7 @@ async def in_memory(contacts, outbox):
         *,
         providers=None,
         receipts=None,
+        pauses=None,
         lease=timedelta(seconds=60),
         now=utc_now,
         **changes,
@@ -186,6 +187,7 @@ async def in_memory(contacts, outbox):
             contacts=contacts,
             providers=providers,
             receipts=receipts or ledger,
+            pauses=pauses,
         )
         async with asgi_client(app) as http:
             yield Publisher(queue, ledger), http

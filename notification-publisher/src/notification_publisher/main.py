@@ -32,12 +32,14 @@ from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
 from service_kit.settings import load_settings
 
+from notification_publisher.application.channels import PauseChannel, ResumeChannel, ShowChannels
 from notification_publisher.application.pipeline import ShowPipeline
 from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.infrastructure.housekeeping import Housekeeping
 from notification_publisher.infrastructure.queue import DurableNotificationQueue, StoredContents
 from notification_publisher.infrastructure.shared_answer import SharedAnswer
 from notification_publisher.interface.batches import batch_routes
+from notification_publisher.interface.channels import ChannelUses, channel_routes
 from notification_publisher.interface.dead_letters import dead_letter_routes
 from notification_publisher.interface.details import detail_routes
 from notification_publisher.interface.history import history_routes
@@ -79,7 +81,7 @@ def build(
         title="AsyncNotify notification-publisher",
         routers=[
             *_sending_routes(queue, broker),
-            *_record_routes(settings, ledger, queue, max_streams or settings.max_streams),
+            *_record_routes(settings, ledger, queue, pauses, max_streams or settings.max_streams),
             *_pipeline_routes(queue, ledger, pauses),
             *_webhook_routes(Webhooks(parts=webhooks, ledger=ledger, clock=queue)),
         ],
@@ -118,20 +120,33 @@ def _sending_routes(queue: Queue, broker: BrokerGuard) -> list[APIRouter]:
 
 
 def _record_routes(
-    settings: PublisherSettings, ledger: LedgerStore, queue: Queue, max_streams: int
+    settings: PublisherSettings,
+    ledger: LedgerStore,
+    queue: Queue,
+    pauses: ChannelPauses,
+    max_streams: int,
 ) -> list[APIRouter]:
     return [
         history_routes(ledger),
         tracking_routes(ledger, queue),
-        detail_routes(ledger, StoredContents(queue=queue), queue),
+        detail_routes(ledger, StoredContents(queue=queue), queue, pauses),
         dead_letter_routes(ledger, queue, per_second=settings.replay_per_second),
         stream_routes(ledger, limit=max_streams),
     ]
 
 
 def _pipeline_routes(queue: Queue, ledger: LedgerStore, pauses: ChannelPauses) -> list[APIRouter]:
-    show = ShowPipeline(queue=queue, ledger=ledger, pauses=pauses, monotonic=time.monotonic)
-    return [pipeline_routes(SharedAnswer(show))]
+    channels = ShowChannels(pauses=pauses)
+    show = SharedAnswer(
+        ShowPipeline(queue=queue, ledger=ledger, channels=channels, monotonic=time.monotonic)
+    )
+    uses = ChannelUses(
+        show=channels,
+        pause=PauseChannel(pauses=pauses),
+        resume=ResumeChannel(pauses=pauses),
+        changed=show.forget,
+    )
+    return [pipeline_routes(show), channel_routes(uses)]
 
 
 def _webhook_routes(webhooks: Webhooks) -> list[APIRouter]:

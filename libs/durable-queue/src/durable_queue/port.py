@@ -101,6 +101,14 @@ class MessageQueue(Protocol):
         """
         ...
 
+    async def leave(self, lanes: Sequence[str]) -> None:
+        """Hold nothing of these lanes but what was received, until they are received from again.
+
+        For a worker that rests while others may work on. Raises `QueueUnavailable`: nothing is
+        lost, and the broker takes back what is held here.
+        """
+        ...
+
     async def close(self) -> None:
         """Close connections. Leases of unsettled messages run out by themselves."""
         ...
@@ -161,6 +169,15 @@ class QueueUpkeep(Protocol):
 
     async def tick(self, lanes: Sequence[str]) -> TickReport:
         """Promote what is due, take back expired leases, re-issue what was lost on its way."""
+        ...
+
+    async def expire(self, lanes: Sequence[str]) -> int:
+        """End waiting messages that have expired; return how many.
+
+        Elsewhere they end when they are about to be received, and from a lane that rests nothing
+        is. A call looks at a bounded number, the next one goes on from there. A broker that can't
+        look into a lane ends none.
+        """
         ...
 
     async def heal(self) -> int:

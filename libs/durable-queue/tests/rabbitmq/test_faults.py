@@ -240,3 +240,20 @@ async def test_what_is_due_comes_on_time_through_real_waiting_rooms(workers: Rab
 
     assert timedelta(seconds=-0.1) < datetime.now(UTC) - due_at < timedelta(seconds=3)
     await delivery.ack()
+
+
+async def test_a_process_that_leaves_a_lane_gives_what_it_fetched_ahead_to_others(
+    workers: RabbitWorkers,
+) -> None:
+    names = [f"m{number}" for number in range(20)]
+    await workers.send(*names)
+    held = await workers.queue.receive([LANE], limit=1, wait=timedelta(seconds=5))
+
+    await workers.queue.leave([LANE])
+
+    other, found = workers.another(), list[str]()
+    async with asyncio.timeout(60):
+        while len(found) < len(names) - 1:
+            more = await other.receive([LANE], limit=20, wait=timedelta(seconds=1))
+            found += [each.id for each in more]
+    assert [held[0].id, *found] == names

@@ -39,6 +39,7 @@ class Running:
         lease: timedelta | None = None,
         grace: timedelta = timedelta(seconds=5),
         metrics: QueueMetrics | None = None,
+        is_paused: bool = False,
     ) -> Worker:
         """Start a worker called `test`."""
         worker = Worker(
@@ -50,6 +51,7 @@ class Running:
             lease=lease or self.lease,
             grace=grace,
             metrics=metrics,
+            is_paused=is_paused,
         )
         self._run(worker.run(self._stopping))
         return worker

@@ -86,4 +86,6 @@ def _is_silent(stats: WorkerStats) -> bool:
 
 def _said(stats: WorkerStats) -> str:
     age = stats.last_poll_age.total_seconds()
+    if stats.is_paused:
+        return f"{stats.in_flight} of {stats.concurrency} under way, paused"
     return f"{stats.in_flight} of {stats.concurrency} under way, asked {age:.1f} s ago"

@@ -17,11 +17,13 @@ from notification_contracts.lanes import (
     delivery_lanes,
     validation_lanes,
 )
+from notification_ledger.channel_pauses import ChannelPauses
 from prometheus_client import CollectorRegistry
 from service_kit.lifecycle import NamedLoop
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.validate_notification import ValidateNotification
+from notification_dispatcher.interface.channel_pauses import FollowChannelPauses
 from notification_dispatcher.interface.metrics import StageMetrics
 from notification_dispatcher.interface.stages import Decide, StageHandler, delivery_on, validation
 
@@ -52,8 +54,16 @@ class WorkerOptions:
 class Workers:
     """The workers of this process, each with lanes of its own: no channel delays another."""
 
-    def __init__(self, queue: Queue, registry: CollectorRegistry, options: WorkerOptions) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        pauses: ChannelPauses,
+        registry: CollectorRegistry,
+        options: WorkerOptions,
+    ) -> None:
         self.by_stage: dict[str, Worker] = {}
+        self._by_channel: dict[ChannelName, Worker] = {}
+        self._channel_pauses = FollowChannelPauses(pauses, self._by_channel, queue, registry)
         self._queue = queue
         self._options = options
         self._stage_metrics = StageMetrics(registry)
@@ -65,12 +75,13 @@ class Workers:
         self._add(VALIDATION, validation(validate), validation_lanes())
 
     def deliver(self, channel: ChannelName, deliver: DeliverNotification) -> None:
-        """Work on the delivery of one channel."""
+        """Work on the delivery of one channel, once its worker is resumed."""
         decide, name = delivery_on(channel, deliver), f"{DELIVERY}.{channel}"
         self._add(name, decide, delivery_lanes(channel), channel, holds=channel in deliver.holds)
+        self._by_channel[channel] = self.by_stage[name]
 
     def loops(self) -> list[NamedLoop]:
-        """List what runs as long as the process: the workers, and the upkeep of all lanes.
+        """List what runs as long as the process: workers, what pauses them, and the upkeep.
 
         The upkeep is for the lanes of other processes, too: it must go on while they are down.
         """
@@ -78,7 +89,8 @@ class Workers:
         ticker = Ticker(self._queue, lanes, metrics=self._queue_metrics)
         auditor = Auditor(self._queue, metrics=self._queue_metrics)
         workers = [(name, worker.run) for name, worker in self.by_stage.items()]
-        return [*workers, ("ticker", ticker.run), ("auditor", auditor.run)]
+        upkeep = [("ticker", ticker.run), ("auditor", auditor.run)]
+        return [*workers, *upkeep, ("channel pauses", self._channel_pauses.run)]
 
     def _add(
         self,
@@ -108,4 +120,5 @@ class Workers:
             grace=self._options.grace,
             metrics=self._queue_metrics,
             isolation=self._isolation,
+            is_paused=channel is not None,
         )

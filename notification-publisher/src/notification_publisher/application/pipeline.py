@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Protocol
 
 from durable_queue.port import BrokerClock, LaneDepth
-from notification_contracts.channels import CHANNELS, ChannelName
+from notification_contracts.channels import ChannelName
 from notification_contracts.lanes import all_lanes, parts_of
 from notification_contracts.states import Priority, Status
-from notification_ledger.channel_pauses import ChannelPauses
 from notification_ledger.reading import LedgerReader
 
+from notification_publisher.application.channels import ChannelState, ShowChannels
 from notification_publisher.domain.lane_rates import LaneRates, Left
 
 
@@ -36,15 +36,6 @@ class Lane:
     delayed: int | None
     oldest_seconds: float | None
     per_second: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelState:
-    """Whether a channel is paused, and since when."""
-
-    channel: ChannelName
-    is_paused: bool
-    paused_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +63,16 @@ class ShowPipeline:
 
     queue: LaneDepths
     ledger: LedgerReader
-    pauses: ChannelPauses
+    channels: ShowChannels
     monotonic: Callable[[], float]
     rates: LaneRates = field(default_factory=LaneRates)
 
     async def __call__(self) -> Pipeline:
-        at, depths, counts, paused = await asyncio.gather(
+        at, depths, counts, channels = await asyncio.gather(
             self.queue.time(),
             self.queue.depths(all_lanes()),
             self.ledger.count_by_status(),
-            self.pauses.paused(),
+            self.channels(),
         )
         rates = self.rates.observe(_left(depths), self.monotonic())
         lanes = [_lane(name, depth, rates[name]) for name, depth in depths.items()]
@@ -96,14 +87,8 @@ class ShowPipeline:
             dead=counts.get(Status.FAILED, 0),
             oldest_seconds=max(ages, default=None),
             lanes=lanes,
-            channels=[channel_state(each, paused) for each in CHANNELS],
+            channels=channels,
         )
-
-
-def channel_state(channel: ChannelName, paused: Mapping[ChannelName, datetime]) -> ChannelState:
-    """Return how a channel is, of those that are paused."""
-    since = paused.get(channel)
-    return ChannelState(channel=channel, is_paused=since is not None, paused_at=since)
 
 
 def _left(depths: Mapping[str, LaneDepth]) -> Left:

@@ -67,6 +67,10 @@ class UnknownDeadLetter(NotificationError):
     """Raised when no dead letter has this trace id."""
 
 
+class NoSuchChannel(Exception):
+    """Raised for a channel that is not known."""
+
+
 class NotADeadLetter(NotificationError):
     """Raised when a notification is not, or no longer, a dead letter."""
 

@@ -26,6 +26,10 @@ class SharedAnswer(Generic[T]):
         # Shielded: the first to ask may be cancelled, the others still want the answer.
         return await asyncio.shield(self._asking)
 
+    def forget(self) -> None:
+        """Ask anew next time: what was answered has been changed."""
+        self._asking = None
+
     async def _asked(self) -> T:
         try:
             return await self._ask()

@@ -3,11 +3,13 @@
 from durable_queue.port import BrokerClock, QueueUnavailable
 from fastapi import APIRouter, Response
 from notification_contracts.http import NotificationContent
+from notification_ledger.channel_pauses import ChannelPauses
 from notification_ledger.reading import LedgerReader, LedgerUnavailable
 from pydantic_core import to_json
 from service_kit.http.openapi_parts import JSON, answer
 
 from notification_publisher.application.explaining import ExplainNotification
+from notification_publisher.application.explaining_pauses import ExplainWithPauses
 from notification_publisher.application.ports import (
     ContentGone,
     NotificationContents,
@@ -20,7 +22,10 @@ from notification_publisher.interface.views import ExplanationView
 
 
 def detail_routes(
-    ledger: LedgerReader, contents: NotificationContents, clock: BrokerClock
+    ledger: LedgerReader,
+    contents: NotificationContents,
+    clock: BrokerClock,
+    pauses: ChannelPauses,
 ) -> APIRouter:
     """Build the routes by which one notification is looked into."""
     router = APIRouter(
@@ -28,7 +33,9 @@ def detail_routes(
     )
     show = ShowNotification(ledger=ledger)
     show_content = ShowContent(show=show, contents=contents)
-    explain = ExplainNotification(show=show, clock=clock)
+    explain = ExplainWithPauses(
+        explain=ExplainNotification(show=show, clock=clock), pauses=pauses, clock=clock
+    )
 
     @router.get(
         "/content",

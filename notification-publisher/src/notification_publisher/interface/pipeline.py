@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from service_kit.http.openapi_parts import JSON, answer
 
 from notification_publisher.application.pipeline import Pipeline
+from notification_publisher.interface.channels import ChannelStateView
 from notification_publisher.interface.problems import refusals
 
 
@@ -31,14 +32,6 @@ class LaneView(BaseModel):
         description="How many have left the lane each second, over about the last 10 s; null where "
         "that is unknown, as in the first answer after a while."
     )
-
-
-class ChannelStateView(BaseModel):
-    """Whether a channel is paused, and since when."""
-
-    channel: str
-    is_paused: bool
-    paused_at: datetime | None
 
 
 class PipelineView(BaseModel):

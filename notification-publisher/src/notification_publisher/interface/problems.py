@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from durable_queue.port import QueueFull, QueueUnavailable, UnsafeBroker
+from notification_ledger.channel_pauses import PausesNotKept
 from notification_ledger.reading import LedgerUnavailable
 from notification_ledger.webhooks.port import (
     EndpointChanged,
@@ -22,6 +23,7 @@ from notification_publisher.application.ports import (
     ContentGone,
     EndpointDisabled,
     KeyReused,
+    NoSuchChannel,
     NotADeadLetter,
     PastCancelling,
     UnknownDeadLetter,
@@ -50,6 +52,10 @@ PROBLEMS: Final[ProblemTable] = {
         422, "idempotency_key_reused", "This Idempotency-Key belongs to another request"
     ),
     UnknownDeadLetter: Problem(404, "dead_letter_not_found", "No dead letter has this trace id"),
+    NoSuchChannel: Problem(404, "channel_not_found", "No channel has this name"),
+    PausesNotKept: Problem(
+        409, "pauses_not_kept", "A pause would be forgotten here when the publisher restarts"
+    ),
     NotADeadLetter: Problem(409, "not_a_dead_letter", "It is not a dead letter"),
     WebhooksNotKept: Problem(
         409,

@@ -127,6 +127,19 @@ class InMemoryQueue:
                 next_due=self._store.next_due(lanes),
             )
 
+    async def leave(self, lanes: Sequence[str]) -> None:
+        """Do nothing: nothing is held ahead of time."""
+
+    async def expire(self, lanes: Sequence[str]) -> int:
+        """End waiting messages that have expired."""
+        async with self._store.step():
+            now = self._store.now()
+            places = [self._store.place(lane, MessageState.WAITING) for lane in lanes]
+            over = [each for place in places for each in place.values() if each.is_expired(now)]
+            for entry in over:
+                await self._store.end(entry, Change.EXPIRED)
+            return len(over)
+
     async def heal(self) -> int:
         """Return 0: a message and its place can't disagree here."""
         async with self._store.step():

@@ -103,7 +103,7 @@ class Acquirer:
         failed = [error for error in outcomes if isinstance(error, BaseException)]
         for copy, outcome in reversed(list(zip(copies, outcomes, strict=True))):
             if isinstance(outcome, BaseException) and copy.session.is_live:
-                copy.session.buffers[copy.envelope.lane].appendleft(copy)
+                copy.session.put_in_front(copy)
         if failed and not found:
             raise failed[0]
         neighbours = list(takewhile(lambda each: not each.is_suspect, found)) or found[:1]

@@ -11,7 +11,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import (
+    AbstractChannel,
+    AbstractConnection,
+    AbstractIncomingMessage,
+    AbstractQueue,
+)
 from service_kit.logs import get_logger
 
 from durable_queue.port import QueueError
@@ -74,6 +79,7 @@ class ConsumerSession:
         self._prefetch = prefetch
         self._examining = 0
         self._subscribing = asyncio.Lock()
+        self._consumers: dict[str, tuple[AbstractQueue, str]] = {}
 
     async def check(self) -> None:
         """Ask the broker something, and for whether our consumers are still there."""
@@ -81,7 +87,7 @@ class ConsumerSession:
             await self._topology.declare_dead_queue(self._channel)
         for lane in list(self.buffers):
             queue = await self._topology.declare_lane(self._channel, lane)
-            if not queue.declaration_result.consumer_count:
+            if not queue.declaration_result.consumer_count and lane in self.buffers:
                 raise QueueError(f"the consumer of {lane} is gone")
 
     def consumes(self, lanes: Sequence[str]) -> bool:
@@ -102,10 +108,21 @@ class ConsumerSession:
         await self._topology.bind_lane(queue, lane)
         self.buffers[lane] = deque()
         try:
-            await queue.consume(partial(self._on_message, lane))
+            tag = await queue.consume(partial(self._on_message, lane))
         except BaseException:
             del self.buffers[lane]
             raise
+        self._consumers[lane] = (queue, tag)
+
+    async def leave(self, lanes: Sequence[str]) -> None:
+        """Consume these lanes no more, and give back what waits here."""
+        async with self._subscribing:
+            for lane in set(lanes) & set(self._consumers):
+                queue, tag = self._consumers.pop(lane)
+                held = self.buffers.pop(lane)
+                await queue.cancel(tag)
+                for copy in held:
+                    await _reject(copy.incoming)
 
     async def fetch(self, lanes: Sequence[str]) -> None:
         """Wait until what the broker has for these lanes is here, as far as the prefetch allows."""
@@ -123,10 +140,18 @@ class ConsumerSession:
         """Return what waits here, that of earlier lanes first."""
         found: list[ReceivedCopy] = []
         for lane in order:
-            buffer = self.buffers[lane]
+            buffer = self.buffers.get(lane)
             while buffer and len(found) < limit:
                 found.append(buffer.popleft())
         return found
+
+    def put_in_front(self, copy: ReceivedCopy) -> None:
+        """Let a copy wait here before all others; of a lane that was left, give it back."""
+        buffer = self.buffers.get(copy.envelope.lane)
+        if buffer is None:
+            self.put_back_later(copy.incoming)
+        else:
+            buffer.appendleft(copy)
 
     def announce(self) -> None:
         """Wake up the receives that wait for messages."""
@@ -144,9 +169,13 @@ class ConsumerSession:
             return
         finally:
             self._examining -= 1
-        if copy is not None:
-            self.buffers[lane].append(copy)
-            self.announce()
+        if copy is None:
+            return
+        if lane not in self.buffers:  # it was left meanwhile
+            await _reject(incoming)
+            return
+        self.buffers[lane].append(copy)
+        self.announce()
 
     def put_back_later(self, incoming: AbstractIncomingMessage) -> None:
         """Give a copy back to the broker."""
@@ -187,6 +216,20 @@ class Consumer:
                 await session.subscribe(lanes)
         self._lanes.update(dict.fromkeys(lanes))
         return session, is_new
+
+    async def leave(self, lanes: Sequence[str]) -> None:
+        """Consume these lanes no more, now and after the next connection is made.
+
+        Raises:
+            QueueUnavailable: the broker takes back what it has sent when the connection ends.
+        """
+        for lane in lanes:
+            self._lanes.pop(lane, None)
+        if self.session is None:
+            return
+        with as_queue_errors():
+            async with asyncio.timeout(self._timeout_s):
+                await self.session.leave(lanes)
 
     async def fetch(self, session: ConsumerSession, lanes: Sequence[str]) -> None:
         """Wait until what the broker has for these lanes is here. Raises `QueueUnavailable`."""

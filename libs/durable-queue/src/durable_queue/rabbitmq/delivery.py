@@ -293,5 +293,5 @@ class RabbitDelivery:
 def requeue_in_front(copy: ReceivedCopy) -> None:
     """Let the next worker of this process that asks have it, before all others."""
     copy.was_delayed = False
-    copy.session.buffers[copy.envelope.lane].appendleft(copy)
+    copy.session.put_in_front(copy)
     copy.session.announce()

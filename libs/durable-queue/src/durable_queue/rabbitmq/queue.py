@@ -168,6 +168,14 @@ class RabbitQueue:
         acquirer.promoted = acquirer.died = acquirer.expired = 0
         return report
 
+    async def leave(self, lanes: Sequence[str]) -> None:
+        """Consume these lanes no more; what was fetched ahead goes back to the broker."""
+        await self._consumer.leave(lanes)
+
+    async def expire(self, lanes: Sequence[str]) -> int:
+        """Return 0: RabbitMQ can't look into a queue. They end when the lane is received from."""
+        return 0
+
     async def heal(self) -> int:
         """Make claims and records agree with the dead letters; return how many were repaired."""
         return await self._control.audit() if self._router.options.audits else 0
@@ -253,7 +261,7 @@ class RabbitQueue:
             left = deadline - loop.time()
             if found or not self._receives.is_wanted:
                 return found
-            if not any(session.buffers[lane] for lane in lanes):
+            if not any(session.buffers.get(lane) for lane in lanes):
                 if left <= 0:
                     return []
                 with suppress(TimeoutError):

@@ -32,6 +32,7 @@ from durable_queue.redis_list.blocking import BlockingPops
 from durable_queue.redis_list.connections import Argument, connector
 from durable_queue.redis_list.delivery import RedisDelivery
 from durable_queue.redis_list.early_promotion import EarlyPromotion
+from durable_queue.redis_list.expiry import Expiry
 from durable_queue.redis_list.inspection import Inspector
 from durable_queue.redis_list.keys import Keys, checked_lane
 from durable_queue.redis_list.options import RedisListOptions
@@ -74,6 +75,7 @@ class RedisListQueue:
         self._inspector = Inspector(self._batcher)
         self._runner = ScriptRunner(self._batcher, scripts, self._keys.prefix)
         self._early_promotion = EarlyPromotion(lambda lane: self._tick(lane, None))
+        self._expiry = Expiry(self._runner)
         self._receiver = Receiver(self._runner, BlockingPops(connect), self._batcher, self._keys)
 
     async def send(self, message: Message) -> SendOutcome:
@@ -141,6 +143,13 @@ class RedisListQueue:
                 self._set_back.update(dict.fromkeys(lanes, 0))
         await self._let_rest_anew()
         return _sum([report for report, _ in reports])
+
+    async def leave(self, lanes: Sequence[str]) -> None:
+        """Do nothing: what is received is all that is held."""
+
+    async def expire(self, lanes: Sequence[str]) -> int:
+        """End waiting messages that have expired, of up to some thousands that are looked at."""
+        return sum([await self._expiry.end(checked_lane(lane)) for lane in lanes])
 
     async def heal(self) -> int:
         """Make the indexes agree with the messages; return how many were repaired."""

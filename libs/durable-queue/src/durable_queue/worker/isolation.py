@@ -33,7 +33,7 @@ class Isolation:
     async def poll(
         self, receiving: Coroutine[Any, Any, Sequence[Delivery]]
     ) -> Sequence[Delivery] | None:
-        """Receive; None if that was called off so that a message can be alone.
+        """Receive; None if that was called off, so that a message can be alone or a worker rests.
 
         In the caller's own task: a task between would keep what it had just received to itself
         when the caller is cancelled.
@@ -63,7 +63,12 @@ class Isolation:
     def begin(self) -> None:
         """Stop taking up messages until `end`."""
         self._is_on = True
-        for task in self._polls - self._called_off:
+        for task in tuple(self._polls):
+            self.call_off(task)
+
+    def call_off(self, task: asyncio.Task[Any]) -> None:
+        """Have the poll of a task return None; do nothing if it polls nothing."""
+        if task in self._polls - self._called_off:
             self._called_off.add(task)
             task.cancel()
 

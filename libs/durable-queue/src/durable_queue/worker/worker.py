@@ -40,6 +40,7 @@ class WorkerStats:
     concurrency: int
     handled: int
     last_poll_age: timedelta
+    is_paused: bool = False
 
 
 class Worker:
@@ -54,7 +55,8 @@ class Worker:
     the workers that share a `isolation`, as all of one process should.
 
     When a claim ends early, as by a cancellation, the task is cancelled unless it has started.
-    `lease` must be the queue's. A worker may run once at a time.
+    `lease` must be the queue's. A worker may run once at a time. One that `is_paused` receives
+    nothing until it is resumed; what it has in flight goes on.
     """
 
     def __init__(  # noqa: PLR0913 - one piece of wiring, all by keyword
@@ -69,6 +71,7 @@ class Worker:
         grace: timedelta = timedelta(seconds=20),
         metrics: QueueMetrics | None = None,
         isolation: Isolation | None = None,
+        is_paused: bool = False,
     ) -> None:
         self._queue = queue
         self._lanes = lanes
@@ -76,6 +79,10 @@ class Worker:
         self._grace_s = grace.total_seconds()
         self._outage = Outage(f"{name}: receive")
         self._polled_at = time.monotonic()
+        self._receiver: asyncio.Task[None] | None = None
+        self._resumed = asyncio.Event()
+        if not is_paused:
+            self._resumed.set()
         metrics = metrics or QueueMetrics(CollectorRegistry())
         self._isolation = isolation or Isolation()
         self._in_flight = InFlight(
@@ -100,7 +107,25 @@ class Worker:
             concurrency=self._in_flight.concurrency,
             handled=self._in_flight.handled,
             last_poll_age=timedelta(seconds=self._poll_age_s()),
+            is_paused=self.is_paused,
         )
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it receives nothing until it is resumed."""
+        return not self._resumed.is_set()
+
+    def pause(self) -> None:
+        """Receive nothing more; hand back what is being received, go on with what is in flight."""
+        self._resumed.clear()
+        if self._receiver is not None:
+            self._isolation.call_off(self._receiver)
+
+    def resume(self) -> None:
+        """Receive again."""
+        if self.is_paused:
+            self._polled_at = time.monotonic()
+            self._resumed.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; then finish what is in flight, within the grace.
@@ -109,7 +134,7 @@ class Worker:
         unstarted messages are handed back, and started ones are left to their leases.
         """
         self._polled_at = time.monotonic()
-        receiver = asyncio.create_task(self._receive_for_ever())
+        receiver = self._receiver = asyncio.create_task(self._receive_for_ever())
         renewer = asyncio.create_task(self._in_flight.renew_for_ever())
         stop = asyncio.create_task(_until(stopping))
         try:
@@ -125,15 +150,25 @@ class Worker:
             await self._in_flight.drop(last_moments_s)
 
     def _poll_age_s(self) -> float:
-        return time.monotonic() - self._polled_at
+        return 0.0 if self.is_paused else time.monotonic() - self._polled_at
 
     async def _receive_for_ever(self) -> None:
         while True:
+            if self.is_paused:
+                await self._rest()
+                continue
             await self._isolation.until_open()
             if self._in_flight.free_slots > 0:
                 self._in_flight.add(await self._poll())
             else:
                 await self._in_flight.wait_for_slot()
+
+    async def _rest(self) -> None:
+        try:
+            await self._queue.leave(self._lanes)
+        except QueueUnavailable as error:
+            log.warning("worker.not_left", worker=self._name, error=str(error))
+        await self._resumed.wait()
 
     async def _poll(self) -> Sequence[Delivery]:
         limit = min(self._in_flight.free_slots, BATCH)

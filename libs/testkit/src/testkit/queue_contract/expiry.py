@@ -17,6 +17,24 @@ class ExpiryContract:
         assert await harness.left() == ["other"]
         assert await harness.changes("m") == [Change.ENQUEUED, Change.EXPIRED]
 
+    async def test_what_expires_in_a_lane_that_rests_can_be_ended(
+        self, harness: QueueHarness
+    ) -> None:
+        await harness.queue.send(message("m", expires_at=harness.now() + harness.moment))
+        await harness.send("other")
+        assert await harness.queue.expire([LANE]) == 0
+        await harness.advance(2 * harness.moment)
+
+        ended = await harness.queue.expire([LANE])
+
+        # Where the broker promotes, what has expired is noticed when it is received.
+        expected = [] if harness.promotes_by_itself else [Change.EXPIRED]
+        assert ended == len(expected)
+        assert await harness.changes("m") == [Change.ENQUEUED, *expected]
+        assert await harness.queue.expire([LANE]) == 0
+        assert await harness.left() == ["other"]
+        assert (await harness.changes("m"))[-1] == Change.EXPIRED
+
     async def test_delivery_says_when_it_expires(self, harness: QueueHarness) -> None:
         expires_at = (harness.now() + harness.lease).replace(microsecond=123_000)
         await harness.queue.send(message("m", expires_at=expires_at))

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from testkit.queue_contract.harness import AT_ONCE, LANE, SOON, QueueHarness
+from testkit.queue_contract.harness import AT_ONCE, LANE, OTHER_LANE, SOON, QueueHarness
 
 PRIORITIES = ("stage.high", "stage.normal", "stage.low")
 
@@ -115,3 +115,27 @@ class ReceivingContract:
         await harness.send("m")
 
         assert (await harness.take()).id == "m"
+
+    async def test_lanes_that_were_left_are_received_from_again_in_order(
+        self, harness: QueueHarness
+    ) -> None:
+        await harness.send("1", "2", "3")
+        held = await harness.take()
+
+        await harness.queue.leave([LANE, OTHER_LANE])
+        await held.ack()
+        await harness.send("4")
+
+        found = [(await harness.take()).id for _ in range(3)]
+        assert (held.id, found) == ("1", ["2", "3", "4"])
+
+    async def test_what_is_handed_back_to_a_lane_that_was_left_comes_again(
+        self, harness: QueueHarness
+    ) -> None:
+        await harness.send("1")
+        held = await harness.take()
+        await harness.queue.leave([LANE])
+
+        await held.release()
+
+        assert (await harness.take()).id == "1"
