@@ -8,11 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from testkit.whole_system import System, new_system
 
 CEILING_MS = 60_000
 CHROMIUM = shutil.which("chromium")
+
+expect.set_options(timeout=CEILING_MS)
 
 
 # Playwright's loop must not run on in a file of asynchronous tests, so it ends with the file.

@@ -1,5 +1,6 @@
 // Puts the page together: who is signed in, the shell, then the view that the hash names.
 
+import { startHistory } from "./lib/history.js";
 import { live, followVisibility } from "./lib/live.js";
 import { startPartsCheck } from "./lib/parts.js";
 import { router, startRouter } from "./lib/router.js";
@@ -42,6 +43,7 @@ startHead();
 startNotice();
 startKeyboard();
 startPartsCheck();
+startHistory();
 followVisibility(() => session.isSignedIn);
 session.on("change", () => {
   closeView();

@@ -10,6 +10,7 @@ export class Problem extends Error {
   constructor(status, document) {
     super(document.detail || document.title || `The server answered ${status}`);
     this.status = status;
+    this.document = document;
     this.code = document.code ?? "";
     this.title = document.title ?? "";
     this.detail = document.detail ?? "";
@@ -37,12 +38,12 @@ export class Unreachable extends Problem {
 
 const TIMEOUT_MS = 15_000;
 
-async function call(method, path, { query, body, signal, headers } = {}) {
+async function call(method, path, { query, body, signal, headers, timeout = TIMEOUT_MS } = {}) {
   const url = new URL(path.replace(/^\//, ""), document.baseURI);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== undefined && value !== null && value !== "") url.searchParams.append(name, value);
   }
-  const limit = AbortSignal.timeout(TIMEOUT_MS);
+  const limit = AbortSignal.timeout(timeout);
   let response;
   let text;
   try {
@@ -71,7 +72,7 @@ function parsed(text) {
   }
 }
 
-/** `options`: {query, signal, headers}. All raise `Problem`; `signal` aborts with its own reason. */
+/** `options`: {query, signal, headers, timeout in milliseconds}. All raise `Problem`; `signal` aborts with its own reason. */
 export const get = (path, options) => call("GET", path, options);
 export const post = (path, body, options) => call("POST", path, { body, ...options });
 export const put = (path, body, options) => call("PUT", path, { body, ...options });

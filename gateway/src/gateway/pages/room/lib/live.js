@@ -11,6 +11,7 @@ import { Emitter } from "./emitter.js";
 import { setServerTime } from "./time.js";
 
 const FIGURES_MS = 2_000;
+const TIMEOUT_MS = 5_000;
 const RECONNECT_MS = 3_000;
 
 class Live extends Emitter {
@@ -20,6 +21,8 @@ class Live extends Emitter {
   figuresAt = null;
   /** What went wrong at the last try for figures; null if nothing did. */
   problem = null;
+  /** Why the server, which is there, gives no figures; null if it does. */
+  refusal = null;
 
   #isRunning = false;
   #stream = null;
@@ -31,7 +34,7 @@ class Live extends Emitter {
   /** "connecting", "live", "polling" (figures but no stream) or "away". */
   get state() {
     if (this.problem) return "away";
-    if (!this.figuresAt) return "connecting";
+    if (!this.figuresAt && !this.refusal) return "connecting";
     return this.#hasStream ? "live" : "polling";
   }
 
@@ -54,15 +57,14 @@ class Live extends Emitter {
   /** Ask for the figures at once: after something was done that changes them. */
   async refresh() {
     try {
-      this.figures = await get("/pipeline");
+      this.figures = await get("/pipeline", { timeout: TIMEOUT_MS });
       setServerTime(this.figures.at);
-      this.problem = null;
+      this.problem = this.refusal = null;
       this.figuresAt = Date.now();
       this.emit("figures", this.figures);
     } catch (problem) {
-      // 404 and 403 are answers: the server is there, it has no figures for us.
       this.problem = problem.isAway ? problem : null;
-      if (!problem.isAway) this.figuresAt = Date.now();
+      this.refusal = problem.isAway ? null : problem;
     }
     this.emit("state");
   }

@@ -2,12 +2,13 @@
 
 import { get } from "./api.js";
 import { Emitter } from "./emitter.js";
-import { live } from "./live.js";
+import { session } from "./session.js";
 
-const CHECK_MS = 5_000;
+const CHECK_MS = 4_000;
+const TIMEOUT_MS = 5_000;
 
-/** "change": `away` is another one. */
-export const parts = Object.assign(new Emitter(), { away: [] });
+/** "change": `away` is another one; "providers": `providers`, the answer of GET /providers, is. */
+export const parts = Object.assign(new Emitter(), { away: [], providers: null });
 
 /** What a part does for the operator, and what happens while it is away. */
 export const EFFECTS = {
@@ -18,8 +19,8 @@ export const EFFECTS = {
   broker: "No notification is accepted meanwhile; senders get 503 and try again. Nothing is lost.",
 };
 
-async function check() {
-  if (document.hidden || live.state === "connecting") return;
+/** Look at once: after something was done that changes them. */
+export async function checkParts() {
   const [ready, dispatcher] = await Promise.all([readiness(), dispatcherIsAway()]);
   const away = [...ready, ...(dispatcher && !ready.includes("gateway") ? ["notification-dispatcher"] : [])];
   if (String(away) === String(parts.away)) return;
@@ -28,30 +29,34 @@ async function check() {
 }
 
 async function readiness() {
-  let checks;
+  let answer;
   try {
-    const answer = await fetch(new URL("health/ready", document.baseURI));
-    checks = (await answer.json()).checks;
-  } catch {
-    return ["gateway"];
+    answer = await get("/health/ready", { timeout: TIMEOUT_MS });
+  } catch (problem) {
+    if (!problem.status) return ["gateway"];
+    answer = problem.document;
   }
-  return Object.entries(checks ?? {})
+  return Object.entries(answer.checks ?? {})
     .filter(([, { status }]) => status !== "ok")
     .map(([name, { error = "" }]) => (error.includes("broker") ? "broker" : name));
 }
 
 async function dispatcherIsAway() {
   try {
-    await get("/providers");
+    parts.providers = await get("/providers", { timeout: TIMEOUT_MS });
     return false;
   } catch (problem) {
+    parts.providers = null;
     return problem.isAway;
+  } finally {
+    parts.emit("providers");
   }
 }
 
 export function startPartsCheck() {
-  setInterval(check, CHECK_MS);
-  live.on("state", () => {
-    if (live.problem || parts.away.length) check();
-  });
+  const check = async () => {
+    if (session.isSignedIn && !document.hidden) await checkParts();
+    setTimeout(check, CHECK_MS);
+  };
+  check();
 }

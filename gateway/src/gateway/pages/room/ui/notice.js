@@ -10,7 +10,7 @@ export function startNotice() {
   const box = document.querySelector(".notice");
   let said = "";
   const show = () => {
-    const away = parts.away.length ? parts.away : live.problem ? ["gateway"] : [];
+    const away = parts.away.length ? parts.away : live.problem?.status === 0 ? ["gateway"] : [];
     if (String(away) === said) return;
     if (said && !away.length) toast("Everything is back.");
     said = String(away);

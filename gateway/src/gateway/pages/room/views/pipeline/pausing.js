@@ -1,0 +1,47 @@
+// Pause and resume a channel, after a question.
+
+import { h, set, setText } from "../../lib/dom.js";
+import { post } from "../../lib/api.js";
+import { live } from "../../lib/live.js";
+import { actionButton } from "../../ui/button.js";
+import { confirm } from "../../ui/dialog.js";
+import { countText } from "../../ui/head.js";
+import { toast } from "../../ui/toast.js";
+
+export function pauseButton(channel) {
+  let isPaused = false;
+  let waiting = 0;
+  const word = h("span", "Pause");
+  const element = actionButton(word, { class: "small", scope: "operate", run });
+
+  async function run() {
+    const sure = await confirm(isPaused ? resuming(channel, waiting) : pausing(channel, waiting));
+    if (!sure) return;
+    await post(`/channels/${channel}/${isPaused ? "resume" : "pause"}`);
+    toast(isPaused ? `${channel} goes on.` : `${channel} is paused.`, isPaused ? "ok" : "wait");
+    await live.refresh();
+  }
+
+  return {
+    element,
+    update(nowPaused, nowWaiting) {
+      isPaused = nowPaused;
+      waiting = nowWaiting;
+      setText(word, isPaused ? "Resume" : "Pause");
+      set(element, { "aria-label": `${isPaused ? "Resume" : "Pause"} ${channel}` });
+    },
+  };
+}
+
+const pausing = (channel, waiting) => ({
+  title: `Pause ${channel}?`,
+  text: `Nothing goes out by ${channel} until someone resumes it, high priority included. Notifications are still accepted, and wait: ${countText(waiting)} do now. Nothing is lost, but those with an end time may expire.`,
+  action: "Pause",
+  isDangerous: true,
+});
+
+const resuming = (channel, waiting) => ({
+  title: `Resume ${channel}?`,
+  text: `The ${countText(waiting)} that wait go out at once, as fast as the providers take them.`,
+  action: "Resume",
+});

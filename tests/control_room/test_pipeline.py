@@ -1,0 +1,57 @@
+"""The way of a notification, as the page draws it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return {
+        "EMAIL_PROVIDERS": "fake://?script=fail-permanent,fake://",
+        "SMS_PROVIDERS": "fake://?script=429-after-600s",
+    }
+
+
+def send(http, channel, count=1):
+    for _ in range(count):
+        request = {"user_id": "user_test", "message": "m", "channel": channel}
+        http.post("/notifications", json=request).raise_for_status()
+
+
+def test_what_is_sent_is_seen_to_flow(page, http):
+    expect(page.get_by_role("region", name="Validation")).to_contain_text("Nothing waits")
+
+    send(http, "push", 3)
+
+    push = page.get_by_role("region", name="Delivery by push")
+    expect(push.locator(".rate")).to_have_text(re.compile(r"\d/s"))
+    expect(page.locator(".flow .flowing")).not_to_have_count(0)
+    expect(page.locator(".outcome[data-tone=ok] .spark-line")).to_have_attribute(
+        "d", re.compile("L")
+    )
+
+
+def test_a_broken_provider_is_seen_and_the_next_one_takes_over(page, http):
+    send(http, "email", 10)
+
+    first, second = page.get_by_role("list", name="Providers of email").get_by_role("link").all()
+    expect(first).to_contain_text("open")
+    expect(first).to_have_attribute("data-tone", "bad")
+    expect(second).to_contain_text("takes messages")
+    assert first.get_attribute("href") == "#/providers"
+
+
+def test_a_provider_that_wants_no_calls_is_paused_until_it_does(page, http):
+    send(http, "sms")
+
+    provider = page.get_by_role("list", name="Providers of sms").get_by_role("link")
+    expect(provider).to_contain_text("paused until")
+    sms = page.get_by_role("region", name="Delivery by sms")
+    expect(sms.get_by_role("link", name="1 retrying")).to_be_visible()
+    sms.get_by_role("link", name="1 retrying").click()
+    expect(page.get_by_role("heading", name="Notifications", level=1)).to_be_visible()
+    assert page.url.endswith("#/notifications?status=retrying&channel=sms")
