@@ -23,7 +23,7 @@ async def test_a_receipt_passes_with_its_headers_query_and_body(client, dispatch
             ("X-Key-Id", "another's"),
             ("X-Key-Kind", "live"),
             ("X-Request-ID", "r-1"),
-            ("Transfer-Encoding", "identity"),
+            ("Transfer-Encoding", "chunked"),
         ],
     )
 

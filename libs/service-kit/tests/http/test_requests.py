@@ -286,7 +286,8 @@ async def test_a_cancelled_request_is_logged_as_given_up(logged):
         raise AssertionError
 
     context = RequestContext(hang, service="kit")
-    scope = {"type": "http", "method": "GET", "path": "/slow", "headers": []}
+    head = {"http_version": "1.1", "method": "GET", "headers": [(b"host", b"a")]}
+    scope = {"type": "http", "path": "/slow", **head}
     request = asyncio.create_task(context(scope, unused, unused))
     await asyncio.sleep(0)
     request.cancel()

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -14,29 +14,6 @@ from service_kit.http.app import build_app
 from service_kit.http.bodies import read_body
 from service_kit.http.limits import ServerLimits
 from testkit.http import live_server
-
-
-class Wire:
-    """One connection, written and read by hand."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def send(self, data: bytes) -> None:
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def answer(self) -> tuple[int, dict[bytes, bytes], bytes]:
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        line, *pairs = head.rstrip().split(b"\r\n")
-        headers = dict(pair.lower().split(b": ", 1) for pair in pairs)
-        body = await self._reader.readexactly(int(headers.get(b"content-length", b"0")))
-        return int(line.split()[1]), headers, body
-
-    async def rest(self) -> bytes:
-        return await self._reader.read()
-
 
 router = APIRouter()
 
@@ -80,22 +57,6 @@ def app() -> FastAPI:
         checks={},
         admission=Admission(max_body_bytes=1000),
     )
-
-
-@pytest.fixture
-async def dial(app) -> AsyncIterator[Callable[[], Awaitable[Wire]]]:
-    writers: list[asyncio.StreamWriter] = []
-    async with live_server(app) as url:
-        host, port = url.removeprefix("http://").split(":")
-
-        async def connect() -> Wire:
-            reader, writer = await asyncio.open_connection(host, int(port))
-            writers.append(writer)
-            return Wire(reader, writer)
-
-        yield connect
-        for writer in writers:
-            writer.close()
 
 
 HEALTH = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -166,8 +127,10 @@ async def test_a_client_that_asks_first_is_told_to_go_on(dial):
         b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET /health/live HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n",
         b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
-    ids=["no HTTP", "length", "two lengths", "length and chunks", "header", "path"],
+    ids=["no HTTP", "length", "two lengths", "length and chunks", "header", "path", "CONNECT", "2"],
 )
 async def test_what_can_not_be_parsed_is_a_problem_and_the_end(dial, request_):
     wire = await dial()

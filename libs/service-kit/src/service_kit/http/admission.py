@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from sys import maxsize
+from typing import Final
 
 from service_kit.http.access import Access
 from service_kit.http.exchange import BodyTooLarge, Exchange
@@ -11,8 +12,16 @@ from service_kit.http.problems import BODY_TOO_LARGE, TOO_MANY_CONNECTIONS, Prob
 from service_kit.http.protocol import ON_RESERVE
 
 INVALID_LENGTH = Problem(400, "invalid_content_length", "Content-Length is not a number")
+TOO_MANY_HEADERS = Problem(431, "too_many_headers", "The request has too many headers")
+MISSING_HOST = Problem(400, "missing_host", "The request has no Host")
+UNKNOWN_CODING = Problem(
+    400, "unknown_transfer_coding", "No Transfer-Encoding but chunked is understood"
+)
 
-_ALWAYS_ADMITTED = ("/health/", "/metrics")
+# Each costs time in every service that it passes; browsers and proxies send about twenty.
+_MAX_HEADERS: Final = 100
+_HEALTH: Final = "/health/"
+_METRICS: Final = "/metrics"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +44,7 @@ class Admission:
         """Say why this request is refused, and in which words; None if it isn't."""
         scope = exchange.scope
         if ON_RESERVE in scope["state"]:
-            admitted = (*_ALWAYS_ADMITTED, *self.for_operators)
+            admitted = (_HEALTH, _METRICS, *self.for_operators)
             if not scope["path"].startswith(admitted):
                 return TOO_MANY_CONNECTIONS, None
         if self.access is not None:
@@ -46,14 +55,15 @@ class Admission:
                 return refused
         if not self._knows(exchange):
             return UNKNOWN_CALLER, None
-        return self._refuse_length(exchange.declared)
+        return _refuse_form(exchange) or self._refuse_length(exchange.declared)
 
     def _knows(self, exchange: Exchange) -> bool:
         given = exchange.internal_token
         if self.token is None:
             return True
         if given is None:
-            return bool(exchange.scope["path"].startswith(_ALWAYS_ADMITTED))
+            path: str = exchange.scope["path"]
+            return path.startswith(_HEALTH) or path == _METRICS
         return self.token.admits(given)
 
     def _refuse_length(self, declared: bytes | None) -> tuple[Problem, str | None] | None:
@@ -66,3 +76,15 @@ class Admission:
         if self.max_body_bytes is not None and length > self.max_body_bytes:
             return BODY_TOO_LARGE, BodyTooLarge(self.max_body_bytes).detail
         return None
+
+
+def _refuse_form(exchange: Exchange) -> tuple[Problem, str | None] | None:
+    """Refuse what another server on the way may read in another way than this one (RFC 9112)."""
+    scope = exchange.scope
+    if len(scope["headers"]) > _MAX_HEADERS:
+        return TOO_MANY_HEADERS, f"At most {_MAX_HEADERS} are accepted."
+    if exchange.host is None and scope["http_version"] == "1.1":
+        return MISSING_HOST, None
+    if exchange.coding is not None and exchange.coding.lower() != b"chunked":
+        return UNKNOWN_CODING, None
+    return None

@@ -47,6 +47,7 @@ class Exchange:
         "_received",
         "_send",
         "_stopping",
+        "coding",
         "declared",
         "fetch_site",
         "host",
@@ -75,6 +76,7 @@ class Exchange:
         self._answer_headers = answer_headers
         self._received = 0
         self._body_read = self._finished = self._endless = self._expects_continue = False
+        self.coding: bytes | None = None
         self.declared: bytes | None = None
         self.host: bytes | None = None
         self.origin: bytes | None = None
@@ -108,6 +110,8 @@ class Exchange:
                 self.internal_token = value if self.internal_token is None else b""
             elif name == b"expect":
                 self._expects_continue = True
+            elif name == b"transfer-encoding":
+                self.coding = value if self.coding is None else b""
         return given
 
     async def receive(self) -> Message:

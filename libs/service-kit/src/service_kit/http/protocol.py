@@ -5,6 +5,7 @@ requests, and for reading what it is sent; see `service_kit.http.connections`.
 """
 
 import asyncio
+import re
 from secrets import token_hex
 from typing import ClassVar, Final
 
@@ -26,6 +27,10 @@ ON_RESERVE: Final = "on_reserve"
 _BAD_REQUEST = Problem(400, "bad_request", "Invalid HTTP request received")
 _HEAD_TOO_LARGE = Problem(431, "head_too_large", "The request's line and headers are too large")
 _TOO_SLOW = Problem(408, "request_timeout", "The request did not arrive in time")
+# RFC 9110, 7.8: who does not take up an offer of another protocol ignores it. The parser would
+# ignore the body instead, and some clients make the offer with every request (`h2c`).
+_OFFER: Final = re.compile(rb"\r\nupgrade(?=:)", re.IGNORECASE)
+_NO_OFFER: Final = rb"\r\nx-upgrade"
 # Time for a request that is sent at once: on the reserve, and when the process stops.
 _SHORT_SECONDS: Final = 2.0
 
@@ -67,7 +72,7 @@ class ProblemProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         before = (self._requests, self._in_head, self._has_begun)
-        super().data_received(data)
+        super().data_received(_without_offer(data) if self._in_head and b"pgrade" in data else data)
         if self._in_head and self._requests == before[0]:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -140,6 +145,10 @@ class ProblemProtocol(HttpToolsProtocol):
         """Answer what is not HTTP, and hang up."""
         self._refuse(_BAD_REQUEST)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Refuse an offer that came in pieces: the parser has dropped what follows it."""
+        self._refuse(_BAD_REQUEST)
+
     def _wait_for_client(self) -> None:
         """Grant the client its time, if it is for the client to do something next."""
         time = self._time_for_client()
@@ -185,6 +194,11 @@ class ProblemProtocol(HttpToolsProtocol):
         if self.transport.get_write_buffer_size():
             # Closing waits until all is written, which may never be.
             self.loop.call_later(self.limits.stalled.total_seconds(), self.transport.abort)
+
+
+def _without_offer(data: bytes) -> bytes:
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _OFFER.sub(_NO_OFFER, head) + end + rest
 
 
 def protocol_of(limits: ServerLimits) -> type[ProblemProtocol]:
