@@ -1,5 +1,6 @@
 import subprocess
 
+import httpx
 import pytest
 
 BODY = '{"user_id":"user_test","message": "your purchase was completed successfully"}'
@@ -8,6 +9,11 @@ BODY = '{"user_id":"user_test","message": "your purchase was completed successfu
 def settled(http, trace_id):
     notification = http.get(f"/notifications/{trace_id}").json()
     return notification if notification["status"] in {"sent", "failed"} else None
+
+
+def sent_at_last(http, trace_id):
+    notification = http.get(f"/notifications/{trace_id}").json()
+    return notification if notification["status"] == "sent" else None
 
 
 def test_the_first_request_that_anyone_tries_is_sent(system, http, until):
@@ -109,3 +115,22 @@ def test_a_user_id_never_reaches_another_path(http, until, user_id):
     trace_id = http.post("/notifications", json=body).json()["trace_id"]
 
     assert until(lambda: settled(http, trace_id))["reason"] == "unknown_user"
+
+
+def test_what_is_sent_with_a_test_key_is_captured_also_when_it_is_replayed(system, http, until):
+    publisher = f"http://127.0.0.1:{system.settings['PUBLISHER_PORT']}"
+    key = {"X-Key-Id": "k1", "X-Key-Kind": "test"}  # as the gateway says it
+    body = {"user_id": f"tester-{system.namespace}", "message": "hi", "channel": "sms"}
+    sent = httpx.post(f"{publisher}/notifications", json=body, headers=key, trust_env=False)
+    trace_id = sent.json()["trace_id"]
+    failed = until(lambda: settled(http, trace_id))
+    http.put(f"/users/{body['user_id']}", json={"sms": "+15005550001"})
+
+    replayed = http.post(f"/dead-letters/{trace_id}/replay", headers={"X-Key-Kind": "live"})
+    notification = until(lambda: sent_at_last(http, trace_id))
+
+    assert replayed.status_code == 202
+    assert (failed["reason"], failed["is_test"]) == ("unknown_user", True)
+    assert (notification["status"], notification["is_test"]) == ("sent", True)
+    assert notification["delivery_mode"] == "captured"
+    assert notification["timeline"][-1]["provider"] == "capture"

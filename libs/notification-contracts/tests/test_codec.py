@@ -59,6 +59,35 @@ def test_what_was_read_is_written_so_that_it_reads_the_same(samples: Path, name:
     assert decode(encode(event)) == event
 
 
+def test_a_test_is_written_so_that_a_release_without_tests_leaves_it_alone() -> None:
+    # Whoever reads version 1 alone passes over `is_test`, and would send it to a provider.
+    event = NotificationRequested(user_id="ada", message="hello", is_test=True)
+
+    written = json.loads(encode(event))
+
+    assert (written["version"], written["is_test"]) == (2, True)
+    assert decode(encode(event)).is_test
+
+
+@pytest.mark.parametrize("version", ["", ',"version":1', ',"version":2'])
+def test_a_test_that_is_pushed_by_hand_is_one_in_either_version(version: str) -> None:
+    event = decode(f'{{"user_id":"a","message":"b","is_test":true{version}}}'.encode())
+
+    assert event.is_test
+
+
+def test_what_is_no_test_is_written_as_ever() -> None:
+    written = json.loads(encode(NotificationRequested(user_id="ada", message="hello")))
+
+    assert (written["version"], "is_test" in written) == (1, False)
+
+
+@pytest.mark.parametrize("said", ["", ',"is_test":false', ',"is_test":null'])
+def test_the_version_of_tests_is_for_tests_alone(said: str) -> None:
+    with pytest.raises(UnsupportedVersion):
+        decode(f'{{"version":2,"user_id":"a","message":"b"{said}}}'.encode())
+
+
 class EventOfTheFirstRelease(BaseModel):
     """What the first release reads; it is not to be changed."""
 

@@ -40,6 +40,7 @@ notes = st.builds(
     delivery_mode=st.none() | st.sampled_from(["captured", "redirected"]),
     tags=st.none() | st.lists(st.sampled_from(["a", "b:1", "c.d"]) | TEXT, max_size=3).map(tuple),
     reference=st.none() | TEXT,
+    is_test=st.none() | st.just(True),
 )
 changes = st.builds(
     ChangeEvent,

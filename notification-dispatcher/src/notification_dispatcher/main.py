@@ -49,6 +49,7 @@ from notification_dispatcher.infrastructure.contacts.batching import BatchingCon
 from notification_dispatcher.infrastructure.contacts.gathered_reports import GatheredAddressReports
 from notification_dispatcher.infrastructure.contacts.health_reports import HttpHealthReports
 from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
+from notification_dispatcher.infrastructure.providers.capturing import CapturingSender
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
 from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
 from notification_dispatcher.infrastructure.providers.pauses.redis import RedisPauses
@@ -92,8 +93,8 @@ def build(
     opened = {**_providers(settings, now), **(providers or {})}
     senders = _senders(settings, opened, diverter, registry, now)
     guards = _guards(settings, registry)
-    by_channel = guards.before(senders.by_channel)
-    deliver = _deliver(settings, find_contact, by_channel, reports, queue.now)
+    sending = guards.before(senders.by_channel), CapturingSender(diverter=diverter)
+    deliver = _deliver(settings, find_contact, *sending, reports, queue.now)
     workers, stopping = _workers(settings, queue, pauses, deliver, registry), Stopping()
     background = _background(broker, workers, reports, settings, stopping)
     return build_app(
@@ -245,12 +246,14 @@ def _deliver(
     settings: DispatcherSettings,
     find_contact: FindContact,
     senders: Mapping[ChannelName, Sender],
+    for_tests: Sender,
     reports: AddressReports,
     now: Callable[[], datetime],
 ) -> DeliverNotification:
     return DeliverNotification(
         find_contact=find_contact,
         senders=senders,
+        for_tests=for_tests,
         retries=settings.retries,
         holds=settings.holding_channels,
         reports=reports,

@@ -9,6 +9,7 @@ from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.ports import Starting
 from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.infrastructure.contacts.memory import InMemoryAddressReports
+from notification_dispatcher.infrastructure.providers.capturing import CapturingSender
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings, ChannelSenders
 from notification_providers.delivery import DeliveryPolicy, Diverter
@@ -76,6 +77,7 @@ def attempts(contacts, reports, event):
         deliver = DeliverNotification(
             find_contact=FindContact(contacts=contacts, random=lambda: 0.5),
             senders=senders.by_channel,
+            for_tests=CapturingSender(diverter=Diverter(delivery=DeliveryPolicy())),
             retries=RetryPolicy(),
             holds=holds,
             reports=reports,

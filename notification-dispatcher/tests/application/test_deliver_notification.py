@@ -10,6 +10,8 @@ from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.domain.sending import NotTried, ProviderCall, SendOutcome, SendResult
 from notification_dispatcher.domain.verdicts import Deferred, Failed, Retrying, Sent
 from notification_dispatcher.infrastructure.contacts.memory import InMemoryAddressReports
+from notification_dispatcher.infrastructure.providers.capturing import CapturingSender
+from notification_providers.delivery import DeliveryPolicy, Diverter
 from notification_providers.port import (
     Accepted,
     FaultSide,
@@ -53,6 +55,7 @@ def deliver(contacts, sender, reports):
     return DeliverNotification(
         find_contact=FindContact(contacts=contacts, random=lambda: 0.5),
         senders={"email": sender, "sms": sender, "push": sender},
+        for_tests=CapturingSender(diverter=Diverter(delivery=DeliveryPolicy())),
         retries=RetryPolicy(),
         holds={"push"},
         reports=reports,

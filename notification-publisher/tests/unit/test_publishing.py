@@ -1,6 +1,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from durable_queue.broker_guard import BrokerGuard
@@ -8,15 +9,17 @@ from durable_queue.errors import QueueError, QueueFull, QueueUnavailable
 from durable_queue.memory import InMemoryQueue, MemoryOptions
 from notification_contracts.codec import decode
 from notification_contracts.events import NotificationRequested
+from notification_contracts.http.callers import Caller
 from notification_contracts.lanes import validation_lanes
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
-from notification_publisher.application.ports import KeyReused, TimesNotGranted
+from notification_publisher.application.ports import Acceptance, KeyReused, TimesNotGranted
 from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.domain.notification import Notification
 from notification_publisher.infrastructure.queue import DurableNotificationQueue
 from testkit.clock import FrozenClock
 
+Publish = Callable[..., Awaitable[Acceptance]]
 Accepted = Callable[[], Awaitable[list[NotificationRequested]]]
 
 ASKED = Notification(user_id="user_test", message="hello")
@@ -30,11 +33,12 @@ def queue(clock: FrozenClock) -> InMemoryQueue:
 
 
 @pytest.fixture
-def publish(queue: InMemoryQueue) -> PublishNotification:
+def publish(queue: InMemoryQueue) -> Publish:
     accepting = DurableNotificationQueue(
         queue=queue, broker=BrokerGuard(queue, allow_volatile=True)
     )
-    return PublishNotification(queue=accepting, new_trace_id=new_trace_id)
+    published = PublishNotification(queue=accepting, new_trace_id=new_trace_id)
+    return partial(published, caller=Caller())
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def accepted(queue: InMemoryQueue) -> Accepted:
 
 
 async def test_an_accepted_notification_is_in_the_queue_under_its_trace_id(
-    publish: PublishNotification, accepted: Accepted, clock: FrozenClock
+    publish: Publish, accepted: Accepted, clock: FrozenClock
 ) -> None:
     acceptance = await publish(ASKED, request_id="r-1")
 
@@ -60,7 +64,7 @@ async def test_an_accepted_notification_is_in_the_queue_under_its_trace_id(
 
 
 async def test_two_requests_without_a_key_are_two_notifications(
-    publish: PublishNotification, accepted: Accepted
+    publish: Publish, accepted: Accepted
 ) -> None:
     first, second = await publish(ASKED), await publish(ASKED)
 
@@ -69,7 +73,7 @@ async def test_two_requests_without_a_key_are_two_notifications(
 
 
 async def test_a_notification_for_later_is_accepted_as_scheduled(
-    publish: PublishNotification, clock: FrozenClock
+    publish: Publish, clock: FrozenClock
 ) -> None:
     acceptance = await publish(replace(ASKED, send_at=clock() + timedelta(hours=1)))
 
@@ -77,7 +81,7 @@ async def test_a_notification_for_later_is_accepted_as_scheduled(
 
 
 async def test_a_repetition_under_the_same_key_gets_the_first_answer(
-    publish: PublishNotification, accepted: Accepted
+    publish: Publish, accepted: Accepted
 ) -> None:
     first = await publish(ASKED, key="k")
 
@@ -86,7 +90,7 @@ async def test_a_repetition_under_the_same_key_gets_the_first_answer(
 
 
 async def test_another_request_under_the_same_key_is_refused_with_the_first_ones_name(
-    publish: PublishNotification,
+    publish: Publish,
 ) -> None:
     first = await publish(ASKED, key="k")
 
@@ -97,7 +101,7 @@ async def test_another_request_under_the_same_key_is_refused_with_the_first_ones
 
 
 async def test_times_that_can_not_be_are_refused_before_anything_is_stored(
-    publish: PublishNotification, accepted: Accepted, clock: FrozenClock
+    publish: Publish, accepted: Accepted, clock: FrozenClock
 ) -> None:
     with pytest.raises(TimesNotGranted) as refusal:
         await publish(replace(ASKED, send_at=clock() - timedelta(days=1)), key="k")
@@ -107,7 +111,7 @@ async def test_times_that_can_not_be_are_refused_before_anything_is_stored(
 
 
 async def test_an_honest_repetition_is_answered_after_its_times_have_passed(
-    publish: PublishNotification, clock: FrozenClock
+    publish: Publish, clock: FrozenClock
 ) -> None:
     asked = replace(
         ASKED,
@@ -121,7 +125,7 @@ async def test_an_honest_repetition_is_answered_after_its_times_have_passed(
 
 
 async def test_another_request_under_the_same_key_is_a_conflict_even_if_its_times_passed(
-    publish: PublishNotification, clock: FrozenClock
+    publish: Publish, clock: FrozenClock
 ) -> None:
     await publish(ASKED, key="k")
 
@@ -135,7 +139,7 @@ async def test_another_request_under_the_same_key_is_a_conflict_even_if_its_time
     ids=["down", "full"],
 )
 async def test_nothing_is_accepted_when_the_queue_can_not_take_it(
-    publish: PublishNotification,
+    publish: Publish,
     accepted: Accepted,
     queue: InMemoryQueue,
     is_down: bool,

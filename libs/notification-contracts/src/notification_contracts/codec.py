@@ -7,6 +7,12 @@ from pydantic import BaseModel, ValidationError
 from notification_contracts.events import NotificationRequested
 
 SUPPORTED_VERSION: Final = 1
+TEST_VERSION: Final = 2
+"""A test's: a release that does not know of tests must leave it, or a provider would get it."""
+
+
+_IS_TEST: Final = {"is_test"}
+_OF_A_TEST: Final = {"version": TEST_VERSION}
 
 
 class EventError(Exception):
@@ -30,14 +36,16 @@ class _Envelope(BaseModel):
 
 def encode(event: NotificationRequested) -> bytes:
     """Return the event as compact UTF-8 JSON, without fields that are not set."""
-    return event.model_dump_json(exclude_none=True).encode()
+    if not event.is_test:
+        return event.model_dump_json(exclude_none=True, exclude=_IS_TEST).encode()
+    return event.model_copy(update=_OF_A_TEST).model_dump_json(exclude_none=True).encode()
 
 
 def decode(body: bytes) -> NotificationRequested:
     """Return the event that `body` holds.
 
     Raises:
-        UnsupportedVersion: its version is later than `SUPPORTED_VERSION`.
+        UnsupportedVersion: its version is later than `SUPPORTED_VERSION`, and it is no test.
         UndecodableEvent: it is not UTF-8 JSON, or a field is missing or wrong.
     """
     try:
@@ -46,7 +54,8 @@ def decode(body: bytes) -> NotificationRequested:
         if _version_of(body) > SUPPORTED_VERSION:
             raise UnsupportedVersion(_unsupported(_version_of(body))) from error
         raise UndecodableEvent(_summary(error)) from error
-    if event.version > SUPPORTED_VERSION:
+    is_known_test = event.is_test and event.version == TEST_VERSION
+    if event.version > SUPPORTED_VERSION and not is_known_test:
         raise UnsupportedVersion(_unsupported(event.version))
     return event
 

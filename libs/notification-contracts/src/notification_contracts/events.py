@@ -41,6 +41,10 @@ def _or_normal(priority: object) -> object:
     return Priority.NORMAL if priority is None else priority
 
 
+def _or_false(flag: object) -> object:
+    return False if flag is None else flag
+
+
 def _nullable(schema: dict[str, Any]) -> None:
     reference = {"$ref": schema.pop("$ref")}
     schema["anyOf"] = [reference, {"type": "null"}]
@@ -138,6 +142,9 @@ class NotificationRequested(AskedFields):
     requested_at: Timestamp | None = None
     request_id: str | None = Field(
         default=None, max_length=REQUEST_ID_MAX_CHARS, pattern=NO_CONTROL_CHARACTERS
+    )
+    is_test: Annotated[bool, BeforeValidator(_or_false)] = Field(
+        default=False, description="It is captured, and reaches no provider."
     )
 
     @model_validator(mode="after")

@@ -82,7 +82,8 @@ class NotificationRecord:
     `user_id` and `channel` are None until they are known: an event that a foreign producer pushed
     is first read by a worker. `attempts` counts what was handed to a provider so far.
     `next_attempt_at` is set while it waits for a time, for the next attempt or for `send_at`.
-    `delivery_mode` is `captured` or `redirected` where it did not go to the user's address.
+    `delivery_mode` is `captured` or `redirected` where it did not go to the user's address. What
+    `is_test` was asked for with a test key, and reaches no provider.
     `is_dead_letter` says that it failed and may still be replayed or deleted.
     """
 
@@ -99,6 +100,7 @@ class NotificationRecord:
     tags: tuple[str, ...] = ()
     reference: str | None = None
     delivery_mode: str | None = None
+    is_test: bool = False
     is_dead_letter: bool = False
 
 

@@ -53,6 +53,7 @@ class StatusUpdate:
     delivery_mode: str | None = None
     tags: tuple[str, ...] | None = None
     reference: str | None = None
+    is_test: bool | None = None
 
     def encode(self) -> bytes:
         """Return the note for a queue. What does not fit is cut, control characters replaced."""

@@ -47,11 +47,13 @@ class DeliverNotification:
     next one if that turns out to be gone. What failed for now is tried again by the schedule, what
     failed for good is given up, see `Conclude`. A provider that asks for no further call uses up no
     attempt. What is uncertain is cleared up by `SendToTarget`; where that is not possible, it is
-    sent again, unless its channel is one that `holds`: then a person decides.
+    sent again, unless its channel is one that `holds`: then a person decides. A test goes to
+    `for_tests`, on whatever channel, and to no other sender.
     """
 
     find_contact: FindContact
     senders: Mapping[ChannelName, Sender]
+    for_tests: Sender
     retries: RetryPolicy
     holds: Collection[ChannelName]
     reports: AddressReports
@@ -91,7 +93,7 @@ class DeliverNotification:
         progress: Progress,
         on_start: PassPointOfNoReturn,
     ) -> DeliveryVerdict:
-        sender = self.senders[attempt.channel]
+        sender = self.for_tests if event.is_test else self.senders[attempt.channel]
         start = Start(sender, on_start, attempt.progress, self.now)
         send = SendToTargets(
             event=event,

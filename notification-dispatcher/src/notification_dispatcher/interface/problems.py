@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from durable_queue.port import QueueUnavailable
+from notification_contracts.http.callers import NotForTestKeys
 from notification_ledger.reading import LedgerUnavailable
 from notification_providers.port import ForgedReceipt, UnreadableReceipt
 from service_kit.http import openapi_parts
@@ -31,6 +32,7 @@ PROBLEMS: Final[ProblemTable] = {
     QueueUnavailable: _NOT_STORED,
     HealthReportsUnavailable: _NOT_STORED,
     UnknownChannel: Problem(404, "channel_not_found", "No channel has this name"),
+    NotForTestKeys: Problem(403, "test_key", "A test key reaches no provider"),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request, Response
 from notification_contracts.channels import ChannelName
 from notification_contracts.events import NO_CONTROL_CHARACTERS
+from notification_contracts.http.callers import NotForTestKeys, caller_of
 from notification_contracts.http.scopes import Scope, needs
 from notification_contracts.states import Reason
 from notification_providers.port import Diversion, Repeating
@@ -148,7 +149,8 @@ def provider_routes(states: ProviderStates, try_all: TryProviders, schemes: Sche
         "/{channel}/test",
         name="try_providers",
         summary="Try a channel's providers",
-        responses=answer(200, "What came of it.", TrialsView) | refusals(UnknownChannel),
+        responses=answer(200, "What came of it.", TrialsView)
+        | refusals(UnknownChannel, NotForTestKeys),
         openapi_extra=needs(Scope.OPERATE) | json_body(TrialRequest, _EXAMPLES),
     )
     async def try_providers(
@@ -160,6 +162,8 @@ def provider_routes(states: ProviderStates, try_all: TryProviders, schemes: Sche
         takes a few seconds; a provider that takes longer has failed.
         """
         asked = parse_json_body(TrialRequest, await read_body(request))
+        if caller_of(request.scope["headers"]).is_test:
+            raise NotForTestKeys("the providers of a channel are tried with a live key")
         trials = await try_all(decode_segment(channel), asked.to)
         for name, trial in trials.items():
             log.info("provider.tried", channel=channel, provider=name, is_ok=trial.is_ok)

@@ -185,7 +185,8 @@ class StageDelivery:
             return {}
         if self.channel is not None:
             return {"user_id": self.event.user_id}
-        return {name: getattr(self.event, name) for name in ("user_id", "tags", "reference")}
+        kept = {name: getattr(self.event, name) for name in ("user_id", "tags", "reference")}
+        return kept | {"is_test": self.event.is_test or None}
 
 
 def _milliseconds(duration: timedelta) -> float:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from durable_queue.port import ControlOutcome, MessageControl
+from notification_contracts.http.callers import NotForTestKeys
 from notification_contracts.states import Reason, Status
 from notification_contracts.trace_ids import TraceId, parse_trace_id
 from notification_ledger.reading import MAX_PAGE, LedgerReader, NotificationRecord, RecordQuery
@@ -60,17 +61,22 @@ class ShowDeadLetter:
 class ReplayDeadLetter:
     """Queue one dead letter again, its attempts counted anew. Replaying twice is replaying once.
 
-    Returns it, and whether a provider may have taken it before.
+    Returns it, and whether a provider may have taken it before. With `only_tests` none is queued
+    that a provider would get.
     """
 
     ledger: LedgerReader
     control: MessageControl
 
-    async def __call__(self, trace_id: str) -> tuple[NotificationRecord, bool]:
+    async def __call__(
+        self, trace_id: str, *, only_tests: bool = False
+    ) -> tuple[NotificationRecord, bool]:
         known = parse_trace_id(trace_id)
         if known is None:
             raise UnknownDeadLetter(known)
         before = await self.ledger.get(known)
+        if only_tests and (before is None or not before.is_test):
+            raise NotForTestKeys("this notification was asked for with a live key")
         outcome = await self.control.replay(known)
         record = await self.ledger.get(known)
         if record is None:
@@ -124,7 +130,7 @@ class ReplayDeadLetters:
     """Queue the dead letters again that match, spaced so that they don't flood the providers.
 
     With a `limit` it is the newest ones; the oldest of them goes first. Interrupted half-way it may
-    simply be called again: what is queued is no dead letter any more.
+    simply be called again: what is queued is no dead letter any more. `only_tests` is as for one.
     """
 
     ledger: LedgerReader
@@ -132,9 +138,9 @@ class ReplayDeadLetters:
     per_second: float
 
     async def __call__(
-        self, query: RecordQuery, *, limit: int | None, dry_run: bool
+        self, query: RecordQuery, *, limit: int | None, dry_run: bool, only_tests: bool = False
     ) -> ReplayReport:
-        matched = await self._match(query, limit)
+        matched = await self._match(query, limit, only_tests=only_tests)
         trace_ids = [TraceId(record.trace_id) for record in matched]
         outcomes = [] if dry_run else await self._replay(trace_ids)
         return ReplayReport(
@@ -148,12 +154,14 @@ class ReplayDeadLetters:
             ],
         )
 
-    async def _match(self, query: RecordQuery, limit: int | None) -> list[NotificationRecord]:
+    async def _match(
+        self, query: RecordQuery, limit: int | None, *, only_tests: bool
+    ) -> list[NotificationRecord]:
         found: list[NotificationRecord] = []
         page_query = replace(query, dead_letters=True, limit=MAX_PAGE)
         while limit is None or len(found) < limit:
             page = await self.ledger.find(page_query)
-            found += page.items
+            found += [each for each in page.items if each.is_test or not only_tests]
             if page.next_cursor is None:
                 break
             page_query = replace(page_query, cursor=page.next_cursor)

@@ -220,6 +220,8 @@ def _retrying(said: _Said) -> str:
 
 def _sent(said: _Said) -> str:
     match said.record.delivery_mode:
+        case "captured" if said.record.is_test:
+            return f"It was captured {said.ago()}: it reached nobody, as it was sent by a test key."
         case "captured":
             return f"It was captured {said.ago()}: it reached nobody, as the settings ask."
         case "redirected":

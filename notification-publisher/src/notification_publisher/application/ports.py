@@ -87,7 +87,8 @@ class EndpointDisabled(PublisherError):
 class Submission:
     """A notification under its name, about to be stored.
 
-    `key` is the client's idempotency key; without one `fingerprint` is empty.
+    `key` is the client's idempotency key; without one `fingerprint` is empty. What `is_test` is
+    captured, and reaches no provider.
     """
 
     trace_id: TraceId
@@ -97,6 +98,7 @@ class Submission:
     key: str | None = None
     fingerprint: str = ""
     request_id: str | None = None
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

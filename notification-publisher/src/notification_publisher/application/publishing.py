@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from durable_queue.port import QueueError
+from notification_contracts.http.callers import Caller
 from notification_contracts.trace_ids import TraceId
 
 from notification_publisher.application.ports import (
@@ -34,21 +35,26 @@ class PublishNotification:
     """Accept a request once: whatever is answered with an acceptance is stored before.
 
     A repetition under the same idempotency key gets the first answer, even when the times that it
-    asks for have passed since.
+    asks for have passed since. The key counts among those of its caller.
     """
 
     queue: NotificationQueue
     new_trace_id: Callable[[], TraceId]
 
     async def __call__(
-        self, notification: Notification, *, key: str | None = None, request_id: str | None = None
+        self,
+        notification: Notification,
+        *,
+        caller: Caller,
+        key: str | None = None,
+        request_id: str | None = None,
     ) -> Acceptance:
         """Accept one. Raises `TimesNotGranted`, and what `NotificationQueue.accept` raises."""
         asked = Asked(notification=notification, key=key)
-        return await self._accept(asked, await self.queue.time(), request_id)
+        return await self._accept(asked, caller, await self.queue.time(), request_id)
 
     async def each(
-        self, asked: Sequence[Asked], *, request_id: str | None = None
+        self, asked: Sequence[Asked], *, caller: Caller, request_id: str | None = None
     ) -> Sequence[Acceptance | PublisherError | QueueError]:
         """Accept each of many, or say in its place why not: what `__call__` would have raised.
 
@@ -60,20 +66,23 @@ class PublishNotification:
         for first in range(0, len(asked), AT_ONCE):
             lot = asked[first : first + AT_ONCE]
             outcomes += await asyncio.gather(
-                *(self._acceptance_or_error(each, now, request_id) for each in lot)
+                *(self._acceptance_or_error(each, caller, now, request_id) for each in lot)
             )
         return outcomes
 
     async def _acceptance_or_error(
-        self, asked: Asked, now: datetime, request_id: str | None
+        self, asked: Asked, caller: Caller, now: datetime, request_id: str | None
     ) -> Acceptance | PublisherError | QueueError:
         try:
-            return await self._accept(asked, now, request_id)
+            return await self._accept(asked, caller, now, request_id)
         except (PublisherError, QueueError) as error:
             return error
 
-    async def _accept(self, asked: Asked, now: datetime, request_id: str | None) -> Acceptance:
-        notification, key = asked.notification, asked.key
+    async def _accept(
+        self, asked: Asked, caller: Caller, now: datetime, request_id: str | None
+    ) -> Acceptance:
+        notification = asked.notification
+        key = caller.own(asked.key) if asked.key else None
         fingerprint = notification.fingerprint() if key else ""
         faults = notification.time_faults(now)
         if faults:
@@ -90,5 +99,6 @@ class PublishNotification:
                 key=key,
                 fingerprint=fingerprint,
                 request_id=request_id,
+                is_test=caller.is_test,
             )
         )

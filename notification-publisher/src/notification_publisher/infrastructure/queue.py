@@ -83,7 +83,9 @@ class DurableNotificationQueue:
             due_at=asked.due_at(submission.requested_at),
             expires_at=asked.expires_at,
             dedupe=_dedupe(submission),
-            note=StatusUpdate(status=submission.status, **_kept(asked)).encode(),
+            note=StatusUpdate(
+                status=submission.status, is_test=submission.is_test or None, **_kept(asked)
+            ).encode(),
         )
 
 
@@ -117,6 +119,7 @@ def _event(submission: Submission) -> NotificationRequested:
         trace_id=submission.trace_id,
         requested_at=submission.requested_at,
         request_id=submission.request_id,
+        is_test=submission.is_test,
         **submission.notification.asked(),
     )
 

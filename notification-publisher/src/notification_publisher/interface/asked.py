@@ -31,7 +31,8 @@ KEY_PARAMETER: Final[JsonObject] = {
     "required": False,
     "description": (
         "Your own name for this request, kept for 24 hours: the same request under the same "
-        "key gets the first answer again, and makes no second notification."
+        "key gets the first answer again, and makes no second notification. It counts among those "
+        "that come with your API key."
     ),
     "schema": KEY_SCHEMA,
 }

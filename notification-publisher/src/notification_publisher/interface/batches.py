@@ -7,6 +7,7 @@ from typing import Final
 from durable_queue.port import QueueError, QueueFull, QueueUnavailable
 from fastapi import APIRouter, Request, Response
 from notification_contracts.http import NotificationRequest
+from notification_contracts.http.callers import caller_of
 from notification_contracts.http.scopes import Scope, needs
 from pydantic import Field
 from pydantic_core import to_json
@@ -120,7 +121,8 @@ def batch_routes(publish: PublishNotification) -> APIRouter:
             raise ProblemError(INVALID_REQUEST, errors=faults)
         read = [_read(item, _own_key(key, place)) for place, item in enumerate(items)]
         good = [each for each in read if isinstance(each, Asked)]
-        accepted = await publish.each(good, request_id=request_id_of(request))
+        caller = caller_of(request.scope["headers"])
+        accepted = await publish.each(good, caller=caller, request_id=request_id_of(request))
         _refuse_if_none_could_be_taken(accepted)
         _log(request, items, accepted)
         outcomes = iter(zip(good, accepted, strict=True))

@@ -8,6 +8,7 @@ from notification_contracts.http import (
     ReplayAnswer,
     ReplayRequest,
 )
+from notification_contracts.http.callers import NotForTestKeys, caller_of
 from notification_contracts.http.scopes import Scope, needs
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from pydantic import TypeAdapter
@@ -129,13 +130,18 @@ def _add_replaying(
         """Queues all again that pass the filters, oldest first and spaced, so that they do not
         flood a provider. Without a filter it takes `all`. `dry_run` only tells which they are.
         `ambiguous` counts those of which an earlier attempt may have reached the provider;
-        `warning` says so in words.
+        `warning` says so in words. With a test key, only what was asked for with one is queued.
         """
         asked = parse_json_body(_REPLAY, await read_body(request))
         query = RecordQuery(
             reason=asked.reason, channel=asked.channel, since=asked.since, until=asked.until
         )
-        report = await replay_many(query, limit=asked.limit, dry_run=asked.dry_run)
+        report = await replay_many(
+            query,
+            limit=asked.limit,
+            dry_run=asked.dry_run,
+            only_tests=caller_of(request.scope["headers"]).is_test,
+        )
         counts = {
             "matched": len(report.matched),
             "replayed": report.replayed,
@@ -162,14 +168,17 @@ def _add_replaying(
         summary="Replay a dead letter",
         status_code=202,
         responses=answer(202, "The notification, queued again.", ReplayedNotificationView)
-        | refusals(UnknownDeadLetter, NotADeadLetter, QueueUnavailable, LedgerUnavailable),
+        | refusals(
+            UnknownDeadLetter, NotADeadLetter, NotForTestKeys, QueueUnavailable, LedgerUnavailable
+        ),
         openapi_extra=needs(Scope.OPERATE),
     )
-    async def replay_dead_letter(trace_id: TraceIdInPath) -> Response:
+    async def replay_dead_letter(trace_id: TraceIdInPath, request: Request) -> Response:
         """Queues it again, its attempts counted anew. `warning` is set if an earlier attempt may
         have reached the provider, so that the user may get it twice.
         """
-        record, may_be_sent = await replay(trace_id)
+        is_test = caller_of(request.scope["headers"]).is_test
+        record, may_be_sent = await replay(trace_id, only_tests=is_test)
         return replay_answer(record, _MAYBE_SENT if may_be_sent else None)
 
 

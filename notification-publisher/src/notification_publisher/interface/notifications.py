@@ -9,6 +9,7 @@ from notification_contracts.http import (
     NotificationAccepted,
     NotificationRequest,
 )
+from notification_contracts.http.callers import caller_of
 from notification_contracts.http.scopes import Scope, needs
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from service_kit.http.bodies import read_body
@@ -97,8 +98,11 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
         prefers. The body is read as JSON, whatever the `Content-Type`.
         """
         asked, key = _read(request, await read_body(request))
+        caller = caller_of(request.scope["headers"])
         try:
-            acceptance = await publish(asked, key=key, request_id=request_id_of(request))
+            acceptance = await publish(
+                asked, key=key, caller=caller, request_id=request_id_of(request)
+            )
         except TimesNotGranted as error:
             raise times_refused(error) from None
         bind_contextvars(trace_id=acceptance.trace_id)
@@ -110,6 +114,7 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
             priority=asked.priority,
             first_status=acceptance.status,
             replayed=acceptance.replayed,
+            **({"is_test": True} if caller.is_test else {}),
         )
         return _accepted(acceptance, asked)
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from durable_queue.port import QueueFull, QueueUnavailable, UnsafeBroker
+from notification_contracts.http.callers import NotForTestKeys
 from notification_ledger.channel_pauses import PausesNotKept
 from notification_ledger.reading import LedgerUnavailable
 from notification_ledger.webhooks.port import (
@@ -70,6 +71,7 @@ PROBLEMS: Final[ProblemTable] = {
     EndpointChanged: Problem(409, "webhook_changed", "It is being changed; try again"),
     TooManyEndpoints: Problem(409, "too_many_webhooks", "There is no room for one more webhook"),
     EndpointDisabled: Problem(409, "webhook_disabled", "It is disabled; enable it first"),
+    NotForTestKeys: Problem(403, "test_key", "A test key reaches no provider"),
 }
 
 

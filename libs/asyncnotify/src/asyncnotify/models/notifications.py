@@ -48,6 +48,7 @@ class Notification(HasStatus):
     tags: list[str]
     reference: str | None
     delivery_mode: str | None
+    is_test: bool
 
 
 class ReplayedNotification(Notification):

@@ -4,8 +4,8 @@ Keys, under the queue's prefix `P`, as `record.lua` writes them:
 
     P:e:<id>       HASH    the message's own; the ledger's fields: n:s status, n:r reason,
                            n:c channel, n:a attempts, n:u user id, n:g tags (JSON),
-                           n:f reference, n:d delivery mode; in ms: n:ct created, n:ut updated,
-                           n:nx next attempt
+                           n:f reference, n:d delivery mode, n:k 1 for a test;
+                           in ms: n:ct created, n:ut updated, n:nx next attempt
     P:t:<id>       STRING  the timeline, a line per entry: ms, status, reason, channel, rest as JSON
     P:x:<status>   ZSET    id by created ms; a deleted dead letter is in P:x:deleted
     P:u:<user_id>  ZSET    id by created ms

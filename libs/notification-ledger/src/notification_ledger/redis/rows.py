@@ -27,6 +27,10 @@ def labels_in(text: str) -> tuple[str, ...]:
         return ()
 
 
+def _is_one(text: str) -> bool:
+    return text == "1"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """Where a field of `KEPT_FIELDS` is in a message's hash, and how it is read there."""
@@ -42,6 +46,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "delivery_mode": Column("n:d"),
     "tags": Column("n:g", labels_in),
     "reference": Column("n:f"),
+    "is_test": Column("n:k", _is_one),
 }
 HASH_FIELDS: Final = (
     *("n:s", "n:r", "n:ct", "n:ut", "n:nx"),

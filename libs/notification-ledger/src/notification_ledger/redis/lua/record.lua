@@ -96,6 +96,7 @@ do
     for i, field in ipairs(KEPT_FIELDS) do
       local value = said[field]
       if type(value) == 'table' then value = cjson.encode(value) end
+      if value == true then value = '1' end
       before[field] = old[offset + i] or ''
       kept[field] = value or before[field]
       if kept[field] ~= before[field] then
