@@ -38,6 +38,7 @@ from notification_publisher.application.publishing import PublishNotification
 from notification_publisher.infrastructure.housekeeping import Housekeeping
 from notification_publisher.infrastructure.queue import DurableNotificationQueue, StoredContents
 from notification_publisher.infrastructure.shared_answer import SharedAnswer
+from notification_publisher.infrastructure.webhook_follower import WebhookFollower
 from notification_publisher.interface.batches import batch_routes
 from notification_publisher.interface.channels import ChannelUses, channel_routes
 from notification_publisher.interface.dead_letters import dead_letter_routes
@@ -75,6 +76,8 @@ def build(
     broker = _guarded(queue, (ledger, pauses, webhooks), settings, registry)
     housekeeping = Housekeeping(ledger, queue, registry)
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]
+    if webhooks.are_shared:
+        loops.append(("webhooks", WebhookFollower(webhooks, ledger, registry).run))
     check_ledger = partial(_check_ledger, housekeeping, claim_server)
     return build_app(
         service=SERVICE,

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from durable_queue.port import BrokerClock
 from notification_contracts.webhooks import DisabledFor, EventKind
@@ -20,9 +20,8 @@ from notification_ledger.webhooks.events import event_id
 from notification_ledger.webhooks.port import (
     EndpointChanged,
     EndpointStore,
-    EventDelivery,
     UnknownAttempt,
-    WaitingLines,
+    WebhookStore,
 )
 
 from notification_publisher.application.ports import EndpointDisabled
@@ -123,7 +122,7 @@ class SendAgain:
     It has the same id as before, so that a receiver knows it.
     """
 
-    store: "EndpointsAndLines"
+    store: WebhookStore
     send_lines: SendLines
 
     async def __call__(self, endpoint_id: str, attempt_id: str) -> WebhookEvent:
@@ -143,7 +142,7 @@ class SendAgain:
 class TryEndpoint:
     """Send an endpoint an event that says nothing but that it is a test."""
 
-    store: "EndpointsAndLines"
+    store: WebhookStore
     send_lines: SendLines
     clock: BrokerClock
 
@@ -166,7 +165,7 @@ class TryEndpoint:
 class ShowAttempts:
     """List what became of the attempts to tell an endpoint, newest first."""
 
-    store: "EndpointsAndLines"
+    store: WebhookStore
 
     async def __call__(
         self, endpoint_id: str, *, limit: int, before: str | None
@@ -176,10 +175,6 @@ class ShowAttempts:
         found = await self.store.attempts(endpoint_id, limit=limit + 1, before=before)
         page = found[:limit]
         return page, page[-1].id if len(found) > limit else None
-
-
-class EndpointsAndLines(EndpointStore, WaitingLines, EventDelivery, Protocol):
-    """What these need of a store of webhooks."""
 
 
 async def _enabled(store: EndpointStore, endpoint_id: str) -> Endpoint:

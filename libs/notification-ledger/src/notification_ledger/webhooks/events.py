@@ -70,6 +70,12 @@ def event_id(*what: object) -> str:
     return f"msg_{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
+def may_want(endpoint: Endpoint, change: StatusChange) -> bool:
+    """Tell whether an endpoint may want a status change, as far as can be told without labels."""
+    settings = endpoint.settings
+    return _passes(settings.statuses, change.status) and _passes(settings.channels, change.channel)
+
+
 def wants(endpoint: Endpoint, event: WebhookEvent) -> bool:
     """Tell whether an endpoint is to be told of an event. A test is for all."""
     settings = endpoint.settings

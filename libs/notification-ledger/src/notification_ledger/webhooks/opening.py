@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from durable_queue.factory import open_queue
 from durable_queue.memory import InMemoryQueue
 from durable_queue.port import Queue
+from durable_queue.redis_list.options import RedisListOptions
+from durable_queue.redis_list.queue import RedisListQueue
 
 from notification_ledger.settings import Stores
 from notification_ledger.webhooks.memory import InMemoryWebhookStore
@@ -20,6 +21,8 @@ from notification_ledger.webhooks.redis import RedisWebhookStore
 LANE: Final = "webhooks"
 # How long a message that was sent twice is known again: a crash in between takes seconds.
 _RETENTION: Final = timedelta(hours=1)
+# A message is its line's only one: given up, it would stop the line for ever.
+_NEVER_POISON: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,10 @@ def open_webhooks(stores: Stores, *, lease: timedelta = timedelta(seconds=60)) -
         return WebhookParts(store=InMemoryWebhookStore(), queue=InMemoryQueue(), are_shared=False)
     # A dot can't be in the namespace of a system: this is no other system's.
     namespace = f"{stores.namespace}.webhooks"
+    options = RedisListOptions(
+        namespace=namespace, lease=lease, retention=_RETENTION, max_deliveries=_NEVER_POISON
+    )
     return WebhookParts(
         store=RedisWebhookStore(stores.ledger_url, namespace=namespace),
-        queue=open_queue(stores.ledger_url, namespace=namespace, retention=_RETENTION, lease=lease),
+        queue=RedisListQueue(stores.ledger_url, options=options),
     )

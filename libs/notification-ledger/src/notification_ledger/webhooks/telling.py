@@ -1,0 +1,36 @@
+"""Tells endpoints what concerns those who run the system."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from notification_contracts.webhooks import EventKind
+
+from notification_ledger.webhooks.endpoints import Endpoint
+from notification_ledger.webhooks.events import operator_event, wants
+from notification_ledger.webhooks.port import WebhookStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellOperators:
+    """Put an operator's event into the lines of those endpoints that want it.
+
+    The publisher that follows the changes has it sent, within about a second. Raises
+    `WebhooksUnavailable`.
+    """
+
+    store: WebhookStore
+
+    async def __call__(self, kind: EventKind, data: Mapping[str, object], at: datetime) -> None:
+        event = operator_event(kind, data, at)
+        told = [
+            each for each in await self.store.endpoints() if each.is_enabled and wants(each, event)
+        ]
+        if told:
+            await self.store.append([(each, event) for each in told])
+
+    async def disabled(self, endpoint: Endpoint, at: datetime) -> None:
+        """Tell that an endpoint was disabled, and why."""
+        why = endpoint.disabled_for.value if endpoint.disabled_for else None
+        said = {"webhook": endpoint.id, "url": endpoint.settings.url, "reason": why}
+        await self(EventKind.ENDPOINT_DISABLED, said, at)

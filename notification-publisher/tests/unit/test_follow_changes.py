@@ -1,0 +1,112 @@
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from notification_contracts.states import Status
+from notification_ledger.memory import MemoryLedger
+from notification_ledger.reading import ChangesMissed, StatusChange
+from notification_ledger.webhooks.endpoints import EndpointSettings
+from notification_ledger.webhooks.memory import InMemoryWebhookStore
+from notification_ledger.webhooks.port import FollowerReplaced
+from notification_publisher.application.follow_changes import FollowChanges
+from testkit.ledger.webhook_examples import make_endpoint
+
+HOOK = EndpointSettings(url="https://example.com/hook")
+
+
+@pytest.fixture
+def store(clock):
+    return InMemoryWebhookStore(now=clock)
+
+
+@pytest.fixture
+async def follow(store, ledger):
+    await store.acquire("me", timedelta(days=1))
+    return FollowChanges(store=store, ledger=ledger, token="me")
+
+
+async def changes_of(ledger: MemoryLedger, after: str) -> list[StatusChange]:
+    """Return all changes after one of them."""
+    found: list[StatusChange] = []
+    async with aclosing(ledger.changes(after)) as changes:
+        while not found or found[-1].id != await ledger.latest_change():
+            change = await anext(changes)
+            assert not isinstance(change, ChangesMissed)
+            found.append(change)
+    return found
+
+
+def told(store: InMemoryWebhookStore) -> list[tuple[str, str]]:
+    """Say who is told what, in the order of each line."""
+    return [
+        (name[0], event.data["status"])
+        for name, events in store._waiting.items()
+        for event in events
+    ]
+
+
+async def test_each_endpoint_is_told_of_what_it_wants(follow, store, ledger, harness):
+    wanted = {
+        "wh_all": {},
+        "wh_sent": {"statuses": (Status.SENT,)},
+        "wh_sms": {"channels": ("sms",)},
+        "wh_orders": {"tags": ("orders",), "statuses": (Status.QUEUED,)},
+    }
+    for name, filters in wanted.items():
+        settings = replace(HOOK, **filters)
+        await store.store(make_endpoint(name, settings=settings))
+    start = await ledger.latest_change()
+    await harness.send(tags=("orders",), reference="o-7")
+    await (await harness.forward()).ack()
+
+    await follow.put(await changes_of(ledger, start))
+
+    assert sorted(told(store)) == [
+        ("wh_all", "queued"),
+        ("wh_all", "sent"),
+        ("wh_all", "validated"),
+        ("wh_orders", "queued"),
+        ("wh_sent", "sent"),
+    ]
+    first = next(iter(store._waiting.values()))[0]
+    assert (first.data["reference"], first.data["tags"]) == ("o-7", ["orders"])
+    assert await store.position() == await ledger.latest_change()
+
+
+async def test_one_is_told_only_of_what_happens_after_it_was_made(follow, store, ledger, harness):
+    start = await ledger.latest_change()
+    await harness.send()
+    await store.store(make_endpoint("wh_1", settings=HOOK, since=await ledger.latest_change()))
+    await harness.forward()
+
+    await follow.put(await changes_of(ledger, start))
+
+    assert told(store) == [("wh_1", "validated")]
+
+
+async def test_one_that_was_made_after_the_changes_were_read_is_not_missed(
+    follow, store, ledger, harness
+):
+    await store.store(make_endpoint("wh_1", settings=HOOK))
+    await follow.followers()
+    since = await ledger.latest_change()
+    await harness.send()
+    read = await changes_of(ledger, since)
+    await store.store(make_endpoint("wh_2", settings=HOOK, since=since))
+
+    await follow.put(read)
+
+    assert told(store) == [("wh_1", "queued"), ("wh_2", "queued")]
+
+
+async def test_who_was_replaced_puts_nothing_anywhere(follow, store, ledger, harness):
+    await store.store(make_endpoint("wh_1", settings=HOOK))
+    start = await ledger.latest_change()
+    await harness.send()
+    await store.release("me")
+    await store.acquire("another", timedelta(days=1))
+
+    with pytest.raises(FollowerReplaced):
+        await follow.put(await changes_of(ledger, start))
+    assert told(store) == []
