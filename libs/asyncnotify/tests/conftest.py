@@ -1,4 +1,5 @@
 import asyncio
+import csv
 import os
 import pty
 import sys
@@ -37,3 +38,14 @@ class Command:
 @pytest.fixture
 def command():
     return Command({"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"})
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_rows(*rows, header=("user_id", "message", "channel")):
+        path = tmp_path / "people.csv"
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([header, *rows])
+        return path
+
+    return write_rows

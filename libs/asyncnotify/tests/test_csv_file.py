@@ -81,26 +81,53 @@ def test_column_names_are_taken_in_any_case_and_with_spaces_around_them(read, de
 
 
 UNCLOSED = {
-    "to the end": 'ada,"hello\nbob,hi\ncleo,hi\n',
-    "to the next quote": 'ada,"hello\nbob,hi\ncleo,"hi"\n',
-    "to a stray quote": 'ada,"hello\nbob,hi\ncleo,17"\n',
-    "over empty cells": 'ada,"hello\nbob,""\ncleo,17"\n',
-    "to a cell that begins with a comma": 'ada,"hello\nbob,hi\ncleo,", and so on"\n',
-    "over the last row": 'ada,"hello\nbob,17"\n',
-    "of the id": '"ada,hello\nbob,hi\ncleo,17"\n',
-    "over very many lines": 'ada,"hello\n' + "Dear all, good day\n" * 101 + '"\n',
+    "to the end": ('ada,"hello\nbob,hi\ncleo,hi\n', [2], ["bob", "cleo"]),
+    "to the next quote": ('ada,"hello\nbob,hi\ncleo,"hi"\n', [2], ["bob", "cleo"]),
+    "to a stray quote": ('ada,"hello\nbob,hi\ncleo,17"\nzoe,hi\n', [2], ["zoe"]),
+    "over empty cells": ('ada,"hello\nbob,""\ncleo,17"\n', [2], []),
+    "to a cell that begins with a comma": (
+        'ada,"hello\nbob,hi\ncleo,", and so on"\nzoe,hi\n',
+        [2],
+        ["zoe"],
+    ),
+    "over the last row": ('ada,"hello\nbob,17"\n', [2], []),
+    "of the id": ('"ada,hello\nbob,hi\ncleo,17"\n', [2], []),
+    "over very many lines": ('ada,"hello\n' + "Dear all, good day\n" * 101 + '"\n', [2], []),
+    "in one line": ('ada,"say "hello" now"\nbob,hi\n', [2], ["bob"]),
+    "of a letter with quotes in it": (
+        'ada,"Dear Ada,\nhe said "no", and left\n3,50 EUR"\n\nbob,hi\n',
+        [2, 3, 4],
+        ["bob"],
+    ),
 }
 
 
-@pytest.mark.parametrize("rows", UNCLOSED.values(), ids=UNCLOSED.keys())
-def test_an_unclosed_quote_never_makes_one_message_of_other_peoples_rows(read, rows):
-    with pytest.raises(BadFile, match=r"people\.csv, line 2: a quote"):
-        read(HEAD + rows)
+@pytest.mark.parametrize(("rows", "bad", "good"), UNCLOSED.values(), ids=UNCLOSED.keys())
+def test_an_unclosed_quote_never_makes_one_message_of_other_peoples_rows(read, rows, bad, good):
+    found = read(HEAD + rows)
+
+    assert [row.line for row in found if row.fault] == bad
+    assert "a quote" in found[0].fault
+    assert [row.cells["user_id"] for row in found if not row.fault] == good
 
 
-def test_a_quote_that_is_never_closed_is_refused_also_where_line_breaks_are_meant(read):
-    with pytest.raises(BadFile, match=r"people\.csv, line 2: a quote.*is never closed"):
-        read(HEAD + UNCLOSED["to the end"], multiline=True)
+def test_a_line_that_can_not_be_read_is_shown_as_it_is(read):
+    bad, good = read(HEAD + 'ada,"say "hello" now"\nbob,hi\n')
+
+    assert (bad.cells, good.line) == ({}, 3)
+    assert bad.fault.endswith('ada,"say "hello" now"')
+
+
+def test_a_quote_that_is_never_closed_is_kept_out_also_where_line_breaks_are_meant(read):
+    bad, *good = read(HEAD + UNCLOSED["to the end"][0], multiline=True)
+
+    assert "is never closed" in bad.fault
+    assert [row.line for row in good] == [3, 4]
+
+
+def test_a_first_line_that_can_not_be_read_stops_all(read):
+    with pytest.raises(BadFile, match=r"people\.csv, line 1: a quote.*nothing was done"):
+        read('user_id,"message\nada,hi\n')
 
 
 LETTERS = {

@@ -12,28 +12,26 @@ from typer.testing import CliRunner
 
 
 class Gateway:
-    """Takes whatever it is asked; keeps path, key and body of each request."""
+    """Takes whatever it is asked for; keeps each path, and each item that it was sent."""
 
     url: str
 
     def __init__(self):
-        self.paths, self.keys, self.bodies = [], [], []
+        self.paths, self.items = [], []
 
     async def __call__(self, reader, writer):
         while True:
             head, _, body = (await read_request(reader)).partition(b"\r\n\r\n")
-            self.paths.append(unquote(head.split(b" ")[1].decode()))
-            self.keys += [
-                line.split(b": ")[1]
-                for line in head.split(b"\r\n")
-                if line.lower().startswith(b"idempotency-key")
-            ]
-            self.bodies.append(json.loads(body))
-            answer = {"user_id": "ada", "trace_id": "t", "status": "queued", "status_url": "/"}
-            document = json.dumps(answer).encode()
-            writer.write(
-                b"HTTP/1.1 202 Accepted\r\nContent-Length: %d\r\n\r\n%b" % (len(document), document)
-            )
+            path = unquote(head.split(b" ")[1].decode())
+            self.paths.append(path)
+            document = json.loads(body)
+            answer = {"trace_id": "t", "status": "queued", "status_url": "/"}
+            if path.endswith("/batch"):
+                [items] = document.values()
+                self.items += items
+                answer = {"items": [{"status": 202, "trace_id": "t"} for _ in items]}
+            text = json.dumps(answer).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
 
 
 @pytest.fixture
@@ -53,7 +51,8 @@ async def test_a_second_run_sends_nothing_and_says_what_it_skipped(command, gate
     assert first[:2] == (1, "3 rows, 1 refused\n")
     assert second[:2] == (1, "3 rows, 1 refused, 3 skipped\n")
     assert "3 of 3 rows were done by an earlier run" in second[2]
-    assert len(gateway.bodies) == len(set(gateway.keys)) == 2
+    assert [item["user_id"] for item in gateway.items] == ["ada", "bob"]
+    assert len({item["idempotency_key"] for item in gateway.items}) == 2
     rejected = (tmp_path / "people.csv.rejected.csv").read_text().splitlines()
     assert rejected[1:] == [",nobody,,,,,,3,user_id is blank"]
 
@@ -69,8 +68,10 @@ async def test_a_channel_that_was_added_has_its_column(gateway, tmp_path, monkey
     )
 
     assert done.exit_code == 0, done.output
-    assert gateway.paths == ["/users/ada"]
-    assert gateway.bodies == [{"pager": "+14155552671", "email": "ada@example.com"}]
+    assert gateway.paths == ["/users/batch"]
+    assert gateway.items == [
+        {"user_id": "ada", "pager": "+14155552671", "email": "ada@example.com"}
+    ]
 
 
 async def test_a_redirect_stops_the_run_and_no_row_counts_as_done(command, tmp_path):
@@ -83,19 +84,33 @@ async def test_a_redirect_stops_the_run_and_no_row_counts_as_done(command, tmp_p
     async with scripted_server(redirect) as url:
         code, said, complaint = await command("send-many", file, url=url)
 
-    assert (code, said) == (1, "")
+    assert (code, said) == (3, "")
     assert "redirect to https://door/" in complaint
     assert "0 of 2 rows done" in complaint
 
 
-async def test_a_file_that_misleads_is_an_error_of_one_line(command, gateway, tmp_path):
+async def test_rows_with_a_wrong_quote_are_kept_out_and_the_others_go(command, gateway, tmp_path):
     file = tmp_path / "people.csv"
     file.write_text('user_id,message\nada,"hi\nbob,ho\n')
 
+    code, said, complaint = await command("send-many", file, "--json", url=gateway.url)
+
+    rejected = tmp_path / "people.csv.rejected.csv"
+    counts = {"rows": 2, "refused": 1, "skipped": 0, "rejected_file": str(rejected)}
+    assert (code, json.loads(said)) == (1, counts)
+    assert [item["user_id"] for item in gateway.items] == ["bob"]
+    assert ",2,a quote is not where it should be" in rejected.read_text().replace('"', "")
+    assert complaint == ""
+
+
+async def test_a_file_without_the_columns_is_an_error_of_one_line(command, gateway, tmp_path):
+    file = tmp_path / "people.csv"
+    file.write_text("user,message\nada,hi\n")
+
     code, said, complaint = await command("send-many", file, url=gateway.url)
 
-    assert (code, said, gateway.bodies) == (1, "", [])
-    assert complaint.startswith(f"error: {file}, line 2: a quote")
+    assert (code, said, gateway.items) == (1, "", [])
+    assert complaint.startswith(f"error: {file}: no column 'user_id'")
     assert "Traceback" not in complaint
 
 
@@ -120,13 +135,13 @@ async def test_line_breaks_in_cells_can_be_said_to_be_meant(
     file.write_text(rows)
 
     refused, _, complaint = await command(name, file, url=gateway.url)
-    asked_before = len(gateway.bodies)
+    asked_before = len(gateway.items)
     code, said, _ = await command(name, file, "--multiline", url=gateway.url)
 
     assert (refused, asked_before) == (1, 0)
-    assert "--multiline" in complaint
+    assert "rejected.csv" in complaint
     assert (code, said) == (0, "1 rows, 0 refused\n")
-    assert gateway.bodies[0][field].startswith(meant)
+    assert gateway.items[0][field].startswith(meant)
 
 
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "HTTP_PROXY"])
@@ -145,5 +160,5 @@ async def test_a_proxy_that_can_not_be_used_is_said_in_words(command):
 
     code, _, complaint = await command("status", "t", url=f"http://{socket.gethostname()}.example")
 
-    assert code == 1
+    assert code == 2
     assert complaint.startswith("error: the environment (ALL_PROXY")

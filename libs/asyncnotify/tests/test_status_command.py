@@ -14,7 +14,7 @@ def shown(monkeypatch):
     def show(notification, *sentence):
         written = StringIO()
         monkeypatch.setattr(notifications, "out", Console(file=written, width=160))
-        monkeypatch.setattr(notifications, "is_terminal", lambda: True)
+        monkeypatch.setattr(notifications, "shows_json", lambda: False)
         notifications.show(notification, *sentence)
         return written.getvalue()
 

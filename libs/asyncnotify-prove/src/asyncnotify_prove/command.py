@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from asyncnotify.commands.console import err
+from asyncnotify.commands.terminal import err
 from asyncnotify.local.supervisor import StartFailed
 from service_kit.private_files import MASK, make_private
 

@@ -26,11 +26,14 @@ class Checkup:
         BadSetup: a proxy that the environment names can't be used.
     """
 
-    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, url: str, transport: httpx.BaseTransport | None = None, *, key: str | None = None
+    ) -> None:
         self._url = url
         self._proxy = None if transport else proxy_for(httpx.URL(url))
         self._http = httpx.Client(
             base_url=url,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             proxy=self._proxy,
             transport=transport,
             trust_env=False,

@@ -40,6 +40,8 @@ class CsvProgress:
 
     def add(self, faults: Mapping[str, str | None]) -> None:
         """Note that rows were handled."""
+        if not faults:
+            return
         self.faults |= faults
         if self.finished_file.exists():
             self.finished_file.rename(self.unfinished_file)

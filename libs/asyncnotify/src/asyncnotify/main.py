@@ -1,7 +1,7 @@
 """The `asyncnotify` command."""
 
-from importlib.metadata import entry_points, version
-from typing import Annotated, Any
+from importlib.metadata import entry_points
+from typing import Any
 
 import typer
 from typer.core import TyperGroup
@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from asyncnotify.commands import dead_letters, files, history, notifications
 from asyncnotify.commands.config import config
 from asyncnotify.commands.doctor import doctor
+from asyncnotify.commands.global_options import command, local_command
 from asyncnotify.commands.up import up
 
 
@@ -30,47 +31,35 @@ class _Commands(TyperGroup):
     def _add_plug_ins(self) -> None:
         for plug_in in entry_points(group="asyncnotify.commands"):
             if plug_in.name not in self.commands:
-                command = typer.Typer(add_completion=False)
-                command.command(plug_in.name)(plug_in.load())
-                self.add_command(typer.main.get_command(command), plug_in.name)
+                added = typer.Typer(add_completion=False)
+                added.command(plug_in.name)(local_command(plug_in.load()))
+                self.add_command(typer.main.get_command(added), plug_in.name)
 
 
 app = typer.Typer(
     name="asyncnotify",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"asyncnotify {version('asyncnotify')}")
-        raise typer.Exit
-
-
 @app.callback()
-def options(
-    *,
-    _: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
+@command
+def options() -> None:
     """Send notifications, follow them, and run the system that delivers them."""
 
 
-app.command()(up)
-app.command()(doctor)
-app.command()(config)
-app.command()(notifications.send)
-app.command()(notifications.status)
-app.command()(notifications.watch)
-app.command()(notifications.cancel)
-app.command()(history.forget)
-app.command("import-users")(files.import_users)
-app.command("send-many")(files.send_many)
+app.command()(local_command(up))
+app.command()(command(doctor))
+app.command()(command(config))
+app.command()(command(notifications.send))
+app.command()(command(notifications.status))
+app.command()(command(notifications.watch))
+app.command()(command(notifications.cancel))
+app.command()(command(history.forget))
+app.command("import-users")(command(files.import_users))
+app.command("send-many")(command(files.send_many))
 app.add_typer(dead_letters.app, name="dlq")
 
 

@@ -1,6 +1,5 @@
 """`asyncnotify config`: which settings are in effect, and where each comes from."""
 
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -8,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from asyncnotify.commands.console import print_json
+from asyncnotify.commands.global_options import said
+
 
 def config(
     changed: Annotated[bool, typer.Option(help="Only what is not as by default.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show the services' settings, as this environment and .env have them; secrets are masked.
 
@@ -30,8 +31,8 @@ def config(
         raise typer.Exit(1) from error
     found = effective_settings(os.environ, read_dotenv(Path(".env")))
     shown = [each for each in found if not changed or each.origin != DEFAULT]
-    if as_json:
-        typer.echo(json.dumps({"settings": [asdict(each) for each in shown]}))
+    if said().as_json:
+        print_json({"settings": [asdict(each) for each in shown]})
         return
     for each in shown:
         typer.echo(f"{each.service}: {each.name}={each.value}  ({each.origin})")

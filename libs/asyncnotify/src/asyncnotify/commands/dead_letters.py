@@ -1,6 +1,5 @@
 """The operator's side: what was given up, and what becomes of it."""
 
-import json
 import sys
 from typing import Annotated
 
@@ -10,17 +9,26 @@ from rich.table import Table
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask, is_terminal, out
+from asyncnotify.commands.console import ask, print_json, shows_json
+from asyncnotify.commands.global_options import command, said
 from asyncnotify.commands.notifications import show
+from asyncnotify.commands.terminal import out
 
 SHOWN_IDS = 10
 
-app = typer.Typer(help="Dead letters: list, show, replay, delete.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 Reason = Annotated[str | None, typer.Option(help="Only those given up for this reason.")]
 Channel = Annotated[str | None, typer.Option(help="Only those of this channel.")]
 
 
+@app.callback()
+@command
+def dead_letters() -> None:
+    """Dead letters: list, show, replay, delete."""
+
+
 @app.command("list")
+@command
 def list_dead_letters(
     reason: Reason = None,
     channel: Channel = None,
@@ -33,8 +41,8 @@ def list_dead_letters(
             reason=reason, channel=channel, limit=limit, cursor=cursor
         )
     )
-    if not is_terminal():
-        typer.echo(json.dumps(page))
+    if shows_json():
+        print_json(page)
         return
     out.print(_table(page["items"]))
     if page["next_cursor"]:
@@ -42,12 +50,14 @@ def list_dead_letters(
 
 
 @app.command("show")
+@command
 def show_dead_letter(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Show one of them, with everything that happened to it."""
     show(ask(lambda client: client.status(trace_id)))
 
 
 @app.command()
+@command
 def replay(
     trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     reason: Reason = None,
@@ -71,8 +81,8 @@ def replay(
     if trace_id is not None:
         if has_filter or limit or everything or dry_run:
             raise typer.BadParameter("an ID excludes filters, --all and --dry-run")
-        _warn(ask(lambda client: client.replay(trace_id)))
-        typer.echo(f"{trace_id} is queued again")
+        replayed = ask(lambda client: client.replay(trace_id))
+        _tell(replayed, f"{trace_id} is queued again")
         return
     if not (has_filter or everything or dry_run):
         raise typer.BadParameter(
@@ -85,8 +95,7 @@ def replay(
     if sys.stdin.isatty() and not yes:
         _confirm(request)
     answer = ask(lambda client: client.replay_many(**request))
-    _warn(answer)
-    typer.echo(f"{answer['replayed']} of {answer['matched']} are queued again")
+    _tell(answer, f"{answer['replayed']} of {answer['matched']} are queued again")
 
 
 def _confirm(request: JsonObject) -> None:
@@ -97,15 +106,28 @@ def _confirm(request: JsonObject) -> None:
 
 
 def _show_matches(answer: JsonObject) -> None:
-    for each in answer["trace_ids"][:SHOWN_IDS]:
-        typer.echo(each)
-    if answer["matched"] > SHOWN_IDS:
-        typer.echo(f"and {answer['matched'] - SHOWN_IDS} more")
+    if said().as_json:
+        print_json(answer)
+        return
     _warn(answer)
-    typer.echo(f"{answer['matched']} would be queued again", err=True)
+    count = answer["matched"]
+    typer.echo(f"{count} would be queued again{':' if count else ''}")
+    for each in answer["trace_ids"][:SHOWN_IDS]:
+        typer.echo(f"  {each}")
+    if count > SHOWN_IDS:
+        typer.echo(f"  and {count - SHOWN_IDS} more")
+
+
+def _tell(answer: JsonObject, words: str) -> None:
+    if said().as_json:
+        print_json(answer)
+        return
+    _warn(answer)
+    typer.echo(words)
 
 
 @app.command()
+@command
 def delete(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Forget one of them for good."""
 
@@ -113,7 +135,7 @@ def delete(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
         await client.delete_dead_letter(trace_id)
 
     ask(talk)
-    typer.echo(f"{trace_id} is deleted")
+    _tell({"deleted": trace_id}, f"{trace_id} is deleted")
 
 
 def _warn(answer: JsonObject) -> None:

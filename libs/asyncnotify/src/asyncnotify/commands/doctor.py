@@ -1,7 +1,6 @@
 """`asyncnotify doctor`: what is wrong, in the words of who refuses, and what to do about it."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -13,10 +12,11 @@ import typer
 from rich.markup import escape
 
 from asyncnotify.checkup import Checkup
-from asyncnotify.commands.console import out, print_error
+from asyncnotify.commands.console import print_error, print_json
+from asyncnotify.commands.global_options import said
+from asyncnotify.commands.terminal import out
 from asyncnotify.errors import AsyncNotifyError
 from asyncnotify.findings import Finding
-from asyncnotify.settings import gateway_url
 
 _STDIN = "-"
 
@@ -42,12 +42,12 @@ def doctor(
     timeout: Annotated[
         float, typer.Option(min=1, max=600, help="Seconds that a provider may take.")
     ] = 30,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Look at the running system, or try one provider; say what is wrong, and what to do.
 
     Exits with 0 if all is well, with 1 if something is not, with 2 if it was asked wrongly.
     """
+    as_json = said().as_json
     if provider is None and provider_file is None:
         if to is not None or channel is not None:
             raise typer.BadParameter("--to and --channel go with --provider or --provider-file")
@@ -58,13 +58,13 @@ def doctor(
     is_ok = all(each.is_ok for each in findings)
     if as_json:
         found = {"is_ok": is_ok, "findings": [asdict(each) for each in findings]}
-        typer.echo(json.dumps(found))
+        print_json(found)
     raise typer.Exit(0 if is_ok else 1)
 
 
 def _of_the_system(*, as_json: bool) -> list[Finding]:
     try:
-        with Checkup(gateway_url()) as checkup:
+        with Checkup(said().gateway, key=said().key) as checkup:
             return _shown(checkup.findings(), as_json=as_json)
     except AsyncNotifyError as error:
         print_error(error)

@@ -5,20 +5,20 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from asyncnotify.answers import JsonObject
 from asyncnotify.api import CHANNELS
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import err, print_error
-from asyncnotify.csv_file import BadFile, Row
+from asyncnotify.commands.console import ExitCode, exit_code, print_error, print_json
+from asyncnotify.commands.global_options import said
+from asyncnotify.commands.terminal import err
+from asyncnotify.csv_file import BadFile, CsvRow
 from asyncnotify.csv_job import CsvJob
-from asyncnotify.errors import AsyncNotifyError
-from asyncnotify.settings import gateway_url
+from asyncnotify.errors import AsyncNotifyError, Refused
 
 MESSAGE_COLUMNS = (
     "user_id",
@@ -29,6 +29,7 @@ MESSAGE_COLUMNS = (
     "send_at",
     "expires_at",
 )
+Handle = Callable[[AsyncNotify, Sequence[CsvRow]], Awaitable[Sequence[Refused | None]]]
 CsvFile = Annotated[Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False)]
 Again = Annotated[bool, typer.Option("--again", help="Also do rows that an earlier run has done.")]
 
@@ -43,14 +44,13 @@ Multiline = Annotated[
 def import_users(file: CsvFile, again: Again = False, multiline: Multiline = False) -> None:
     """Store the users of a CSV file: user_id, a column for each channel, preferred_channel.
 
-    Rows that are done are skipped when it is run again.
+    Rows that are done are skipped when it is run again; refused ones are written to a file.
     """
     columns = ("user_id", *CHANNELS, "preferred_channel")
     job = _job(file, ("user_id",), columns, multiline=multiline)
 
-    async def store(client: AsyncNotify, _: int, row: Row) -> JsonObject:
-        contact = {name: cell for name, cell in row.items() if name != "user_id"}
-        return await client.put_user(row["user_id"], contact)
+    async def store(client: AsyncNotify, rows: Sequence[CsvRow]) -> Sequence[Refused | None]:
+        return [item.error for item in await client.put_users([row.cells for row in rows])]
 
     _work_through(job, store, again=again)
 
@@ -58,30 +58,26 @@ def import_users(file: CsvFile, again: Again = False, multiline: Multiline = Fal
 def send_many(file: CsvFile, again: Again = False, multiline: Multiline = False) -> None:
     """Send one notification per row of a CSV file: user_id, message, and the optional fields.
 
-    Rows that are done are skipped when it is run again. A row is not accepted twice within 24
-    hours in any case: its content makes its idempotency key.
+    Rows that are done are skipped when it is run again; refused ones are written to a file. A row
+    is not accepted twice within 24 hours in any case: its content makes its idempotency key.
     """
     job = _job(file, ("user_id", "message"), MESSAGE_COLUMNS, multiline=multiline)
 
-    async def send(client: AsyncNotify, number: int, row: Row) -> JsonObject:
-        known = {"user_id", "message"}
-        rest: dict[str, Any] = {name: cell for name, cell in row.items() if name not in known}
-        key = hashlib.sha256(json.dumps([file.name, job.rows[number].key]).encode()).hexdigest()
-        return await client.send(
-            row["user_id"], row["message"], idempotency_key=f"send-many-{key}", **rest
-        )
+    def keyed(row: CsvRow) -> dict[str, str]:
+        key = hashlib.sha256(json.dumps([file.name, row.key]).encode()).hexdigest()
+        return {**row.cells, "idempotency_key": f"send-many-{key}"}
+
+    async def send(client: AsyncNotify, rows: Sequence[CsvRow]) -> Sequence[Refused | None]:
+        return [item.error for item in await client.send_batch([keyed(row) for row in rows])]
 
     _work_through(job, send, again=again)
 
 
 def _job(file: Path, required: Sequence[str], allowed: Sequence[str], *, multiline: bool) -> CsvJob:
-    target = gateway_url()
-    return CsvJob(file, required, allowed, target=target, multiline=multiline)
+    return CsvJob(file, required, allowed, target=said().gateway, multiline=multiline)
 
 
-def _work_through(
-    job: CsvJob, handle: Callable[[AsyncNotify, int, Row], Awaitable[object]], *, again: bool
-) -> None:
+def _work_through(job: CsvJob, handle: Handle, *, again: bool) -> None:
     try:
         job.load(again=again)
         skipped = job.done
@@ -93,25 +89,44 @@ def _work_through(
         asyncio.run(_run(job, handle))
     except (BadFile, OSError) as error:
         err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
-        raise typer.Exit(1) from error
+        raise typer.Exit(ExitCode.REFUSED) from error
     except AsyncNotifyError as error:
         print_error(error)
-        err.print(f"stopped with {job.done} of {len(job.rows)} rows done; run it again to go on")
-        raise typer.Exit(1) from error
+        _say_where_it_stopped(job)
+        raise typer.Exit(exit_code(error)) from error
     except KeyboardInterrupt:
-        err.print(f"stopped with {job.done} of {len(job.rows)} rows done; run it again to go on")
-        raise typer.Exit(130) from None
+        _say_where_it_stopped(job)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    _sum_up(job, skipped)
+    raise typer.Exit(ExitCode.REFUSED if job.rejected else ExitCode.DONE)
+
+
+def _say_where_it_stopped(job: CsvJob) -> None:
+    err.print(f"stopped with {job.done} of {len(job.rows)} rows done; run it again to go on")
+
+
+def _sum_up(job: CsvJob, skipped: int) -> None:
+    rejected_file = str(job.rejected_file) if job.rejected else None
+    if said().as_json:
+        counts = {"rows": len(job.rows), "refused": job.rejected, "skipped": skipped}
+        print_json({**counts, "rejected_file": rejected_file})
+        return
     skipping = f", {skipped} skipped" if skipped else ""
     typer.echo(f"{len(job.rows)} rows, {job.rejected} refused{skipping}")
-    if job.rejected:
-        typer.echo(f"refused rows and why: {job.rejected_file}", err=True)
-        raise typer.Exit(1)
+    if rejected_file:
+        typer.echo(f"refused rows and why: {rejected_file}", err=True)
 
 
-async def _run(job: CsvJob, handle: Callable[[AsyncNotify, int, Row], Awaitable[object]]) -> None:
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
-        task = progress.add_task("rows", total=len(job.rows), completed=job.done)
-        job.on_progress = lambda done: progress.update(task, completed=done)
-        async with AsyncNotify(job.target) as client:
-            await job.run(lambda number, row: handle(client, number, row))
+async def _run(job: CsvJob, handle: Handle) -> None:
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[waits]}"),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("rows", total=len(job.rows), completed=job.done, waits="")
+        job.on_progress = lambda done: progress.update(task, completed=done, waits="")
+        job.on_wait = lambda why: progress.update(task, waits=f"waiting: {escape(why)}")
+        async with AsyncNotify(job.target, key=said().key) as client:
+            await job.run(lambda rows: handle(client, rows))

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask
+from asyncnotify.commands.console import ask, print_json
+from asyncnotify.commands.global_options import said
 
 
 def forget(
@@ -20,7 +21,7 @@ def forget(
     if dry_run or not is_sure:
         count = ask(lambda client: client.forget(before, dry_run=True))["forgotten"]
         if dry_run:
-            typer.echo(f"{count} would be forgotten")
+            _tell(count, "would be forgotten", dry_run=True)
             return
         typer.confirm(f"{count} notifications ended before {before}; forget them?", abort=True)
 
@@ -32,4 +33,11 @@ def forget(
             count += int(answer["forgotten"])
         return count
 
-    typer.echo(f"{ask(talk)} are forgotten")
+    _tell(ask(talk), "are forgotten", dry_run=False)
+
+
+def _tell(count: int, words: str, *, dry_run: bool) -> None:
+    if said().as_json:
+        print_json({"forgotten": count, "dry_run": dry_run})
+    else:
+        typer.echo(f"{count} {words}")

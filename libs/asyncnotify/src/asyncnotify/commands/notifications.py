@@ -11,7 +11,8 @@ from rich.table import Table
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask, err, is_terminal, out
+from asyncnotify.commands.console import ask, print_json, shows_json
+from asyncnotify.commands.terminal import err, out
 from asyncnotify.errors import AsyncNotifyError
 
 SHOWN = (
@@ -117,7 +118,7 @@ def status(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 async def look_up(trace_id: str, client: AsyncNotify) -> tuple[JsonObject, str | None]:
     """Return the notification, and for people why it is where it is."""
     found = await client.status(trace_id)
-    return found, (await client.explain(trace_id))["sentence"] if is_terminal() else None
+    return found, (await client.explain(trace_id))["sentence"] if not shows_json() else None
 
 
 def cancel(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
@@ -141,8 +142,8 @@ def watch(trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None
 
 def show(notification: JsonObject, sentence: str | None = None) -> None:
     """Print a notification: a table for people, JSON for programs."""
-    if not is_terminal():
-        typer.echo(json.dumps(notification))
+    if shows_json():
+        print_json(notification)
         return
     status_text = paint(notification["status"])
     out.print(f"[bold]{notification['trace_id']}[/bold]  {status_text}", highlight=False)
@@ -187,8 +188,8 @@ def _say_that_it_goes_on(error: AsyncNotifyError) -> None:
 
 
 def _print_change(change: JsonObject) -> None:
-    if not is_terminal():
-        typer.echo(json.dumps(change))
+    if shows_json():
+        print_json(change)
         return
     if change["event"] == "missed":
         out.print("[yellow]some changes were missed: they are no longer kept[/yellow]")
