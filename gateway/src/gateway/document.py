@@ -28,6 +28,7 @@ class Call:
     is_stream: bool
     removes: bool
     as_it_is: bool
+    may_wait: bool
     scope: Scope | None
 
 
@@ -47,6 +48,7 @@ def relayed_calls(document: str) -> Sequence[Call]:
             is_stream=EVENT_STREAM in call["responses"].get("200", {}).get("content", {}),
             removes="x-removes" in call,
             as_it_is="x-as-it-is" in call,
+            may_wait=any(each.get("name") == "Prefer" for each in call.get("parameters", ())),
             scope=scope_of(method, call),
         )
         for path, item in json.loads(document)["paths"].items()

@@ -27,6 +27,7 @@ from service_kit.http.app import build_app
 from service_kit.http.internal_token import internal_token_of
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
+from service_kit.http.streams import StreamSlots
 from service_kit.lifecycle import BackgroundTasks
 from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
@@ -48,6 +49,7 @@ from notification_publisher.interface.notifications import sending_routes, track
 from notification_publisher.interface.pipeline import pipeline_routes
 from notification_publisher.interface.problems import PROBLEMS
 from notification_publisher.interface.streams import stream_routes
+from notification_publisher.interface.waiting import Waits
 from notification_publisher.interface.webhook_attempts import webhook_attempt_routes
 from notification_publisher.interface.webhooks import Webhooks, webhook_routes
 from notification_publisher.settings import PublisherSettings
@@ -83,8 +85,8 @@ def build(
         service=SERVICE,
         title="AsyncNotify notification-publisher",
         routers=[
-            *_sending_routes(queue, broker),
-            *_record_routes(settings, ledger, queue, pauses, max_streams or settings.max_streams),
+            *_notification_routes(queue, broker, ledger, max_streams or settings.max_streams),
+            *_record_routes(settings, ledger, queue, pauses),
             *_pipeline_routes(queue, ledger, pauses),
             *_webhook_routes(Webhooks(parts=webhooks, ledger=ledger, clock=queue)),
         ],
@@ -116,10 +118,19 @@ def _guarded(
     return BrokerGuard(queue, *closing, allow_volatile=allowed, registry=registry)
 
 
-def _sending_routes(queue: Queue, broker: BrokerGuard) -> list[APIRouter]:
+def _notification_routes(
+    queue: Queue, broker: BrokerGuard, ledger: LedgerStore, max_streams: int
+) -> list[APIRouter]:
     notifications = DurableNotificationQueue(queue=queue, broker=broker)
     publish = PublishNotification(queue=notifications, new_trace_id=new_trace_id)
-    return [sending_routes(publish), batch_routes(publish)]
+    slots = StreamSlots(max_streams)
+    waits = Waits(ledger, slots.part())
+    return [
+        sending_routes(publish, waits),
+        batch_routes(publish),
+        tracking_routes(ledger, queue, waits),
+        stream_routes(ledger, slots=slots),
+    ]
 
 
 def _record_routes(
@@ -127,14 +138,11 @@ def _record_routes(
     ledger: LedgerStore,
     queue: Queue,
     pauses: ChannelPauses,
-    max_streams: int,
 ) -> list[APIRouter]:
     return [
         history_routes(ledger),
-        tracking_routes(ledger, queue),
         detail_routes(ledger, StoredContents(queue=queue), queue, pauses),
         dead_letter_routes(ledger, queue, per_second=settings.replay_per_second),
-        stream_routes(ledger, limit=max_streams),
     ]
 
 

@@ -18,6 +18,7 @@ from notification_ledger.status_update import StatusUpdate
 from notification_publisher.interface.problems import PROBLEMS
 from notification_publisher.interface.streams import stream_routes
 from service_kit.http.app import build_app
+from service_kit.http.streams import StreamSlots
 from testkit.http import live_server
 from testkit.ledger.harness import recorded
 
@@ -34,7 +35,7 @@ async def trace_id(ledger: MemoryLedger) -> str:
 
 @pytest.fixture
 def app(ledger: MemoryLedger) -> FastAPI:
-    routes = stream_routes(ledger, limit=LIMIT, keep_alive=timedelta(milliseconds=50))
+    routes = stream_routes(ledger, slots=StreamSlots(LIMIT), keep_alive=timedelta(milliseconds=50))
     return build_app(service="test", title="test", routers=[routes], problems=PROBLEMS, checks={})
 
 

@@ -20,6 +20,7 @@ from gateway.relay.headers import headers_as_they_are, headers_for_service
 from gateway.relay.problems import UNSUPPORTED_ENCODING
 from gateway.relay.service import Service
 from gateway.relay.streams import RelayedStream
+from gateway.relay.waiting import RelayedWaits
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -27,16 +28,16 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 def relay_routes(
     calls: Sequence[Call], services: Mapping[str, Service], slots: StreamSlots
 ) -> APIRouter:
-    """Make a route of each call; `slots` bounds the event streams."""
+    """Make a route of each call; `slots` bounds the event streams, and waits within them."""
+    waits = RelayedWaits(slots.part())
     router = APIRouter(route_class=RelayRoute)
     for call in calls:
-        router.add_api_route(
-            call.path, _handler_of(call, services[call.service], slots), methods=[call.method]
-        )
+        handler = _handler_of(call, services[call.service], slots, waits)
+        router.add_api_route(call.path, handler, methods=[call.method])
     return router
 
 
-def _handler_of(call: Call, service: Service, slots: StreamSlots) -> Handler:
+def _handler_of(call: Call, service: Service, slots: StreamSlots, waits: RelayedWaits) -> Handler:
     path_of = _path_maker(call.path)
     headers_of = headers_as_they_are if call.as_it_is else headers_for_service
 
@@ -52,6 +53,8 @@ def _handler_of(call: Call, service: Service, slots: StreamSlots) -> Handler:
         if call.removes and answer.is_repeat and answer.status == 404:
             # It is gone, as was asked for: most likely the answer that was lost said so.
             return Response(status_code=204)
+        if call.may_wait:
+            return await waits.response_of(request, service, answer)
         return response_of(answer)
 
     async def follow(request: Request) -> Response:

@@ -79,11 +79,37 @@ class Service:
         self._refuse_useless(answer)
         return answer
 
+    async def look(
+        self, path: str, *, headers: Mapping[str, str], patience: timedelta
+    ) -> UpstreamResponse:
+        """Return the whole answer to a GET that may take longer than others, by `patience`.
+
+        It keeps none of those connections from other calls that these share.
+
+        Raises:
+            ServiceDown, ServiceSilent, ServiceBroken: there is none that a client can use.
+        """
+        opening = self.follow(path, query="", headers=headers, patience=patience)
+        async with opening as answer:
+            if isinstance(answer, UpstreamResponse):
+                return answer
+            try:
+                return await _gathered(answer, _MAX_ANSWER_BYTES)
+            except UpstreamError as error:
+                raise self._failure(error) from error
+
     @asynccontextmanager
     async def follow(
-        self, path: str, *, query: str, headers: Mapping[str, str]
+        self,
+        path: str,
+        *,
+        query: str,
+        headers: Mapping[str, str],
+        patience: timedelta = timedelta(0),
     ) -> AsyncIterator[UpstreamStream | UpstreamResponse]:
         """Hand over the stream as it arrives, or the answer that refuses it.
+
+        It may begin later by `patience` than others do.
 
         Raises:
             ServiceDown, ServiceSilent, ServiceBroken: there is none that a client can use.
@@ -93,9 +119,11 @@ class Service:
                 "GET", path, query=query, headers=headers, idle_timeout=_STREAM_IDLE
             )
             try:
-                async with asyncio.timeout(self.timeout.total_seconds()):
+                async with asyncio.timeout((self.timeout + patience).total_seconds()):
                     stream = await stack.enter_async_context(opening)
-                refusal = None if stream.status == 200 else await _gathered(stream)
+                refusal = (
+                    None if stream.status == 200 else await _gathered(stream, _MAX_REFUSAL_BYTES)
+                )
             except TimeoutError as error:
                 raise ServiceSilent(f"{self.name}: the stream did not begin in time") from error
             except UpstreamError as error:
@@ -124,11 +152,11 @@ class Service:
         return ServiceSilent(text) if isinstance(error, UpstreamTimeout) else ServiceBroken(text)
 
 
-async def _gathered(stream: UpstreamStream) -> UpstreamResponse:
+async def _gathered(stream: UpstreamStream, max_bytes: int) -> UpstreamResponse:
     body = bytearray()
     async for chunk in stream.chunks:
         body += chunk
-        if len(body) > _MAX_REFUSAL_BYTES:
-            message = f"refused a stream with {stream.status} and too long a body"
+        if len(body) > max_bytes:
+            message = f"answered {stream.status} with too long a body"
             raise UpstreamUnavailable(message, sent=True)
     return UpstreamResponse(stream.status, stream.headers, bytes(body))

@@ -14,7 +14,6 @@ from asyncnotify.errors import (
     Conflict,
     Forbidden,
     Invalid,
-    NotEnded,
     NotFound,
     RateLimited,
     Refused,
@@ -23,6 +22,7 @@ from asyncnotify.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
+from asyncnotify.not_ended import NotEnded
 from asyncnotify.sync_client import Client
 
 __all__ = [

@@ -12,14 +12,10 @@ AsyncNotifyError
 │   ├── RateLimited      429: too many; `retry_after_seconds` says when to come back
 │   └── Unavailable      502, 503, 504: not now; `retry_after_seconds` may say when
 ├── UnexpectedAnswer     what answered is not the API: a redirect, a page, a proxy's error
-└── NotEnded             the notification had not ended within the time to wait for it
+└── NotEnded             in `not_ended`: a notification had not ended in the time to wait for it
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from asyncnotify.models.notifications import Notification
 
 
 class AsyncNotifyError(Exception):
@@ -110,19 +106,6 @@ class UnexpectedAnswer(AsyncNotifyError):
 
     def __str__(self) -> str:
         return self.detail
-
-
-class NotEnded(AsyncNotifyError, TimeoutError):
-    """Raised when a notification had not ended in time. `notification` is where it was."""
-
-    def __init__(self, notification: "Notification", seconds: float) -> None:
-        super().__init__(notification, seconds)
-        self.notification = notification
-        self.seconds = seconds
-
-    def __str__(self) -> str:
-        trace_id, status = self.notification["trace_id"], self.notification["status"]
-        return f"{trace_id} is {status} after {self.seconds:g} s of waiting"
 
 
 _BY_STATUS: Mapping[int, type[Refused]] = {

@@ -189,6 +189,9 @@ class Client:
     resend_webhook_attempt = _waiting(AsyncNotify.resend_webhook_attempt)
 
     pipeline = _waiting(AsyncNotify.pipeline)
+    channels = _waiting(AsyncNotify.channels)
+    pause_channel = _waiting(AsyncNotify.pause_channel)
+    resume_channel = _waiting(AsyncNotify.resume_channel)
     backlog = _waiting(AsyncNotify.backlog)
     ready = _waiting(AsyncNotify.ready)
     providers = _waiting(AsyncNotify.providers)

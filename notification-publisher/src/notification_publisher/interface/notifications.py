@@ -1,5 +1,6 @@
 """Asking for notifications, and finding them again."""
 
+import json
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -13,10 +14,11 @@ from notification_contracts.http.callers import caller_of
 from notification_contracts.http.scopes import Scope, needs
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from service_kit.http.bodies import read_body
-from service_kit.http.openapi_parts import JSON, answer, in_days, json_body
+from service_kit.http.openapi_parts import JSON, JsonObject, answer, in_days, json_body
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
 from service_kit.http.requests import log_request_as, request_id_of
 from service_kit.http.routes import LeanRoute
+from service_kit.http.waiting import APPLIED_MEANS
 from service_kit.logs import bind_contextvars
 
 from notification_publisher.application.ports import (
@@ -45,7 +47,12 @@ from notification_publisher.interface.parameters import (
     TraceIdInPath,
 )
 from notification_publisher.interface.problems import refusals
-from notification_publisher.interface.views import NotificationPage, NotificationView
+from notification_publisher.interface.views import (
+    EndedNotificationView,
+    NotificationPage,
+    NotificationView,
+)
+from notification_publisher.interface.waiting import PREFER_PARAMETER, Waits
 
 _LEAST: Final[dict[str, Any]] = {
     "user_id": "user_test",
@@ -79,14 +86,21 @@ _ACCEPTED: Final = answer(
         "status_url": f"/notifications/{EXAMPLE_TRACE_ID}",
     },
     headers={
+        **APPLIED_MEANS,
         "Location": "Where the notification is found.",
         "Idempotent-Replayed": "`true` if this is the answer to an earlier request with this key.",
     },
     leads_to=("get_notification", "cancel_notification", "follow_notification"),
 )
+_ENDED: Final = answer(
+    200,
+    "It has ended while the call waited for that, as `Prefer` asks for.",
+    EndedNotificationView,
+    headers=APPLIED_MEANS,
+)
 
 
-def sending_routes(publish: PublishNotification) -> APIRouter:
+def sending_routes(publish: PublishNotification, waits: Waits) -> APIRouter:
     """Build the route by which notifications come in, under both of its names.
 
     It is the hot path: the body is parsed once, and the answer is bytes from the start.
@@ -95,7 +109,8 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
 
     async def send_notification(request: Request) -> Response:
         """Tells a user something, now or later. Without `channel` it goes the way that the user
-        prefers. The body is read as JSON, whatever the `Content-Type`.
+        prefers. The body is read as JSON, whatever the `Content-Type`. With `Prefer: wait=5` the
+        answer is `200` with the notification, if it ends within 5 seconds.
         """
         asked, key = _read(request, await read_body(request))
         caller = caller_of(request.scope["headers"])
@@ -116,7 +131,9 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
             replayed=acceptance.replayed,
             **({"is_test": True} if caller.is_test else {}),
         )
-        return _accepted(acceptance, asked)
+        shown = _shown(acceptance, asked)
+        accepted = _accepted(acceptance, shown)
+        return await waits.after_accepting(request, accepted, acceptance.trace_id, shown)
 
     for path in ("/notifications", "/notification"):
         router.add_api_route(
@@ -126,10 +143,10 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
             summary="Send a notification",
             status_code=202,
             response_class=Response,
-            responses=_ACCEPTED | refusals(KeyReused, QueueUnavailable, QueueFull),
+            responses=_ENDED | _ACCEPTED | refusals(KeyReused, QueueUnavailable, QueueFull),
             openapi_extra={
                 **needs(Scope.SEND),
-                "parameters": [KEY_PARAMETER],
+                "parameters": [KEY_PARAMETER, PREFER_PARAMETER],
                 **json_body(NotificationRequest, _EXAMPLES),
             },
             include_in_schema=path == "/notifications",
@@ -137,7 +154,7 @@ def sending_routes(publish: PublishNotification) -> APIRouter:
     return router
 
 
-def tracking_routes(ledger: LedgerReader, control: MessageControl) -> APIRouter:
+def tracking_routes(ledger: LedgerReader, control: MessageControl, waits: Waits) -> APIRouter:
     """Build the routes by which notifications are found again, and withdrawn."""
     router = APIRouter(tags=["notifications"], default_response_class=Response)
     show = ShowNotification(ledger=ledger)
@@ -160,10 +177,11 @@ def tracking_routes(ledger: LedgerReader, control: MessageControl) -> APIRouter:
         summary="Find a notification",
         responses=answer(200, "The notification.", NotificationView)
         | refusals(UnknownNotification, LedgerUnavailable),
+        openapi_extra={"parameters": [PREFER_PARAMETER]},
     )
-    async def get_notification(trace_id: TraceIdInPath) -> Response:
+    async def get_notification(trace_id: TraceIdInPath, request: Request) -> Response:
         """Tells where it is, why, and everything that happened to it."""
-        return notification_answer(await show(trace_id))
+        return await waits.before_showing(request, await show(trace_id))
 
     @router.delete(
         "/notifications/{trace_id}",
@@ -198,18 +216,16 @@ def _read(request: Request, body: bytes) -> tuple[Notification, str | None]:
     return asked, key
 
 
-def _accepted(acceptance: Acceptance, asked: Notification) -> Response:
-    url = f"/notifications/{acceptance.trace_id}"
-    body = (
-        f'{{"trace_id":"{acceptance.trace_id}","status":"{acceptance.status}",'
-        f'"status_url":"{url}"{_segments(asked)}}}'
-    )
-    headers = {"Location": url}
+def _shown(acceptance: Acceptance, asked: Notification) -> JsonObject:
+    shown: JsonObject = {"status_url": f"/notifications/{acceptance.trace_id}"}
+    segments = segments_of(asked)
+    return shown if segments is None else shown | {"segments": segments}
+
+
+def _accepted(acceptance: Acceptance, shown: JsonObject) -> Response:
+    rest = "".join(f',"{name}":{json.dumps(value)}' for name, value in shown.items())
+    body = f'{{"trace_id":"{acceptance.trace_id}","status":"{acceptance.status}"{rest}}}'
+    headers = {"Location": shown["status_url"]}
     if acceptance.replayed:
         headers["Idempotent-Replayed"] = "true"
     return Response(body, 202, headers, JSON)
-
-
-def _segments(asked: Notification) -> str:
-    segments = segments_of(asked)
-    return "" if segments is None else f',"segments":{segments}'

@@ -63,14 +63,14 @@ LastEventId = Annotated[
 
 
 class Streams:
-    """Answers with event streams, up to `limit` at once.
+    """Answers with event streams, as many at once as there are `slots`.
 
     Each says something at least every `keep_alive`, so that neither proxies nor clients take it for
     dead. The kit ends them when the process stops.
     """
 
-    def __init__(self, *, limit: int, keep_alive: timedelta) -> None:
-        self._slots = StreamSlots(limit)
+    def __init__(self, *, slots: StreamSlots, keep_alive: timedelta) -> None:
+        self._slots = slots
         self._keep_alive_s = keep_alive.total_seconds()
 
     def answer(self, changes: Changes) -> Response:
@@ -103,14 +103,14 @@ class _SlottedResponse(StreamingResponse):
 def stream_routes(
     ledger: LedgerReader,
     *,
-    limit: int,
+    slots: StreamSlots,
     keep_alive: timedelta = KEEP_ALIVE,
 ) -> APIRouter:
-    """Build the routes by which status changes are followed, by up to `limit` clients at once."""
+    """Build the routes by which status changes are followed, by one client in each of the slots."""
     router = APIRouter(tags=["notifications"], default_response_class=Response)
     watch = WatchNotification(ledger=ledger)
     watch_all = WatchNotifications(ledger=ledger)
-    streams = Streams(limit=limit, keep_alive=keep_alive)
+    streams = Streams(slots=slots, keep_alive=keep_alive)
 
     @router.get(
         "/notifications/{trace_id}/events",

@@ -54,6 +54,13 @@ NotificationView = create_model(
         | {"timeline": (_list_of(TimelineEntryView), ...)}
     ),
 )
+EndedNotificationView = create_model(
+    "EndedNotificationView",
+    __doc__="A notification that has ended, and what an answer to an accepted one has.",
+    __base__=NotificationView,
+    status_url=(str, ...),
+    segments=(int | None, None),
+)
 ReplayedNotificationView = create_model(
     "ReplayedNotificationView",
     __doc__="A dead letter that was queued again. "

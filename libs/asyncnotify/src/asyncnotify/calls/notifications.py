@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from asyncnotify.calls.base import Calls, given, idempotency_header, segment
-from asyncnotify.errors import AsyncNotifyError, NotEnded
+from asyncnotify.errors import AsyncNotifyError
 from asyncnotify.following import Following, OnReconnect, log_reconnect
 from asyncnotify.models.notifications import (
     Accepted,
@@ -18,6 +18,7 @@ from asyncnotify.models.notifications import (
     NotificationPage,
     StatusChange,
 )
+from asyncnotify.not_ended import NotEnded
 
 _FIRST_PAUSE_SECONDS: Final = 0.25
 _LONGEST_PAUSE_SECONDS: Final = 5.0

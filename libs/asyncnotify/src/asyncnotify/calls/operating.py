@@ -1,7 +1,15 @@
 """The operator's calls."""
 
 from asyncnotify.calls.base import Calls, given, segment
-from asyncnotify.models.operating import Backlog, Pipeline, Providers, Readiness, Trials
+from asyncnotify.models.operating import (
+    Backlog,
+    ChannelState,
+    ChannelStates,
+    Pipeline,
+    Providers,
+    Readiness,
+    Trials,
+)
 
 
 class OperatorCalls(Calls):
@@ -22,6 +30,20 @@ class OperatorCalls(Calls):
     async def backlog(self) -> Backlog:
         """Return how much waits: the figure by which dispatchers are added."""
         return await self._get(Backlog, "/metrics/backlog")
+
+    async def channels(self) -> ChannelStates:
+        """Return the channels, and which of them are paused."""
+        return await self._get(ChannelStates, "/channels")
+
+    async def pause_channel(self, channel: str) -> ChannelState:
+        """Keep dispatchers from taking up anything on a channel, until it is resumed."""
+        path = f"/channels/{segment('channel', channel)}/pause"
+        return await self._ask(ChannelState, "POST", path, may_repeat=True)
+
+    async def resume_channel(self, channel: str) -> ChannelState:
+        """Let dispatchers go on with a channel."""
+        path = f"/channels/{segment('channel', channel)}/resume"
+        return await self._ask(ChannelState, "POST", path, may_repeat=True)
 
     async def providers(self) -> Providers:
         """Return each channel's providers, and whether they are called."""

@@ -13,6 +13,7 @@ from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.global_options import said
 from asyncnotify.commands.terminal import err, is_terminal
 from asyncnotify.errors import (
+from asyncnotify.not_ended import NotEnded
     AsyncNotifyError,
     BadSetup,
     Forbidden,

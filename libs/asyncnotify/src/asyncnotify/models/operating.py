@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from asyncnotify.models.base import Answer
+from asyncnotify.models.base import Answer, Page
 
 
 class Provider(Answer):
@@ -98,6 +98,12 @@ class ChannelState(Answer):
     channel: str
     is_paused: bool
     paused_at: datetime | None
+
+
+class ChannelStates(Page[ChannelState]):
+    """The channels, all on one page."""
+
+    entry = ChannelState
 
 
 class Pipeline(Answer):
