@@ -13,16 +13,15 @@ from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.global_options import said
 from asyncnotify.commands.terminal import err, is_terminal
 from asyncnotify.errors import (
-from asyncnotify.not_ended import NotEnded
     AsyncNotifyError,
     BadSetup,
     Forbidden,
-    NotEnded,
     Refused,
     Unauthenticated,
     UnexpectedAnswer,
     Unreachable,
 )
+from asyncnotify.not_ended import NotEnded
 
 RETRY_SECONDS = 5.0
 """Somebody waits at the terminal: long enough for a restart, short enough for a wrong address."""
