@@ -21,15 +21,23 @@ class Watcher:
     def __init__(self, port):
         self.seen = []
         self._port = port
-        self._task = None
 
     async def connect(self):
+        # The place of a stream that was left is free once its end has been noticed.
+        while not (await self._open()).startswith(b"HTTP/1.1 200 "):
+            await self._close()
+        self._task = asyncio.create_task(self._read())
+
+    async def _open(self):
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         last = f"Last-Event-ID: {self.seen[-1]}\r\n" if self.seen else ""
         self._writer.write(f"GET /events HTTP/1.1\r\nHost: localhost\r\n{last}\r\n".encode())
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200 "), head
-        self._task = asyncio.create_task(self._read())
+        return await self._reader.readuntil(b"\r\n\r\n")
+
+    async def _close(self):
+        self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
 
     async def _read(self):
         with suppress(asyncio.IncompleteReadError):
@@ -44,7 +52,7 @@ class Watcher:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
-        self._writer.close()
+        await self._close()
 
 
 async def send(url, count):
