@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
-from gateway.interface.docs_page import docs_routes
+from gateway.application.ports import StoreUnavailable
+from gateway.interface.problems import MISSING_SCOPE, UNAUTHENTICATED
+from gateway.interface.problems import PROBLEMS as KEY_PROBLEMS
+from gateway.keys import open_keys
+from gateway.main import own_routes
 from gateway.relay.problems import PROBLEMS, UNSUPPORTED_ENCODING
+from gateway.settings import GatewaySettings
 from notification_contracts.http.scopes import NEEDS_NO_KEY, SCOPE_FIELD, scope_of
 from notification_dispatcher.main import build as build_dispatcher
 from notification_dispatcher.settings import settings_class as dispatcher_settings
@@ -20,7 +25,13 @@ from notification_publisher.main import build as build_publisher
 from notification_publisher.settings import PublisherSettings
 from service_kit.http.app import build_app
 from service_kit.http.openapi_document import document_of
-from service_kit.http.openapi_parts import REQUEST_ID_HEADER, JsonObject, add_header, add_refusals
+from service_kit.http.openapi_parts import (
+    REQUEST_ID_HEADER,
+    JsonObject,
+    Responses,
+    add_header,
+    add_refusals,
+)
 from user_service.main import build as build_user_service
 from user_service.settings import UserServiceSettings
 
@@ -52,6 +63,7 @@ TAGS: Final = (
     {"name": "webhooks", "description": "Who is told of status changes."},
     {"name": "users", "description": "Where people are reached."},
     {"name": "address health", "description": "The operator's side: who is not sent to, and why."},
+    {"name": "keys", "description": "Who may do what, and who did what."},
     {"name": "health", "description": "Is it alive, can it work, how much has it done."},
     {"name": "documentation", "description": "This page, and what it shows."},
 )
@@ -90,7 +102,7 @@ def merged(services: Mapping[str, FastAPI]) -> JsonObject:
             service="gateway",
             title="AsyncNotify",
             version=version("gateway"),
-            routers=[docs_routes("")],
+            routers=own_routes("", open_keys(GatewaySettings())),
             problems={},
             checks={},
         )
@@ -146,8 +158,18 @@ def _locked(paths: JsonObject) -> JsonObject:
                 raise ValueError(message) from error
             if scope is not None:
                 call[SCOPE_FIELD] = scope.value
+                call["responses"] = _refusable(call["responses"])
             call["security"] = [{each: [scope.value]} for each in SECURITY_SCHEMES] if scope else []
     return paths
+
+
+def _refusable(responses: Responses) -> Responses:
+    """Say of a locked call how who asks may be refused."""
+    add_refusals(responses, UNAUTHENTICATED, MISSING_SCOPE, KEY_PROBLEMS[StoreUnavailable])
+    refused: Responses = {status: responses[status] for status in ("401", "403")}
+    add_header(refused, "WWW-Authenticate", "`Bearer`, and what was wrong.")
+    add_header({**refused, "503": responses["503"]}, *REQUEST_ID_HEADER)
+    return {status: responses[status] for status in sorted(responses, key=str)}
 
 
 def rendered(document: JsonObject) -> str:

@@ -146,7 +146,11 @@ def test_what_every_call_may_be_refused_for_is_said_of_each(maker):
             if "x-service" in call:
                 expected |= {"upstream_unavailable", "upstream_timeout", "upstream_failed"}
             if "requestBody" in call:
-                expected |= {"invalid_json", "body_too_large", "unsupported_encoding"}
+                expected |= {"invalid_json", "body_too_large"}
+            if "requestBody" in call and "x-service" in call:
+                expected |= {"unsupported_encoding"}
+            if call["security"]:
+                expected |= {"unauthenticated", "missing_scope", "key_store_unavailable"}
             if "{" in path:
                 expected |= {"invalid_path"}
             assert expected <= refusals, f"{method} {path}"

@@ -17,6 +17,9 @@ NOT_FOR_PROGRAMS = {
     "get_liveness": "for whoever watches the process",
     "get_metrics": "for Prometheus",
     "take_receipt": "providers call it",
+    "start_session": "for pages; programs have keys",
+    "get_session": "for pages",
+    "end_session": "for pages",
 }
 ARGUMENTS = {"contact": {"email": "ada@example.com"}, "notifications": [{}], "users": [{}]}
 SCHEMAS = {  # where the client's name is not the document's

@@ -158,7 +158,7 @@ def read_until(terminal, pattern):
 
 
 def test_the_gateway_listens_where_it_is_told_to(fresh_system):
-    system = fresh_system(GATEWAY_HOST="::")
+    system = fresh_system(GATEWAY_HOST="::", GATEWAY_AUTH="none")
     port = system.settings["GATEWAY_PORT"]
 
     for host in ("127.0.0.1", "[::1]"):

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from notification_contracts.http.operations import OPERATOR_PATHS
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
@@ -11,21 +11,29 @@ from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient
 from service_kit.http.internal_token import internal_headers
 from service_kit.http.limits import grant, limits_of
+from service_kit.http.problems import ProblemTable
 from service_kit.http.server import serve
 from service_kit.http.streams import StreamSlots
 from service_kit.logs import configure_logging
 from service_kit.settings import load_settings
 
 from gateway.document import document_text, relayed_calls
+from gateway.interface.audit import audit_routes
 from gateway.interface.docs_page import docs_routes
+from gateway.interface.keys import key_routes
+from gateway.interface.lock import lock
+from gateway.interface.problems import PROBLEMS as KEY_PROBLEMS
 from gateway.interface.room_page import room_routes
+from gateway.interface.sessions import session_routes
+from gateway.keys import KeyParts, open_keys, utc_now
 from gateway.relay.headers import SECURITY_HEADERS
-from gateway.relay.problems import PROBLEMS
+from gateway.relay.problems import PROBLEMS as RELAY_PROBLEMS
 from gateway.relay.routes import relay_routes
 from gateway.relay.service import Service
 from gateway.settings import GatewaySettings
 
 SERVICE: Final = "gateway"
+PROBLEMS: Final[ProblemTable] = {**RELAY_PROBLEMS, **KEY_PROBLEMS}
 # Without a dispatcher notifications are still taken, and wait: the gateway stays ready.
 NEEDED: Final = ("notification-publisher", "user-service")
 # Operators' calls and receipts are few and short, and a gateway may have no more than 1,024 files.
@@ -51,25 +59,38 @@ def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastA
         for name, client in clients.items()
     }
     document = document_text()
+    keys = open_keys(settings)
     slots = StreamSlots(settings.max_streams if max_streams is None else max_streams)
-    return build_app(
+    app = build_app(
         service=SERVICE,
         title="AsyncNotify",
         routers=[
-            relay_routes(relayed_calls(document), services, slots),
-            docs_routes(document),
-            room_routes(),
+            relay_routes(relayed_calls(document), services, slots, keys.needed),
+            *own_routes(document, keys),
         ],
         problems=PROBLEMS,
         answer_headers=SECURITY_HEADERS,
-        checks={name: services[name].check for name in NEEDED},
-        resources=list(clients.values()),
+        checks={**{name: services[name].check for name in NEEDED}, **keys.checks},
+        resources=[*keys.resources, *clients.values()],
         admission=Admission(
             max_body_bytes=settings.max_body_bytes,
             access=access_of(settings, service=SERVICE, listens_on=settings.gateway_host),
-            for_operators=OPERATOR_PATHS,
+            for_operators=(*OPERATOR_PATHS, "/keys", "/session", "/audit"),
         ),
     )
+    lock(app.routes, door=keys.door, trail=keys.trail, problems=PROBLEMS, now=utc_now)
+    return app
+
+
+def own_routes(document: str, keys: KeyParts) -> list[APIRouter]:
+    """Make the routes of what the gateway answers itself."""
+    return [
+        key_routes(keys.manage, utc_now),
+        session_routes(keys.sessions, keys.door),
+        audit_routes(keys.trail),
+        docs_routes(document),
+        room_routes(),
+    ]
 
 
 def _connections(name: str, settings: GatewaySettings) -> int:

@@ -1,10 +1,14 @@
 """What the gateway can be told."""
 
 from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, Self
 
 from notification_contracts.http.fields import MAX_REQUEST_BYTES
-from pydantic import Field
+from pydantic import Field, model_validator
 from service_kit.settings import HttpUrl, ServiceSettings
+from service_kit.sql.urls import MEMORY_URL, DatabaseUrl
 
 
 class GatewaySettings(ServiceSettings):
@@ -12,6 +16,27 @@ class GatewaySettings(ServiceSettings):
 
     gateway_host: str = Field(default="127.0.0.1", description="The address to listen on.")
     gateway_port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on.")
+    gateway_bind: str = Field(
+        default="",
+        description="In a container: the address by which it is reached from outside; it counts "
+        "instead of GATEWAY_HOST where GATEWAY_AUTH is not set.",
+    )
+    gateway_auth: Literal["none", "keys"] | None = Field(
+        default=None,
+        description="`keys`: every call needs an API key. `none`: none does. Not set: none does as "
+        "long as only this machine can reach the gateway; else it does not start.",
+    )
+    gateway_database_url: DatabaseUrl = Field(
+        default=MEMORY_URL,
+        repr=False,  # it may hold a password
+        description="Where keys, sessions and the audit list are kept: `memory://`, "
+        "`sqlite+aiosqlite:///FILE`, `postgresql+asyncpg://USER:PASSWORD@HOST/NAME`.",
+    )
+    gateway_first_key_path: Path | None = Field(
+        default=None,
+        description="A file for the first key with the scope `admin`, which is made if there is "
+        "none.",
+    )
     publisher_url: HttpUrl = Field(
         default="http://localhost:8001", description="Where the notification-publisher is."
     )
@@ -46,6 +71,39 @@ class GatewaySettings(ServiceSettings):
         "characters and HTML of 100,000 must fit, however they are escaped.",
     )
 
+    @model_validator(mode="after")
+    def _is_not_open_by_accident(self) -> Self:
+        is_open = self.gateway_auth is None and not self.gateway_bind
+        if is_open and not _is_loopback(self.gateway_host):
+            message = (
+                f"GATEWAY_HOST={self.gateway_host} lets other machines in: set GATEWAY_AUTH=keys, "
+                "or GATEWAY_AUTH=none if something else keeps strangers out"
+            )
+            raise ValueError(message)
+        if self.needs_keys and self.gateway_database_url == MEMORY_URL:
+            message = "GATEWAY_AUTH=keys needs GATEWAY_DATABASE_URL: keys in memory:// are lost"
+            raise ValueError(message)
+        if self.needs_keys and not self.internal_token:
+            message = (
+                "GATEWAY_AUTH=keys needs INTERNAL_TOKEN, the same for all services: without it who "
+                "reaches them needs no key"
+            )
+            raise ValueError(message)
+        return self
+
+    @property
+    def needs_keys(self) -> bool:
+        """Tell whether calls need a key."""
+        if self.gateway_auth is None:
+            return bool(self.gateway_bind) and not _is_loopback(self.gateway_bind)
+        return self.gateway_auth == "keys"
+
+    @property
+    def how_to_see_first_key(self) -> str:
+        """Return the command that shows the first key."""
+        command = f"cat {self.gateway_first_key_path}"
+        return f"docker-compose exec gateway {command}" if self.gateway_bind else command
+
     @property
     def upstream_timeout(self) -> timedelta:
         return timedelta(seconds=self.upstream_timeout_seconds)
@@ -53,3 +111,10 @@ class GatewaySettings(ServiceSettings):
     @property
     def upstream_connect_timeout(self) -> timedelta:
         return timedelta(seconds=self.upstream_connect_timeout_seconds)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -53,7 +53,7 @@ def docs_routes(document: str) -> APIRouter:
         page = (_PAGES / "swagger.html").read_text()
         return HTMLResponse(page, headers={"Content-Security-Policy": _CONTENT_SECURITY})
 
-    @router.get("/docs/{asset}", include_in_schema=False)
+    @router.get("/docs/{asset}", include_in_schema=False, openapi_extra=NEEDS_NO_KEY)
     def get_docs_asset(asset: str) -> Response:
         if asset not in _ASSETS:
             raise HTTPException(404)

@@ -8,6 +8,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from fastapi import APIRouter
+from notification_contracts.http.scopes import NEEDS_NO_KEY
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,11 +61,11 @@ def room_routes() -> APIRouter:
     router = APIRouter(include_in_schema=False)
     found = dict(_files_below(_ROOM))
 
-    @router.get("/")
+    @router.get("/", openapi_extra=NEEDS_NO_KEY)
     def get_control_room(request: Request) -> Response:
         return found[_PAGE].answer(request)
 
-    @router.get("/room/{path:path}")
+    @router.get("/room/{path:path}", openapi_extra=NEEDS_NO_KEY)
     def get_room_file(path: str, request: Request) -> Response:
         if path not in found:
             raise HTTPException(404)

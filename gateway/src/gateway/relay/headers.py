@@ -7,6 +7,8 @@ from service_kit.http.client import UpstreamResponse, UpstreamStream
 from service_kit.http.requests import request_id_of
 from starlette.requests import Request
 
+from gateway.relay.callers import caller_of, headers_about
+
 # What is not named here does not pass: hop-by-hop headers, cookies, what a proxy is said to add.
 REQUEST_HEADERS: Final = frozenset({"accept", "idempotency-key", "last-event-id"})
 ANSWER_HEADERS: Final = frozenset(
@@ -54,7 +56,10 @@ def _passed(request: Request, name_of: Callable[[bytes], str | None]) -> dict[st
         if name := name_of(raw_name):
             value = _text(raw_value)
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers | {"x-request-id": request_id_of(request)}
+    headers["x-request-id"] = request_id_of(request)
+    if caller := caller_of(request):
+        headers.update(headers_about(caller))
+    return headers
 
 
 def _unless_of_this_connection(raw_name: bytes) -> str | None:

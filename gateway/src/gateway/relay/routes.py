@@ -1,6 +1,7 @@
 """The routes of the calls that are relayed: in which form a path and a body go on."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from string import Formatter
 from typing import Any
 
@@ -14,8 +15,10 @@ from service_kit.http.streams import StreamSlots
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.application.known_keys import CALLER, KnownKeys
 from gateway.document import Call
 from gateway.relay.answers import bind_trace_id, response_of
+from gateway.relay.callers import SENDING, caller_of, refuse_other_channels
 from gateway.relay.headers import headers_as_they_are, headers_for_service
 from gateway.relay.problems import UNSUPPORTED_ENCODING
 from gateway.relay.service import Service
@@ -26,18 +29,32 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def relay_routes(
-    calls: Sequence[Call], services: Mapping[str, Service], slots: StreamSlots
+    calls: Sequence[Call],
+    services: Mapping[str, Service],
+    slots: StreamSlots,
+    known: KnownKeys | None = None,
 ) -> APIRouter:
-    """Make a route of each call; `slots` bounds the event streams, and waits within them."""
+    """Make a route of each call; `slots` bounds the event streams, and waits within them.
+
+    `known` says when who follows a stream may do so no more; None while nobody needs a key.
+    """
     waits = RelayedWaits(slots.part())
     router = APIRouter(route_class=RelayRoute)
     for call in calls:
-        handler = _handler_of(call, services[call.service], slots, waits)
-        router.add_api_route(call.path, handler, methods=[call.method])
+        service = services[call.service]
+        router.add_api_route(
+            call.path,
+            _follower_of(call, service, slots, known)
+            if call.is_stream
+            else _relay_of(call, service, waits),
+            methods=[call.method],
+            name=call.name,
+            openapi_extra=call.extras,
+        )
     return router
 
 
-def _handler_of(call: Call, service: Service, slots: StreamSlots, waits: RelayedWaits) -> Handler:
+def _relay_of(call: Call, service: Service, waits: RelayedWaits) -> Handler:
     path_of = _path_maker(call.path)
     headers_of = headers_as_they_are if call.as_it_is else headers_for_service
 
@@ -47,6 +64,8 @@ def _handler_of(call: Call, service: Service, slots: StreamSlots, waits: Relayed
         if call.has_body:
             body = await read_body(request)
             _refuse_encoded(request)
+            if call.path in SENDING:
+                refuse_other_channels(caller_of(request), body)
         if call.has_body and not call.as_it_is:
             headers["content-type"] = JSON
         answer = await service.ask(call.method, path, query=query, headers=headers, body=body)
@@ -57,12 +76,21 @@ def _handler_of(call: Call, service: Service, slots: StreamSlots, waits: Relayed
             return await waits.response_of(request, service, answer)
         return response_of(answer)
 
+    return relay
+
+
+def _follower_of(
+    call: Call, service: Service, slots: StreamSlots, known: KnownKeys | None
+) -> Handler:
+    path_of = _path_maker(call.path)
+
     async def follow(request: Request) -> Response:
         path, query = path_of(request), request.scope["query_string"].decode("latin-1")
         opening = service.follow(path, query=query, headers=headers_for_service(request))
-        return RelayedStream(service.name, opening, slots)
+        watch = None if known is None else partial(known.watching, request.scope["state"][CALLER])
+        return RelayedStream(service.name, opening, slots, watch)
 
-    return follow if call.is_stream else relay
+    return follow
 
 
 def _path_maker(template: str) -> Callable[[Request], str]:

@@ -6,6 +6,7 @@ import httpx
 
 from asyncnotify.calls.batches import BatchCalls
 from asyncnotify.calls.dead_letters import DeadLetterCalls
+from asyncnotify.calls.keys import KeyCalls
 from asyncnotify.calls.notifications import NotificationCalls
 from asyncnotify.calls.operating import OperatorCalls
 from asyncnotify.calls.users import UserCalls
@@ -17,7 +18,13 @@ CONCURRENCY: Final = 64
 
 
 class AsyncNotify(
-    NotificationCalls, BatchCalls, DeadLetterCalls, UserCalls, OperatorCalls, WebhookCalls
+    NotificationCalls,
+    BatchCalls,
+    DeadLetterCalls,
+    UserCalls,
+    OperatorCalls,
+    WebhookCalls,
+    KeyCalls,
 ):
     """Talks to one AsyncNotify gateway. Keep it, and close it: by `async with` or `close()`.
 

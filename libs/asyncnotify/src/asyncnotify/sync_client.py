@@ -188,6 +188,13 @@ class Client:
     iter_webhook_attempts = _iterating(AsyncNotify.iter_webhook_attempts)
     resend_webhook_attempt = _waiting(AsyncNotify.resend_webhook_attempt)
 
+    create_key = _waiting(AsyncNotify.create_key)
+    iter_keys = _iterating(AsyncNotify.iter_keys)
+    key = _waiting(AsyncNotify.key)
+    rotate_key = _waiting(AsyncNotify.rotate_key)
+    revoke_key = _waiting(AsyncNotify.revoke_key)
+    iter_audit = _iterating(AsyncNotify.iter_audit)
+
     pipeline = _waiting(AsyncNotify.pipeline)
     channels = _waiting(AsyncNotify.channels)
     pause_channel = _waiting(AsyncNotify.pause_channel)

@@ -14,7 +14,7 @@ from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQ
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from service_kit.http.bodies import parse_json_body, read_body
-from service_kit.http.openapi_parts import JSON, answer, json_body
+from service_kit.http.openapi_parts import COUNTED_BY, JSON, answer, json_body
 from service_kit.logs import get_logger
 
 from notification_publisher.application.dead_letters import (
@@ -124,7 +124,9 @@ def _add_replaying(
         summary="Replay many dead letters",
         responses=answer(200, "What was queued.", ReplayAnswer)
         | refusals(QueueUnavailable, LedgerUnavailable),
-        openapi_extra=needs(Scope.OPERATE) | json_body(ReplayRequest, _EXAMPLES),
+        openapi_extra=needs(Scope.OPERATE)
+        | {COUNTED_BY: "replayed"}
+        | json_body(ReplayRequest, _EXAMPLES),
     )
     async def replay_dead_letters(request: Request) -> Response:
         """Queues all again that pass the filters, oldest first and spaced, so that they do not

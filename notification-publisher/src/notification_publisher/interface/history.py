@@ -10,7 +10,7 @@ from notification_ledger.writing import LedgerUpkeep
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from service_kit.http.bodies import parse_json_body, read_body
-from service_kit.http.openapi_parts import JSON, answer, json_body
+from service_kit.http.openapi_parts import COUNTED_BY, JSON, answer, json_body
 from service_kit.logs import get_logger
 
 from notification_publisher.application.history import ForgetEnded
@@ -31,7 +31,9 @@ def history_routes(ledger: LedgerUpkeep) -> APIRouter:
         "/notifications/forget",
         summary="Forget what ended long ago",
         responses=answer(200, "How many.", ForgetAnswer) | refusals(LedgerUnavailable),
-        openapi_extra=needs(Scope.OPERATE) | json_body(ForgetRequest, _EXAMPLES),
+        openapi_extra=needs(Scope.OPERATE)
+        | {COUNTED_BY: "forgotten"}
+        | json_body(ForgetRequest, _EXAMPLES),
     )
     async def forget_notifications(request: Request) -> Response:
         """Forgets notifications that ended before a time, up to 10,000 a call; `more` says to call

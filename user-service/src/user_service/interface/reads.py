@@ -9,6 +9,7 @@ from notification_contracts.http import contact_info_model, user_model, user_pag
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.openapi_parts import INTERNAL, JSON, answer, json_body
+from service_kit.http.pages import Cursor, Limit, read_cursor
 
 from user_service.application.find_users import ListUsers, LookUpUsers, ShowUser
 from user_service.domain.user import UserId
@@ -20,7 +21,7 @@ from user_service.interface.documents import (
     user_json,
     user_page_json,
 )
-from user_service.interface.parameters import Cursor, Limit, UserIdInPath, read_cursor
+from user_service.interface.parameters import UserIdInPath
 from user_service.interface.problems import NOT_FOUND_OR_UNAVAILABLE, UNAVAILABLE
 
 LOOK_UP_MAX_USERS = 500

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError, to_json
 from service_kit.cursors import seal, unseal
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.openapi_parts import INTERNAL, JSON, REMOVES, JsonObject, answer, json_body
+from service_kit.http.pages import Cursor, Limit, read_cursor
 from service_kit.http.paths import decode_segment
 
 from user_service.application.address_health import (
@@ -31,7 +32,6 @@ from user_service.application.ports import (
 )
 from user_service.domain.health import SUPPRESSING, AddressKey, HealthReport
 from user_service.interface.documents import suppression_json
-from user_service.interface.parameters import Cursor, Limit, read_cursor
 from user_service.interface.problems import NOT_SUPPRESSED_OR_UNAVAILABLE, UNAVAILABLE
 
 MAX_REPORTS: Final = 100

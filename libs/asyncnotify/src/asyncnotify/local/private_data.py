@@ -8,13 +8,21 @@ from service_kit.private_files import MASK, make_private
 
 from asyncnotify.local.internal_token import FILE as TOKEN_FILE
 
+FIRST_KEY: Final = "first-key"
+"""The file with the first key that may make keys."""
+
 _OURS: Final = frozenset(
     {
         "redis",
         "prove",
         "outbox.jsonl",
         TOKEN_FILE,
-        *(f"users.db{suffix}" for suffix in ("", "-journal", "-shm", "-wal")),
+        FIRST_KEY,
+        *(
+            f"{name}.db{suffix}"
+            for name in ("users", "gateway")
+            for suffix in ("", "-journal", "-shm", "-wal")
+        ),
     }
 )
 

@@ -64,6 +64,9 @@ class UpSettings(BaseSettings):
     users_database_url: str | None = Field(
         default=None, repr=False, description="Default: SQLite in the data folder."
     )
+    gateway_database_url: str | None = Field(
+        default=None, repr=False, description="Default: SQLite in the data folder."
+    )
     fake_outbox: str | None = Field(
         default=None, description="Default: outbox.jsonl in the data folder."
     )

@@ -10,6 +10,7 @@ from service_kit.secret_files import FILE_SUFFIX
 
 from asyncnotify.local.internal_token import FILE, NAME
 from asyncnotify.local.ports import HOST, why_taken
+from asyncnotify.local.private_data import FIRST_KEY
 
 _REACHED_BY_LOOPBACK = frozenset({"0.0.0.0", "::", "localhost"})
 
@@ -67,6 +68,7 @@ class LocalSystem:
     ledger_url: str = field(default="", repr=False)
     dispatchers: int = 1
     users_database_url: str | None = field(default=None, repr=False)
+    gateway_database_url: str | None = field(default=None, repr=False)
     fake_outbox: str | None = None
     log_format: str = "auto"
     has_token: bool = False
@@ -75,6 +77,11 @@ class LocalSystem:
     def token_file(self) -> Path:
         """Return where the services' secret is."""
         return self.data_dir / FILE
+
+    @property
+    def first_key(self) -> Path:
+        """Return where the gateway writes the first key."""
+        return self.data_dir / FIRST_KEY
 
     def services(self) -> list[ServiceProcess]:
         """List the services' processes."""
@@ -101,15 +108,15 @@ class LocalSystem:
             host=host,
         )
 
+    def _database(self, name: str) -> str:
+        return f"sqlite+aiosqlite:///{quote(str(self.data_dir / name))}.db"
+
     def _shared_environment(self) -> dict[str, str]:
-        users = (
-            self.users_database_url
-            or f"sqlite+aiosqlite:///{quote(str(self.data_dir / 'users.db'))}"
-        )
         secrets = {
             "BROKER_URL": self.broker_url,
             "LEDGER_URL": self.ledger_url,
-            "USERS_DATABASE_URL": users,
+            "USERS_DATABASE_URL": self.users_database_url or self._database("users"),
+            "GATEWAY_DATABASE_URL": self.gateway_database_url or self._database("gateway"),
         }
         token = {f"{NAME}{FILE_SUFFIX}": str(self.token_file)} if self.has_token else {}
         return {
@@ -117,6 +124,9 @@ class LocalSystem:
             **token,
             # They are read already; both together would be refused.
             **{f"{name}{FILE_SUFFIX}": "" for name in secrets},
+            # It is about containers, and in a .env that compose reads, too.
+            "GATEWAY_BIND": "",
+            "GATEWAY_FIRST_KEY_PATH": str(self.first_key),
             "PUBLISHER_URL": f"http://{HOST}:{self.ports.publisher}",
             "USER_SERVICE_URL": f"http://{HOST}:{self.ports.user_service}",
             "DISPATCHER_URL": f"http://{HOST}:{self.ports.dispatcher}",

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,6 +48,7 @@ def run_system(
         ports=_ports(settings, gateway_port),
         dispatchers=dispatchers,
         users_database_url=settings.users_database_url,
+        gateway_database_url=settings.gateway_database_url,
         fake_outbox=settings.fake_outbox,
         has_token=needs_token(environment),
     )
@@ -108,9 +109,7 @@ async def _run(
         await asyncio.wait([starting, asked_to_stop], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            if lab:
-                say(f"what arrives: {lab.url}/lab/messages")
-            say(f"ready: http://localhost:{system.ports.gateway}")
+            _say_ready(system, environment, lab)
         await asked_to_stop
     except StartFailed as error:
         failure = error
@@ -124,6 +123,16 @@ async def _run(
     for hint in _taken_ports(system, lab, embedded=redis is not None):
         say(hint)
     return 1
+
+
+def _say_ready(
+    system: LocalSystem, environment: Mapping[str, str], lab: ServiceProcess | None
+) -> None:
+    if lab:
+        say(f"what arrives: {lab.url}/lab/messages")
+    if environment.get("GATEWAY_AUTH") == "keys":
+        say(f"a key with which to make others: cat {system.first_key}")
+    say(f"ready: http://localhost:{system.ports.gateway}")
 
 
 def _listen_for_signals(services: Sequence[ServiceProgram]) -> asyncio.Event:

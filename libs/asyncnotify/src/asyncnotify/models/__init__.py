@@ -2,6 +2,15 @@
 
 from asyncnotify.models.base import Answer, Page
 from asyncnotify.models.batches import NotificationBatchItem, UserBatchItem
+from asyncnotify.models.keys import (
+    Actor,
+    AuditEntry,
+    AuditPage,
+    Key,
+    KeyLimits,
+    KeyPage,
+    NewKey,
+)
 from asyncnotify.models.notifications import (
     Accepted,
     Content,
@@ -35,13 +44,20 @@ from asyncnotify.models.webhooks import (
 
 __all__ = [
     "Accepted",
+    "Actor",
     "Address",
     "Answer",
+    "AuditEntry",
+    "AuditPage",
     "Backlog",
     "ContactInfo",
     "Content",
     "Explanation",
     "Forgotten",
+    "Key",
+    "KeyLimits",
+    "KeyPage",
+    "NewKey",
     "Notification",
     "NotificationBatchItem",
     "NotificationPage",

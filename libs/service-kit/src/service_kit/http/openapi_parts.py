@@ -41,6 +41,10 @@ REMOVES: Final[JsonObject] = {"x-removes": True}
 when the call is repeated. A relay that lost the first answer takes a 404 to the second for success.
 """
 
+COUNTED_BY: Final = "x-counts"
+"""For a route's `openapi_extra`: the field of the answer that says how many things were changed,
+`{COUNTED_BY: "replayed"}`; unless the answer says `dry_run`, when it is none."""
+
 _MODEL_SUFFIX: Final = "View"
 _EXAMPLE_REQUEST_ID: Final = "5d2f0c1ea9d94f0c8f4e2b7d9a3c6e10"
 _BAD_FIELD: Final = FieldError(pointer="/user_id", code="missing", message="Field required")

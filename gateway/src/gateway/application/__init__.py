@@ -1,0 +1,1 @@
+"""Who is let in, how keys come and go, and what is written down of it."""

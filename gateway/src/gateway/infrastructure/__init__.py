@@ -1,0 +1,1 @@
+"""Where keys and what was done with them are kept."""

@@ -1,0 +1,1 @@
+"""Keys, sessions and the audit list in SQLite or PostgreSQL."""

@@ -1,0 +1,208 @@
+"""Keys and sessions in SQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from notification_contracts.http.callers import KeyKind
+from notification_contracts.http.scopes import Scope
+from service_kit.sql.store import SqlStore
+from service_kit.sql.times import in_utc
+from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.application.ports import (
+    Changes,
+    KeyNotActive,
+    KeyPlace,
+    LastAdminKey,
+    UnknownKey,
+)
+from gateway.domain.keys import ApiKey, KeyLimits, KeySession, has_admin
+from gateway.infrastructure.sql.tables import api_keys, key_revision, sessions
+
+_AnyRow = Row[*tuple[Any, ...]]
+# A gateway that was cut off from the database for less than this still learns of their end.
+_ENDED_SESSIONS_KEPT: Final = timedelta(days=1)
+_TIMES: Final = ("expires_at", "last_used_at", "grace_ends_at", "revoked_at")
+
+
+class SqlKeys:
+    """Keeps keys and sessions in a database whose `SqlStore` raises `StoreUnavailable`."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+
+    async def add(self, key: ApiKey) -> None:
+        async with self._store.writing() as connection:
+            await _insert(connection, key, await _next_revision(connection))
+
+    async def has_admin(self, now: datetime) -> bool:
+        async with self._store.reading() as connection:
+            return has_admin(await _all_keys(connection), now)
+
+    async def add_first(self, key: ApiKey, *, now: datetime) -> bool:
+        async with self._store.writing() as connection:
+            revision = await _next_revision(connection)
+            if has_admin(await _all_keys(connection), now):
+                return False
+            await _insert(connection, key, revision)
+            return True
+
+    async def get(self, prefix: str) -> ApiKey | None:
+        async with self._store.reading() as connection:
+            return await _find(connection, prefix)
+
+    async def page(self, *, after: KeyPlace | None, limit: int) -> Sequence[ApiKey]:
+        columns = (api_keys.c.created_at, api_keys.c.prefix)
+        query = select(api_keys).order_by(*(each.desc() for each in columns)).limit(limit)
+        if after is not None:
+            query = query.where(tuple_(*columns) < tuple_(after.created_at, after.prefix))
+        async with self._store.reading() as connection:
+            return [_key_in(row) for row in await connection.execute(query)]
+
+    async def replace(self, prefix: str, new: ApiKey, *, now: datetime, ends: datetime) -> None:
+        async with self._store.writing() as connection:
+            revision = await _next_revision(connection)
+            earlier = await _find(connection, prefix)
+            if earlier is None:
+                raise UnknownKey
+            if earlier.replaced_by is not None or not earlier.is_active_at(now):
+                raise KeyNotActive
+            changed = {"replaced_by": new.prefix, "grace_ends_at": ends}
+            await _update(connection, prefix, revision, changed)
+            await _insert(connection, new, revision)
+
+    async def revoke(self, prefix: str, *, at: datetime) -> None:
+        async with self._store.writing() as connection:
+            revision = await _next_revision(connection)
+            keys = await _all_keys(connection)
+            key = next((each for each in keys if each.prefix == prefix), None)
+            if key is None:
+                raise UnknownKey
+            if key.revoked_at is not None:
+                return
+            rest = [each for each in keys if each.prefix != prefix]
+            if has_admin([key], at) and not has_admin(rest, at):
+                raise LastAdminKey
+            await _update(connection, prefix, revision, {"revoked_at": at})
+
+    async def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        note = (
+            update(api_keys)
+            .where(api_keys.c.prefix == bindparam("used"))
+            .values(last_used_at=bindparam("at"))
+        )
+        async with self._store.writing() as connection:
+            await connection.execute(note, [{"used": key, "at": at} for key, at in uses.items()])
+
+    async def open_session(self, session: KeySession) -> None:
+        long_over = session.expires_at - _ENDED_SESSIONS_KEPT
+        async with self._store.writing() as connection:
+            revision = await _next_revision(connection)
+            await connection.execute(delete(sessions).where(sessions.c.expires_at < long_over))
+            await connection.execute(
+                insert(sessions).values(**_session_row(session), revision=revision)
+            )
+
+    async def end_session(self, digest: bytes, *, at: datetime) -> None:
+        async with self._store.writing() as connection:
+            revision = await _next_revision(connection)
+            await connection.execute(
+                update(sessions)
+                .where(sessions.c.digest == digest)
+                .values(ended_at=at, revision=revision)
+            )
+
+    async def changes(self, after: int) -> Changes:
+        async with self._store.reading() as connection:
+            # Read first: what changes in between is given now, and once more next time.
+            revision = await connection.scalar(select(key_revision.c.revision)) or 0
+            # A database that was restored from a backup has gone back.
+            is_all = after == 0 or revision < after
+            since = 0 if is_all else after
+            if revision == after and not is_all:
+                return Changes([], [], revision, is_all=False)
+            keys = await connection.execute(select(api_keys).where(api_keys.c.revision > since))
+            opened = await connection.execute(select(sessions).where(sessions.c.revision > since))
+            return Changes(
+                keys=[_key_in(row) for row in keys],
+                sessions=[_session_in(row) for row in opened],
+                revision=revision,
+                is_all=is_all,
+            )
+
+
+async def _next_revision(connection: AsyncConnection) -> int:
+    counted = (
+        update(key_revision)
+        .values(revision=key_revision.c.revision + 1)
+        .returning(key_revision.c.revision)
+    )
+    revision: int = (await connection.execute(counted)).scalar_one()
+    return revision
+
+
+async def _insert(connection: AsyncConnection, key: ApiKey, revision: int) -> None:
+    await connection.execute(insert(api_keys).values(**_row_of(key), revision=revision))
+
+
+async def _update(
+    connection: AsyncConnection, prefix: str, revision: int, values: Mapping[str, object]
+) -> None:
+    await connection.execute(
+        update(api_keys).where(api_keys.c.prefix == prefix).values({**values, "revision": revision})
+    )
+
+
+async def _find(connection: AsyncConnection, prefix: str) -> ApiKey | None:
+    row = (await connection.execute(select(api_keys).where(api_keys.c.prefix == prefix))).first()
+    return _key_in(row) if row else None
+
+
+async def _all_keys(connection: AsyncConnection) -> list[ApiKey]:
+    return [_key_in(row) for row in await connection.execute(select(api_keys))]
+
+
+def _row_of(key: ApiKey) -> dict[str, Any]:
+    names = set(api_keys.c.keys()) - {"revision", "scopes", "channels", *KeyLimits.__slots__}
+    return {
+        **{name: getattr(key, name) for name in names},
+        **asdict(key.limits),
+        "scopes": " ".join(sorted(key.scopes)),
+        "channels": None if key.channels is None else " ".join(sorted(key.channels)),
+    }
+
+
+def _key_in(row: _AnyRow) -> ApiKey:
+    found = row._mapping  # noqa: SLF001 - public, in spite of its name
+    channels: str | None = found["channels"]
+    return ApiKey(
+        prefix=found["prefix"],
+        digest=found["digest"],
+        name=found["name"],
+        kind=KeyKind(found["kind"]),
+        scopes=frozenset(Scope(each) for each in found["scopes"].split()),
+        channels=None if channels is None else frozenset(channels.split()),
+        limits=KeyLimits(**{name: found[name] for name in KeyLimits.__slots__}),
+        family=found["family"],
+        replaced_by=found["replaced_by"],
+        created_at=in_utc(found["created_at"]),
+        **{name: found[name] and in_utc(found[name]) for name in _TIMES},
+    )
+
+
+def _session_row(session: KeySession) -> dict[str, Any]:
+    return {name: getattr(session, name) for name in KeySession.__slots__}
+
+
+def _session_in(row: _AnyRow) -> KeySession:
+    digest, prefix, expires_at, ended_at, _ = row
+    return KeySession(
+        digest=digest,
+        prefix=prefix,
+        expires_at=in_utc(expires_at),
+        ended_at=ended_at and in_utc(ended_at),
+    )

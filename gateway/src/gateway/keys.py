@@ -1,0 +1,91 @@
+"""All about keys, put together: the store, who is known, what goes on in the background."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from service_kit.http.app import Check
+from service_kit.lifecycle import BackgroundTasks, Resource
+from service_kit.sql.store import SqlStore
+from service_kit.sql.urls import MEMORY_URL
+
+from gateway.application.audit import AuditTrail
+from gateway.application.first_key import SetUpFirstKey
+from gateway.application.known_keys import KnownKeys
+from gateway.application.manage_keys import ManageKeys
+from gateway.application.ports import AuditLog, KeyStore, StoreUnavailable
+from gateway.application.sessions import Sessions
+from gateway.infrastructure.key_file import PrivateKeyFile
+from gateway.infrastructure.memory import InMemoryAudit, InMemoryKeys
+from gateway.infrastructure.sql.audit import SqlAudit
+from gateway.infrastructure.sql.keys import SqlKeys
+from gateway.infrastructure.sql.schema import SCHEMA
+from gateway.interface.door import Door
+from gateway.interface.key_upkeep import KeyUpkeep
+from gateway.settings import GatewaySettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyParts:
+    """What the routes need of keys. Without a `door` no key is needed."""
+
+    known: KnownKeys
+    manage: ManageKeys
+    sessions: Sessions
+    trail: AuditTrail
+    door: Door | None
+    resources: Sequence[Resource]
+
+    @property
+    def needed(self) -> KnownKeys | None:
+        """Return the known keys if a key is needed."""
+        return self.known if self.door else None
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """Return what readiness asks of keys: without them nobody can be let in."""
+        return {"keys": self._check} if self.door else {}
+
+    async def _check(self) -> None:
+        self.known.check()
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+def open_keys(
+    settings: GatewaySettings, *, store: KeyStore | None = None, log: AuditLog | None = None
+) -> KeyParts:
+    """Put it together, on the database of the settings or on `store` and `log`."""
+    opened: list[Resource] = []
+    if settings.gateway_database_url != MEMORY_URL:
+        database = SqlStore(
+            settings.gateway_database_url, schema=SCHEMA, unavailable=StoreUnavailable
+        )
+        opened.append(database)
+        store, log = store or SqlKeys(database), log or SqlAudit(database)
+    store, log = store or InMemoryKeys(), log or InMemoryAudit()
+    known, trail = KnownKeys(store), AuditTrail(log, utc_now)
+    upkeep = KeyUpkeep(
+        known,
+        trail,
+        first_key=_first_key(settings, store),
+        how_to_see=settings.how_to_see_first_key,
+    )
+    return KeyParts(
+        known=known,
+        manage=ManageKeys(store=store, now=utc_now),
+        sessions=Sessions(store=store, known=known, now=utc_now),
+        trail=trail,
+        door=Door(known) if settings.needs_keys else None,
+        resources=[*opened, upkeep, BackgroundTasks(("keys", upkeep.run))],
+    )
+
+
+def _first_key(settings: GatewaySettings, store: KeyStore) -> SetUpFirstKey | None:
+    if settings.gateway_first_key_path is None:
+        return None
+    file = PrivateKeyFile(settings.gateway_first_key_path)
+    return SetUpFirstKey(store=store, file=file, now=utc_now)

@@ -1,0 +1,38 @@
+"""Lists in pages: how many items, and where the page begins."""
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+from fastapi import Query
+
+from service_kit.http.fields import FieldError
+from service_kit.http.problems import INVALID_REQUEST, ProblemError
+
+Place = TypeVar("Place")
+
+Limit = Annotated[int, Query(ge=1, le=200, description="How many items the page may hold.")]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=1024, description="`next_cursor` of the page before; without it, the first page."
+    ),
+]
+
+
+def read_cursor(cursor: str | None, read: Callable[[str], Place]) -> Place | None:
+    """Return the place after which the page begins; None for the first page.
+
+    Raises:
+        ProblemError: `read` refuses the cursor with a ValueError.
+    """
+    if not cursor:
+        return None
+    try:
+        return read(cursor)
+    except ValueError:
+        fault = FieldError(
+            pointer="/query/cursor",
+            code="invalid_cursor",
+            message="is not the next_cursor of an earlier page",
+        )
+        raise ProblemError(INVALID_REQUEST, errors=[fault]) from None
