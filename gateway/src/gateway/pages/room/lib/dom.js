@@ -81,21 +81,20 @@ export function setText(element, text) {
  */
 export function keyed(container, items, { key, make, update }) {
   const known = (container.keyedElements ??= new Map());
-  const wanted = new Set();
+  const wanted = new Set(items.map(key));
+  // Those that go go first: an element that must be moved past them would lose the focus.
+  for (const [id, element] of known) {
+    if (wanted.has(id)) continue;
+    element.remove();
+    known.delete(id);
+  }
   let place = container.firstElementChild;
   for (const item of items) {
     const id = key(item);
-    wanted.add(id);
     let element = known.get(id);
     if (!element) known.set(id, (element = make(item)));
     update?.(element, item);
     if (element === place) place = place.nextElementSibling;
     else container.insertBefore(element, place);
-  }
-  for (const [id, element] of known) {
-    if (!wanted.has(id)) {
-      element.remove();
-      known.delete(id);
-    }
   }
 }

@@ -35,7 +35,7 @@ export async function showView() {
     const { default: view } = await screen.load();
     if (mine !== turn) return undefined;
     open(view, params, place);
-    if (!isFirst) main.focus({ preventScroll: true });
+    if (!isFirst && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
   } catch (error) {
     if (mine !== turn) return undefined;
     fill(main, failed({ title: "This view could not be opened", message: error.message }, showView));

@@ -1,9 +1,9 @@
-import { pageHead } from "../ui/page.js";
+import { openList } from "./notifications/list.js";
+import { openOne } from "./notifications/one.js";
 
 export default {
-  title: "Notifications",
+  title: ({ path }) => (path.length ? `Notification ${path[0].slice(0, 8)}` : "Notifications"),
   open(params, outlet) {
-    outlet.append(pageHead("Notifications"));
-    return () => {};
+    return params.path.length ? openOne(params.path[0], outlet) : openList(params, outlet);
   },
 };

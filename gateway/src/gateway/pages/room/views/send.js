@@ -1,9 +1,192 @@
+// Ask for a notification, and watch what becomes of it.
+
+import { get, post, segment } from "../lib/api.js";
+import { fill, h } from "../lib/dom.js";
+import { setQuery } from "../lib/router.js";
+import { CHANNEL_NAMES } from "../ui/badge.js";
+import { allow, whileBusy } from "../ui/button.js";
+import { messageFrame } from "../ui/message_frame.js";
 import { pageHead } from "../ui/page.js";
+import { openOne } from "./notifications/one.js";
+import { currentDraft, keepDraft } from "./send/draft.js";
+import { FieldFault, makeFields } from "./send/fields.js";
+import { smsSize } from "./send/sms_size.js";
+
+const KEY = "idempotency-key";
+const USERS = 200;
+const PREVIEW_AFTER_MS = 400;
+const MORE = ["html", "data", "tags", "reference", "send_at", "expires_at", KEY];
 
 export default {
   title: "Send",
-  open(params, outlet) {
-    outlet.append(pageHead("Send"));
-    return () => {};
+  open({ query }, outlet) {
+    const fields = Object.fromEntries(makeFields(CHANNEL_NAMES).map((field) => [field.name, field]));
+    const users = h("datalist", { id: "send-users" });
+    const error = h("div.form-error", { role: "alert" });
+    const button = allow(h("button.primary", "Send it"), "send");
+    const more = h("details.more", h("summary", "HTML, data, labels, times"), h("div.form-grid", MORE.map((name) => fields[name].element)));
+    const first = Object.values(fields).filter(({ name }) => !MORE.includes(name));
+    const form = h("form.panel.send-form", { novalidate: true }, h("div.form-grid", first.map(({ element }) => element)), more, error, h("div.row", button, h("button.quiet", { type: "reset" }, "Empty the form")), users);
+    const preview = h("section.panel.preview", { hidden: true });
+    const outcome = h("div.outcome", { role: "region", "aria-label": "What becomes of it" });
+    let watching = null;
+    let timers = {};
+
+    outlet.append(
+      pageHead("Send", { text: "Tell a user something, now or later. Nothing is lost from the moment it is accepted." }),
+      h("div.send", form, h("div.stack", outcome, preview)),
+    );
+    put({ ...currentDraft(), ...query });
+    if (query.sent) watch(query.sent);
+    suggestUsers();
+    fields.user_id.control.focus();
+
+    function put(values) {
+      for (const field of Object.values(fields)) field.value = values[field.name];
+      more.open = MORE.some((name) => values[name]);
+      showSizes();
+      showPreview();
+      showContact();
+    }
+
+    /** The values of all fields; those that can't be read show why, and null is returned. */
+    function values() {
+      const found = {};
+      let isGood = true;
+      for (const field of Object.values(fields)) {
+        field.showError("");
+        try {
+          found[field.name] = field.value;
+        } catch (fault) {
+          if (!(fault instanceof FieldFault)) throw fault;
+          field.showError(fault.message);
+          isGood = false;
+        }
+      }
+      return isGood ? found : null;
+    }
+
+    async function send() {
+      fill(error);
+      const found = values();
+      if (!found) return focusFault();
+      const { [KEY]: key, ...body } = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null));
+      try {
+        const { trace_id: traceId } = await post("/notifications", body, { headers: key ? { "idempotency-key": key } : {} });
+        setQuery({ sent: traceId });
+        watch(traceId);
+      } catch (problem) {
+        if (problem.status === undefined) throw problem;
+        showProblem(problem);
+      }
+      return undefined;
+    }
+
+    function showProblem(problem) {
+      const rest = problem.errors.filter(({ pointer, message }) => {
+        const [, place, name] = pointer.split("/");
+        const field = fields[place === "header" ? name : place];
+        field?.showError(message);
+        return !field;
+      });
+      const said = problem.errors.length ? rest.map(({ pointer, message }) => `${pointer}: ${message}`) : [problem.detail || problem.message];
+      if (said.length) fill(error, h("strong", problem.title || "This did not work"), said.map((each) => h("p", each)));
+      if (problem.isAway) fill(error, h("strong", "The server did not answer."), h("p", "It may have been accepted all the same: with an idempotency key you can send it again safely."));
+      focusFault();
+    }
+
+    function focusFault() {
+      const fault = form.querySelector("[aria-invalid]");
+      if (fault && more.contains(fault)) more.open = true;
+      fault?.focus();
+    }
+
+    function watch(traceId) {
+      watching?.();
+      fill(outcome);
+      watching = openOne(traceId, outcome, { isPart: true });
+    }
+
+    function showSizes() {
+      const text = fields.message.control.value;
+      const { encoding, segments } = smsSize(text);
+      const sms = text ? `; as an SMS ${segments} segment${segments === 1 ? "" : "s"} of ${encoding}` : "";
+      fields.message.showHelp(`${[...text].length.toLocaleString()} of 10,000 characters${sms}`);
+    }
+
+    function showPreview() {
+      const html = fields.html.control.value;
+      preview.hidden = !html.trim();
+      if (html.trim()) fill(preview, h("h2", "As the person sees it"), messageFrame(html));
+      else fill(preview);
+    }
+
+    async function showContact() {
+      const userId = fields.user_id.control.value.trim();
+      if (!userId) return fields.user_id.showHelp("Begin to type the id of a user.");
+      try {
+        const contact = await get(`/users/${segment(userId)}/contact-info`);
+        if (fields.user_id.control.value.trim() === userId) fields.user_id.showHelp(contactText(contact));
+      } catch (problem) {
+        if (problem.status === undefined) throw problem;
+        fields.user_id.showHelp(problem.status === 404 ? "There is no such user: it would be accepted, and fail." : "");
+      }
+      return undefined;
+    }
+
+    async function suggestUsers() {
+      const { items } = await get("/users", { query: { limit: USERS } }).catch(() => ({ items: [] }));
+      fill(users, items.map(({ user_id: id }) => h("option", { value: id })));
+    }
+
+    function later(name, action) {
+      clearTimeout(timers[name]);
+      timers[name] = setTimeout(action, PREVIEW_AFTER_MS);
+    }
+
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (button.getAttribute("aria-disabled") !== "true") whileBusy(button, send);
+    });
+    form.addEventListener("reset", (event) => {
+      event.preventDefault();
+      keepDraft({});
+      fill(error);
+      put({});
+      fields.user_id.control.focus();
+    });
+    form.addEventListener("input", ({ target }) => {
+      fields[target.name]?.showError("");
+      if (target.name === "message") showSizes();
+      if (target.name === "html") later("html", showPreview);
+      if (target.name === "user_id") later("user", showContact);
+    });
+
+    return {
+      change() {}, // the hash says what was sent, and that is shown already
+      close() {
+        for (const timer of Object.values(timers)) clearTimeout(timer);
+        watching?.();
+        keepDraft(draftOf(fields));
+      },
+    };
   },
 };
+
+function draftOf(fields) {
+  const values = {};
+  for (const { name, ...field } of Object.values(fields)) {
+    try {
+      values[name] = fields[name].value;
+    } catch {
+      values[name] = null; // it could not be read
+    }
+  }
+  return values;
+}
+
+function contactText({ preferred_channel: preferred, ...addresses }) {
+  const reached = Object.keys(addresses).filter((name) => addresses[name] && name !== "user_id");
+  if (!reached.length) return "The user has no address: it would be accepted, and fail.";
+  return `Reached by ${reached.join(", ")}${preferred ? `; prefers ${preferred}` : ""}.`;
+}

@@ -1,0 +1,267 @@
+"""The list of notifications, and one of them."""
+
+import json
+import re
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from notification_contracts.states import Reason
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.slow
+
+ROWS = 10_000
+LONGEST_TASK_MS = 100
+# Puts changes where the stream puts them, and goes through the list as a reader does.
+FILL_AND_SCROLL = """async ([count, batch]) => {
+  const { live } = await import("./room/lib/live.js");
+  const tasks = [];
+  new PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: "longtask" });
+  const frame = () => new Promise(requestAnimationFrame);
+  const hex = (number, width) => number.toString(16).padStart(width, "0");
+  const at = new Date().toISOString();
+  for (let first = 0; first < count; first += batch) {
+    live.emit("events", Array.from({ length: batch }, (_, number) => {
+      const made = hex(Date.now(), 12);
+      const id = `${made.slice(0, 8)}-${made.slice(8)}-7000-8000-${hex(first + number, 12)}`;
+      return { trace_id: id, user_id: "ada", channel: "sms", status: "queued", reason: null, at };
+    }));
+    await frame();
+  }
+  const height = document.querySelector(".virtual-list").offsetHeight;
+  for (let part = 0; part <= 20; part += 1) {
+    scrollTo(0, (height * part) / 20);
+    await frame();
+  }
+  scrollTo(0, 0);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const elements = document.querySelectorAll(".notification").length;
+  return { elements, longest: Math.max(0, ...tasks.map(({ duration }) => duration)) };
+}"""
+
+
+@pytest.fixture
+def send(http):
+    def send_one(**fields):
+        asked = {"user_id": "user_test", "message": "hello", "channel": "email"} | fields
+        answer = http.post("/notifications", json=asked)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["trace_id"]
+
+    return send_one
+
+
+@pytest.fixture
+def send_later(send):
+    """Send something that waits for its time; return its trace id."""
+    due = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    return lambda **fields: send(send_at=due, **fields)
+
+
+@pytest.fixture
+def dead(http, send):
+    """Return the trace id of a dead letter."""
+    http.put("/users/refused", json={"email": "fail-permanent@sim.example"})
+    return send(
+        user_id="refused",
+        subject="Thank you",
+        html="<h2 style='color: red'>Bought</h2><script>document.title = 'run'</script>",
+    )
+
+
+def row(page, trace_id):
+    return page.locator(f".notification[data-id='{trace_id}']")
+
+
+def test_what_happens_appears_in_the_list_by_itself(open_page, send_later, http):
+    page = open_page("#/notifications")
+    expect(page.locator(".connection")).to_have_attribute("data-state", "live")
+
+    trace_id = send_later(tags=["orders"], reference="order-7")
+    expect(row(page, trace_id)).to_contain_text("scheduled")
+    expect(row(page, trace_id)).to_contain_text("orders · #order-7")
+    http.delete(f"/notifications/{trace_id}")
+
+    expect(row(page, trace_id)).to_contain_text("cancelled")
+
+
+def test_a_paused_list_stands_still_and_counts_what_is_new(open_page, send_later, http):
+    first = send_later()
+    page = open_page("#/notifications")
+    expect(row(page, first)).to_contain_text("scheduled")
+    expect(page.locator(".connection")).to_have_attribute("data-state", "live")
+
+    page.get_by_role("button", name="Pause").click()
+    second, third = send_later(), send_later()
+    http.delete(f"/notifications/{first}")
+    expect(page.get_by_role("button", name="2 new")).to_be_visible()
+    expect(row(page, first)).to_contain_text("scheduled")
+    page.get_by_role("button", name="2 new").click()
+
+    expect(row(page, second)).to_be_visible()
+    expect(row(page, third)).to_be_visible()
+    expect(row(page, first)).to_contain_text("cancelled")
+    expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "false")
+
+
+def test_filters_are_in_the_url_and_a_link_opens_the_same_list(open_page, send_later):
+    found = send_later(channel="sms", tags=["billing"], reference="a 1")
+    other = send_later(channel="sms")
+    page = open_page("#/notifications")
+    expect(row(page, other)).to_be_visible()
+
+    page.get_by_label("Status", exact=True).select_option("scheduled")
+    page.get_by_label("Channel").select_option("sms")
+    page.get_by_label("Tag").fill("billing")
+    page.get_by_label("Reference").fill("a 1")
+    page.keyboard.press("Enter")
+    page.get_by_label("Time of the last change").select_option("1h")
+    expect(row(page, other)).to_have_count(0)
+    expect(row(page, found)).to_be_visible()
+
+    hash_ = page.evaluate("location.hash")
+    assert hash_ == (
+        "#/notifications?status=scheduled&channel=sms&tag=billing&reference=a+1&last=1h"
+    )
+    again = open_page(hash_)
+    expect(row(again, found)).to_be_visible()
+    expect(row(again, other)).to_have_count(0)
+    expect(again.get_by_label("Reference")).to_have_value("a 1")
+    again.get_by_role("button", name="Clear filters").click()
+    expect(row(again, other)).to_be_visible()
+
+
+def test_what_no_longer_passes_the_filter_leaves_the_list(open_page, send_later, http):
+    page = open_page("#/notifications?status=scheduled&user_id=user_test")
+    expect(page.locator(".connection")).to_have_attribute("data-state", "live")
+    stays, goes = send_later(), send_later()
+    expect(row(page, goes)).to_be_visible()
+    http.delete(f"/notifications/{goes}")
+
+    expect(row(page, goes)).to_have_count(0)
+    expect(row(page, stays)).to_be_visible()
+
+
+def test_the_keyboard_alone_goes_through_the_list_opens_one_and_comes_back(open_page, send_later):
+    older, newer = send_later(), send_later()
+    page = open_page("#/notifications?status=scheduled")
+    expect(row(page, newer)).to_be_visible()
+
+    page.keyboard.press("j")
+    expect(row(page, newer).get_by_role("link")).to_be_focused()
+    page.keyboard.press("j")
+    expect(row(page, older).get_by_role("link")).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", name="To user_test")).to_be_visible()
+    assert page.url.endswith(f"#/notifications/{older}")
+    page.go_back()
+    expect(row(page, older)).to_be_visible()
+
+
+def test_an_empty_list_says_so_and_offers_the_way_out(open_page):
+    page = open_page("#/notifications?user_id=never-heard-of")
+
+    expect(page.get_by_role("heading", name="None passes these filters")).to_be_visible()
+
+
+def test_ten_thousand_rows_cause_no_long_task(open_page):
+    page = open_page("#/notifications")
+    expect(page.locator(".connection")).to_have_attribute("data-state", "live")
+    longest = []
+
+    for _ in range(12):  # others may hold the processor up, but not each time
+        page.goto("about:blank")
+        page.go_back()
+        expect(page.locator(".list-foot, .state.empty").first).to_be_visible()
+        expect(page.locator(".state.loading")).to_have_count(0)
+        found = page.evaluate(FILL_AND_SCROLL, [ROWS, 500])
+        assert 0 < found["elements"] < 100
+        longest.append(found["longest"])
+        if longest[-1] <= LONGEST_TASK_MS:
+            break
+
+    expect(page.locator(".list-foot")).to_contain_text(re.compile(r"1\d,\d{3}"))
+    assert min(longest) <= LONGEST_TASK_MS
+
+
+def test_a_dead_letter_is_explained_shown_and_replayed(open_page, http, dead):
+    page = open_page(f"#/notifications/{dead}")
+
+    expect(page.locator(".verdict")).to_contain_text("the provider refused it")
+    expect(page.locator(".verdict")).to_contain_text("“simulated: refused for good”")
+    expect(page.locator(".entries > li").last).to_contain_text("failed")
+    attempt = page.locator(".drawing rect.attempt")
+    expect(attempt).to_have_attribute("data-tone", "bad")
+    message = page.frame_locator(".message-frame")
+    expect(message.get_by_role("heading", name="Bought")).to_have_css("color", "rgb(255, 0, 0)")
+    assert "run" not in page.title()
+    expect(page.locator(".command")).to_contain_text('"subject": "Thank you"')
+
+    http.put("/users/refused", json={"email": "ok@sim.example"})
+    page.get_by_role("button", name="Replay it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Replay", exact=True).click()
+
+    expect(page.locator(".verdict")).to_contain_text("It was sent: fake took it on email")
+    expect(page.get_by_role("button", name="Replay it")).to_have_count(0)
+
+
+def test_what_waits_is_cancelled_after_a_question(open_page, http, send_later):
+    trace_id = send_later()
+    page = open_page(f"#/notifications/{trace_id}")
+    expect(page.locator(".verdict")).to_contain_text("It waits for its time, in 2 days")
+
+    page.get_by_role("button", name="Cancel it").click()
+    page.keyboard.press("Escape")
+    assert http.get(f"/notifications/{trace_id}").json()["status"] == "scheduled"
+    page.get_by_role("button", name="Cancel it").click()
+    page.get_by_role("button", name="Cancel the notification").click()
+
+    expect(page.locator(".verdict")).to_contain_text("It was cancelled")
+    assert http.get(f"/notifications/{trace_id}").json()["status"] == "cancelled"
+
+
+def test_the_command_that_repeats_it_does(open_page, http, send_later):
+    trace_id = send_later(message="it's here", reference="repeat-me")
+    page = open_page(f"#/notifications/{trace_id}")
+
+    command = page.locator(".command").inner_text()
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=True)
+
+    assert json.loads(done.stdout)["trace_id"] != trace_id
+    assert len(http.get("/notifications?reference=repeat-me").json()["items"]) == 2
+
+
+def test_an_unknown_notification_says_so(open_page):
+    page = open_page("#/notifications/019c0f5e-8a3c-7b1e-9a57-3f0c2d1e4b5a")
+
+    expect(page.get_by_role("heading", name="No notification has this trace id")).to_be_visible()
+
+
+def test_nothing_serious_stands_in_the_way_of_a_screen_reader(open_page, dead, send_later):
+    send_later()
+    for place, shown in {
+        "#/notifications?status=scheduled": ".notification",
+        f"#/notifications/{dead}": ".command",
+        "#/send": ".send-form",
+    }.items():
+        page = open_page(place)
+        expect(page.locator(shown).first).to_be_visible()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page).response["violations"]
+            assert not [each for each in found if each["impact"] in {"serious", "critical"}]
+
+
+def test_the_page_knows_every_reason():
+    script = (
+        Path(__file__).parents[2] / "gateway/src/gateway/pages/room/views/notifications/filters.js"
+    )
+    listed = script.read_text().partition("REASONS = [")[2].partition("]")[0]
+
+    assert re.findall(r'"(\w+)"', listed) == [reason.value for reason in Reason]
