@@ -37,6 +37,7 @@ from service_kit.settings import load_settings
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.find_contact import FindContact
+from notification_dispatcher.application.outbox import ShowOutbox
 from notification_dispatcher.application.ports import AddressReports, ContactDirectory, Sender
 from notification_dispatcher.application.take_receipts import TakeReceipts
 from notification_dispatcher.application.try_providers import TryProviders
@@ -49,12 +50,14 @@ from notification_dispatcher.infrastructure.contacts.batching import BatchingCon
 from notification_dispatcher.infrastructure.contacts.gathered_reports import GatheredAddressReports
 from notification_dispatcher.infrastructure.contacts.health_reports import HttpHealthReports
 from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
+from notification_dispatcher.infrastructure.outbox.opening import open_outbox
 from notification_dispatcher.infrastructure.providers.capturing import CapturingSender
 from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
 from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
 from notification_dispatcher.infrastructure.providers.pauses.redis import RedisPauses
 from notification_dispatcher.infrastructure.providers.senders import ChannelSenders
 from notification_dispatcher.interface.health import checks
+from notification_dispatcher.interface.outbox import outbox_routes
 from notification_dispatcher.interface.problems import PROBLEMS
 from notification_dispatcher.interface.providers import provider_routes
 from notification_dispatcher.interface.receipts import ReceiptMetrics, receipt_routes
@@ -85,13 +88,12 @@ def build(
     receipts = receipts or open_receipt_writer(settings.stores)
     pauses = pauses or open_channel_pauses(settings.stores)
     broker = _guarded(queue, (receipts, pauses), settings, registry)
-    http = _user_service(settings)
+    http, outbox = _user_service(settings), open_outbox(settings.fake_outbox, settings.lab_url)
     health = HttpHealthReports(http=http, now=now)
     reports = GatheredAddressReports(health=health)
     find_contact = _find_contact(settings, contacts, http)
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
-    opened = {**_providers(settings, now), **(providers or {})}
-    senders = _senders(settings, opened, diverter, registry, now)
+    senders = _senders(settings, providers or {}, diverter, registry, now)
     guards = _guards(settings, registry)
     sending = guards.before(senders.by_channel), CapturingSender(diverter=diverter)
     deliver = _deliver(settings, find_contact, *sending, reports, queue.now)
@@ -103,10 +105,11 @@ def build(
         routers=[
             _provider_routes(senders, diverter, settings, are_given=bool(providers)),
             _receipt_routes(senders, receipts, health, settings.public_url, registry),
+            outbox_routes(ShowOutbox(sources=outbox.sources)),
         ],
         problems=PROBLEMS,
         checks=checks(broker, workers, senders, http),
-        resources=[broker, http, senders, guards, background],
+        resources=[broker, http, *outbox.clients, senders, guards, background],
         registry=registry,
         admission=_admission(settings),
         stopping=stopping,
@@ -210,7 +213,7 @@ def _senders(
     now: Callable[[], datetime],
 ) -> ChannelSenders:
     return ChannelSenders(
-        providers,
+        {**_providers(settings, now), **providers},
         breaker=settings.breaker,
         pauses=_open_pauses(settings.stores),
         bounded=settings.retries.bounded,

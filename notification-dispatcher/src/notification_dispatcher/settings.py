@@ -91,6 +91,11 @@ class DispatcherSettings(CapSettings, ContactSettings, StoreSettings):
         description="File to which fake providers append what they accept, and to which what is "
         "captured goes.",
     )
+    lab_url: HttpUrl | None = Field(
+        default=None,
+        description="Where the lab's API is, if the lab stands in the place of all providers: "
+        "`GET /outbox` shows what it took. `asyncnotify up --lab` sets it.",
+    )
     retry_schedule: Annotated[str, AfterValidator(_schedule)] = Field(
         default=DEFAULT_SCHEDULE,
         description="Wait before attempt 2, 3, and so on; then it is given up. There is one "

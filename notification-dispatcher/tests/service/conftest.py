@@ -182,7 +182,7 @@ async def in_memory(contacts, outbox):
         ledger = MemoryLedger()
         queue = InMemoryQueue(recorder=ledger, now=now, options=MemoryOptions(lease=lease))
         app = build(
-            settings(FAKE_OUTBOX=outbox.path, **changes),
+            settings(**{"FAKE_OUTBOX": outbox.path} | changes),
             queue=queue,
             contacts=contacts,
             providers=providers,

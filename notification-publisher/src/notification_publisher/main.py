@@ -142,7 +142,12 @@ def _record_routes(
     return [
         history_routes(ledger),
         detail_routes(ledger, StoredContents(queue=queue), queue, pauses),
-        dead_letter_routes(ledger, queue, per_second=settings.replay_per_second),
+        dead_letter_routes(
+            ledger,
+            queue,
+            groups=SharedAnswer(ledger.dead_letter_groups),
+            per_second=settings.replay_per_second,
+        ),
     ]
 
 

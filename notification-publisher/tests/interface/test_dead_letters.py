@@ -185,3 +185,27 @@ async def test_replaying_many_counts_those_that_may_have_been_sent(
 
     assert (answer["matched"], answer["ambiguous"]) == (2, 1)
     assert answer["warning"].startswith("1 of 2: ")
+
+
+async def test_dead_letters_are_counted_by_reason_and_channel(client, send_and_give_up):
+    note = StatusUpdate(status=Status.FAILED, reason="unknown_user").encode()
+    for channel in ("sms", "sms", "push"):
+        await send_and_give_up(note, channel=channel)
+
+    found = (await client.get("/dead-letters/groups")).json()
+
+    counts = [(each["reason"], each["channel"], each["count"]) for each in found["items"]]
+    assert counts == [("unknown_user", "sms", 2), ("unknown_user", "push", 1)]
+    assert found["is_complete"] is True
+    assert found["items"][0]["oldest_at"] < found["items"][0]["newest_at"]
+
+
+async def test_dead_letters_are_listed_by_when_they_were_given_up(client, send_and_give_up):
+    first, second = await send_and_give_up(), await send_and_give_up()
+    at = (await client.get(f"/dead-letters/{second}")).json()["updated_at"]
+
+    late = (await client.get("/dead-letters", params={"since": at})).json()["items"]
+    early = (await client.get("/dead-letters", params={"until": at})).json()["items"]
+
+    assert [each["trace_id"] for each in late] == [second]
+    assert [each["trace_id"] for each in early] == [first]

@@ -11,7 +11,7 @@ from asyncnotify_lab.faults import Scripted, UnknownFault, WireFault
 from asyncnotify_lab.http import Answer, Request, Route
 from asyncnotify_lab.state import LabState
 
-_FILTERS: Final = ("wire", "kind", "to")
+_FILTERS: Final = ("wire", "kind", "to", "before", "limit")
 
 
 class LabApi:
@@ -49,7 +49,12 @@ class LabApi:
         """List what arrived, the oldest first."""
         if unknown := sorted(request.query.keys() - set(_FILTERS)):
             return _invalid([_field(unknown[0], f"there is {', '.join(_FILTERS)}")])
-        found = self._state.messages.find(**request.query)
+        limit = request.query.get("limit")
+        if limit is not None and not (limit.isdecimal() and int(limit)):
+            return _invalid([_field("limit", "must be a number from 1")])
+        filters = {name: text for name, text in request.query.items() if name != "limit"}
+        most = int(limit) if limit else None
+        found = self._state.messages.find(limit=most, **filters)
         return Answer(body={"messages": [each.as_json() for each in found]})
 
     async def raw(self, request: Request) -> Answer:

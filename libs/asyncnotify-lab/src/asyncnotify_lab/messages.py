@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
@@ -86,16 +87,31 @@ class ArrivalStore:
         self._changed = asyncio.Event()
 
     def find(
-        self, *, wire: str | None = None, kind: str | None = None, to: str | None = None
+        self,
+        *,
+        wire: str | None = None,
+        kind: str | None = None,
+        to: str | None = None,
+        before: str | None = None,
+        limit: int | None = None,
     ) -> Sequence[Arrival]:
-        """Return those for which all of this is true, the oldest first."""
+        """Return those for which all of this is true, the oldest first.
+
+        With `before`, an id, only what came before that one; with `limit` only the newest.
+        """
         wanted = {"wire": wire, "kind": kind, "to": to}
         asked = {name: value for name, value in wanted.items() if value is not None}
-        return [
+        newest_first = reversed(self._messages)
+        if before is not None:
+            for each in newest_first:
+                if each.id == before:
+                    break
+        found = (
             each
-            for each in self._messages
+            for each in newest_first
             if all(getattr(each, name) == value for name, value in asked.items())
-        ]
+        )
+        return list(islice(found, limit))[::-1]
 
     def get(self, message_id: str) -> Arrival | None:
         """Return the one with this id."""

@@ -163,6 +163,7 @@ class Client:
 
     dead_letters = _waiting(AsyncNotify.dead_letters)
     iter_dead_letters = _iterating(AsyncNotify.iter_dead_letters)
+    dead_letter_groups = _waiting(AsyncNotify.dead_letter_groups)
     dead_letter = _waiting(AsyncNotify.dead_letter)
     replay = _waiting(AsyncNotify.replay)
     replay_many = _waiting(AsyncNotify.replay_many)
@@ -199,6 +200,7 @@ class Client:
     channels = _waiting(AsyncNotify.channels)
     pause_channel = _waiting(AsyncNotify.pause_channel)
     resume_channel = _waiting(AsyncNotify.resume_channel)
+    outbox = _waiting(AsyncNotify.outbox)
     backlog = _waiting(AsyncNotify.backlog)
     ready = _waiting(AsyncNotify.ready)
     providers = _waiting(AsyncNotify.providers)

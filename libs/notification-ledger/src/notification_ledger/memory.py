@@ -16,10 +16,12 @@ from service_kit.epoch import from_ms, to_ms
 
 from notification_ledger.counting import count_by_status
 from notification_ledger.cursors import decode_cursor, encode_cursor
+from notification_ledger.grouping import group_dead_letters
 from notification_ledger.labels import LabelIndex
 from notification_ledger.matching import is_over, matches, position_of
 from notification_ledger.reading import (
     ChangesMissed,
+    DeadLetterGroups,
     NotificationRecord,
     RecordPage,
     RecordQuery,
@@ -175,6 +177,10 @@ class MemoryLedger:
     async def count_by_status(self) -> Mapping[Status, int]:
         """See `LedgerReader.count_by_status`."""
         return count_by_status(self._records.values())
+
+    async def dead_letter_groups(self) -> DeadLetterGroups:
+        """See `LedgerReader.dead_letter_groups`."""
+        return group_dead_letters(self._records.values())
 
     async def ping(self) -> None:
         """Answer; memory is always there."""

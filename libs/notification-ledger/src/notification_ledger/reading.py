@@ -147,6 +147,28 @@ class RecordPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterGroup:
+    """Dead letters of one reason on one channel; the times are when they were given up."""
+
+    reason: str | None
+    channel: str | None
+    count: int
+    oldest_at: datetime
+    newest_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterGroups:
+    """Dead letters by reason and channel, the largest group first.
+
+    `is_complete` is False where there are so many that only the newest were counted.
+    """
+
+    items: tuple[DeadLetterGroup, ...]
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusChange:
     """A notification's status after something happened to it. `id` orders all changes."""
 
@@ -192,6 +214,10 @@ class LedgerReader(Protocol):
 
         A status that no record has may be missing. Raises `LedgerUnavailable`.
         """
+        ...
+
+    async def dead_letter_groups(self) -> DeadLetterGroups:
+        """Count dead letters by reason and channel. Raises `LedgerUnavailable`."""
         ...
 
     def changes(

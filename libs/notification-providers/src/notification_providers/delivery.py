@@ -125,5 +125,6 @@ class Diverter:
 
     def capture(self, message: OutgoingMessage) -> Accepted | TransientFailure:
         """Keep a message in the outbox, if there is one."""
-        failure = self.outbox.keep(message) if self.outbox is not None else None
-        return failure or Accepted(diversion=Diversion.CAPTURED)
+        mode = Diversion.CAPTURED
+        failure = self.outbox.keep(message, mode=mode) if self.outbox is not None else None
+        return failure or Accepted(diversion=mode)

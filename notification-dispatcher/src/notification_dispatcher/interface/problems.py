@@ -11,6 +11,7 @@ from service_kit.http import openapi_parts
 from service_kit.http.openapi_parts import Responses
 from service_kit.http.problems import Problem, ProblemTable
 
+from notification_dispatcher.application.outbox import NoOutbox, OutboxUnavailable
 from notification_dispatcher.application.ports import (
     HealthReportsUnavailable,
     UnknownChannel,
@@ -31,6 +32,10 @@ PROBLEMS: Final[ProblemTable] = {
     LedgerUnavailable: _NOT_STORED,
     QueueUnavailable: _NOT_STORED,
     HealthReportsUnavailable: _NOT_STORED,
+    NoOutbox: Problem(404, "no_outbox", "Nothing keeps what was sent here"),
+    OutboxUnavailable: Problem(
+        503, "outbox_unavailable", "What was sent can't be read now", timedelta(seconds=2)
+    ),
     UnknownChannel: Problem(404, "channel_not_found", "No channel has this name"),
     NotForTestKeys: Problem(403, "test_key", "A test key reaches no provider"),
 }

@@ -1,5 +1,6 @@
 """The operator's side: what was given up, and what becomes of it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from durable_queue.port import MessageControl, QueueUnavailable
@@ -10,7 +11,12 @@ from notification_contracts.http import (
 )
 from notification_contracts.http.callers import NotForTestKeys, caller_of
 from notification_contracts.http.scopes import Scope, needs
-from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
+from notification_ledger.reading import (
+    DeadLetterGroups,
+    LedgerReader,
+    LedgerUnavailable,
+    RecordQuery,
+)
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from service_kit.http.bodies import parse_json_body, read_body
@@ -35,16 +41,21 @@ from notification_publisher.interface.parameters import (
     Cursor,
     Limit,
     Reason,
+    Since,
     TraceIdInPath,
+    Until,
 )
 from notification_publisher.interface.problems import refusals
 from notification_publisher.interface.views import (
+    DeadLetterGroupsView,
     DeadLetterPage,
     NotificationView,
     ReplayedNotificationView,
 )
 
 log = get_logger(__name__)
+
+AskForGroups = Callable[[], Awaitable[DeadLetterGroups]]
 
 _REPLAY: Final = TypeAdapter(ReplayRequest)
 
@@ -66,20 +77,32 @@ _EXAMPLES: Final = {
 
 
 def dead_letter_routes(
-    ledger: LedgerReader, control: MessageControl, *, per_second: float
+    ledger: LedgerReader, control: MessageControl, *, groups: AskForGroups, per_second: float
 ) -> APIRouter:
-    """Build the operator's routes."""
+    """Build the operator's routes. `groups` are asked for as often as somebody wants them."""
     router = APIRouter(
         prefix="/dead-letters", tags=["dead letters"], default_response_class=Response
     )
-    _add_finding(router, ledger)
+    _add_finding(router, ledger, groups)
     _add_replaying(router, ledger, control, per_second)
     _add_deleting(router, ledger, control)
     return router
 
 
-def _add_finding(router: APIRouter, ledger: LedgerReader) -> None:
+def _add_finding(router: APIRouter, ledger: LedgerReader, groups: AskForGroups) -> None:
     show = ShowDeadLetter(ledger=ledger)
+
+    @router.get(
+        "/groups",
+        summary="Count dead letters",
+        responses=answer(200, "The groups.", DeadLetterGroupsView) | refusals(LedgerUnavailable),
+    )
+    async def list_dead_letter_groups() -> Response:
+        """Counts dead letters by reason and channel, the largest group first. If there are very
+        many, the newest 20,000 are counted, and `is_complete` is false. An answer may be a second
+        old.
+        """
+        return Response(to_json(await groups()), media_type=JSON)
 
     @router.get(
         "",
@@ -90,12 +113,20 @@ def _add_finding(router: APIRouter, ledger: LedgerReader) -> None:
         *,
         reason: Reason = None,
         channel: Channel = None,
+        since: Since = None,
+        until: Until = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
         """Gives a page of what was given up and neither replayed nor deleted since."""
         query = RecordQuery(
-            reason=reason, channel=channel, limit=limit, cursor=cursor, dead_letters=True
+            reason=reason,
+            channel=channel,
+            since=since,
+            until=until,
+            limit=limit,
+            cursor=cursor,
+            dead_letters=True,
         )
         return await page_answer(ledger, query)
 

@@ -45,6 +45,16 @@ Reason = Annotated[
 ]
 
 
+Since = Annotated[
+    Timestamp | None,
+    Query(description="Only those that last changed (`updated_at`) at this time or later."),
+]
+Until = Annotated[
+    Timestamp | None,
+    Query(description="Only those that last changed (`updated_at`) before this time."),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Filters:
     status: Annotated[Status | None, Query(description="Only those with this status.")] = None
@@ -55,14 +65,8 @@ class _Filters:
     reference: Annotated[
         Reference | None, Query(description="Only those with this id of your own.")
     ] = None
-    since: Annotated[
-        Timestamp | None,
-        Query(description="Only those that last changed (`updated_at`) at this time or later."),
-    ] = None
-    until: Annotated[
-        Timestamp | None,
-        Query(description="Only those that last changed (`updated_at`) before this time."),
-    ] = None
+    since: Since = None
+    until: Until = None
 
 
 Filters = Annotated[_Filters, Depends()]

@@ -4,7 +4,12 @@ from dataclasses import fields
 from types import GenericAlias
 from typing import Any, Final, get_type_hints
 
-from notification_ledger.reading import NotificationRecord, StatusChange, TimelineEntry
+from notification_ledger.reading import (
+    DeadLetterGroup,
+    NotificationRecord,
+    StatusChange,
+    TimelineEntry,
+)
 from pydantic import BaseModel, create_model
 
 from notification_publisher.application.explaining import Action, Explanation, Fact
@@ -74,6 +79,18 @@ NotificationPage = _page(
 DeadLetterPage = _page(
     "DeadLetterPage",
     "Notifications that were given up and neither replayed nor deleted, newest first.",
+)
+DeadLetterGroupView = create_model(
+    "DeadLetterGroupView",
+    __doc__="Dead letters of one reason on one channel; the times are when they were given up.",
+    **_fields_of(DeadLetterGroup),
+)
+DeadLetterGroupsView = create_model(
+    "DeadLetterGroupsView",
+    __doc__="Dead letters by reason and channel, the largest group first. `is_complete` is false"
+    " where there are so many that only the newest were counted.",
+    items=(_list_of(DeadLetterGroupView), ...),
+    is_complete=(bool, ...),
 )
 StatusChangeView = create_model(
     "StatusChangeView",

@@ -10,6 +10,7 @@ from asyncnotify.models.notifications import (
     Replayed,
     ReplayedNotification,
 )
+from asyncnotify.models.operating import DeadLetterGroups
 
 
 class DeadLetterCalls(Calls):
@@ -28,6 +29,10 @@ class DeadLetterCalls(Calls):
         ) as found:
             async for each in found:
                 yield each
+
+    async def dead_letter_groups(self) -> DeadLetterGroups:
+        """Return how many there are of each reason on each channel."""
+        return await self._get(DeadLetterGroups, "/dead-letters/groups")
 
     async def dead_letter(self, trace_id: str) -> Notification:
         """Return one of them.

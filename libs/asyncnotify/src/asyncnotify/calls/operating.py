@@ -5,6 +5,7 @@ from asyncnotify.models.operating import (
     Backlog,
     ChannelState,
     ChannelStates,
+    Outbox,
     Pipeline,
     Providers,
     Readiness,
@@ -44,6 +45,14 @@ class OperatorCalls(Calls):
         """Let dispatchers go on with a channel."""
         path = f"/channels/{segment('channel', channel)}/resume"
         return await self._ask(ChannelState, "POST", path, may_repeat=True)
+
+    async def outbox(self, /, **filters: object) -> Outbox:
+        """Return one page of what reached nobody, newest first: channel, limit, cursor.
+
+        Raises:
+            NotFound: there are real providers only, and nothing keeps what they are given.
+        """
+        return await self._get(Outbox, "/outbox", filters)
 
     async def providers(self) -> Providers:
         """Return each channel's providers, and whether they are called."""

@@ -42,4 +42,5 @@ async def lab_settings(lab: ServiceProcess, public_url: str) -> dict[str, str]:
         for channel, urls in about["provider_urls"].items()
     }
     no_files = {f"{name}{FILE_SUFFIX}": "" for name in providers}
-    return {**providers, **no_files, "DELIVERY": "live", "PUBLIC_URL": public_url}
+    own = {"DELIVERY": "live", "PUBLIC_URL": public_url, "LAB_URL": lab.url}
+    return {**providers, **no_files, **own}

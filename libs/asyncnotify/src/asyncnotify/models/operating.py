@@ -106,6 +106,45 @@ class ChannelStates(Page[ChannelState]):
     entry = ChannelState
 
 
+class DeadLetterGroup(Answer):
+    """Dead letters of one reason on one channel, and when they were given up."""
+
+    reason: str | None
+    channel: str | None
+    count: int
+    oldest_at: datetime
+    newest_at: datetime
+
+
+class DeadLetterGroups(Page[DeadLetterGroup]):
+    """Dead letters by reason and channel; only the newest ones unless it `is_complete`."""
+
+    entry = DeadLetterGroup
+    is_complete: bool
+
+
+class OutboxMessage(Answer):
+    """A message that reached nobody, as the person would have got it."""
+
+    trace_id: str | None
+    channel: str
+    provider: str | None
+    address: str
+    subject: str | None
+    message: str
+    html: str | None
+    data: dict[str, Any] | None
+    segments: int | None
+    delivery_mode: str | None
+    at: datetime
+
+
+class Outbox(Page[OutboxMessage]):
+    """A page of messages that reached nobody, newest first."""
+
+    entry = OutboxMessage
+
+
 class Pipeline(Answer):
     """How many notifications are where; `oldest_seconds` is how long the oldest has waited."""
 

@@ -30,6 +30,7 @@ from redis.exceptions import NoPermissionError, RedisError
 
 from notification_ledger.reading import (
     ChangesMissed,
+    DeadLetterGroups,
     LedgerUnavailable,
     NotificationRecord,
     RecordPage,
@@ -40,6 +41,7 @@ from notification_ledger.reading import (
 from notification_ledger.redis.claims import RedisClaimStore
 from notification_ledger.redis.connections import reading_client
 from notification_ledger.redis.feed import READ_TIMEOUT_S, ChangeFeed
+from notification_ledger.redis.grouping import DeadLetterCounter
 from notification_ledger.redis.paging import RecordReader
 from notification_ledger.status_update import StatusUpdate
 
@@ -59,6 +61,7 @@ class RedisLedger:
         self._following = reading_client(url, connections=4, timeout_s=READ_TIMEOUT_S)
         self._feed = ChangeFeed(self._following, f"{self._prefix}:changes")
         self._reader = RecordReader(self._redis, self._prefix)
+        self._counter = DeadLetterCounter(self._redis, self._prefix)
         self._writer = RedisClaimStore(url, namespace=namespace, retention=retention)
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
@@ -75,6 +78,11 @@ class RedisLedger:
         """See `LedgerReader.count_by_status`."""
         with translated():
             return await self._reader.count_by_status()
+
+    async def dead_letter_groups(self) -> DeadLetterGroups:
+        """See `LedgerReader.dead_letter_groups`."""
+        with translated():
+            return await self._counter.count()
 
     async def changes(
         self, after: str | None = None, *, trace_id: str | None = None

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -29,13 +29,17 @@ class FakeOutbox:
     path: Path
     now: Callable[[], datetime]
 
-    def append(self, message: OutgoingMessage) -> None:
+    def append(
+        self, message: OutgoingMessage, *, provider: str | None = None, mode: str | None = None
+    ) -> None:
         """Write the message's line, whole or not at all.
+
+        `provider` is the fake that took it, `mode` why no provider did.
 
         Raises:
             OSError: it could not be written.
         """
-        line = self._line(message)
+        line = self._line(message, {"provider": provider, "delivery_mode": mode})
         descriptor = self._open()
         try:
             # One at a time: a line that did not fit is taken back before another one follows it.
@@ -58,10 +62,12 @@ class FakeOutbox:
                 for kept in map(json.loads, lines)
             )
 
-    def keep(self, message: OutgoingMessage) -> TransientFailure | None:
+    def keep(
+        self, message: OutgoingMessage, *, provider: str | None = None, mode: str | None = None
+    ) -> TransientFailure | None:
         """Write the message's line; return the failure, if it could not be written."""
         try:
-            self.append(message)
+            self.append(message, provider=provider, mode=mode)
         except OSError as error:
             detail = f"the outbox can't be written: {error.strerror or error}"
             return TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail=detail)
@@ -75,7 +81,8 @@ class FakeOutbox:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(self.path, flags, mode)
 
-    def _line(self, message: OutgoingMessage) -> bytes:
+    def _line(self, message: OutgoingMessage, by: Mapping[str, str | None]) -> bytes:
+        more = {**by, "html": message.html, "data": dict(message.data)}
         fields = {
             "trace_id": message.trace_id,
             "channel": message.channel,
@@ -83,6 +90,7 @@ class FakeOutbox:
             "message": message.message,
             "subject": message.subject,
             "at": self.now().isoformat(timespec="milliseconds"),
+            **{name: value for name, value in more.items() if value},
         }
         return _encode(fields).encode() + b"\n"
 

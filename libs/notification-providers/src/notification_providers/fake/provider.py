@@ -101,8 +101,10 @@ class FakeProvider:
     def _accept(self, message: OutgoingMessage, answer: ProviderAnswer) -> ProviderAnswer:
         if self.repeating is Repeating.IDEMPOTENT and self._has_taken(message):
             return answer
-        if self.outbox is not None and (failure := self.outbox.keep(message)) is not None:
-            return failure
+        if self.outbox is not None:
+            failure = self.outbox.keep(message, provider=self.name)
+            if failure is not None:
+                return failure
         log.info("fake.accepted", trace_id=message.trace_id, channel=message.channel)
         return answer
 

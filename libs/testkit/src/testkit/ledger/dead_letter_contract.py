@@ -34,6 +34,24 @@ class DeadLetterContract:
         found = {status: count for status, count in counts.items() if count}
         assert found == {Status.FAILED: 1, Status.SENT: 1, Status.QUEUED: 1}
 
+    async def test_dead_letters_are_counted_by_reason_and_channel(
+        self, harness: LedgerHarness
+    ) -> None:
+        first = await harness.fail("unknown_user", channel="sms")
+        await harness.skip(MINUTE)
+        await harness.fail("unknown_user", channel="push")
+        last = await harness.fail("unknown_user", channel="sms")
+        await harness.queue.delete(await harness.fail("unknown_user", channel="sms"))
+        await harness.queue.replay(await harness.fail("opted_out", channel="sms"))
+
+        groups = await harness.ledger.dead_letter_groups()
+
+        assert groups.is_complete
+        told = [(each.reason, each.channel, each.count) for each in groups.items]
+        assert told == [("unknown_user", "sms", 2), ("unknown_user", "push", 1)]
+        assert groups.items[0].oldest_at == (await harness.record(first)).updated_at
+        assert groups.items[0].newest_at == (await harness.record(last)).updated_at
+
     async def test_replayed_dead_letter_waits_where_it_died(self, harness: LedgerHarness) -> None:
         in_validation = await harness.fail("unknown_user")
         in_delivery = await harness.send()

@@ -1,0 +1,1 @@
+"""Where what was sent to nobody is kept."""
