@@ -63,13 +63,14 @@ def test_a_package_declares_nothing_that_it_does_not_use(name):
 
 
 def test_the_client_needs_httpx_typer_and_rich_and_nothing_else():
-    local = FOLDERS["asyncnotify"] / "src/asyncnotify/local"
+    package = FOLDERS["asyncnotify"] / "src/asyncnotify"
+    extras = {*(package / "local").rglob("*.py"), package / "django.py"}
     needs = {
         canonicalize_name(Requirement(line).name) for line in project("asyncnotify")["dependencies"]
     }
 
     assert needs == {"httpx", "rich", "typer"}
-    client = [path for path in sources("asyncnotify") if not path.is_relative_to(local)]
+    client = [path for path in sources("asyncnotify") if path not in extras]
     assert imported(client) - {"asyncnotify"} == needs
 
 

@@ -17,6 +17,7 @@ from asyncnotify.portal import LoopThread
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., object])
 _END: Final = object()
 
 
@@ -50,6 +51,16 @@ def _iterating(
                 thread.run(found.close())
 
     return iterating
+
+
+def _described_by(call: Callable[..., object]) -> Callable[[F], F]:
+    """Give a method the words and the signature of another."""
+
+    def describe(method: F) -> F:
+        functools.update_wrapper(method, call)
+        return method
+
+    return describe
 
 
 class _Iteration(Generic[T]):
@@ -153,7 +164,7 @@ class Client:
     send_batch = _waiting(AsyncNotify.send_batch)
     put_users = _waiting(AsyncNotify.put_users)
 
-    @functools.wraps(AsyncNotify.send_many)
+    @_described_by(AsyncNotify.send_many)
     def send_many(
         self, notifications: Iterable[Part], *, batch_size: int = BATCH_SIZE
     ) -> Generator[NotificationBatchItem, None, None]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Final, TypeVar
 from uuid import uuid4
 
@@ -17,6 +16,9 @@ from asyncnotify.models.batches import (
 )
 
 BATCH_SIZE: Final = 200
+# The gateway takes 1.5 MiB; a character of text takes up to four bytes.
+_ROOM_BYTES: Final = 1024 * 1024
+_BYTES_OF_ONE: Final = 4
 
 Item = TypeVar("Item", bound=BatchItem)
 Part = Mapping[str, object]
@@ -74,10 +76,18 @@ class BatchCalls(Calls):
             await asyncio.sleep(pause)
 
 
-def batches_of(parts: Iterable[Part], size: int) -> Iterator[list[Part]]:
-    """Yield the parts, so many at a time."""
-    rest = iter(parts)
-    while batch := list(islice(rest, size)):
+def batches_of(parts: Iterable[Part], size: int = BATCH_SIZE) -> Iterator[list[Part]]:
+    """Yield the parts, so many at a time; less, where they are large."""
+    batch: list[Part] = []
+    room = _ROOM_BYTES
+    for part in parts:
+        needed = sum(len(each) for each in part.values() if isinstance(each, str)) * _BYTES_OF_ONE
+        if batch and (len(batch) >= size or needed > room):
+            yield batch
+            batch, room = [], _ROOM_BYTES
+        batch.append(part)
+        room -= needed
+    if batch:
         yield batch
 
 
