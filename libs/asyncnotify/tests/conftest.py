@@ -1,12 +1,20 @@
 import asyncio
 import csv
+import json
 import os
 import pty
 import sys
+from collections import defaultdict
 from contextlib import suppress
 
 import pytest
+from asyncnotify.main import app
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from testkit.http import live_server
 from testkit.redis_server import private_redis  # noqa: F401 - a fixture
+from typer.testing import CliRunner
 
 
 class Command:
@@ -49,3 +57,48 @@ def write(tmp_path):
         return path
 
     return write_rows
+
+
+class Api:
+    """Answers as it is told, by method and path; keeps what it was asked."""
+
+    url: str
+
+    def __init__(self):
+        self.answers = {}
+        self.asked = []
+        self.bodies = defaultdict(list)
+        self.keys = set()
+
+    async def answer(self, request):
+        call = f"{request.method} {request.url.path}"
+        self.asked.append(f"{call}?{request.url.query}" if request.url.query else call)
+        self.keys.add(request.headers.get("authorization"))
+        if body := await request.body():
+            self.bodies[call].append(json.loads(body))
+        status, document = self.answers.get(call, (404, {"code": "not_found", "detail": "gone"}))
+        kind = "application/problem+json" if status >= 400 else "application/json"
+        if document is None:
+            return Response(status_code=status)
+        return JSONResponse(document, status, media_type=kind)
+
+
+@pytest.fixture
+async def api():
+    api = Api()
+    methods = ["GET", "POST", "PUT", "DELETE"]
+    routes = [Route("/{path:path}", api.answer, methods=methods)]
+    async with live_server(Starlette(routes=routes)) as api.url:
+        yield api
+
+
+@pytest.fixture
+def invoke(api, monkeypatch):
+    """Run the command in this process, against `api`; return its result."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("ASYNCNOTIFY_URL", api.url)
+
+    async def run(*arguments, **options):
+        return await asyncio.to_thread(CliRunner().invoke, app, [*map(str, arguments)], **options)
+
+    return run

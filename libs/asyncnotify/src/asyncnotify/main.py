@@ -6,10 +6,12 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from asyncnotify.commands import dead_letters, files, history, notifications
+from asyncnotify.commands import dead_letters, files, history, notifications, operating, users
 from asyncnotify.commands.config import config
 from asyncnotify.commands.doctor import doctor
-from asyncnotify.commands.global_options import command, local_command
+from asyncnotify.commands.global_options import command
+from asyncnotify.commands.group import add, add_local
+from asyncnotify.commands.sending import SendCommand, send
 from asyncnotify.commands.up import up
 
 
@@ -32,7 +34,7 @@ class _Commands(TyperGroup):
         for plug_in in entry_points(group="asyncnotify.commands"):
             if plug_in.name not in self.commands:
                 added = typer.Typer(add_completion=False)
-                added.command(plug_in.name)(local_command(plug_in.load()))
+                add_local(added, plug_in.load(), plug_in.name)
                 self.add_command(typer.main.get_command(added), plug_in.name)
 
 
@@ -50,17 +52,22 @@ def options() -> None:
     """Send notifications, follow them, and run the system that delivers them."""
 
 
-app.command()(local_command(up))
-app.command()(command(doctor))
-app.command()(command(config))
-app.command()(command(notifications.send))
-app.command()(command(notifications.status))
-app.command()(command(notifications.watch))
-app.command()(command(notifications.cancel))
-app.command()(command(history.forget))
-app.command("import-users")(command(files.import_users))
-app.command("send-many")(command(files.send_many))
+add_local(app, up)
+add(app, doctor)
+add(app, config)
+add(app, send, cls=SendCommand)
+add(app, notifications.status)
+add(app, notifications.list_notifications, "list")
+add(app, notifications.watch)
+add(app, notifications.cancel)
+add(app, history.forget)
+add(app, files.send_many, "send-many")
+add(app, files.import_users, "import-users")
+app.add_typer(users.users, name="users")
+app.add_typer(users.suppressions, name="suppressions")
 app.add_typer(dead_letters.app, name="dlq")
+app.add_typer(operating.channels, name="channels")
+add(app, operating.providers)
 
 
 def run() -> None:

@@ -103,7 +103,7 @@ class NotificationCalls(Calls):
         Raises:
             NotEnded: it had not after `timeout` seconds; None waits as long as it takes.
         """
-        following = asyncio.ensure_future(self._last_change(trace_id))
+        following: asyncio.Future[None] | None = None
         seen: Notification | None = None
         try:
             async with asyncio.timeout(timeout):
@@ -112,6 +112,8 @@ class NotificationCalls(Calls):
                     seen = await self.status(trace_id)
                     if seen.is_final:
                         return seen
+                    # Not before: of one that has ended there is nothing to follow.
+                    following = following or asyncio.ensure_future(self._last_change(trace_id))
                     if following.done():
                         await asyncio.sleep(pause)
                     else:
@@ -123,8 +125,9 @@ class NotificationCalls(Calls):
                 raise
             raise NotEnded(seen, timeout) from None
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
 
     async def notifications(self, /, **filters: object) -> NotificationPage:
         """Return one page, newest first. Filters as in the API: status, user_id, channel, tag, …"""

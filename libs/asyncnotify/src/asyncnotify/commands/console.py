@@ -84,7 +84,9 @@ def print_error(error: AsyncNotifyError) -> None:
     if said().as_json:
         typer.echo(json.dumps({"error": _document(error)}), err=True)
         return
-    err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+    is_named = isinstance(error, Refused) and error.errors
+    words = "the request is invalid" if is_named else str(error)
+    err.print(f"[red]error:[/red] {escape(words)}", highlight=False)
     if isinstance(error, Refused):
         for fault in error.errors:
             line = f"  {fault['pointer'] or '/'}: {fault['message']}"

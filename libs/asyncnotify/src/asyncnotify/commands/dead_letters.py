@@ -4,31 +4,29 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import ask, print_json, shows_json
-from asyncnotify.commands.global_options import command, said
+from asyncnotify.commands.global_options import said
+from asyncnotify.commands.group import add, subcommands
 from asyncnotify.commands.notifications import show
+from asyncnotify.commands.tables import show_items
 from asyncnotify.commands.terminal import out
 
 SHOWN_IDS = 10
+COLUMNS = {
+    "trace id": "trace_id",
+    "reason": "reason",
+    "channel": "channel",
+    "attempts": "attempts",
+    "given up at": "updated_at",
+}
 
-app = typer.Typer(no_args_is_help=True)
 Reason = Annotated[str | None, typer.Option(help="Only those given up for this reason.")]
 Channel = Annotated[str | None, typer.Option(help="Only those of this channel.")]
 
 
-@app.callback()
-@command
-def dead_letters() -> None:
-    """Dead letters: list, show, replay, delete."""
-
-
-@app.command("list")
-@command
 def list_dead_letters(
     reason: Reason = None,
     channel: Channel = None,
@@ -44,20 +42,16 @@ def list_dead_letters(
     if shows_json():
         print_json(page)
         return
-    out.print(_table(page["items"]))
+    show_items(page["items"], COLUMNS)
     if page["next_cursor"]:
         out.print(f"more: --cursor {page['next_cursor']}", highlight=False)
 
 
-@app.command("show")
-@command
 def show_dead_letter(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Show one of them, with everything that happened to it."""
     show(ask(lambda client: client.status(trace_id)))
 
 
-@app.command()
-@command
 def replay(
     trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
     reason: Reason = None,
@@ -126,9 +120,7 @@ def _tell(answer: JsonObject, words: str) -> None:
     typer.echo(words)
 
 
-@app.command()
-@command
-def delete(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def delete_dead_letter(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Forget one of them for good."""
 
     async def talk(client: AsyncNotify) -> None:
@@ -143,13 +135,8 @@ def _warn(answer: JsonObject) -> None:
         typer.echo(f"warning: {warning}", err=True)
 
 
-def _table(items: list[JsonObject]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("trace id", "reason", "channel", "attempts", "given up at"):
-        table.add_column(heading)
-    for item in items:
-        row = (item["trace_id"], item["reason"], item["channel"], item["attempts"])
-        table.add_row(
-            *("" if cell is None else escape(str(cell)) for cell in row), item["updated_at"]
-        )
-    return table
+app = subcommands("Dead letters, which were given up: list, show, replay, delete.")
+add(app, list_dead_letters, "list")
+add(app, show_dead_letter, "show")
+add(app, replay)
+add(app, delete_dead_letter, "delete")

@@ -1,17 +1,16 @@
-"""The client's side: send, status, watch, cancel."""
+"""The client's side: status, list, watch, cancel."""
 
-import json
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import ask, print_json, shows_json
+from asyncnotify.commands.global_options import said
+from asyncnotify.commands.tables import gathered, new_table, paint, show_items
 from asyncnotify.commands.terminal import err, out
 from asyncnotify.errors import AsyncNotifyError
 
@@ -26,88 +25,15 @@ SHOWN = (
     "created_at",
     "next_attempt_at",
 )
-COLOURS = {"sent": "green", "delivered": "green", "failed": "red", "retrying": "yellow"}
-
-
-def send(
-    user: str,
-    message: str,
-    channel: Annotated[
-        list[str] | None, typer.Option(help="The channel; may be given several times.")
-    ] = None,
-    subject: str | None = None,
-    priority: str | None = None,
-    send_at: Annotated[
-        str | None, typer.Option(help="Send not before this time, RFC 3339.")
-    ] = None,
-    expires_at: Annotated[
-        str | None, typer.Option(help="Do not send after this time, RFC 3339.")
-    ] = None,
-    html: Annotated[
-        str | None, typer.Option(help="The message as HTML, for e-mail; @FILE reads a file.")
-    ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="A JSON object that an app gets; @FILE reads a file.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(help="A label of yours; may be given several times.")
-    ] = None,
-    reference: Annotated[str | None, typer.Option(help="Your own id for it.")] = None,
-    idempotency_key: str | None = None,
-) -> None:
-    """Tell USER this MESSAGE; prints one trace id per channel."""
-    fields: dict[str, Any] = {
-        "subject": subject,
-        "priority": priority,
-        "send_at": send_at,
-        "expires_at": expires_at,
-        "html": _text_of("--html", html),
-        "data": _object_of("--data", data),
-        "tags": tag or None,
-        "reference": reference,
-    }
-    for trace_id in ask(partial(_send_to_each, user, message, channel, fields, idempotency_key)):
-        typer.echo(trace_id)
-
-
-async def _send_to_each(
-    user: str,
-    message: str,
-    channels: list[str] | None,
-    fields: dict[str, Any],
-    idempotency_key: str | None,
-    client: AsyncNotify,
-) -> list[str]:
-    several = channels and len(channels) > 1
-    accepted = []
-    names: list[str | None] = [*channels] if channels else [None]
-    for name in names:
-        key = f"{idempotency_key}:{name}" if idempotency_key and several else idempotency_key
-        answer = await client.send(user, message, idempotency_key=key, channel=name, **fields)
-        accepted.append(answer["trace_id"])
-    return accepted
-
-
-def _text_of(option: str, given: str | None) -> str | None:
-    if given is None or not given.startswith("@"):
-        return given
-    try:
-        return Path(given[1:]).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{given[1:]}: {error}", param_hint=option) from error
-
-
-def _object_of(option: str, given: str | None) -> JsonObject | None:
-    text = _text_of(option, given)
-    if text is None:
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"is not JSON: {error}", param_hint=option) from error
-    if not isinstance(found, dict):
-        raise typer.BadParameter("must be a JSON object", param_hint=option)
-    return found
+COLUMNS = {
+    "trace id": "trace_id",
+    "status": "status",
+    "reason": "reason",
+    "user": "user_id",
+    "channel": "channel",
+    "reference": "reference",
+    "created at": "created_at",
+}
 
 
 def status(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
@@ -130,13 +56,61 @@ def cancel(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
         typer.echo(f"warning: it is not sent again, but {warning}", err=True)
 
 
-def watch(trace_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None) -> None:
+def list_notifications(
+    status_name: Annotated[str | None, typer.Option("--status", help="Where they are.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why they are there.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only those on this channel.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only those to this user.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only those with this label.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Only those with your own id.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Asked for at this time or later, RFC 3339.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Asked for before this time.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+) -> None:
+    """List notifications, newest first: a table, or a line of JSON for each."""
+    filters = {
+        "status": status_name,
+        "reason": reason,
+        "channel": channel,
+        "user_id": user,
+        "tag": tag,
+        "reference": reference,
+        "since": since,
+        "until": until,
+    }
+
+    async def talk(client: AsyncNotify) -> list[JsonObject]:
+        return await gathered(client.iter_notifications(limit=limit, **filters))
+
+    show_items(ask(talk), COLUMNS)
+
+
+def watch(
+    trace_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="A trace id; without it, all of them.")
+    ] = None,
+    status_name: Annotated[
+        str | None, typer.Option("--status", help="Only changes to this status.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Only changes for this reason.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Only those on this channel.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only those to this user.")] = None,
+) -> None:
     """Print status changes as they happen: of one notification until it ends, or of all."""
+    filters = {"status": status_name, "reason": reason, "channel": channel, "user_id": user}
+    wanted = {name: value for name, value in filters.items() if value is not None}
 
     async def talk(client: AsyncNotify) -> None:
         async for change in client.changes(trace_id, on_reconnect=_say_that_it_goes_on):
-            _print_change(change)
+            is_missed = change["event"] == "missed"
+            if is_missed or all(change.get(name) == value for name, value in wanted.items()):
+                _print_change(change)
 
+    words = "".join(f", {name} {value}" for name, value in wanted.items())
+    what = f"{trace_id or 'all notifications'}{words} at {said().gateway}"
+    err.print(f"watching {what}; Ctrl-C ends it", highlight=False, markup=False)
     ask(talk)
 
 
@@ -153,20 +127,12 @@ def show(notification: JsonObject, sentence: str | None = None) -> None:
         if (value := notification.get(name)) not in (None, []):
             text = ", ".join(value) if isinstance(value, list) else value
             out.print(f"  {name.replace('_', ' ')}: {text}", highlight=False, markup=False)
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for heading in ("at", "status", "reason", "provider", "attempt", "ms", "detail"):
-        table.add_column(heading, style="dim" if heading == "at" else "")
+    table = new_table("at", "status", "reason", "provider", "attempt", "ms", "detail")
     for entry in notification["timeline"]:
         table.add_row(*_row(entry))
         for target in entry.get("targets") or ():
             table.add_row(*_target_row(target))
     out.print(table)
-
-
-def paint(status_name: str) -> str:
-    """Return a status in its colour, as console markup."""
-    colour = COLOURS.get(status_name, "cyan")
-    return f"[{colour}]{escape(status_name)}[/{colour}]"
 
 
 def _row(entry: dict[str, Any]) -> list[str]:
