@@ -87,6 +87,22 @@ async def test_a_program_that_never_gets_ready_is_given_up(said):
     assert program.starts == 3
 
 
+async def test_a_service_with_invalid_settings_stops_the_start_at_once(said):
+    class NeverReady(Script):
+        async def is_ready(self):
+            return False
+
+    supervisor = Supervisor(said.append)
+    broken = NeverReady("worker", "raise SystemExit(2)")
+
+    with pytest.raises(StartFailed, match="worker does not start: its settings"):
+        await supervisor.start([broken, Script("other", SLEEP)])
+    await supervisor.stop()
+
+    assert broken.starts == 1
+    assert not any("again" in line for line in said)
+
+
 async def test_those_started_last_stop_first(said):
     stopped = []
 

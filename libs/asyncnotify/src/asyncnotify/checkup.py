@@ -9,13 +9,24 @@ from typing import Any, Final
 import httpx
 
 from asyncnotify.answers import JsonObject, read_answer
-from asyncnotify.errors import AsyncNotifyError, Unreachable
+from asyncnotify.errors import (
+    AsyncNotifyError,
+    Forbidden,
+    Refused,
+    Unauthenticated,
+    Unreachable,
+)
 from asyncnotify.findings import Finding
+from asyncnotify.free_space import free_space
 from asyncnotify.no_answer import why_no_answer
-from asyncnotify.proxies import proxy_for
+from asyncnotify.proxies import is_this_machine, proxy_for
 
 LARGEST_CLOCK_ERROR_SECONDS: Final = 5.0
+LONGEST_WAIT_SECONDS: Final = 60.0
+"""Longer nothing waits while somebody works, but for what is retried."""
+
 _TIMEOUT_SECONDS: Final = 15.0
+_GIVE_A_KEY: Final = "give one: ASYNCNOTIFY_KEY, ASYNCNOTIFY_KEY_FILE, --key-file FILE, or --key -"
 _TRY_IT: Final = "`asyncnotify doctor --provider-file FILE` with its URL says what is wrong"
 
 
@@ -58,10 +69,16 @@ class Checkup:
             return
         yield Finding(name="gateway", is_ok=True, words=f"answers at {self._url}")
         yield from _clock(alive, began)
+        key = self._key()
+        yield key
         yield from self._services()
-        yield self._asked("records", "/notifications?limit=1", "the notification-publisher's log")
-        yield self._asked("users", "/users?limit=1", "the user-service's log")
-        yield from self._providers()
+        if key.is_ok:
+            yield from self._pipeline()
+            yield self._asked("ledger", "/notifications?limit=1", "the notification-publisher")
+            yield self._asked("users", "/users?limit=1", "the user-service")
+            yield from self._providers()
+        if is_this_machine(httpx.URL(self._url).host):
+            yield free_space()
 
     def _get(self, path: str) -> httpx.Response:
         try:
@@ -69,6 +86,52 @@ class Checkup:
         except httpx.RequestError as error:
             words = why_no_answer(error, self._proxy)
             raise Unreachable(f"no answer from {self._url}: {words}") from error
+
+    def _key(self) -> Finding:
+        """Tell whether the gateway wants a key, and whether ours will do."""
+        try:
+            session = read_answer(self._get("/session"), ("auth", "is_signed_in"))
+        except Refused as error:
+            return Finding(name="key", is_ok=False, words=str(error), advice=_GIVE_A_KEY)
+        except AsyncNotifyError as error:
+            advice = "is the gateway of this release?"
+            return Finding(name="key", is_ok=False, words=str(error), advice=advice)
+        if session["auth"] == "none":
+            return Finding(name="key", is_ok=True, words="none is needed")
+        if not session["is_signed_in"]:
+            words = "one is needed, and there is none, or none that is known"
+            return Finding(name="key", is_ok=False, words=words, advice=_GIVE_A_KEY)
+        key = session["key"]
+        words = f"{key['name']} ({key['prefix']}) may {', '.join(key['scopes'])}"
+        if key["kind"] == "test":
+            words += "; it is a test key: what it sends reaches nobody"
+        return Finding(name="key", is_ok=True, words=words)
+
+    def _pipeline(self) -> Iterator[Finding]:
+        """Tell what the broker holds, and whether it is taken up."""
+        try:
+            pipeline = read_answer(self._get("/pipeline"), ("waiting", "lanes"))
+        except AsyncNotifyError as error:
+            yield _failed("broker", error, "look into the log of the notification-publisher")
+            return
+        counts = f"{pipeline['waiting']} waiting, {pipeline['in_flight']} in flight"
+        oldest = pipeline.get("oldest_seconds") or 0.0
+        if oldest > LONGEST_WAIT_SECONDS and not pipeline["in_flight"]:
+            words = f"{counts}; nothing has been taken up for {oldest:.0f} s"
+            advice = "nothing is lost; is a dispatcher running, is the channel paused?"
+            yield Finding(name="broker", is_ok=False, words=words, advice=advice)
+        else:
+            yield Finding(name="broker", is_ok=True, words=counts)
+        if dead := pipeline["dead"]:
+            advice = "`asyncnotify dlq list` says why; `dlq replay` sends them again"
+            words = f"{dead} notifications were given up"
+            yield Finding(name="dead letters", is_ok=True, words=words, advice=advice)
+        for channel in pipeline.get("channels") or ():
+            if channel["is_paused"]:
+                words = f"is paused since {channel['paused_at']}: what is for it waits"
+                advice = f"`asyncnotify channels resume {channel['channel']}` lets it go on"
+                name = f"channel {channel['channel']}"
+                yield Finding(name=name, is_ok=False, words=words, advice=advice)
 
     def _services(self) -> Iterator[Finding]:
         """Tell what the gateway's readiness says of the services behind it."""
@@ -90,7 +153,7 @@ class Checkup:
         try:
             read_answer(self._get(path), ("items",))
         except AsyncNotifyError as error:
-            return Finding(name=name, is_ok=False, words=str(error), advice=f"look into {where}")
+            return _failed(name, error, f"look into the log of {where}")
         return Finding(name=name, is_ok=True, words="can be read")
 
     def _providers(self) -> Iterator[Finding]:
@@ -98,7 +161,7 @@ class Checkup:
             answer = read_answer(self._get("/providers"), ("channels", "delivery"))
         except AsyncNotifyError as error:
             advice = "what is accepted waits, and is not lost; start a dispatcher"
-            yield Finding(name="dispatcher", is_ok=False, words=str(error), advice=advice)
+            yield _failed("dispatcher", error, advice)
             return
         mode = answer["delivery"]
         really = "go where they are to go" if mode == "live" else "do not all go to their addresses"
@@ -106,6 +169,14 @@ class Checkup:
         for channel in answer["channels"]:
             for provider in channel["providers"]:
                 yield _provider(channel["channel"], provider)
+
+
+def _failed(name: str, error: AsyncNotifyError, advice: str) -> Finding:
+    is_forbidden = isinstance(error, Unauthenticated | Forbidden)
+    advice = (
+        "the key may not look at it: take one with the scope `read`" if is_forbidden else advice
+    )
+    return Finding(name=name, is_ok=False, words=str(error), advice=advice)
 
 
 def _clock(alive: httpx.Response, began: float) -> Iterator[Finding]:
@@ -137,6 +208,10 @@ def _provider(channel: str, provider: JsonObject) -> Finding:
     elif provider["paused_until"]:
         words = f"asked for no call until {provider['paused_until']}"
         advice = "nothing: no attempt is used up; a second provider would take over"
+    elif provider.get("scheme") == "fake":
+        words = "is a fake: it takes messages, and sends nothing to anybody"
+        advice = f"{channel.upper()}_PROVIDERS names the real one, when there is to be one"
+        return Finding(name=name, is_ok=True, words=words, advice=advice)
     else:
         return Finding(name=name, is_ok=True, words="takes messages")
     return Finding(name=name, is_ok=False, words=words, advice=advice)

@@ -15,7 +15,7 @@ def proxy_for(url: httpx.URL) -> str | None:
     Raises:
         BadSetup: it is not an HTTP proxy.
     """
-    if _is_this_machine(url.host) or proxy_bypass(url.host):
+    if is_this_machine(url.host) or proxy_bypass(url.host):
         return None
     proxies = getproxies()
     named = proxies.get(url.scheme) or proxies.get("all")
@@ -39,7 +39,8 @@ def _is_for_http(proxy: str) -> bool:
     return url.scheme in {"http", "https"} and bool(url.host)
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Tell whether a host is reached by loopback."""
     with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host == "localhost" or host.endswith(".localhost")

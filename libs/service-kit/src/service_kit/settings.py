@@ -24,6 +24,9 @@ from service_kit.secret_files import FILE_SUFFIX, UnusableSecretFile, secret_of
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
+EXIT_CODE_OF_INVALID_SETTINGS = 2
+"""With it a service ends that is set up wrongly: starting it again would not help."""
+
 _HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:]+:[0-9A-Fa-f:.]*")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")
 
@@ -176,8 +179,8 @@ def load_settings(cls: type[SettingsT]) -> SettingsT:
     On invalid input, prints one line per bad variable to stderr, never a value, and exits.
 
     Raises:
-        SystemExit: with code 2, if any variable is invalid, missing or retired, or a file that one
-            names can't be used.
+        SystemExit: with code `EXIT_CODE_OF_INVALID_SETTINGS`, if any variable is invalid, missing
+            or retired, or a file that one names can't be used.
     """
     retired = cls.retired if issubclass(cls, ServiceSettings) else {}
     lines = [f"  {name}: {why}" for name, why in retired.items() if os.environ.get(name)]
@@ -194,7 +197,7 @@ def load_settings(cls: type[SettingsT]) -> SettingsT:
             return settings
     for line in ("invalid settings:", *lines):
         sys.stderr.write(f"{line}\n")
-    raise SystemExit(2)
+    raise SystemExit(EXIT_CODE_OF_INVALID_SETTINGS)
 
 
 def documented_settings(cls: type[BaseSettings]) -> list[SettingRow]:

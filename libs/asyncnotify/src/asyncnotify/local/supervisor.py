@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
+from service_kit.settings import EXIT_CODE_OF_INVALID_SETTINGS
 
 from asyncnotify.local.child_process import die_with_parent
 from asyncnotify.local.supervised import NotStartable, Program
@@ -151,6 +152,9 @@ class Supervisor:
                 return
             lived = asyncio.get_running_loop().time() - began
             early_deaths = 0 if child.ready.is_set() else early_deaths + 1
+            if early_deaths and code == EXIT_CODE_OF_INVALID_SETTINGS:
+                self._fail(f"{program.name} does not start: its settings, named above, are invalid")
+                return
             if early_deaths >= STARTS_BEFORE_GIVING_UP:
                 self._give_up(program, code)
                 return
