@@ -5,7 +5,7 @@ import pytest
 from asyncnotify.api import CHANNELS as CLIENT_CHANNELS
 from asyncnotify.api import FINAL_STATUSES
 from asyncnotify.local.settings import UpSettings
-from asyncnotify.settings import URL_VARIABLE
+from asyncnotify.settings import KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE
 from gateway.settings import GatewaySettings
 from notification_contracts.channels import BUILT_IN
 from notification_contracts.states import Status
@@ -38,9 +38,10 @@ def test_every_setting_is_in_the_example_and_in_the_operators_handbook(root, set
             assert f"`{name}`" in handbook, name
 
 
-def test_the_setting_of_the_client_is_in_both_as_well(root):
-    assert f"\n#{URL_VARIABLE}=" in (root / ".env.example").read_text()
-    assert f"`{URL_VARIABLE}`" in (root / "docs/operations.md").read_text()
+def test_the_settings_of_the_client_are_in_both_as_well(root):
+    for name in (URL_VARIABLE, KEY_VARIABLE, KEY_FILE_VARIABLE):
+        assert f"\n#{name}=" in (root / ".env.example").read_text()
+        assert f"`{name}`" in (root / "docs/operations.md").read_text()
 
 
 def test_the_client_knows_the_channels_and_the_ends_that_there_are():
@@ -55,7 +56,7 @@ def test_the_example_names_no_setting_that_is_not_read(root):
         for row in documented_settings(settings)
         for name in (row.name, *row.aliases, *row.files)
     }
-    known.add(URL_VARIABLE)
+    known |= {URL_VARIABLE, KEY_VARIABLE, KEY_FILE_VARIABLE}
     known |= set(re.findall(r"\$\{([A-Z_]+):-", (root / "docker-compose.yml").read_text()))
 
     named = re.findall(r"^#? ?([A-Z][A-Z_]+)=", (root / ".env.example").read_text(), re.MULTILINE)
