@@ -3,38 +3,46 @@
 import { h } from "../lib/dom.js";
 import { icon } from "./icons.js";
 
+let opened = 0;
+
 /**
  * Open a dialog; `body` is what it holds, `buttons` stand at its end. Resolves with the value of
- * the button that closed it, "" if it was left with Escape.
+ * the button that closed it, "" if it was left with Escape. With `submit(form, button)` the button
+ * of the value "yes" closes it only if that resolves with true.
  */
-export function openDialog({ title, body, buttons = [closeButton()], wide = false }) {
-  const heading = h("h2", { id: `dialog-${++openDialog.count}` }, title);
-  const dialog = h(
-    "dialog",
-    { "aria-labelledby": heading.id, class: wide ? "wide" : "" },
-    h(
-      "form",
-      { method: "dialog" },
-      h(
-        "header",
-        heading,
-        h("button.icon-button", { value: "", "aria-label": "Close", formnovalidate: true }, icon("close")),
-      ),
-      h("div.dialog-body", body),
-      buttons.length ? h("footer", buttons) : null,
-    ),
+export function openDialog({ title, body, buttons = [closeButton()], wide = false, submit }) {
+  opened += 1;
+  const heading = h("h2", { id: `dialog-${opened}` }, title);
+  const cross = { type: "submit", value: "", "aria-label": "Close", formnovalidate: true };
+  const form = h(
+    "form",
+    { method: "dialog" },
+    // The first button of a form is what the Enter key presses, so the cross comes last.
+    h("header", heading),
+    h("div.dialog-body", body),
+    buttons.length ? h("footer", [...buttons].reverse()) : null,
+    h("button.icon-button.cross", cross, icon("close")),
   );
+  const dialog = h("dialog", { "aria-labelledby": heading.id, class: wide ? "wide" : "" }, form);
   document.body.append(dialog);
+  if (submit) {
+    form.addEventListener("submit", async (event) => {
+      if (event.submitter?.value !== "yes") return;
+      event.preventDefault();
+      if (event.submitter.getAttribute("aria-busy") === "true") return;
+      if (await submit(form, event.submitter)) dialog.close("yes");
+    });
+  }
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(dialog.returnValue);
     });
     dialog.showModal();
-    (dialog.querySelector("[autofocus]") ?? dialog.querySelector("footer button:last-child"))?.focus();
+    const first = "[autofocus], .dialog-body input, .dialog-body select, .dialog-body textarea";
+    (dialog.querySelector(first) ?? dialog.querySelector("footer button"))?.focus();
   });
 }
-openDialog.count = 0;
 
 const closeButton = () => h("button", { value: "" }, "Close");
 

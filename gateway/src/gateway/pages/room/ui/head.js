@@ -14,8 +14,10 @@ const FIGURES = [
   { name: "in_flight", label: "In flight", href: link("notifications", { status: "sending" }) },
   { name: "retrying", label: "Retrying", href: link("notifications", { status: "retrying" }), tone: "retry" },
   { name: "dead", label: "Dead", href: link("dead-letters"), tone: "bad" },
-  { name: "oldest_seconds", label: "Oldest", href: link("pipeline"), text: duration, title: "How long the oldest of those that wait has waited" },
+  { name: "oldest_seconds", label: "Oldest", href: link("pipeline"), text: ageText, title: "How long the oldest of those that wait has waited" },
 ];
+
+const ageText = (seconds) => (seconds !== null && seconds < 1 ? "<1 s" : duration(seconds));
 
 export const countText = (count) => (count === null || count === undefined ? "–" : COUNT.format(count));
 
