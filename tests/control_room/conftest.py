@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from testkit.whole_system import System, new_system
+from testkit.whole_system import System, new_system, until  # noqa: F401 - a fixture
 
 CEILING_MS = 60_000
 CHROMIUM = shutil.which("chromium")

@@ -55,3 +55,35 @@ def test_a_provider_that_wants_no_calls_is_paused_until_it_does(page, http):
     sms.get_by_role("link", name="1 retrying").click()
     expect(page.get_by_role("heading", name="Notifications", level=1)).to_be_visible()
     assert page.url.endswith("#/notifications?status=retrying&channel=sms")
+
+
+def test_a_channel_is_paused_and_goes_on(page, http, until):
+    push = page.get_by_role("region", name="Delivery by push")
+    push.get_by_role("button", name="Pause push").click()
+    question = page.get_by_role("dialog", name="Pause push?")
+    question.get_by_role("button", name="Cancel").click()
+    assert not is_paused(http, "push")
+    push.get_by_role("button", name="Pause push").click()
+    question.get_by_role("button", name="Pause").click()
+
+    expect(push).to_contain_text("nothing is lost, all of it waits")
+    assert is_paused(http, "push")
+    # A dispatcher that has just asked for messages takes those still.
+    until(lambda: send(http, "push") or waiting(http, "push"))
+    expect(push.get_by_role("link", name=re.compile(r"^[1-9]\d* waiting"))).to_be_visible()
+
+    push.get_by_role("button", name="Resume push").click()
+    page.get_by_role("dialog", name="Resume push?").get_by_role("button", name="Resume").click()
+
+    expect(push.get_by_role("link", name="0 waiting")).to_be_visible()
+    until(lambda: not http.get("/notifications?channel=push&status=validated").json()["items"])
+
+
+def waiting(http, channel):
+    lanes = http.get("/pipeline").json()["lanes"]
+    return sum(lane["waiting"] for lane in lanes if lane["channel"] == channel)
+
+
+def is_paused(http, channel):
+    states = http.get("/pipeline").json()["channels"]
+    return next(each["is_paused"] for each in states if each["channel"] == channel)

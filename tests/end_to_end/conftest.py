@@ -1,7 +1,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
     private_rabbitmq,
     rabbitmq_node,
 )
-from testkit.whole_system import System, new_system
+from testkit.whole_system import System, new_system, until  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq"])
@@ -72,22 +71,6 @@ def unstarted_system(broker: dict[str, str], tmp_path: Path) -> System:
 def http(system: System) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as client:
         yield client
-
-
-@pytest.fixture
-def until() -> Callable[..., Any]:
-    """Call something again and again until its answer is true; return that answer."""
-
-    def wait(probe: Callable[[], Any], seconds: float = 60) -> Any:
-        deadline = time.monotonic() + seconds
-        while True:
-            answer = probe()
-            if answer or time.monotonic() > deadline:
-                assert answer, f"not so within {seconds} s"
-                return answer
-            time.sleep(0.02)
-
-    return wait
 
 
 class RedisByHand:

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from asyncnotify.local.ports import free_port
 from asyncnotify_prove.outbox import read_outbox
 
@@ -107,3 +109,19 @@ def new_system(data_dir: Path, settings: dict[str, str]) -> System:
     ports = {name: str(free_port()) for name in PORTS}
     own = {"LOG_FORMAT": "json", "QUEUE_NAMESPACE": f"e-{secrets.token_hex(4)}"}
     return System(data_dir, ports | own | settings)
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """Call something again and again until its answer is true; return that answer."""
+
+    def wait(probe: Callable[[], Any], seconds: float = 60) -> Any:  # noqa: ANN401
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = probe()
+            if answer or time.monotonic() > deadline:
+                assert answer, f"not so within {seconds} s"
+                return answer
+            time.sleep(0.02)
+
+    return wait

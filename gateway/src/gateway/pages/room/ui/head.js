@@ -7,6 +7,7 @@ import { link } from "../lib/router.js";
 import { duration } from "../lib/time.js";
 
 const COUNT = new Intl.NumberFormat();
+const ageText = (seconds) => (seconds !== null && seconds < 1 ? "<1 s" : duration(seconds));
 const STALE_AFTER_S = 6; // three rounds of asking
 
 const FIGURES = [
@@ -16,8 +17,6 @@ const FIGURES = [
   { name: "dead", label: "Dead", href: link("dead-letters"), tone: "bad" },
   { name: "oldest_seconds", label: "Oldest", href: link("pipeline"), text: ageText, title: "How long the oldest of those that wait has waited" },
 ];
-
-const ageText = (seconds) => (seconds !== null && seconds < 1 ? "<1 s" : duration(seconds));
 
 export const countText = (count) => (count === null || count === undefined ? "–" : COUNT.format(count));
 

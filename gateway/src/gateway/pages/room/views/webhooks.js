@@ -6,6 +6,7 @@ import { tag, words } from "../ui/badge.js";
 import { pageHead } from "../ui/page.js";
 import { empty, loadInto } from "../ui/states.js";
 import { table } from "../ui/table.js";
+import { eventName } from "./webhooks/events.js";
 import { editWebhook, showSecret } from "./webhooks/editing.js";
 import { openWebhook } from "./webhooks/one.js";
 
@@ -55,7 +56,7 @@ const COLUMNS = [{ name: "URL" }, { name: "State" }, { name: "Is told of" }, { n
 const cells = (webhook) => [
   h("span", h("a", { href: link(["webhooks", webhook.id]) }, webhook.url), webhook.description && h("p.small.muted", webhook.description)),
   stateTag(webhook),
-  h("span.small", webhook.events.map(words).join(", ")),
+  h("span.small", webhook.events.map(eventName).join(", ")),
   webhook.waiting,
 ];
 

@@ -4,8 +4,9 @@ import { CHANNEL_NAMES, STATUS_NAMES, words } from "../../ui/badge.js";
 import { copyable } from "../../ui/copy.js";
 import { openDialog } from "../../ui/dialog.js";
 import { field, formDialog } from "../../ui/form.js";
+import { EVENT_NAMES } from "./events.js";
 
-const EVENTS = ["notification.status_changed", "provider.breaker_opened", "dead_letters.piled_up", "address.health_dropped", "webhook.disabled"];
+const EVENTS = Object.entries(EVENT_NAMES).filter(([event]) => event !== "webhook.test");
 const named = (names) => names.map((name) => [name, words(name)]);
 
 /** Ask for an endpoint and store it. `webhook` is one that there is. Resolves with what is stored. */
@@ -16,7 +17,7 @@ export function editWebhook(webhook) {
     fields: [
       field({ name: "url", label: "URL", type: "url", required: true, value: webhook?.url, placeholder: "https://example.com/notifications" }),
       field({ name: "description", label: "Description (optional)", value: webhook?.description, maxlength: 255 }),
-      field({ name: "events", label: "Is told of", type: "choices", options: named(EVENTS), value: webhook?.events ?? EVENTS.slice(0, 1) }),
+      field({ name: "events", label: "Is told of", type: "choices", options: EVENTS, value: webhook?.events ?? [EVENTS[0][0]] }),
       field({ name: "statuses", label: "Only these statuses (none: all)", type: "choices", options: named(STATUS_NAMES), value: webhook?.statuses }),
       field({ name: "channels", label: "Only these channels (none: all)", type: "choices", options: named(CHANNEL_NAMES), value: webhook?.channels }),
       h(

@@ -12,6 +12,7 @@ import { pageHead } from "../../ui/page.js";
 import { empty, loadInto } from "../../ui/states.js";
 import { toast } from "../../ui/toast.js";
 import { stateTag } from "../webhooks.js";
+import { eventName } from "./events.js";
 import { editWebhook, showSecret } from "./editing.js";
 
 const AGAIN_MS = 1_500; // an attempt takes about as long to be made and written down
@@ -82,7 +83,7 @@ export function openWebhook(id, outlet) {
   function cells(attempt) {
     return [
       timeElement(attempt.at),
-      h("span", words(attempt.type), attempt.trace_id && h("a.small.block", { href: link(["notifications", attempt.trace_id]) }, "its notification")),
+      h("span", eventName(attempt.type), attempt.trace_id && h("a.small.block", { href: link(["notifications", attempt.trace_id]) }, "its notification")),
       h("span", outcomeTag(attempt), attempt.next_attempt_at && h("span.small.muted", " again ", timeElement(attempt.next_attempt_at))),
       h("span.small", attempt.status_code ?? "", " ", attempt.error ?? attempt.answer ?? ""),
       duration(attempt.duration_ms / 1000),
@@ -102,7 +103,7 @@ function facts(webhook) {
     webhook.failing_since && ["Failing since", timeElement(webhook.failing_since)],
     webhook.disabled_at && ["Off since", timeElement(webhook.disabled_at)],
     ["Waiting", webhook.waiting],
-    ["Is told of", webhook.events.map(words).join(", ")],
+    ["Is told of", webhook.events.map(eventName).join(", ")],
     ...only.map(([name, list]) => [`Only ${name}`, list.join(", ")]),
     ["Format", webhook.format],
     webhook.former_secret_until && ["Former secret counts", timeElement(webhook.former_secret_until)],

@@ -1,0 +1,102 @@
+"""What is looked after: users, providers, webhooks."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return {"SMS_PROVIDERS": "fake://?script=fail-permanent"}
+
+
+def test_a_user_is_added_changed_and_deleted(open_page, http):
+    page = open_page("#/users")
+    page.get_by_role("button", name="Add a user…").click()
+    form = page.get_by_role("dialog", name="Add a user")
+    form.get_by_label("User id").fill("ada")
+    form.get_by_label("sms").fill("no number")
+    form.get_by_role("button", name="Add").click()
+    expect(form.get_by_label("sms")).to_have_attribute("aria-invalid", "true")
+    form.get_by_label("sms").fill("")
+    form.get_by_label("email").fill("ada@example.com work\nada@example.org")
+    form.get_by_role("button", name="Add").click()
+
+    expect(page.get_by_role("heading", name="ada", level=1)).to_be_visible()
+    emails = http.get("/users/ada").json()["addresses"]["email"]
+    assert [(each["address"], each["label"]) for each in emails] == [
+        ("ada@example.com", "work"),
+        ("ada@example.org", None),
+    ]
+
+    page.get_by_role("button", name="Change…").click()
+    form = page.get_by_role("dialog", name="Change ada")
+    form.get_by_label("Preferred channel").select_option("email")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Prefers email.")).to_be_visible()
+
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("dialog", name="Delete ada?").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Users", level=1)).to_be_visible()
+    assert http.get("/users/ada").status_code == 404
+
+
+def test_an_address_that_is_gone_is_shown_and_released(open_page, http, until):
+    http.put("/users/bo", json={"email": "gone@sim.example"}).raise_for_status()
+    http.post("/notifications", json={"user_id": "bo", "message": "m", "channel": "email"})
+    until(lambda: http.get("/suppressions").json()["items"])
+    page = open_page("#/users/bo")
+    expect(page.get_by_text("not sent to: gone")).to_be_visible()
+
+    page.get_by_role("navigation").get_by_role("link", name="Users").click()
+    page.get_by_role("link", name="Not sent to").click()
+    page.get_by_role("button", name="Release…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Release").click()
+
+    expect(page.get_by_role("heading", name="Every address is sent to")).to_be_visible()
+    assert http.get("/suppressions").json()["items"] == []
+
+
+def test_a_provider_is_tested(open_page, system):
+    page = open_page("#/providers")
+    page.get_by_role("button", name="Test email").click()
+    form = page.get_by_role("dialog", name="Test the providers of email")
+    form.get_by_label("Send a test message to").fill("probe@example.com")
+    form.get_by_role("button", name="Test").click()
+
+    answer = page.get_by_role("dialog", name="What came of email")
+    expect(answer).to_contain_text("works")
+    assert "probe@example.com" in [each["address"] for each in system.received()]
+    answer.get_by_role("button", name="Close").last.click()
+
+    page.get_by_role("button", name="Test sms").click()
+    form = page.get_by_role("dialog", name="Test the providers of sms")
+    form.get_by_label("Send a test message to").fill("+12025550100")
+    form.get_by_role("button", name="Test").click()
+    expect(page.get_by_role("dialog", name="What came of sms")).to_contain_text("does not work")
+
+
+def test_a_webhook_is_added_tested_and_removed(open_page, http):
+    page = open_page("#/webhooks")
+    page.get_by_role("button", name="Add a webhook…").click()
+    form = page.get_by_role("dialog", name="Add a webhook")
+    form.get_by_label("URL").fill("https://hooks.invalid/notifications")
+    form.get_by_label("failed").check()
+    form.get_by_role("button", name="Add").click()
+
+    secret = page.get_by_role("dialog", name="The secret of this webhook").get_by_role("textbox")
+    assert secret.input_value().startswith("whsec_")
+    page.get_by_role("button", name="I have it").click()
+    expect(
+        page.get_by_role("heading", name="https://hooks.invalid/notifications", level=1)
+    ).to_be_visible()
+    [stored] = http.get("/webhooks").json()["items"]
+    assert (stored["statuses"], stored["channels"]) == (["failed"], None)
+
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("On its way.")).to_be_visible()
+
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
