@@ -49,14 +49,15 @@ export const clearFilters = () => setQuery(NONE);
 /** How many filters of a query are set. */
 export const countOf = (query) => NAMES.filter((name) => query[name]).length;
 
-/** Controls for all filters; `show(query)` lets them stand as the hash has it. */
-export function filterBar() {
-  const controls = {
+/** Controls for filters of these names; `show(query)` lets them stand as the hash has it. */
+export function filterBar(names = NAMES) {
+  const all = {
     status: select("status", "Any status", STATUS_NAMES.map((name) => [name, name])),
     channel: select("channel", "Any channel", CHANNEL_NAMES.map((name) => [name, name])),
     reason: select("reason", "Any reason", REASONS.map((name) => [name, words(name)])),
     ...Object.fromEntries(Object.entries(TEXTS).map(([name, label]) => [name, textField(name, label)])),
   };
+  const controls = Object.fromEntries(Object.entries(all).filter(([name]) => names.includes(name)));
   const period = periodFields();
   const clear = h("button.quiet", { type: "button", onclick: clearFilters }, "Clear filters");
   const element = h("div.filters", { role: "group", "aria-label": "Filters" }, Object.values(controls), period.element, clear);
