@@ -213,6 +213,12 @@ async def shared_clocked_system(
         yield started
 
 
+@pytest.fixture(scope="session")
+def start() -> Callable[..., Any]:
+    """Start a system, for a file whose tests share one with settings of its own."""
+    return running
+
+
 @pytest.fixture
 def start_system(backing: Backing, tmp_path: Path) -> Callable[..., Any]:
     return lambda **environment: running(tmp_path, backing, **environment)

@@ -1,7 +1,7 @@
 """Puts the dispatcher together, and runs it."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -17,7 +17,7 @@ from notification_ledger.opening import (
     open_receipt_writer,
     open_worker_queue,
 )
-from notification_ledger.settings import Stores
+from notification_ledger.webhooks.opening import open_webhooks
 from notification_ledger.writing import ReceiptWriter
 from notification_providers.delivery import DeliveryMode, Diverter
 from notification_providers.registry import Providers, open_providers
@@ -43,24 +43,22 @@ from notification_dispatcher.application.take_receipts import TakeReceipts
 from notification_dispatcher.application.try_providers import TryProviders
 from notification_dispatcher.application.validate_notification import ValidateNotification
 from notification_dispatcher.infrastructure.caps.guard import ChannelGuards
-from notification_dispatcher.infrastructure.caps.memory import InMemoryWindows
-from notification_dispatcher.infrastructure.caps.port import SlidingWindows
-from notification_dispatcher.infrastructure.caps.redis import RedisWindows
+from notification_dispatcher.infrastructure.caps.opening import open_windows
 from notification_dispatcher.infrastructure.contacts.batching import BatchingContactDirectory
 from notification_dispatcher.infrastructure.contacts.gathered_reports import GatheredAddressReports
 from notification_dispatcher.infrastructure.contacts.health_reports import HttpHealthReports
 from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
 from notification_dispatcher.infrastructure.outbox.opening import open_outbox
 from notification_dispatcher.infrastructure.providers.capturing import CapturingSender
-from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
-from notification_dispatcher.infrastructure.providers.pauses.port import Pauses
-from notification_dispatcher.infrastructure.providers.pauses.redis import RedisPauses
+from notification_dispatcher.infrastructure.providers.pauses.opening import open_pauses
 from notification_dispatcher.infrastructure.providers.senders import ChannelSenders
+from notification_dispatcher.infrastructure.webhooks.opening import WebhookTeller, open_teller
 from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.outbox import outbox_routes
 from notification_dispatcher.interface.problems import PROBLEMS
 from notification_dispatcher.interface.providers import provider_routes
 from notification_dispatcher.interface.receipts import ReceiptMetrics, receipt_routes
+from notification_dispatcher.interface.webhook_stage import WebhookMetrics, WebhookStage
 from notification_dispatcher.interface.workers import Workers
 from notification_dispatcher.settings import FAKE, DispatcherSettings, settings_class
 
@@ -87,17 +85,17 @@ def build(
     queue = queue or _open_queue(settings)
     receipts = receipts or open_receipt_writer(settings.stores)
     pauses = pauses or open_channel_pauses(settings.stores)
-    broker = _guarded(queue, (receipts, pauses), settings, registry)
+    teller = _teller(settings, registry, now)
+    broker = _guarded((queue, receipts, pauses), settings, registry)
     http, outbox = _user_service(settings), open_outbox(settings.fake_outbox, settings.lab_url)
-    health = HttpHealthReports(http=http, now=now)
-    reports = GatheredAddressReports(health=health)
-    find_contact = _find_contact(settings, contacts, http)
+    reports = GatheredAddressReports(health=(health := HttpHealthReports(http=http, now=now)))
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
     senders = _senders(settings, providers or {}, diverter, registry, now)
     guards = _guards(settings, registry)
     sending = guards.before(senders.by_channel), CapturingSender(diverter=diverter)
+    find_contact = _find_contact(settings, contacts, http)
     deliver = _deliver(settings, find_contact, *sending, reports, queue.now)
-    workers, stopping = _workers(settings, queue, pauses, deliver, registry), Stopping()
+    workers, stopping = _workers(settings, queue, pauses, deliver, teller, registry), Stopping()
     background = _background(broker, workers, reports, settings, stopping)
     return build_app(
         service=SERVICE,
@@ -109,11 +107,29 @@ def build(
         ],
         problems=PROBLEMS,
         checks=checks(broker, workers, senders, http),
-        resources=[broker, http, *outbox.clients, senders, guards, background],
+        resources=[broker, http, *outbox.clients, senders, guards, teller, background],
         registry=registry,
         admission=_admission(settings),
         stopping=stopping,
     )
+
+
+def _guarded(
+    stores: tuple[Queue, ReceiptWriter, ChannelPauses],
+    settings: DispatcherSettings,
+    registry: CollectorRegistry,
+) -> BrokerGuard:
+    closing, allowed = (each.close for each in stores), settings.allow_volatile
+    return BrokerGuard(stores[0], *closing, allow_volatile=allowed, registry=registry)
+
+
+def _teller(
+    settings: DispatcherSettings,
+    registry: CollectorRegistry,
+    now: Callable[[], datetime],
+) -> WebhookTeller:
+    parts = open_webhooks(settings.stores, lease=settings.lease)
+    return open_teller(settings, parts, WebhookMetrics(registry), settings.webhook_calls, now)
 
 
 def _user_service(settings: DispatcherSettings) -> UpstreamClient:
@@ -147,17 +163,6 @@ def _background(
         grace=settings.workers.grace + LONGER_THAN_WORKERS,
         stopping=stopping,
     )
-
-
-def _guarded(
-    queue: Queue,
-    others: Sequence[ReceiptWriter | ChannelPauses],
-    settings: DispatcherSettings,
-    registry: CollectorRegistry,
-) -> BrokerGuard:
-    closing = (queue.close, *(each.close for each in others))
-    allowed = settings.allow_volatile
-    return BrokerGuard(queue, *closing, allow_volatile=allowed, registry=registry)
 
 
 def _admission(settings: DispatcherSettings) -> Admission:
@@ -215,19 +220,12 @@ def _senders(
     return ChannelSenders(
         {**_providers(settings, now), **providers},
         breaker=settings.breaker,
-        pauses=_open_pauses(settings.stores),
+        pauses=open_pauses(settings.stores),
         bounded=settings.retries.bounded,
         diverter=diverter,
         registry=registry,
         now=now,
     )
-
-
-def _open_pauses(stores: Stores) -> Pauses:
-    """Pauses are in the Redis of the records, if there is one; else each dispatcher has its own."""
-    if stores.are_tracked_in_redis:
-        return RedisPauses(stores.ledger_url, namespace=stores.namespace)
-    return InMemoryPauses()
 
 
 def _guards(settings: DispatcherSettings, registry: CollectorRegistry) -> ChannelGuards:
@@ -236,13 +234,7 @@ def _guards(settings: DispatcherSettings, registry: CollectorRegistry) -> Channe
         channel: settings.caps_of(channel, is_real=any(not url.startswith(FAKE) for url in urls))
         for channel, urls in settings.opened_urls.items()
     }
-    return ChannelGuards(caps, _open_windows(settings.stores), registry)
-
-
-def _open_windows(stores: Stores) -> SlidingWindows:
-    if stores.are_tracked_in_redis:
-        return RedisWindows(stores.ledger_url, namespace=stores.namespace)
-    return InMemoryWindows()
+    return ChannelGuards(caps, open_windows(settings.stores), registry)
 
 
 def _deliver(
@@ -270,6 +262,7 @@ def _workers(
     queue: Queue,
     pauses: ChannelPauses,
     deliver: DeliverNotification,
+    teller: WebhookTeller,
     registry: CollectorRegistry,
 ) -> Workers:
     workers = Workers(queue, pauses, registry, settings.workers)
@@ -277,6 +270,8 @@ def _workers(
         workers.validate(ValidateNotification(find_contact=deliver.find_contact))
     for channel in settings.channels:
         workers.deliver(channel, deliver)
+    if settings.tells_webhooks and teller.parts.are_shared:
+        workers.tell_webhooks(teller.parts.queue, WebhookStage(tell=teller.tell).handle)
     return workers
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from durable_queue.messages import MAX_ATTEMPTS
 from notification_contracts.channels import CHANNELS, ChannelName
-from notification_contracts.lanes import DELIVERY, VALIDATION
+from notification_contracts.lanes import DELIVERY, VALIDATION, WEBHOOKS
 from notification_ledger.settings import StoreSettings
 from notification_providers.delivery import DeliveryMode, DeliveryPolicy
 from notification_providers.registry import check_provider
@@ -22,6 +22,8 @@ from notification_dispatcher.domain.retries import DEFAULT_SCHEDULE, RetryPolicy
 from notification_dispatcher.infrastructure.caps.settings import CapSettings
 from notification_dispatcher.infrastructure.contacts.settings import ContactSettings
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings
+from notification_dispatcher.infrastructure.webhooks.opening import CallLimits
+from notification_dispatcher.infrastructure.webhooks.settings import StatusWebhookSettings
 from notification_dispatcher.interface.workers import WorkerOptions, grace_after
 
 FAKE: Final = "fake://"
@@ -42,7 +44,13 @@ def _delivery(text: str) -> str:
 
 
 def _stages(text: str) -> str:
-    known = {ALL, VALIDATION, DELIVERY, *(f"{DELIVERY}.{channel}" for channel in CHANNELS)}
+    known = {
+        ALL,
+        VALIDATION,
+        DELIVERY,
+        WEBHOOKS,
+        *(f"{DELIVERY}.{channel}" for channel in CHANNELS),
+    }
     for name in comma_separated(text):
         if name not in known:
             raise ValueError(f"{name!r} is not a stage; known: {', '.join(sorted(known))}")
@@ -60,7 +68,7 @@ def _provider_urls(text: str, *, channel: ChannelName) -> str:
     return text
 
 
-class DispatcherSettings(CapSettings, ContactSettings, StoreSettings):
+class DispatcherSettings(CapSettings, ContactSettings, StatusWebhookSettings, StoreSettings):
     """What does not depend on which channels there are; `settings_class` adds the rest."""
 
     dispatcher_host: str = Field(default="127.0.0.1", description="Address to listen on.")
@@ -73,7 +81,7 @@ class DispatcherSettings(CapSettings, ContactSettings, StoreSettings):
     dispatcher_stages: Annotated[str, AfterValidator(_stages)] = Field(
         default=ALL,
         description="What this process works on: `all`, or `validation`, `delivery`, "
-        "`delivery.sms` and so on, comma separated.",
+        "`delivery.sms` and so on, and `webhooks`, comma separated.",
     )
     dispatcher_concurrency: int = Field(
         default=64,
@@ -163,7 +171,7 @@ class DispatcherSettings(CapSettings, ContactSettings, StoreSettings):
         return WorkerOptions(
             concurrency=self.dispatcher_concurrency,
             lease=self.lease,
-            grace=grace_after(self.slowest_provider),
+            grace=grace_after(max(self.slowest_provider, self.webhook_timeout)),
             longest_version_wait=timedelta(seconds=self.unknown_version_seconds),
         )
 
@@ -187,6 +195,18 @@ class DispatcherSettings(CapSettings, ContactSettings, StoreSettings):
         return bool({ALL, VALIDATION} & set(comma_separated(self.dispatcher_stages)))
 
     @property
+    def tells_webhooks(self) -> bool:
+        """Whether this process tells webhooks of status changes."""
+        return bool({ALL, WEBHOOKS} & set(comma_separated(self.dispatcher_stages)))
+
+    @property
+    def webhook_calls(self) -> CallLimits:
+        """How many events are posted at once."""
+        return CallLimits(
+            at_once=self.dispatcher_concurrency, breaker=self.breaker, source=self.public_url
+        )
+
+    @property
     def channels(self) -> list[ChannelName]:
         """On which channels this process delivers."""
         stages = set(comma_separated(self.dispatcher_stages))
@@ -196,8 +216,9 @@ class DispatcherSettings(CapSettings, ContactSettings, StoreSettings):
 
     @property
     def descriptors(self) -> int:
-        """How many connections to providers and to the user-service may be open at once."""
-        return MAX_CONNECTIONS + self.provider_concurrency * len(self.channels)
+        """How many connections to providers, webhooks and the user-service may be open at once."""
+        to_webhooks = self.dispatcher_concurrency if self.tells_webhooks else 0
+        return MAX_CONNECTIONS + self.provider_concurrency * len(self.channels) + to_webhooks
 
     @property
     def holding_channels(self) -> frozenset[ChannelName]:

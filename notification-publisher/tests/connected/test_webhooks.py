@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 from durable_queue.factory import open_queue
+from notification_contracts.lanes import WEBHOOKS
 from notification_contracts.webhooks import AttemptOutcome
 from notification_ledger.redis import lua_recorder
 from notification_ledger.settings import Stores
 from notification_ledger.webhooks.endpoints import Attempt, WebhookEvent
-from notification_ledger.webhooks.opening import LANE, WebhookParts, open_webhooks
+from notification_ledger.webhooks.opening import WebhookParts, open_webhooks
 from notification_ledger.webhooks.port import Line
 from redis.asyncio import Redis
 
@@ -31,7 +32,7 @@ async def take(parts: WebhookParts) -> list[WebhookEvent]:
     deliveries = []
     async with asyncio.timeout(60):
         while not deliveries:
-            deliveries = await parts.queue.receive([LANE], limit=1, wait=timedelta(seconds=1))
+            deliveries = await parts.queue.receive([WEBHOOKS], limit=1, wait=timedelta(seconds=1))
     (delivery,) = deliveries
     said = json.loads(delivery.body)
     line = Line(endpoint_id=said["endpoint"], ordering_key=said["key"], message_id=delivery.id)

@@ -4,11 +4,12 @@ from datetime import timedelta
 import httpx
 import pytest
 from durable_queue.memory import InMemoryQueue
+from notification_contracts.lanes import WEBHOOKS
 from notification_contracts.webhooks import AttemptOutcome, DisabledFor
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.webhooks.endpoints import Attempt
 from notification_ledger.webhooks.memory import InMemoryWebhookStore
-from notification_ledger.webhooks.opening import LANE, WebhookParts
+from notification_ledger.webhooks.opening import WebhookParts
 from notification_ledger.webhooks.port import Line
 from notification_publisher.main import build
 from notification_publisher.settings import PublisherSettings
@@ -152,7 +153,7 @@ async def test_a_deleted_webhook_is_not_found(client):
 
 async def line_of(webhook_queue: InMemoryQueue, store: InMemoryWebhookStore, name: str) -> Line:
     """Take from the queue what stands for a webhook's events."""
-    (delivery,) = await webhook_queue.receive([LANE], limit=1, wait=timedelta(0))
+    (delivery,) = await webhook_queue.receive([WEBHOOKS], limit=1, wait=timedelta(0))
     keys = [each.ordering_key for each in store._lines.values()]
     return Line(endpoint_id=name, ordering_key=keys[-1], message_id=delivery.id)
 

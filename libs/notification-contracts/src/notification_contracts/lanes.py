@@ -13,6 +13,8 @@ from notification_contracts.states import Priority
 PRIORITIES = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 VALIDATION = "validation"
 DELIVERY = "delivery"
+WEBHOOKS = "webhooks"
+"""The stage that tells webhooks, and its one lane, in a queue of its own."""
 
 
 def validation_lane(priority: Priority) -> str:

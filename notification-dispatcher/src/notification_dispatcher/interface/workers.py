@@ -9,10 +9,12 @@ from durable_queue.metrics import QueueMetrics
 from durable_queue.port import OnAmbiguous, Queue
 from durable_queue.upkeep import Auditor, Ticker
 from durable_queue.worker import Isolation, Worker
+from durable_queue.worker.in_flight import Handle
 from notification_contracts.channels import ChannelName
 from notification_contracts.lanes import (
     DELIVERY,
     VALIDATION,
+    WEBHOOKS,
     all_lanes,
     delivery_lanes,
     validation_lanes,
@@ -69,6 +71,7 @@ class Workers:
         self._stage_metrics = StageMetrics(registry)
         self._queue_metrics = QueueMetrics(registry)
         self._isolation = Isolation()
+        self._webhook_queue: Queue | None = None
 
     def validate(self, validate: ValidateNotification) -> None:
         """Work on validation."""
@@ -80,17 +83,28 @@ class Workers:
         self._add(name, decide, delivery_lanes(channel), channel, holds=channel in deliver.holds)
         self._by_channel[channel] = self.by_stage[name]
 
+    def tell_webhooks(self, queue: Queue, handle: Handle) -> None:
+        """Tell webhooks of events. What is suspect among these holds up no notification."""
+        self._webhook_queue = queue
+        self.by_stage[WEBHOOKS] = self._worker(
+            queue, WEBHOOKS, (WEBHOOKS,), handle, isolation=Isolation()
+        )
+
     def loops(self) -> list[NamedLoop]:
         """List what runs as long as the process: workers, what pauses them, and the upkeep.
 
         The upkeep is for the lanes of other processes, too: it must go on while they are down.
         """
-        lanes = all_lanes()
-        ticker = Ticker(self._queue, lanes, metrics=self._queue_metrics)
-        auditor = Auditor(self._queue, metrics=self._queue_metrics)
         workers = [(name, worker.run) for name, worker in self.by_stage.items()]
-        upkeep = [("ticker", ticker.run), ("auditor", auditor.run)]
+        upkeep = self._upkeep(self._queue, all_lanes())
+        if self._webhook_queue:
+            upkeep += self._upkeep(self._webhook_queue, (WEBHOOKS,), of="webhooks' ")
         return [*workers, *upkeep, ("channel pauses", self._channel_pauses.run)]
+
+    def _upkeep(self, queue: Queue, lanes: Sequence[str], of: str = "") -> list[NamedLoop]:
+        ticker = Ticker(queue, lanes, metrics=self._queue_metrics)
+        auditor = Auditor(queue, metrics=self._queue_metrics)
+        return [(f"{of}ticker", ticker.run), (f"{of}auditor", auditor.run)]
 
     def _add(
         self,
@@ -110,15 +124,34 @@ class Workers:
             on_ambiguous=OnAmbiguous.HOLD if holds else OnAmbiguous.RESEND,
             longest_version_wait=self._options.longest_version_wait,
         )
-        self.by_stage[name] = Worker(
+        self.by_stage[name] = self._worker(
             self._queue,
+            name,
             lanes,
             stage.handle,
+            isolation=self._isolation,
+            is_paused=channel is not None,
+        )
+
+    def _worker(
+        self,
+        queue: Queue,
+        name: str,
+        lanes: Sequence[str],
+        handle: Handle,
+        *,
+        isolation: Isolation,
+        is_paused: bool = False,
+    ) -> Worker:
+        return Worker(
+            queue,
+            lanes,
+            handle,
             name=name,
             concurrency=self._options.concurrency,
             lease=self._options.lease,
             grace=self._options.grace,
             metrics=self._queue_metrics,
-            isolation=self._isolation,
-            is_paused=channel is not None,
+            isolation=isolation,
+            is_paused=is_paused,
         )

@@ -11,6 +11,7 @@ from durable_queue.port import BrokerClock
 from notification_contracts.webhooks import DisabledFor, EventKind
 from notification_ledger.reading import LedgerReader
 from notification_ledger.webhooks.endpoints import (
+    ASKED_FOR,
     Endpoint,
     EndpointSettings,
     KeptAttempt,
@@ -130,9 +131,7 @@ class SendAgain:
         kept = await self.store.attempt(endpoint_id, attempt_id)
         if kept is None:
             raise UnknownAttempt(attempt_id)
-        event = replace(
-            kept.attempt.event, ordering_key=f"again.{attempt_id}.{secrets.token_hex(4)}"
-        )
+        event = replace(kept.attempt.event, ordering_key=f"{ASKED_FOR}{secrets.token_hex(8)}")
         await self.store.append([(endpoint, event)])
         await self.send_lines()
         return event
@@ -153,7 +152,7 @@ class TryEndpoint:
             id=event_id(EventKind.TEST, name),
             kind=EventKind.TEST,
             at=await self.clock.time(),
-            ordering_key=f"test.{name}",
+            ordering_key=f"{ASKED_FOR}{name}",
             data={"webhook": endpoint_id},
         )
         await self.store.append([(endpoint, event)])

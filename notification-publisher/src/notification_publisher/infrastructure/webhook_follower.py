@@ -10,6 +10,7 @@ from typing import Final
 
 from durable_queue.backoff import Outage, jittered, pause
 from durable_queue.port import QueueError
+from notification_contracts.lanes import WEBHOOKS
 from notification_ledger.reading import (
     ChangesMissed,
     LedgerReader,
@@ -17,7 +18,7 @@ from notification_ledger.reading import (
     StatusChange,
 )
 from notification_ledger.webhooks.endpoints import Endpoint
-from notification_ledger.webhooks.opening import LANE, WebhookParts
+from notification_ledger.webhooks.opening import WebhookParts
 from notification_ledger.webhooks.port import FollowerReplaced, WebhooksUnavailable
 from notification_ledger.webhooks.telling import TellOperators
 from prometheus_client import CollectorRegistry, Counter
@@ -48,7 +49,7 @@ class WebhookFollower:
         self._ledger = ledger
         self._token = secrets.token_hex(8)
         self._changes = FollowChanges(store=parts.store, ledger=ledger, token=self._token)
-        self._send_lines = SendLines(lines=parts.store, queue=parts.queue, lane=LANE)
+        self._send_lines = SendLines(lines=parts.store, queue=parts.queue, lane=WEBHOOKS)
         self._tell = TellOperators(store=parts.store)
         self._renewed_at = 0.0
         self._outage = Outage("webhooks: follow changes")

@@ -7,9 +7,9 @@ from durable_queue.port import QueueUnavailable
 from fastapi import APIRouter, Path, Query, Response
 from notification_contracts.http.scopes import Scope, needs
 from notification_contracts.http.webhooks import WebhookAttemptPageView, WebhookEventQueuedView
+from notification_contracts.lanes import WEBHOOKS
 from notification_ledger.reading import MAX_PAGE
 from notification_ledger.webhooks.endpoints import KeptAttempt, WebhookEvent
-from notification_ledger.webhooks.opening import LANE
 from notification_ledger.webhooks.port import UnknownAttempt, UnknownEndpoint
 from pydantic_core import to_json
 from service_kit.cursors import ForeignCursor, seal, unseal
@@ -72,7 +72,7 @@ def _add_history(router: APIRouter, show: ShowAttempts) -> None:
 
 def _add_sending(router: APIRouter, webhooks: Webhooks) -> None:
     parts = webhooks.parts
-    send_lines = SendLines(lines=parts.store, queue=parts.queue, lane=LANE)
+    send_lines = SendLines(lines=parts.store, queue=parts.queue, lane=WEBHOOKS)
     send_again = SendAgain(store=parts.store, send_lines=send_lines)
     try_out = TryEndpoint(store=parts.store, send_lines=send_lines, clock=webhooks.clock)
     queued = answer(202, "It will be posted.", WebhookEventQueuedView)

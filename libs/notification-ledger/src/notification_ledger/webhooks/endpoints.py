@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from notification_contracts.states import Status
 from notification_contracts.webhooks import AttemptOutcome, DisabledFor, EventKind, WebhookFormat
+
+ASKED_FOR: Final = "asked."
+"""What the ordering keys of events begin with that somebody asked for: they overtake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,11 @@ class WebhookEvent:
     at: datetime
     ordering_key: str
     data: Mapping[str, object]
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether somebody asked for it: a test, or an event that is sent again."""
+        return self.ordering_key.startswith(ASKED_FOR)
 
     @property
     def trace_id(self) -> str | None:

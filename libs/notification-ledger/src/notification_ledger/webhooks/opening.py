@@ -18,7 +18,6 @@ from notification_ledger.webhooks.memory import InMemoryWebhookStore
 from notification_ledger.webhooks.port import WebhookStore
 from notification_ledger.webhooks.redis import RedisWebhookStore
 
-LANE: Final = "webhooks"
 # How long a message that was sent twice is known again: a crash in between takes seconds.
 _RETENTION: Final = timedelta(hours=1)
 # A message is its line's only one: given up, it would stop the line for ever.
@@ -27,7 +26,7 @@ _NEVER_POISON: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookParts:
-    """The store, and the queue in which its lines have their messages, in `LANE`.
+    """The store, and the queue in which its lines have their messages, in the lane `WEBHOOKS`.
 
     They are shared if other processes see them, too: else webhooks are of no use.
     """

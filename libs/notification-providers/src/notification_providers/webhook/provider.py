@@ -1,12 +1,9 @@
-"""Posts a notification to a URL that its owner gave, signed, and to public addresses alone.
-
-Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-"""
+"""Posts a notification to a URL that its owner gave, signed, and to public addresses alone."""
 
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, assert_never
 
 from notification_contracts.states import Reason
@@ -27,6 +24,7 @@ from notification_providers.port import (
     UncertainFailure,
 )
 from notification_providers.urls import InvalidProviderUrl, ProviderContext, ProviderUrl
+from notification_providers.webhook.signing import signed_headers
 
 _TOO_LARGE: Final = 413
 _GONE: Final = 410
@@ -69,16 +67,8 @@ class WebhookProvider:
         await self.http.close()
 
     def _headers(self, message: OutgoingMessage, body: bytes) -> dict[str, str]:
-        # Of a time in another zone the library signs the wrong second.
-        now, text = self.now().astimezone(UTC), body.decode()
-        signatures = [key.sign(message.idempotency_key, now, text) for key in self.secrets]
-        headers = {
-            "content-type": "application/json",
-            "user-agent": "AsyncNotify",
-            "webhook-id": message.idempotency_key,
-            "webhook-timestamp": str(int(now.timestamp())),
-        }
-        return {**headers, "webhook-signature": " ".join(signatures)} if signatures else headers
+        signed = signed_headers(self.secrets, message.idempotency_key, body, self.now())
+        return {"content-type": "application/json", **signed}
 
 
 def _body(message: OutgoingMessage) -> bytes:

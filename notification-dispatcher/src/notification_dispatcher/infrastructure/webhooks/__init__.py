@@ -1,0 +1,1 @@
+"""Posting events to the endpoints that clients registered."""
