@@ -3,10 +3,12 @@
 import inspect
 import json
 import re
+from types import NoneType, UnionType
+from typing import get_args, get_origin, get_type_hints
 
 import httpx
 import pytest
-from asyncnotify import AsyncNotify, AsyncNotifyError
+from asyncnotify import AsyncNotify, AsyncNotifyError, models
 from asyncnotify.models import Answer
 from gateway.document import document_text
 
@@ -98,8 +100,28 @@ def answers(base=Answer):
 
 
 def properties(name):
-    schema = DOCUMENT["components"]["schemas"][name]
-    return set(schema.get("properties", ()))
+    return DOCUMENT["components"]["schemas"][name].get("properties", {})
+
+
+def kinds(schema):
+    """What a field may be, in Python's words, without None."""
+    if "$ref" in schema:
+        return kinds(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    either = schema.get("anyOf") or schema.get("oneOf")
+    if either:
+        return set().union(*map(kinds, either))
+    if schema.get("format") == "date-time":
+        return {"datetime"}
+    found = {"string": "str", "integer": "int", "number": "float", "boolean": "bool"}
+    found |= {"array": "list", "object": "dict"}
+    return {found[schema["type"]]} if schema.get("type") in found else set()
+
+
+def kind_of(hint):
+    """What an attribute is, in the same words."""
+    [kind] = {*(get_args(hint) if isinstance(hint, UnionType) else (hint,))} - {NoneType}
+    plain = get_origin(kind) or kind
+    return "dict" if issubclass(plain, dict) else plain.__name__
 
 
 def test_every_field_of_an_answer_is_an_attribute():
@@ -110,10 +132,20 @@ def test_every_field_of_an_answer_is_an_attribute():
         if answer is None:
             continue
         compared += 1
-        shown = properties(name) - {"items"}
-        missing = shown - answer.fields()
+        shown = {each: kinds(schema) for each, schema in properties(name).items()}
+        hints = get_type_hints(answer)
+        missing = shown.keys() - answer.fields() - {"items"}
         assert not missing, f"{answer.__name__} lacks {missing}"
+        for field in shown.keys() - {"items"}:
+            assert {kind_of(hints[field])} == shown[field], f"{answer.__name__}.{field}"
     assert compared >= 20
+
+
+def test_every_answer_can_be_imported_from_one_place():
+    public = {each for each in answers() if each.__module__.startswith("asyncnotify.models")}
+
+    assert {each.__name__ for each in public} <= set(models.__all__)
+    assert all(getattr(models, name) for name in models.__all__)
 
 
 def test_no_field_hides_a_method_of_dict():

@@ -1,6 +1,7 @@
 """Answers: JSON objects whose known fields are typed attributes."""
 
 import json
+import pickle
 from datetime import UTC, datetime
 
 import httpx
@@ -10,6 +11,7 @@ from asyncnotify import (
     Conflict,
     Forbidden,
     Invalid,
+    NotEnded,
     NotFound,
     RateLimited,
     Refused,
@@ -73,6 +75,17 @@ def test_a_user_has_addresses_with_their_health():
 
     assert user.addresses.email[0].health == "good"
     assert user.addresses.email[0].added_at.year == 2026
+
+
+def test_errors_and_answers_can_be_handed_to_another_process():
+    refused = Invalid(422, "invalid_request", "No", [{"pointer": "/a"}], 3.0, "r-1")
+    late = NotEnded(Notification(RECORD), 5)
+
+    there, back, answer = pickle.loads(pickle.dumps((refused, late, Notification(RECORD))))  # noqa: S301
+
+    assert (str(there), there.errors, there.request_id) == ("No", [{"pointer": "/a"}], "r-1")
+    assert str(back) == str(late)
+    assert (type(answer), answer) == (Notification, RECORD)
 
 
 @pytest.mark.parametrize(

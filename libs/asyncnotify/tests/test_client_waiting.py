@@ -80,7 +80,8 @@ async def test_a_send_may_wait_in_the_same_call():
     async with door.client() as notify:
         accepted = await notify.send("ada", "hi", wait=5)
         await notify.send("ada", "hi")
+        await notify.send("ada", "hi", wait=0.2)
 
-    assert door.prefer == ["wait=5", None]
+    assert door.prefer == ["wait=5", None, "wait=1"]
     assert accepted.is_final
     assert accepted.notification.status == "sent"

@@ -28,6 +28,8 @@ class AsyncNotify(
 ):
     """Talks to one AsyncNotify gateway. Keep it, and close it: by `async with` or `close()`.
 
+    One belongs to the event loop in which it is used first.
+
     `base_url` and `key` come from ASYNCNOTIFY_URL and ASYNCNOTIFY_KEY or ASYNCNOTIFY_KEY_FILE
     where they are not given; without a key none is sent.
 

@@ -212,6 +212,7 @@ class Client:
     pause_channel = _waiting(AsyncNotify.pause_channel)
     resume_channel = _waiting(AsyncNotify.resume_channel)
     outbox = _waiting(AsyncNotify.outbox)
+    iter_outbox = _iterating(AsyncNotify.iter_outbox)
     backlog = _waiting(AsyncNotify.backlog)
     ready = _waiting(AsyncNotify.ready)
     providers = _waiting(AsyncNotify.providers)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
+from math import ceil
 from typing import Final
 
 from asyncnotify.calls.base import Calls, given, idempotency_header, segment
@@ -63,7 +64,7 @@ class NotificationCalls(Calls):
         what = {"message": message, "subject": subject, "html": html, "data": data}
         how = {"user_id": user_id, "channel": channel, "priority": priority}
         rest = {"send_at": send_at, "expires_at": expires_at, "tags": tags, "reference": reference}
-        preference = {"Prefer": f"wait={wait:g}".encode()} if wait else {}
+        preference = {"Prefer": f"wait={ceil(wait)}".encode()} if wait else {}
         return await self._ask(
             Accepted,
             "POST",

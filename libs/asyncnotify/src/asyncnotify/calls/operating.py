@@ -1,11 +1,15 @@
 """The operator's calls."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from asyncnotify.calls.base import Calls, given, segment
 from asyncnotify.models.operating import (
     Backlog,
     ChannelState,
     ChannelStates,
     Outbox,
+    OutboxMessage,
     Pipeline,
     Providers,
     Readiness,
@@ -53,6 +57,14 @@ class OperatorCalls(Calls):
             NotFound: there are real providers only, and nothing keeps what they are given.
         """
         return await self._get(Outbox, "/outbox", filters)
+
+    async def iter_outbox(
+        self, /, *, limit: int | None = None, **filters: object
+    ) -> AsyncGenerator[OutboxMessage, None]:
+        """Yield what reached nobody, newest first, at most `limit`."""
+        async with aclosing(self._pages(Outbox, "/outbox", limit, filters)) as found:
+            async for each in found:
+                yield each
 
     async def providers(self) -> Providers:
         """Return each channel's providers, and whether they are called."""
