@@ -31,10 +31,11 @@ class Live extends Emitter {
   #gathered = [];
   #timers = new Set();
 
-  /** "connecting", "live", "polling" (figures but no stream) or "away". */
+  /** "connecting", "live", "polling" (figures but no stream), "away", or "refused". */
   get state() {
     if (this.problem) return "away";
-    if (!this.figuresAt && !this.refusal) return "connecting";
+    if (this.refusal) return "refused";
+    if (!this.figuresAt) return "connecting";
     return this.#hasStream ? "live" : "polling";
   }
 

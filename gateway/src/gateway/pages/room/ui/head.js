@@ -40,6 +40,7 @@ const STATES = {
   connecting: { word: "Connecting", title: "Waiting for the first answer" },
   live: { word: "Live", title: "Events arrive as they happen" },
   polling: { word: "Polling", title: "No event stream: figures are asked for every two seconds" },
+  refused: { word: "No figures", title: "The server is there, but gives this key no figures" },
   away: { word: "Away", title: "The server does not answer; it is asked again and again" },
 };
 

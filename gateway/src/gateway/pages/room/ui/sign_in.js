@@ -24,6 +24,8 @@ export function showSignIn(outlet) {
     h("img", { src: "room/icon.svg", alt: "", width: 40, height: 40 }),
     h("h1", "Sign in"),
     h("p.muted", { id: "key-help" }, "With an API key of this system. What you may do here is what the key may do."),
+    // Password managers file an entry under a name; a key has none.
+    h("input", { autocomplete: "username", value: "AsyncNotify", hidden: true }),
     h("label", { for: "key" }, "API key"),
     field,
     error,

@@ -22,7 +22,8 @@ export function failed(problem, retry) {
     h("h2", problem.title || "This did not work"),
     h("p", problem.detail || problem.message),
     problem.requestId && h("p.muted", "Request ", h("code", problem.requestId)),
-    retry && h("button", { type: "button", onclick: retry }, "Try again"),
+    // A key that may not see this may not see it at the next try either.
+    problem.status !== 403 && retry && h("button", { type: "button", onclick: retry }, "Try again"),
   );
 }
 

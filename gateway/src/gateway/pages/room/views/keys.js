@@ -1,12 +1,11 @@
-import { get } from "../lib/api.js";
 import { fill, h } from "../lib/dom.js";
+import { session } from "../lib/session.js";
 import { now, timeElement } from "../lib/time.js";
 import { actionButton } from "../ui/button.js";
 import { tag } from "../ui/badge.js";
 import { pageHead } from "../ui/page.js";
-import { empty, loadInto } from "../ui/states.js";
-import { table } from "../ui/table.js";
-import { session } from "../lib/session.js";
+import { pagedTable } from "../ui/paged.js";
+import { empty } from "../ui/states.js";
 import { createKey, revokeKey, rotateKey } from "./keys/changing.js";
 
 export default {
@@ -20,11 +19,7 @@ export default {
       session.isRequired ? null : h("p.panel.hint", "No keys are asked for at the moment: whoever reaches this address may do everything. ", h("code", "GATEWAY_AUTH=keys"), " changes that."),
       list,
     );
-    const view = loadInto(list, {
-      what: "Keys",
-      ask: (signal) => get("/keys", { signal }),
-      show: ({ items }) => fill(list, items.length ? table({ caption: "Keys", columns: COLUMNS, rows: items.map((key) => cells(key, view.reload)) }) : nothing()),
-    });
+    const view = pagedTable(list, { caption: "Keys", path: "/keys", columns: COLUMNS, cells: (key) => cells(key, view.reload), nothing });
     return () => view.close();
   },
 };
@@ -42,7 +37,6 @@ const COLUMNS = [
 ];
 
 function cells(key, reload) {
-  const isOver = stateOf(key).isOver;
   return [
     h("span", h("strong", key.name), key.kind === "test" && tag("test: reaches nobody", "busy")),
     h("span.mono", key.prefix),
@@ -50,7 +44,7 @@ function cells(key, reload) {
     h("span.small", limitsOf(key.limits)),
     stateTag(key),
     timeElement(key.last_used_at),
-    isOver
+    !key.is_active
       ? ""
       : [
           actionButton("Rotate…", { scope: "admin", class: "small", "aria-label": `Rotate ${key.name}`, run: () => rotateKey(key, reload) }),
@@ -69,12 +63,12 @@ function limitsOf(limits) {
 /** How a key is; the first of these that is true counts. */
 function stateOf(key) {
   const isPast = (time) => time && Date.parse(time) <= now();
-  if (key.revoked_at) return { word: "revoked", at: key.revoked_at, tone: "off", isOver: true };
-  if (isPast(key.expires_at)) return { word: "expired", at: key.expires_at, tone: "off", isOver: true };
-  if (isPast(key.grace_ends_at)) return { word: "replaced", at: key.grace_ends_at, tone: "off", isOver: true };
-  if (key.grace_ends_at) return { word: "replaced, counts until", at: key.grace_ends_at, tone: "retry" };
-  if (key.expires_at) return { word: "counts until", at: key.expires_at, tone: "ok" };
-  return { word: "counts", tone: "ok" };
+  if (key.revoked_at) return { word: "revoked", at: key.revoked_at, tone: "off" };
+  if (isPast(key.expires_at)) return { word: "expired", at: key.expires_at, tone: "off" };
+  if (isPast(key.grace_ends_at)) return { word: "replaced", at: key.grace_ends_at, tone: "off" };
+  if (key.grace_ends_at) return { word: "replaced, works until", at: key.grace_ends_at, tone: "retry" };
+  if (key.expires_at) return { word: "active until", at: key.expires_at, tone: "ok" };
+  return { word: "active", tone: "ok" };
 }
 
 function stateTag(key) {

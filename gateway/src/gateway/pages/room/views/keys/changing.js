@@ -53,8 +53,8 @@ export async function rotateKey(key, done) {
   const made = await formDialog({
     title: `Replace the key “${key.name}”?`,
     fields: [
-      h("p", "A new key with the same rights is made. The one there is goes on counting for a while, so that its users can change over."),
-      field({ name: "grace_seconds", label: "The old key counts for", type: "select", value: "86400", options: [["0", "no longer"], ["3600", "an hour"], ["86400", "a day"], ["604800", "a week"]] }),
+      h("p", "A new key with the same rights is made. The one there is goes on working for a while, so that its users can change over."),
+      field({ name: "grace_seconds", label: "The old key works for", type: "select", value: "86400", options: [["0", "no longer"], ["3600", "an hour"], ["86400", "a day"], ["604800", "a week"]] }),
     ],
     action: "Replace",
     run: ({ grace_seconds: grace }) => post(`/keys/${segment(key.prefix)}/rotate`, { grace_seconds: Number(grace) }),
