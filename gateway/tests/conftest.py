@@ -3,16 +3,23 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from gateway.domain.keys import prefix_in
 from gateway.main import build
 from gateway.settings import GatewaySettings
 from starlette.types import Receive, Scope, Send
 from testkit.http import asgi_client, live_server
+from testkit.postgres_server import (  # noqa: F401 - fixtures
+    emptied_postgres_url,
+    postgres_server,
+    postgres_url,
+)
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -238,3 +245,67 @@ async def raw_service() -> AsyncIterator[Callable[..., Any]]:
     for server in servers:
         server.close()
         await server.wait_closed()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path}/data/gateway.db"
+
+
+@dataclass(frozen=True)
+class LockedGateway:
+    """A gateway that needs keys, and the first of them."""
+
+    app: FastAPI
+    url: str
+    key: str
+
+    def client(self, key: str | None = None, **options: Any) -> httpx.AsyncClient:
+        """Give a client that shows this key; by default the first one, which may do anything."""
+        shown = self.key if key is None else key
+        headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+        return httpx.AsyncClient(
+            base_url=self.url, headers=headers, trust_env=False, timeout=60, **options
+        )
+
+    async def new_key(self, *scopes: str, **said: Any) -> str:
+        """Make a key; return its text."""
+        async with self.client() as admin:
+            body = {"name": "for a test", "scopes": scopes, **said}
+            made = await admin.post("/keys", json=body)
+        assert made.status_code == 201, made.text
+        text: str = made.json()["key"]
+        return text
+
+    async def revoke(self, key: str) -> None:
+        """Revoke a key by its text."""
+        async with self.client() as admin:
+            answer = await admin.delete(f"/keys/{prefix_in(key)}")
+        assert answer.status_code == 200, answer.text
+
+
+@asynccontextmanager
+async def locked_gateway(folder: Path, *service_urls: str) -> AsyncIterator[LockedGateway]:
+    """Open a gateway on a socket that needs keys, which are kept in `folder`."""
+    names = ("publisher_url", "user_service_url", "dispatcher_url")
+    urls: Any = dict(zip(names, service_urls, strict=True))
+    settings = GatewaySettings(
+        gateway_auth="keys",
+        gateway_database_url=f"sqlite+aiosqlite:///{folder}/gateway.db",
+        gateway_first_key_path=folder / "first-key",
+        internal_token="what-services-know",
+        **urls,
+    )
+    app = build(settings)
+    async with live_server(app) as url:
+        yield LockedGateway(app, url, (folder / "first-key").read_text().strip())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def locked(
+    places: tuple[Place, ...], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[LockedGateway]:
+    """A gateway that needs keys, in front of `publisher`, `users` and `dispatcher`."""
+    folder = tmp_path_factory.mktemp("locked")
+    async with locked_gateway(folder, *(place.url for place in places)) as gateway:
+        yield gateway

@@ -87,13 +87,15 @@ class InMemoryKeys:
 
     async def changes(self, after: int) -> Changes:
         keys = self._reachable()
+        is_all = after == 0 or after > self._revision
+        since = 0 if is_all else after
         return Changes(
-            keys=[key for key in keys.values() if self._revisions[key.prefix] > after],
+            keys=[key for key in keys.values() if self._revisions[key.prefix] > since],
             sessions=[
-                each for each in self._sessions.values() if self._revisions[each.digest] > after
+                each for each in self._sessions.values() if self._revisions[each.digest] > since
             ],
             revision=self._revision,
-            is_all=after == 0,
+            is_all=is_all,
         )
 
     def _find(self, prefix: str) -> ApiKey:

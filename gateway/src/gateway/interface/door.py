@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from notification_contracts.http.scopes import Scope as KeyScope
 from service_kit.http.problems import ProblemError
+from service_kit.http.requests import log_also
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.application.known_keys import CALLER, KnownKeys, Principal
@@ -39,6 +40,7 @@ class Door:
                     headers=[(_CHALLENGE, f'Bearer error="insufficient_scope", scope="{needed}"')],
                 )
             scope["state"][CALLER] = caller
+            log_also(scope, key=caller.key.prefix)
             await app(scope, receive, send)
 
         return guarded

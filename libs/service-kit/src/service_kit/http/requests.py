@@ -28,6 +28,8 @@ _QUIET = ("/health/", "/metrics")
 _MAX_LOGGED_PATH_CHARS = 256
 _PERSONAL = "{address"  # a route's parameter that no log may hold
 _LINE = "line"
+_ALSO = "also"
+_NOTHING: dict[str, object] = {}
 _SERVED: tuple[str, dict[str, object]] = ("request.served", {})
 
 
@@ -44,6 +46,11 @@ def log_request_as(request: Request, event: str, **fields: object) -> None:
     For hot routes: a line of its own for what was done costs as much as doing it.
     """
     request.scope["state"][_LINE] = (event, fields)
+
+
+def log_also(scope: Scope, **fields: object) -> None:
+    """Let the request's one line have these fields, too."""
+    scope["state"][_ALSO] = fields
 
 
 class RequestContext:
@@ -124,6 +131,7 @@ class RequestContext:
             status=status,
             duration_ms=round(seconds * 1000, 2),
             **fields,
+            **scope["state"].get(_ALSO, _NOTHING),
         )
 
 
