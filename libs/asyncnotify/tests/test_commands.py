@@ -89,6 +89,17 @@ async def test_who_waits_in_vain_is_told_where_it_is(invoke, api, monkeypatch):
     assert "t-1 is queued after 2 s" in done.stderr
 
 
+async def test_who_may_not_look_is_told_at_least_what_was_accepted(invoke, api):
+    accepted = {"trace_id": "t-1", "status": "queued", "status_url": "/"}
+    api.answers["POST /notifications"] = (202, accepted)
+    api.answers["GET /notifications/t-1"] = (403, {"code": "missing_scope", "detail": "no"})
+
+    done = await invoke("send", "ada", "hi", "--wait")
+
+    assert done.exit_code == 4
+    assert done.stderr.startswith("t-1: accepted")
+
+
 async def test_watch_says_at_once_what_it_watches_and_where(invoke, api):
     api.answers["GET /events"] = (401, {"code": "unauthenticated", "detail": "no key"})
 

@@ -6,7 +6,16 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from asyncnotify.commands import dead_letters, files, history, notifications, operating, users
+from asyncnotify.commands import (
+    dead_letters,
+    files,
+    history,
+    keys,
+    notifications,
+    operating,
+    users,
+    webhooks,
+)
 from asyncnotify.commands.config import config
 from asyncnotify.commands.doctor import doctor
 from asyncnotify.commands.global_options import command
@@ -68,6 +77,9 @@ app.add_typer(users.suppressions, name="suppressions")
 app.add_typer(dead_letters.app, name="dlq")
 app.add_typer(operating.channels, name="channels")
 add(app, operating.providers)
+app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(keys.app, name="keys")
+add(app, keys.audit)
 
 
 def run() -> None:

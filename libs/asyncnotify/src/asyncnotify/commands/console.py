@@ -125,3 +125,11 @@ def shows_json() -> bool:
 def print_json(document: object) -> None:
     """Print one JSON document, in one line."""
     typer.echo(json.dumps(document))
+
+
+def tell(document: object, words: str) -> None:
+    """Say what was done: in words, or as JSON if that is asked for."""
+    if said().as_json:
+        print_json(document)
+    else:
+        typer.echo(words)

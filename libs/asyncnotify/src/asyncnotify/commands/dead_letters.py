@@ -7,7 +7,7 @@ import typer
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask, print_json, shows_json
+from asyncnotify.commands.console import ask, print_json, shows_json, tell
 from asyncnotify.commands.global_options import said
 from asyncnotify.commands.group import add, subcommands
 from asyncnotify.commands.notifications import show
@@ -113,11 +113,9 @@ def _show_matches(answer: JsonObject) -> None:
 
 
 def _tell(answer: JsonObject, words: str) -> None:
-    if said().as_json:
-        print_json(answer)
-        return
-    _warn(answer)
-    typer.echo(words)
+    if not said().as_json:
+        _warn(answer)
+    tell(answer, words)
 
 
 def delete_dead_letter(trace_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:

@@ -64,7 +64,7 @@ def doctor(
 
 def _of_the_system(*, as_json: bool) -> list[Finding]:
     try:
-        with Checkup(said().gateway, key=said().key) as checkup:
+        with Checkup(said().gateway, key=said().any_key) as checkup:
             return _shown(checkup.findings(), as_json=as_json)
     except AsyncNotifyError as error:
         print_error(error)

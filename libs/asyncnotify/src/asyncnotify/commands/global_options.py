@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, get_type_hints
 import typer
 
 from asyncnotify.commands.terminal import without_colours
-from asyncnotify.settings import KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE, gateway_url
+from asyncnotify.settings import KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE, api_key, gateway_url
 
 _STDIN: Final = "-"
 _PANEL: Final = "Options of all commands"
@@ -34,6 +34,11 @@ class GlobalOptions:
     def gateway(self) -> str:
         """Return the address of the gateway that the command talks to."""
         return self.url or gateway_url()
+
+    @property
+    def any_key(self) -> str | None:
+        """Return the API key, wherever it was said. Raises `BadSetup` if it can't be read."""
+        return self.key or api_key()
 
 
 _said: ContextVar[GlobalOptions] = ContextVar("said")

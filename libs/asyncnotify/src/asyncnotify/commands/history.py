@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask, print_json
-from asyncnotify.commands.global_options import said
+from asyncnotify.commands.console import ask, tell
 
 
 def forget(
@@ -37,7 +36,4 @@ def forget(
 
 
 def _tell(count: int, words: str, *, dry_run: bool) -> None:
-    if said().as_json:
-        print_json({"forgotten": count, "dry_run": dry_run})
-    else:
-        typer.echo(f"{count} {words}")
+    tell({"forgotten": count, "dry_run": dry_run}, f"{count} {words}")

@@ -14,6 +14,7 @@ from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import ExitCode, ask, print_json
 from asyncnotify.commands.global_options import said
 from asyncnotify.commands.group import PlainCommand
+from asyncnotify.commands.terminal import err
 from asyncnotify.errors import Unreachable
 from asyncnotify.models.notifications import Notification
 from asyncnotify.not_ended import NotEnded
@@ -134,6 +135,9 @@ async def _send_to_each(
 
 
 def _wait_for(trace_ids: Sequence[str], seconds: float) -> None:
+    # Before anything can go wrong: they are accepted, and these are their names.
+    names = ", ".join(trace_ids)
+    err.print(f"{names}: accepted, waiting up to {seconds:g} s", highlight=False, markup=False)
     is_done = True
     for trace_id in trace_ids:
         ended = ask(partial(_ended, trace_id, seconds))

@@ -18,9 +18,12 @@ def show_items(items: Sequence[JsonObject], columns: Mapping[str, str]) -> None:
         for item in items:
             print_json(item)
         return
+    rows = [[_cell(name, item.get(name)) for name in columns.values()] for item in items]
     table = new_table(*columns)
-    for item in items:
-        table.add_row(*(_cell(name, item.get(name)) for name in columns.values()))
+    # What it is found by is copied from here: it is never cut, however narrow the terminal is.
+    table.columns[0].min_width = max((len(row[0]) for row in rows), default=0)
+    for row in rows:
+        table.add_row(*row)
     out.print(table)
     if not items:
         out.print("[dim]none[/dim]")
@@ -30,7 +33,7 @@ def new_table(*headings: str) -> Table:
     """Return a table without frames, for what a person reads."""
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for heading in headings:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     return table
 
 

@@ -7,8 +7,7 @@ import typer
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask, print_json, shows_json
-from asyncnotify.commands.global_options import said
+from asyncnotify.commands.console import ask, print_json, shows_json, tell
 from asyncnotify.commands.group import add, subcommands
 from asyncnotify.commands.tables import gathered, show_items
 from asyncnotify.commands.terminal import out
@@ -78,7 +77,7 @@ def delete(
     if sys.stdin.isatty() and not yes:
         typer.confirm(f"forget {user_id} with all addresses?", abort=True, err=True)
     ask(lambda client: client.delete_user(user_id))
-    _say({"deleted": user_id}, f"{user_id} is forgotten")
+    tell({"deleted": user_id}, f"{user_id} is forgotten")
 
 
 def list_suppressions(
@@ -102,7 +101,7 @@ def delete_suppression(
 ) -> None:
     """Let an address get messages again."""
     ask(lambda client: client.release(channel, address))
-    _say({"deleted": {"channel": channel, "address": address}}, f"{address} gets messages again")
+    tell({"deleted": {"channel": channel, "address": address}}, f"{address} gets messages again")
 
 
 def _by_channel(addresses: list[str]) -> dict[str, list[str]]:
@@ -124,13 +123,6 @@ def _show(user: JsonObject) -> None:
     listed = user.get("addresses", {})
     each = [{"channel": channel, **one} for channel, many in listed.items() for one in many]
     show_items(each, _ADDRESS_COLUMNS)
-
-
-def _say(document: JsonObject, words: str) -> None:
-    if said().as_json:
-        print_json(document)
-    else:
-        typer.echo(words)
 
 
 users = subcommands("Users, and where they are reached: get, put, list, delete.")
