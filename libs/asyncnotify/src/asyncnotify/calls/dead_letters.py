@@ -1,7 +1,6 @@
 """The calls about notifications that were given up."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from asyncnotify.calls.base import Calls, given, segment
 from asyncnotify.models.notifications import (
@@ -20,15 +19,11 @@ class DeadLetterCalls(Calls):
         """Return one page of given-up notifications, newest first: reason, channel, limit, …"""
         return await self._get(NotificationPage, "/dead-letters", filters)
 
-    async def iter_dead_letters(
+    def iter_dead_letters(
         self, /, *, limit: int | None = None, **filters: object
     ) -> AsyncGenerator[Notification, None]:
         """Yield given-up notifications, newest first, at most `limit`."""
-        async with aclosing(
-            self._pages(NotificationPage, "/dead-letters", limit, filters)
-        ) as found:
-            async for each in found:
-                yield each
+        return self._pages(NotificationPage, "/dead-letters", limit, filters)
 
     async def dead_letter_groups(self) -> DeadLetterGroups:
         """Return how many there are of each reason on each channel."""

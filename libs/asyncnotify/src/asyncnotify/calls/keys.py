@@ -1,7 +1,6 @@
 """The calls about keys, and about what was done with them."""
 
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
 
 from asyncnotify.calls.base import Calls, given, segment
 from asyncnotify.models.keys import AuditEntry, AuditPage, Key, KeyPage, NewKey
@@ -15,11 +14,9 @@ class KeyCalls(Calls):
         body = given({"name": name, "scopes": list(scopes), **said})
         return await self._ask(NewKey, "POST", "/keys", body=body)
 
-    async def iter_keys(self, *, limit: int | None = None) -> AsyncGenerator[Key, None]:
+    def iter_keys(self, *, limit: int | None = None) -> AsyncGenerator[Key, None]:
         """Yield all keys, those that count no more too, newest first, at most `limit`."""
-        async with aclosing(self._pages(KeyPage, "/keys", limit, {})) as found:
-            async for each in found:
-                yield each
+        return self._pages(KeyPage, "/keys", limit, {})
 
     async def key(self, prefix: str) -> Key:
         """Return a key.
@@ -38,11 +35,9 @@ class KeyCalls(Calls):
         """Let a key count no more, within 5 s on every gateway."""
         return await self._ask(Key, "DELETE", _path(prefix), may_repeat=True)
 
-    async def iter_audit(self, *, limit: int | None = None) -> AsyncGenerator[AuditEntry, None]:
+    def iter_audit(self, *, limit: int | None = None) -> AsyncGenerator[AuditEntry, None]:
         """Yield what was changed, and by whom, newest first, at most `limit`."""
-        async with aclosing(self._pages(AuditPage, "/audit", limit, {})) as found:
-            async for each in found:
-                yield each
+        return self._pages(AuditPage, "/audit", limit, {})
 
 
 def _path(prefix: str) -> str:

@@ -134,15 +134,11 @@ class NotificationCalls(Calls):
         """Return one page, newest first. Filters as in the API: status, user_id, channel, tag, …"""
         return await self._get(NotificationPage, "/notifications", filters)
 
-    async def iter_notifications(
+    def iter_notifications(
         self, /, *, limit: int | None = None, **filters: object
     ) -> AsyncGenerator[Notification, None]:
         """Yield notifications, newest first, at most `limit`. Filters as for `notifications`."""
-        async with aclosing(
-            self._pages(NotificationPage, "/notifications", limit, filters)
-        ) as found:
-            async for each in found:
-                yield each
+        return self._pages(NotificationPage, "/notifications", limit, filters)
 
     async def cancel(self, trace_id: str) -> Notification:
         """Withdraw a notification that is not being sent; returns it.

@@ -1,7 +1,6 @@
 """The operator's calls."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
 from asyncnotify.calls.base import Calls, given, segment
 from asyncnotify.models.operating import (
@@ -58,13 +57,11 @@ class OperatorCalls(Calls):
         """
         return await self._get(Outbox, "/outbox", filters)
 
-    async def iter_outbox(
+    def iter_outbox(
         self, /, *, limit: int | None = None, **filters: object
     ) -> AsyncGenerator[OutboxMessage, None]:
         """Yield what reached nobody, newest first, at most `limit`."""
-        async with aclosing(self._pages(Outbox, "/outbox", limit, filters)) as found:
-            async for each in found:
-                yield each
+        return self._pages(Outbox, "/outbox", limit, filters)
 
     async def providers(self) -> Providers:
         """Return each channel's providers, and whether they are called."""

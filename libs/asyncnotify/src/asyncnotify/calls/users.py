@@ -1,7 +1,6 @@
 """The calls about users and their addresses."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 
 from asyncnotify.calls.base import Calls, segment
 from asyncnotify.models.users import (
@@ -35,11 +34,9 @@ class UserCalls(Calls):
         """Return one page of users, by id: limit, cursor."""
         return await self._get(UserPage, "/users", filters)
 
-    async def iter_users(self, *, limit: int | None = None) -> AsyncGenerator[User, None]:
+    def iter_users(self, *, limit: int | None = None) -> AsyncGenerator[User, None]:
         """Yield all users, by id, at most `limit`."""
-        async with aclosing(self._pages(UserPage, "/users", limit, {})) as found:
-            async for each in found:
-                yield each
+        return self._pages(UserPage, "/users", limit, {})
 
     async def delete_user(self, user_id: str) -> None:
         """Forget a user."""
@@ -53,13 +50,11 @@ class UserCalls(Calls):
         """Return one page of addresses that get nothing: channel, reason, limit, cursor."""
         return await self._get(SuppressionPage, "/suppressions", filters)
 
-    async def iter_suppressions(
+    def iter_suppressions(
         self, /, *, limit: int | None = None, **filters: object
     ) -> AsyncGenerator[SuppressedAddress, None]:
         """Yield addresses that get nothing, at most `limit`."""
-        async with aclosing(self._pages(SuppressionPage, "/suppressions", limit, filters)) as found:
-            async for each in found:
-                yield each
+        return self._pages(SuppressionPage, "/suppressions", limit, filters)
 
     async def release(self, channel: str, address: str) -> None:
         """Let an address get messages again."""
