@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from notification_contracts.states import Status
+from pydantic_core import to_json
 from service_kit.http.client import UpstreamResponse
 from service_kit.http.requests import request_id_of
 from service_kit.http.streams import StreamSlots
@@ -56,7 +57,7 @@ class RelayedWaits:
             return response
         headers = {name: value for name, value in response.headers.items() if name not in _OF_BODY}
         body = {**shown, **found} if answer.status == _ACCEPTED else found
-        return Response(json.dumps(body), _FOUND, headers)
+        return Response(to_json(body), _FOUND, headers)
 
 
 _OF_BODY: Final = frozenset({"content-length"})
