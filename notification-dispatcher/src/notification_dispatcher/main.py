@@ -88,15 +88,15 @@ def build(
     teller = _teller(settings, registry, now)
     broker = _guarded((queue, receipts, pauses), settings, registry)
     http, outbox = _user_service(settings), open_outbox(settings.fake_outbox, settings.lab_url)
-    reports = GatheredAddressReports(health=(health := HttpHealthReports(http=http, now=now)))
+    health = HttpHealthReports(http=http, now=now, on_health=teller.notices.address_reported)
+    reports = GatheredAddressReports(health=health)
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
-    senders = _senders(settings, providers or {}, diverter, registry, now)
-    guards = _guards(settings, registry)
+    senders = _senders(settings, providers or {}, diverter, registry, teller)
+    finding, guards = _find_contact(settings, contacts, http), _guards(settings, registry)
     sending = guards.before(senders.by_channel), CapturingSender(diverter=diverter)
-    find_contact = _find_contact(settings, contacts, http)
-    deliver = _deliver(settings, find_contact, *sending, reports, queue.now)
+    deliver = _deliver(settings, finding, *sending, reports, queue.now)
     workers, stopping = _workers(settings, queue, pauses, deliver, teller, registry), Stopping()
-    background = _background(broker, workers, reports, settings, stopping)
+    background = _background(broker, workers, reports, teller, settings, stopping)
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-dispatcher",
@@ -153,6 +153,7 @@ def _background(
     broker: BrokerGuard,
     workers: Workers,
     reports: GatheredAddressReports,
+    teller: WebhookTeller,
     settings: DispatcherSettings,
     stopping: Stopping,
 ) -> BackgroundTasks:
@@ -160,6 +161,7 @@ def _background(
         ("broker", broker.watch),
         *workers.loops(),
         ("address reports", reports.run),
+        ("operator notices", teller.notices.run),
         grace=settings.workers.grace + LONGER_THAN_WORKERS,
         stopping=stopping,
     )
@@ -215,8 +217,9 @@ def _senders(
     providers: Providers,
     diverter: Diverter,
     registry: CollectorRegistry,
-    now: Callable[[], datetime],
+    teller: WebhookTeller,
 ) -> ChannelSenders:
+    now = teller.notices.now
     return ChannelSenders(
         {**_providers(settings, now), **providers},
         breaker=settings.breaker,
@@ -225,6 +228,7 @@ def _senders(
         diverter=diverter,
         registry=registry,
         now=now,
+        on_open=teller.notices.breaker_opened,
     )
 
 

@@ -19,6 +19,7 @@ from notification_ledger.opening import (
     open_publisher_queue,
 )
 from notification_ledger.webhooks.opening import WebhookParts, open_webhooks
+from notification_ledger.webhooks.telling import TellOperators
 from notification_ledger.writing import LedgerStore
 from prometheus_client import CollectorRegistry
 from service_kit.http.access import access_of
@@ -28,7 +29,7 @@ from service_kit.http.internal_token import internal_token_of
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.server import serve
 from service_kit.http.streams import StreamSlots
-from service_kit.lifecycle import BackgroundTasks
+from service_kit.lifecycle import BackgroundTasks, NamedLoop
 from service_kit.logs import configure_logging
 from service_kit.metrics import new_registry
 from service_kit.settings import load_settings
@@ -36,6 +37,7 @@ from service_kit.settings import load_settings
 from notification_publisher.application.channels import PauseChannel, ResumeChannel, ShowChannels
 from notification_publisher.application.pipeline import ShowPipeline
 from notification_publisher.application.publishing import PublishNotification
+from notification_publisher.infrastructure.dead_letter_alarm import DeadLetterAlarm
 from notification_publisher.infrastructure.housekeeping import Housekeeping
 from notification_publisher.infrastructure.queue import DurableNotificationQueue, StoredContents
 from notification_publisher.infrastructure.shared_answer import SharedAnswer
@@ -79,7 +81,7 @@ def build(
     housekeeping = Housekeeping(ledger, queue, registry)
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]
     if webhooks.are_shared:
-        loops.append(("webhooks", WebhookFollower(webhooks, ledger, registry).run))
+        loops += _webhook_loops(webhooks, ledger, settings, registry)
     check_ledger = partial(_check_ledger, housekeeping, claim_server)
     return build_app(
         service=SERVICE,
@@ -163,6 +165,18 @@ def _pipeline_routes(queue: Queue, ledger: LedgerStore, pauses: ChannelPauses) -
         changed=show.forget,
     )
     return [pipeline_routes(show), channel_routes(uses)]
+
+
+def _webhook_loops(
+    webhooks: WebhookParts,
+    ledger: LedgerStore,
+    settings: PublisherSettings,
+    registry: CollectorRegistry,
+) -> list[NamedLoop]:
+    follower = WebhookFollower(webhooks, ledger, registry)
+    tell, limit = TellOperators(store=webhooks.store), settings.dead_letters_alarm
+    alarm = DeadLetterAlarm(ledger, tell, limit=limit)
+    return [("webhooks", follower.run), ("dead letter alarm", alarm.run)]
 
 
 def _webhook_routes(webhooks: Webhooks) -> list[APIRouter]:

@@ -24,3 +24,9 @@ class PublisherSettings(StoreSettings):
     max_streams: int = Field(
         default=1000, ge=1, description="Event streams that may be open at once."
     )
+    dead_letters_alarm: int = Field(
+        default=100,
+        ge=1,
+        description="How many more dead letters within ten minutes webhooks for operators are told "
+        "of.",
+    )

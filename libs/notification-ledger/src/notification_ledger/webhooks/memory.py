@@ -54,6 +54,7 @@ class InMemoryWebhookStore:
         self._unsent: dict[str, Line] = {}
         self._attempts: dict[str, deque[KeptAttempt]] = {}
         self._numbers = 0
+        self._quiet_until: dict[str, float] = {}
 
     async def endpoints(self) -> Sequence[Endpoint]:
         """See `EndpointStore`."""
@@ -144,6 +145,14 @@ class InMemoryWebhookStore:
         """See `WaitingLines`."""
         for line in lines:
             self._unsent.pop(line.message_id, None)
+
+    async def is_news(self, subject: str, quiet: timedelta) -> bool:
+        """See `ToldBefore`."""
+        now = self._monotonic()
+        if self._quiet_until.get(subject, now) > now:
+            return False
+        self._quiet_until[subject] = now + quiet.total_seconds()
+        return True
 
     async def head(self, line: Line) -> tuple[Endpoint, WebhookEvent] | None:
         """See `EventDelivery`."""

@@ -157,6 +157,14 @@ class WaitingLines(Protocol):
         ...
 
 
+class ToldBefore(Protocol):
+    """What was told lately, by whichever process. All methods raise `WebhooksUnavailable`."""
+
+    async def is_news(self, subject: str, quiet: timedelta) -> bool:
+        """Tell whether nobody asked this of the subject for so long."""
+        ...
+
+
 class EventDelivery(Protocol):
     """What a worker does with a line. All methods raise `WebhooksUnavailable`."""
 
@@ -186,7 +194,9 @@ class EventDelivery(Protocol):
         ...
 
 
-class WebhookStore(EndpointStore, ChangesFollower, WaitingLines, EventDelivery, Protocol):
+class WebhookStore(
+    EndpointStore, ChangesFollower, WaitingLines, ToldBefore, EventDelivery, Protocol
+):
     """What an adapter is. Ask for the narrowest part that does."""
 
     async def close(self) -> None:

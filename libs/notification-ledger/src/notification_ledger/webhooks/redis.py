@@ -11,6 +11,7 @@ Keys, under the prefix `P` of the queue of webhooks, `{<namespace>.webhooks:0}`:
     P:l:<id>/<key>   LIST    a line: the events that wait under one ordering key, the first first
     P:lines          HASH    line → the message that stands for it
     P:unsent         HASH    message → line, of those that may not be in the queue yet
+    P:q:<digest>     STRING  a subject of which operators were told lately
     P:follower       STRING  the token of the process that follows status changes
     P:position       STRING  the last change that it put into the lines
 """
@@ -31,6 +32,7 @@ from service_kit.epoch import whole_ms
 
 from notification_ledger.redis.rendering import lua_list
 from notification_ledger.webhooks.endpoints import Attempt, Endpoint, KeptAttempt, WebhookEvent
+from notification_ledger.webhooks.events import event_id
 from notification_ledger.webhooks.port import (
     KEPT_ATTEMPTS,
     MAX_ENDPOINTS,
@@ -192,6 +194,13 @@ class RedisWebhookStore:
             await self._redis.command(
                 "HDEL", f"{self._prefix}:unsent", *(line.message_id for line in lines)
             )
+
+    async def is_news(self, subject: str, quiet: timedelta) -> bool:
+        """See `ToldBefore`."""
+        key = f"{self._prefix}:q:{event_id(subject)}"
+        with _translated():
+            reply = await self._redis.command("SET", key, 1, "NX", "PX", whole_ms(quiet))
+        return reply is not None
 
     async def head(self, line: Line) -> tuple[Endpoint, WebhookEvent] | None:
         """See `EventDelivery`."""

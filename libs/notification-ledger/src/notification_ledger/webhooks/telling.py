@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from notification_contracts.webhooks import EventKind
 
 from notification_ledger.webhooks.endpoints import Endpoint
 from notification_ledger.webhooks.events import operator_event, wants
 from notification_ledger.webhooks.port import WebhookStore
+
+QUIET: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +24,20 @@ class TellOperators:
 
     store: WebhookStore
 
-    async def __call__(self, kind: EventKind, data: Mapping[str, object], at: datetime) -> None:
+    async def __call__(
+        self,
+        kind: EventKind,
+        data: Mapping[str, object],
+        at: datetime,
+        *,
+        subject: str | None = None,
+    ) -> None:
+        """Tell of something; of the same subject once in `QUIET`, whoever tells of it."""
         event = operator_event(kind, data, at)
         told = [
             each for each in await self.store.endpoints() if each.is_enabled and wants(each, event)
         ]
-        if told:
+        if told and (subject is None or await self.store.is_news(f"{kind} {subject}", QUIET)):
             await self.store.append([(each, event) for each in told])
 
     async def disabled(self, endpoint: Endpoint, at: datetime) -> None:

@@ -111,6 +111,14 @@ class FollowerContract:
             await store.append([(endpoint, make_event())], token=TOKEN, position="9-0")
         assert (await store.position(), await store.unsent()) == (None, [])
 
+    async def test_of_a_subject_is_told_once_in_a_while(self, store: WebhookStore) -> None:
+        assert await store.is_news("breaker email.fake", timedelta(milliseconds=20))
+        assert await store.is_news("breaker sms.fake", DAYS)
+        assert not await store.is_news("breaker sms.fake", DAYS)
+        async with asyncio.timeout(30):
+            while not await store.is_news("breaker email.fake", DAYS):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def test_the_position_moves_with_what_is_appended(self, store: WebhookStore) -> None:
         endpoint = await store.store(make_endpoint())
         await store.acquire(TOKEN, DAYS)

@@ -1,5 +1,6 @@
 """Reports about addresses, to the user-service, over HTTP."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Final
 
 from notification_providers.port import AddressReport
 from pydantic_core import to_json
-from service_kit.http.client import HttpClient, UpstreamError
+from service_kit.http.client import HttpClient, UpstreamError, UpstreamResponse
 from service_kit.logs import get_logger
 
 from notification_dispatcher.application.ports import HealthReportsUnavailable
@@ -27,10 +28,14 @@ Told = tuple[AddressReport, str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpHealthReports:
-    """`HealthReports` of the user-service. One that it refuses is logged, and not made again."""
+    """`HealthReports` of the user-service. One that it refuses is logged, and not made again.
+
+    `on_health` hears of each report that it takes, and how the address is after it.
+    """
 
     http: HttpClient
     now: Callable[[], datetime]
+    on_health: Callable[[Document, str], None] = lambda _report, _health: None
 
     async def report(
         self, reports: Sequence[AddressReport], *, provider: str, trace_id: str
@@ -45,7 +50,8 @@ class HttpHealthReports:
             await self._tell(documents[start : start + AT_ONCE])
 
     async def _tell(self, documents: Sequence[Document]) -> None:
-        status = await self._post(documents)
+        answer = await self._post(documents)
+        status = answer.status
         if status in _REFUSALS and len(documents) > 1:
             for each in documents:  # one bad report must not cost the others
                 await self._tell([each])
@@ -54,15 +60,17 @@ class HttpHealthReports:
             log.error("address_report.refused", status=status, **named)
         elif status != 200:
             raise HealthReportsUnavailable(f"the user-service answers {status}")
+        else:
+            for document, health in zip(documents, _healths(answer.body), strict=False):
+                self.on_health(document, health)
 
-    async def _post(self, documents: Sequence[Document]) -> int:
+    async def _post(self, documents: Sequence[Document]) -> UpstreamResponse:
         body = to_json({"reports": documents})
         headers = {"Content-Type": "application/json"}
         try:
-            answer = await self.http.request("POST", PATH, headers=headers, body=body)
+            return await self.http.request("POST", PATH, headers=headers, body=body)
         except UpstreamError as error:
             raise HealthReportsUnavailable("the user-service gives no answer") from error
-        return answer.status
 
     def _document(self, report: AddressReport, provider: str, trace_id: str) -> Document:
         return {
@@ -75,3 +83,9 @@ class HttpHealthReports:
             "at": report.at or self.now(),
             "trace_id": trace_id,
         }
+
+
+def _healths(body: bytes) -> Sequence[str]:
+    """Return how each address is; nothing, where the answer says nothing of it."""
+    found = json.loads(body or b"{}").get("results", ())
+    return [str(each.get("health", "")) for each in found]

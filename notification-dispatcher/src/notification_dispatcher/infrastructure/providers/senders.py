@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notification_contracts.channels import ChannelName
+from notification_contracts.states import Reason
 from notification_providers.delivery import Diverter
 from notification_providers.port import (
     AskableProvider,
@@ -30,6 +31,9 @@ from notification_dispatcher.infrastructure.providers.protected import Protected
 
 log = get_logger(__name__)
 
+OnOpen = Callable[[ChannelName, str, Reason | None], None]
+"""What hears that the breaker of a channel's provider has opened, and for which reason."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSettings:
@@ -43,10 +47,10 @@ class ChannelSenders:
     """Each channel's sender, with every provider behind limits of its own. A `Resource`.
 
     `bounded` limits for how long a provider may ask for no further call. `now` is only there to
-    show a time rather than a period.
+    show a time rather than a period. `on_open` hears of breakers that open.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one piece of wiring, all by keyword
         self,
         providers: Providers,
         *,
@@ -56,8 +60,10 @@ class ChannelSenders:
         diverter: Diverter,
         registry: CollectorRegistry,
         now: Callable[[], datetime],
+        on_open: OnOpen = lambda _channel, _provider, _reason: None,
     ) -> None:
         self._now = now
+        self._on_open = on_open
         self._breaker = breaker
         self._pauses = pauses
         self._bounded = bounded
@@ -134,7 +140,12 @@ class ChannelSenders:
         def on_change(state: BreakerState) -> None:
             show(state)
             log.warning("provider.breaker", channel=channel, provider=name, state=state.value)
+            if state is BreakerState.OPEN:
+                self._on_open(channel, name, breaker.reason)
 
+        breaker = CircuitBreaker(
+            failures=self._breaker.failures, pause=self._breaker.pause, on_change=on_change
+        )
         pause = ProviderPause(name=f"{channel}.{name}", pauses=self._pauses)
         self._metrics.show_pause(channel, name, lambda: pause.remaining)
         return ProtectedProvider(
@@ -142,9 +153,7 @@ class ChannelSenders:
             provider=provider,
             timeout=limits.timeout,
             gate=Gate(concurrency=limits.concurrency, per_second=limits.per_second),
-            breaker=CircuitBreaker(
-                failures=self._breaker.failures, pause=self._breaker.pause, on_change=on_change
-            ),
+            breaker=breaker,
             pause=pause,
             bounded=self._bounded,
             diverter=self._diverter,

@@ -14,6 +14,7 @@ from notification_dispatcher.application.tell_webhook import AttemptCounter, Tel
 from notification_dispatcher.infrastructure.circuit_breaker import CircuitBreaker
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings
 from notification_dispatcher.infrastructure.webhooks.caller import HttpEndpointCaller
+from notification_dispatcher.infrastructure.webhooks.notices import OperatorNotices
 from notification_dispatcher.infrastructure.webhooks.settings import StatusWebhookSettings
 
 _SHARE: Final = 8
@@ -39,6 +40,7 @@ class WebhookTeller:
     tell: TellEndpoint
     parts: WebhookParts
     caller: HttpEndpointCaller
+    notices: OperatorNotices
 
     async def start(self) -> None:
         """See `Resource`: it connects when it is first used."""
@@ -65,14 +67,16 @@ def open_teller(
         source=limits.source,
         now=now,
     )
+    operators = TellOperators(store=parts.store)
     tell = TellEndpoint(
         store=parts.store,
         caller=caller,
         counter=counter,
-        tell_disabled=TellOperators(store=parts.store).disabled,
+        tell_disabled=operators.disabled,
         retries=settings.webhook_retries,
         failing_limit=settings.webhook_failing_limit,
         random=random.random,
         now=now,
     )
-    return WebhookTeller(tell=tell, parts=parts, caller=caller)
+    notices = OperatorNotices(tell=operators, now=now)
+    return WebhookTeller(tell=tell, parts=parts, caller=caller, notices=notices)
