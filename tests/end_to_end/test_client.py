@@ -56,3 +56,24 @@ def test_what_ended_long_ago_is_forgotten_by_the_command(system):
 
     assert (said, counted.returncode) == ("0 would be forgotten\n", 0)
     assert (answer, forgotten.returncode) == ("0 are forgotten\n", 0)
+
+
+def test_files_of_people_and_messages_go_in_batches_and_reach_each_once(system, until, tmp_path):
+    people, messages = tmp_path / "people.csv", tmp_path / "messages.csv"
+    names = [f"row-{number}" for number in range(600)]
+    people.write_text("user_id,email\n" + "".join(f"{name},{name}@example.com\n" for name in names))
+    rows = "".join(f"{name},hello {name}\n" for name in names)
+    messages.write_text(f'user_id,message\n{rows}broken,"quote\n')
+
+    stored = command(system, "import-users", str(people))
+    assert stored.communicate(timeout=60)[0] == "600 rows, 0 refused\n"
+    for options in ([], ["--again"]):
+        sent = command(system, "send-many", str(messages), *options)
+        assert sent.communicate(timeout=60)[0] == "601 rows, 1 refused\n"
+        assert sent.returncode == 1
+
+    def received():
+        return [each["message"] for each in system.received() if "hello row-" in each["message"]]
+
+    until(lambda: len(received()) >= len(names))
+    assert sorted(received()) == sorted(f"hello {name}" for name in names)

@@ -25,7 +25,7 @@ class Gateway:
             path = unquote(head.split(b" ")[1].decode())
             self.paths.append(path)
             document = json.loads(body)
-            answer = {"trace_id": "t", "status": "queued", "status_url": "/"}
+            answer: dict[str, object] = {"trace_id": "t", "status": "queued", "status_url": "/"}
             if path.endswith("/batch"):
                 [items] = document.values()
                 self.items += items

@@ -5,12 +5,13 @@ from rich.console import Console
 
 
 def test_what_an_item_is_found_by_is_never_cut(monkeypatch):
-    narrow = Console(file=StringIO(), width=50)
+    written = StringIO()
+    narrow = Console(file=written, width=50)
     monkeypatch.setattr(tables, "out", narrow)
     monkeypatch.setattr(tables, "shows_json", lambda: False)
     item = {"trace_id": "0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10", "detail": "words " * 20}
 
     tables.show_items([item], {"trace id": "trace_id", "detail": "detail"})
 
-    assert item["trace_id"] in narrow.file.getvalue()
-    assert "…" not in narrow.file.getvalue()
+    assert item["trace_id"] in written.getvalue()
+    assert "…" not in written.getvalue()
