@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
@@ -191,3 +192,18 @@ def test_the_outbox_shows_each_message_as_the_person_would_have_seen_it(open_pag
     expect(stage).to_contain_text("2 SMS")
     page.get_by_role("link", name="See the notification").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("To reads")
+
+
+def test_nothing_serious_stands_in_the_way_of_a_screen_reader(open_page, give_up):
+    (trace_id,) = give_up("read-aloud", "email", 1)
+    for place, shown in {
+        "#/dead-letters": ".groups-table",
+        f"#/dead-letters?inspect={trace_id}": ".verdict",
+        "#/outbox": ".outbox-stage",
+    }.items():
+        page = open_page(place)
+        expect(page.locator(shown)).to_be_visible()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            found = Axe().run(page).response["violations"]
+            assert not [each for each in found if each["impact"] in {"serious", "critical"}]

@@ -42,6 +42,37 @@ def test_a_notification_waits_for_the_user_service_to_return(system, until):
         until(lambda: status_of(http, trace_id) == "sent")
 
 
+def test_a_paused_channel_waits_whatever_is_killed_meanwhile(system, until):
+    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
+
+        def send(**fields):
+            body = {"user_id": "user_test", "message": "hello", **fields}
+            return http.post("/notifications", json=body).json()["trace_id"]
+
+        def waiting():
+            lanes = http.get("/pipeline").json()["lanes"]
+            return sum(each["waiting"] for each in lanes if each["channel"] == "sms")
+
+        paused = http.post("/channels/sms/pause").json()
+        time.sleep(2)  # every dispatcher looks each second
+        held = [send(channel="sms", priority=each) for each in ("low", "high")]
+        until(lambda: all(status_of(http, each) == "validated" for each in held))
+        system.signal("notification-dispatcher", signal.SIGKILL)
+        after = send(channel="email")
+        until(lambda: status_of(http, after) == "sent")
+
+        assert paused["is_paused"] is True
+        assert [status_of(http, each) for each in held] == ["validated"] * 2
+        until(lambda: waiting() == 2)
+        told = http.get(f"/notifications/{held[0]}/explain").json()
+        assert "The channel sms is paused" in told["sentence"]
+        assert http.get("/metrics/backlog").json()["waiting"] >= 2
+
+        http.post("/channels/sms/resume")
+        until(lambda: all(status_of(http, each) == "sent" for each in held))
+        until(lambda: waiting() == 0)
+
+
 def test_without_its_broker_the_gateway_says_503_and_recovers(fresh_system, outage, until):
     system = fresh_system(**outage.settings)
     body = {"user_id": "user_test", "message": "hi"}

@@ -23,6 +23,14 @@ COLUMNS = {
     "given up at": "updated_at",
 }
 
+GROUP_COLUMNS = {
+    "reason": "reason",
+    "channel": "channel",
+    "count": "count",
+    "first": "oldest_at",
+    "last": "newest_at",
+}
+
 Reason = Annotated[str | None, typer.Option(help="Only those given up for this reason.")]
 Channel = Annotated[str | None, typer.Option(help="Only those of this channel.")]
 
@@ -32,8 +40,19 @@ def list_dead_letters(
     channel: Channel = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
     cursor: Annotated[str | None, typer.Option(help="Where the last page ended.")] = None,
+    groups: Annotated[
+        bool, typer.Option("--groups", help="Count them by reason, channel.")
+    ] = False,
 ) -> None:
     """List what was given up, newest first."""
+    if groups:
+        if reason or channel or cursor:
+            raise typer.BadParameter("--groups counts all of them: it excludes filters")
+        found = ask(lambda client: client.dead_letter_groups())
+        show_items(found["items"], GROUP_COLUMNS)
+        if not found["is_complete"]:
+            typer.echo("these are the newest; there are more", err=True)
+        return
     page = ask(
         lambda client: client.dead_letters(
             reason=reason, channel=channel, limit=limit, cursor=cursor
