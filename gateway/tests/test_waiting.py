@@ -57,7 +57,8 @@ def publisher() -> Publisher:
 @pytest.fixture
 async def gateway(publisher: Publisher) -> AsyncIterator[FastAPI]:
     async with live_server(publisher) as url:
-        yield build(GatewaySettings(publisher_url=url), max_streams=2)
+        settings = GatewaySettings(publisher_url=url, upstream_max_connections=1)
+        yield build(settings, max_streams=2)
         publisher.ended.set()
 
 
@@ -137,6 +138,19 @@ async def test_who_finds_no_room_is_answered_at_once(
 
     assert full.status_code == 202
     assert "Preference-Applied" not in full.headers
+    assert (await waiting).status_code == 200
+
+
+async def test_whoever_waits_keeps_no_connection_from_others(
+    client: httpx.AsyncClient, publisher: Publisher
+) -> None:
+    waiting = post(client)
+    await until(lambda: publisher.looks)
+    async with asyncio.timeout(UNTIL_THEN):
+        other = await client.get("/notifications/t")
+    publisher.ended.set()
+
+    assert other.json()["status"] == "queued"
     assert (await waiting).status_code == 200
 
 

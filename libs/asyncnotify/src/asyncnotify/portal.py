@@ -17,7 +17,7 @@ class LoopThread:
         self._lock = threading.Lock()
         self.is_stopped = False
         # A program that forgets to close its client ends all the same.
-        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -47,10 +47,16 @@ class LoopThread:
                 return
             self.is_stopped = True
             ending = asyncio.run_coroutine_threadsafe(_end(last), self._loop)
-        ending.result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        ending.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
+        # The garbage collector may do this in any thread, and this one can't wait for itself.
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _serve(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
 
     def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         if threading.current_thread() is self._thread:
