@@ -31,6 +31,7 @@ from service_kit.http.openapi_parts import (
     Responses,
     add_header,
     add_refusals,
+    refusals,
 )
 from user_service.main import build as build_user_service
 from user_service.settings import UserServiceSettings
@@ -80,6 +81,8 @@ SECURITY_SCHEMES: Final = {
         "description": "What `POST /session` gives a browser for a key, for a while.",
     },
 }
+KEY_REFUSALS: Final = (UNAUTHENTICATED, MISSING_SCOPE)
+CHALLENGE_HEADER: Final = ("WWW-Authenticate", "`Bearer`, and what was wrong.")
 _AFTER_503: Final = (
     "After `upstream_timeout` and `upstream_failed` it may have been done all the same. Any call "
     "may be repeated; give `POST /notifications` an `Idempotency-Key` for that."
@@ -129,6 +132,7 @@ def merged(services: Mapping[str, FastAPI]) -> JsonObject:
         "paths": _locked({**paths, **_own_calls(own["paths"])}),
         "components": {
             "schemas": dict(sorted(schemas.items())),
+            "responses": _key_refusals(),
             "securitySchemes": SECURITY_SCHEMES,
         },
     }
@@ -164,12 +168,28 @@ def _locked(paths: JsonObject) -> JsonObject:
 
 
 def _refusable(responses: Responses) -> Responses:
-    """Say of a locked call how who asks may be refused."""
-    add_refusals(responses, UNAUTHENTICATED, MISSING_SCOPE, KEY_PROBLEMS[StoreUnavailable])
-    refused: Responses = {status: responses[status] for status in ("401", "403")}
-    add_header(refused, "WWW-Authenticate", "`Bearer`, and what was wrong.")
-    add_header({**refused, "503": responses["503"]}, *REQUEST_ID_HEADER)
+    """Say of a locked call how who asks may be refused; what all say alike is referred to."""
+    add_refusals(responses, KEY_PROBLEMS[StoreUnavailable])
+    add_header({"503": responses["503"]}, *REQUEST_ID_HEADER)
+    for problem in KEY_REFUSALS:
+        status = str(problem.status)
+        if status in responses:
+            add_refusals(responses, problem)
+            add_header({status: responses[status]}, *CHALLENGE_HEADER)
+        else:
+            responses[status] = {"$ref": f"#/components/responses/{problem.code}"}
     return {status: responses[status] for status in sorted(responses, key=str)}
+
+
+def _key_refusals() -> JsonObject:
+    """Describe what most locked calls refer to."""
+    found: JsonObject = {}
+    for problem in KEY_REFUSALS:
+        described = refusals(problem)
+        add_header(described, *CHALLENGE_HEADER)
+        add_header(described, *REQUEST_ID_HEADER)
+        [found[problem.code]] = described.values()
+    return found
 
 
 def rendered(document: JsonObject) -> str:

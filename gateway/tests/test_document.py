@@ -48,8 +48,15 @@ def document():
 
 @pytest.fixture(scope="module")
 def operations(document):
+    """Every call, with the answers that it refers to."""
+    shared = document["components"]["responses"]
+
+    def resolved(response):
+        return shared[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+
     return {
         f"{method.upper()} {path}": operation
+        | {"responses": {code: resolved(each) for code, each in operation["responses"].items()}}
         for path, item in document["paths"].items()
         for method, operation in item.items()
     }
@@ -85,9 +92,13 @@ def test_the_gateway_answers_exactly_the_calls_that_are_in_it(operations):
 
 
 def test_every_reference_leads_to_a_schema(document):
-    schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    parts = {
+        f"#/components/{kind}/{name}"
+        for kind in ("schemas", "responses")
+        for name in document["components"][kind]
+    }
 
-    assert set(references(document)) <= schemas
+    assert set(references(document)) <= parts
 
 
 def test_every_call_says_what_it_does(operations):

@@ -134,14 +134,16 @@ def test_a_registered_channel_is_in_the_document(maker, monkeypatch):
 
 
 def test_what_every_call_may_be_refused_for_is_said_of_each(maker):
-    for path, item in maker.merged(maker.owners())["paths"].items():
+    document = maker.merged(maker.owners())
+    for path, item in document["paths"].items():
         for method, call in item.items():
+            shared = {each["$ref"] for each in call["responses"].values() if "$ref" in each}
             refusals = {
                 code
                 for response in call["responses"].values()
                 for content in response.get("content", {}).values()
                 for code in content.get("examples", {})
-            }
+            } | {reference.rpartition("/")[2] for reference in shared}
             expected = {INVALID_REQUEST.code}
             if "x-service" in call:
                 expected |= {"upstream_unavailable", "upstream_timeout", "upstream_failed"}
