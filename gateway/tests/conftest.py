@@ -241,3 +241,9 @@ async def locked(
     folder = tmp_path_factory.mktemp("locked")
     async with locked_gateway(folder, *(place.url for place in places)) as gateway:
         yield gateway
+
+
+@pytest.fixture
+def open_locked(places: tuple[Place, ...]) -> Callable[..., Any]:
+    """Open a gateway that needs keys, which are kept in a folder."""
+    return lambda folder: locked_gateway(folder, *(place.url for place in places))

@@ -54,6 +54,13 @@ def test_only_the_gateway_is_published_and_only_on_loopback(compose):
     assert not any(published.values())
 
 
+def test_a_first_key_is_there_although_none_is_needed_on_loopback(compose):
+    key = compose("exec", "-T", "gateway", "cat", "/data/first-key").strip()
+
+    assert key.startswith("an_live_")
+    assert "docker-compose exec gateway cat /data/first-key" in compose("logs", "gateway")
+
+
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_an_image_runs_unprivileged_and_holds_no_build_tools(compose, service):
     whoami = compose("exec", "-T", service, "id", "-u").strip()

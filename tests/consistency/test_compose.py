@@ -46,6 +46,14 @@ def test_every_setting_reaches_its_container(compose, service):
     assert set(environment) - reached <= FIXED
 
 
+def test_the_gateway_knows_on_which_address_it_is_published(compose):
+    gateway = compose["services"]["gateway"]
+
+    bind = gateway["environment"]["GATEWAY_BIND"]
+    assert bind == "${GATEWAY_BIND:-127.0.0.1}"
+    assert all(port.startswith(f"{bind}:") for port in gateway["ports"])
+
+
 def test_all_that_compose_takes_is_in_the_example_and_the_other_way_round(root):
     example = set(re.findall(r"^#? ?([A-Z_]+)=", (root / ".env.example").read_text(), re.MULTILINE))
     text = (root / "docker-compose.yml").read_text()

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -157,13 +158,31 @@ def read_until(terminal, pattern):
     return said
 
 
-def test_the_gateway_listens_where_it_is_told_to(fresh_system):
-    system = fresh_system(GATEWAY_HOST="::", GATEWAY_AUTH="none")
+def test_the_gateway_listens_where_it_is_told_to_and_lets_in_who_has_a_key(fresh_system):
+    system = fresh_system(GATEWAY_HOST="::", GATEWAY_AUTH="keys")
     port = system.settings["GATEWAY_PORT"]
+    file = system.data_dir / "first-key"
 
     for host in ("127.0.0.1", "[::1]"):
-        answer = httpx.get(f"http://{host}:{port}/health/live", trust_env=False, timeout=60)
-        assert answer.status_code == 200
+        with httpx.Client(base_url=f"http://{host}:{port}", trust_env=False, timeout=60) as client:
+            assert client.get("/health/live").status_code == 200
+            assert client.get("/users").status_code == 401
+            shown = {"Authorization": f"Bearer {file.read_text().strip()}"}
+            assert client.get("/users", headers=shown).status_code == 200
+    assert f"a key with which to make others: cat {file}" in system.output
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE((system.data_dir / "gateway.db").stat().st_mode) == 0o600
+
+
+def test_a_gateway_that_strangers_could_reach_does_not_start_by_itself(unstarted_system):
+    settings = unstarted_system.settings | {"GATEWAY_HOST": "0.0.0.0"}
+
+    done = subprocess.run(  # noqa: PLW1510 - its code is asserted
+        command(unstarted_system), env=os.environ | settings, capture_output=True, text=True
+    )
+
+    assert done.returncode == 1
+    assert "GATEWAY_AUTH=none" in done.stdout + done.stderr
 
 
 def test_a_second_one_on_the_same_data_is_refused_once(fresh_system):
