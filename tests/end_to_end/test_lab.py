@@ -87,6 +87,8 @@ def test_mails_arrive_in_the_lab_are_refused_there_and_outlive_its_death(http, l
     assert (mail["subject"], mail["html"]) == ("Grüße 🎉", "<p>Your purchase was completed.</p>\n")
     assert first in mail["headers"]["Message-ID"]
     assert mail["data"]["is_encrypted"] is True
+    [shown] = http.get("/outbox", params={"channel": "email"}).json()["items"]
+    assert (shown["trace_id"], shown["provider"], shown["html"]) == (first, "smtp", mail["html"])
 
     posted = http.post(
         "/receipts/smtp",
