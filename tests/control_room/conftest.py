@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from testkit.whole_system import System, new_system, until  # noqa: F401 - a fixture
 
 CEILING_MS = 60_000
+IMAGES = Path(__file__).parents[2] / "img"
 CHROMIUM = shutil.which("chromium")
 
 expect.set_options(timeout=CEILING_MS)
@@ -77,6 +79,23 @@ def open_page(browser: Browser, system: System) -> Iterator[Callable[..., Page]]
     for context in contexts:
         context.close()
     assert not errors
+
+
+@pytest.fixture(scope="session")
+def take_pictures() -> bool:
+    """Whether the tests are to take the README's pictures anew."""
+    return "README_PICTURES" in os.environ
+
+
+@pytest.fixture
+def picture(take_pictures: bool) -> Callable[[Page, str], None]:
+    """Keep what a page shows as `img/NAME.png`, if pictures are to be taken."""
+
+    def take(page: Page, name: str) -> None:
+        if take_pictures:
+            page.screenshot(path=IMAGES / f"{name}.png")
+
+    return take
 
 
 @pytest.fixture

@@ -4,6 +4,10 @@ import pytest
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
+AFTER_AN_UPDATE = """async () => {
+  const { parts } = await import('/room/lib/parts.js');
+  await new Promise((resolve) => parts.on('providers', () => setTimeout(resolve)));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,16 @@ def test_an_address_that_is_gone_is_shown_and_released(open_page, http, until):
 
     expect(page.get_by_role("heading", name="Every address is sent to")).to_be_visible()
     assert http.get("/suppressions").json()["items"] == []
+
+
+def test_the_focus_outlives_an_update(open_page):
+    page = open_page("#/providers")
+    button = page.get_by_role("button", name="Test push")
+    button.focus()
+
+    page.evaluate(AFTER_AN_UPDATE)
+
+    expect(button).to_be_focused()
 
 
 def test_a_provider_is_tested(open_page, system):

@@ -67,6 +67,18 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** The same, but the focus stays on the control of the same name, if there still is one. */
+export function refill(element, ...children) {
+  const focused = element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  fill(element, ...children);
+  if (!focused) return element;
+  const same = [...element.querySelectorAll("a, button, input, select")].find((each) => nameOf(each) === focused);
+  same?.focus({ preventScroll: true });
+  return element;
+}
+
+const nameOf = (element) => element.getAttribute("aria-label") ?? element.getAttribute("href") ?? element.id;
+
 /** Set an element's text if it is another one: unchanged nodes keep selections and stay quiet. */
 export function setText(element, text) {
   const next = String(text);

@@ -2,6 +2,7 @@
 // whether all of that is still true.
 
 import { fill, h, setText } from "../lib/dom.js";
+import { total } from "../lib/history.js";
 import { live } from "../lib/live.js";
 import { link } from "../lib/router.js";
 import { duration } from "../lib/time.js";
@@ -10,15 +11,23 @@ const COUNT = new Intl.NumberFormat();
 const ageText = (seconds) => (seconds !== null && seconds < 1 ? "<1 s" : duration(seconds));
 const STALE_AFTER_S = 6; // three rounds of asking
 
+/** What the number of those that retry counts. */
+export const RETRYING = "Wait for another attempt, or for a provider that takes messages again";
+
 const FIGURES = [
   { name: "waiting", label: "Waiting", href: link("notifications", { status: "queued" }) },
   { name: "in_flight", label: "In flight", href: link("notifications", { status: "sending" }) },
-  { name: "retrying", label: "Retrying", href: link("notifications", { status: "retrying" }), tone: "retry" },
+  { name: "retrying", label: "Retrying", href: link("notifications", { status: "retrying" }), tone: "retry", of: retryingIn, title: RETRYING },
   { name: "dead", label: "Dead", href: link("dead-letters"), tone: "bad" },
   { name: "oldest_seconds", label: "Oldest", href: link("pipeline"), text: ageText, title: "How long the oldest of those that wait has waited" },
 ];
 
 export const countText = (count) => (count === null || count === undefined ? "–" : COUNT.format(count));
+
+/** The lanes know those, too, that have not been tried because every provider is paused. */
+function retryingIn({ lanes, retrying }) {
+  return total(lanes.filter(({ stage }) => stage === "delivery"), "delayed") ?? retrying;
+}
 
 export function startHead() {
   const cells = FIGURES.map(({ label, href, title }) => {
@@ -28,9 +37,10 @@ export function startHead() {
   });
   fill(document.querySelector(".figures"), cells.map(({ cell }) => cell));
   live.on("figures", (figures) => {
-    FIGURES.forEach(({ name, text = countText, tone }, at) => {
-      setText(cells[at].value, text(figures[name]));
-      if (tone) cells[at].cell.dataset.tone = figures[name] ? tone : "";
+    FIGURES.forEach(({ name, text = countText, tone, of = (all) => all[name] }, at) => {
+      const figure = of(figures);
+      setText(cells[at].value, text(figure));
+      if (tone) cells[at].cell.dataset.tone = figure ? tone : "";
     });
   });
   startConnection();

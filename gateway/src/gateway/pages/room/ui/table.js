@@ -24,6 +24,6 @@ export function row(columns, cells) {
 }
 
 function tableOf(caption, columns, body) {
-  const heads = columns.map(({ name, class: kind }) => h("th", { scope: "col", class: kind }, name));
+  const heads = columns.map(({ name, class: kind }) => h("th", { scope: "col", class: kind }, name || h("span.unseen", "Actions")));
   return h("table", h("caption.unseen", caption), h("thead", h("tr", heads)), body);
 }

@@ -1,5 +1,5 @@
 import { post } from "../lib/api.js";
-import { fill, h } from "../lib/dom.js";
+import { fill, h, refill } from "../lib/dom.js";
 import { checkParts, parts } from "../lib/parts.js";
 import { actionButton } from "../ui/button.js";
 import { channelIcon } from "../ui/channel_icon.js";
@@ -22,13 +22,7 @@ export default {
   open(params, outlet) {
     const body = h("div.stack");
     fill(outlet, pageHead("Providers", { text: "Who carries the messages. The first that works is used, the others step in." }), body);
-    let shown = "";
-    const show = () => {
-      const now = JSON.stringify(parts.providers);
-      if (now === shown) return; // keeps the focus where it is
-      shown = now;
-      fill(body, parts.providers ? providersOf(parts.providers) : nobody());
-    };
+    const show = () => refill(body, parts.providers ? providersOf(parts.providers) : nobody());
     fill(body, loading("Asking a dispatcher"));
     checkParts();
     return parts.on("providers", show);

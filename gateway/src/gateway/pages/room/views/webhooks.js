@@ -1,4 +1,4 @@
-import { fill, h } from "../lib/dom.js";
+import { fill, h, refill } from "../lib/dom.js";
 import { get } from "../lib/api.js";
 import { go, link } from "../lib/router.js";
 import { actionButton } from "../ui/button.js";
@@ -23,16 +23,12 @@ function openList(outlet) {
   const list = h("div");
   const add = actionButton("Add a webhook…", { scope: "admin", class: "primary", run: addWebhook });
   fill(outlet, pageHead("Webhooks", { text: "Who else is told: status changes and alarms, posted to a URL and signed.", tools: [add] }), list);
-  let shown = "";
   const view = loadInto(list, {
     what: "Webhooks",
     every: EVERY_MS,
     ask: (signal) => get("/webhooks", { signal }),
-    show({ items }) {
-      if (JSON.stringify(items) === shown && list.children.length) return;
-      shown = JSON.stringify(items);
-      fill(list, items.length ? table({ caption: "Webhooks", columns: COLUMNS, rows: items.map(cells) }) : nothing());
-    },
+    show: ({ items }) =>
+      refill(list, items.length ? table({ caption: "Webhooks", columns: COLUMNS, rows: items.map(cells) }) : nothing()),
   });
   return () => view.close();
 

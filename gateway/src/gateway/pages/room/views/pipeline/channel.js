@@ -5,7 +5,7 @@ import { oldest, seriesOf, total } from "../../lib/history.js";
 import { link } from "../../lib/router.js";
 import { clock, duration } from "../../lib/time.js";
 import { channelIcon } from "../../ui/channel_icon.js";
-import { countText } from "../../ui/head.js";
+import { RETRYING, countText } from "../../ui/head.js";
 import { draw, sparkline } from "../../ui/sparkline.js";
 import { rateText, setBar } from "./accepting.js";
 import { pauseButton } from "./pausing.js";
@@ -25,7 +25,7 @@ export function channelRow(channel) {
   return {
     element,
     update(figures, providers) {
-      card.update(ofChannel(figures), state(figures));
+      card.update(ofChannel(figures), state(figures), ofProviders(providers).some((each) => stateOf(each).isUsable));
       unknown.hidden = providers !== null;
       const shown = ofProviders(providers).map((provider, at) => ({ ...provider, place: at + 1 }));
       keyed(chips, shown, { key: ({ place, name }) => `${place} ${name}`, ...providerChip });
@@ -73,7 +73,9 @@ function deliveryCard(channel) {
   );
   return {
     element,
-    update(lanes, { is_paused: isPaused, paused_at: at }) {
+    update(lanes, { is_paused: isPaused, paused_at: at }, isTried) {
+      // What no provider takes is not tried, and keeps the status that it had.
+      set(numbers.delayed.element, { href: link("notifications", { status: isTried ? "retrying" : "validated", channel }), title: RETRYING });
       for (const [name, number] of Object.entries(numbers)) number.update(total(lanes, name));
       const waiting = total(lanes, "waiting") ?? 0;
       setText(rate, rateText(total(lanes, "per_second")));
