@@ -75,6 +75,20 @@ def test_the_form_counts_characters_and_sms_segments_as_the_server_does(open_pag
         expect(page.locator("#send-message-help")).to_have_text(told)
 
 
+def test_what_would_become_of_it_is_told_before_it_is_sent(open_page, http):
+    page = open_page("#/send")
+    foreseen = page.locator(".foresight")
+    page.get_by_label("User").fill("nobody-at-all")
+    page.get_by_label("Message").fill("hello")
+    expect(foreseen).to_contain_text("there is no user with the id nobody-at-all")
+
+    page.get_by_label("User").fill("user_test")
+    expect(foreseen).to_contain_text("It would be sent on email by fake")
+    page.get_by_label("Channel").select_option("sms")
+    expect(foreseen).to_contain_text("It would be sent on sms by fake")
+    assert http.get("/notifications?user_id=nobody-at-all").json()["items"] == []
+
+
 def test_the_keyboard_alone_sends(page):
     expect(page.get_by_role("heading", name="Pipeline", level=1)).to_be_visible()
     page.keyboard.press("g")

@@ -1,7 +1,7 @@
 """Puts the dispatcher together, and runs it."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -9,7 +9,6 @@ from typing import Final
 from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import Queue
 from fastapi import APIRouter, FastAPI
-from notification_contracts.channels import ChannelName
 from notification_contracts.http.operations import OPERATOR_PATHS
 from notification_ledger.channel_pauses import ChannelPauses
 from notification_ledger.opening import (
@@ -38,7 +37,7 @@ from service_kit.settings import load_settings
 from notification_dispatcher.application.deliver_notification import DeliverNotification
 from notification_dispatcher.application.find_contact import FindContact
 from notification_dispatcher.application.outbox import ShowOutbox
-from notification_dispatcher.application.ports import AddressReports, ContactDirectory, Sender
+from notification_dispatcher.application.ports import AddressReports, ContactDirectory
 from notification_dispatcher.application.take_receipts import TakeReceipts
 from notification_dispatcher.application.try_providers import TryProviders
 from notification_dispatcher.application.validate_notification import ValidateNotification
@@ -53,6 +52,7 @@ from notification_dispatcher.infrastructure.providers.capturing import Capturing
 from notification_dispatcher.infrastructure.providers.pauses.opening import open_pauses
 from notification_dispatcher.infrastructure.providers.senders import ChannelSenders
 from notification_dispatcher.infrastructure.webhooks.opening import WebhookTeller, open_teller
+from notification_dispatcher.interface.dry_run import dry_run_routes
 from notification_dispatcher.interface.health import checks
 from notification_dispatcher.interface.outbox import outbox_routes
 from notification_dispatcher.interface.problems import PROBLEMS
@@ -92,9 +92,9 @@ def build(
     reports = GatheredAddressReports(health=health)
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
     senders = _senders(settings, providers or {}, diverter, registry, teller)
-    finding, guards = _find_contact(settings, contacts, http), _guards(settings, registry)
-    sending = guards.before(senders.by_channel), CapturingSender(diverter=diverter)
-    deliver = _deliver(settings, finding, *sending, reports, queue.now)
+    guards = _guards(settings, registry)
+    find_contact = _find_contact(settings, contacts, http)
+    deliver = _deliver(settings, find_contact, senders, guards, diverter, reports, queue.now)
     workers, stopping = _workers(settings, queue, pauses, deliver, teller, registry), Stopping()
     background = _background(broker, workers, reports, teller, settings, stopping)
     return build_app(
@@ -102,6 +102,7 @@ def build(
         title="AsyncNotify notification-dispatcher",
         routers=[
             _provider_routes(senders, diverter, settings, are_given=bool(providers)),
+            dry_run_routes(find_contact, senders, pauses, queue.now),
             _receipt_routes(senders, receipts, health, settings.public_url, registry),
             outbox_routes(ShowOutbox(sources=outbox.sources)),
         ],
@@ -244,15 +245,16 @@ def _guards(settings: DispatcherSettings, registry: CollectorRegistry) -> Channe
 def _deliver(
     settings: DispatcherSettings,
     find_contact: FindContact,
-    senders: Mapping[ChannelName, Sender],
-    for_tests: Sender,
+    senders: ChannelSenders,
+    guards: ChannelGuards,
+    diverter: Diverter,
     reports: AddressReports,
     now: Callable[[], datetime],
 ) -> DeliverNotification:
     return DeliverNotification(
         find_contact=find_contact,
-        senders=senders,
-        for_tests=for_tests,
+        senders=guards.before(senders.by_channel),
+        for_tests=CapturingSender(diverter=diverter),
         retries=settings.retries,
         holds=settings.holding_channels,
         reports=reports,

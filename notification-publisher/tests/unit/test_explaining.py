@@ -3,11 +3,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from notification_contracts.durations import in_words
+from notification_contracts.meanings import MEANINGS
 from notification_contracts.states import Reason, Status
 from notification_ledger.reading import NotificationRecord, TimelineEntry
 from notification_publisher.application.explaining import Action, explain
-from notification_publisher.domain.durations import in_words
-from notification_publisher.domain.reasons import MEANINGS
 
 NOW = datetime(2027, 1, 31, 9, tzinfo=UTC)
 THEN = NOW - timedelta(minutes=3)

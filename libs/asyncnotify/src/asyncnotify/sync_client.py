@@ -153,6 +153,7 @@ class Client:
     send = _waiting(AsyncNotify.send)
     status = _waiting(AsyncNotify.status)
     explain = _waiting(AsyncNotify.explain)
+    foresee = _waiting(AsyncNotify.foresee)
     content = _waiting(AsyncNotify.content)
     wait = _waiting(AsyncNotify.wait)
     notifications = _waiting(AsyncNotify.notifications)

@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Final
 
 from durable_queue.port import BrokerClock
+from notification_contracts.durations import in_words, since, until
+from notification_contracts.meanings import Meaning, in_place, meaning_of
 from notification_contracts.states import Reason, Status
 from notification_ledger.reading import NotificationRecord, TimelineEntry
 
 from notification_publisher.application.tracking import ShowNotification
-from notification_publisher.domain.durations import in_words, since, until
-from notification_publisher.domain.reasons import Meaning, meaning_of
 
 _BY_ITSELF: Final = "It goes on by itself."
 _NOTHING_MORE: Final = "Nothing more happens by itself."
@@ -190,8 +190,7 @@ class _Said:
         return since(self.record.updated_at, self.now)
 
     def _filled(self, text: str) -> str:
-        filled = text.replace("{channel}", self.channel)
-        return filled.replace("{user}", self.record.user_id or "the user")
+        return in_place(text, user=self.record.user_id, channel=self.record.channel)
 
 
 def _scheduled(said: _Said) -> str:

@@ -6,11 +6,11 @@ from typing import Final
 
 from durable_queue.port import BrokerClock
 from notification_contracts.channels import ChannelName
+from notification_contracts.durations import since
 from notification_contracts.states import Status
 from notification_ledger.channel_pauses import ChannelPauses
 
 from notification_publisher.application.explaining import ExplainNotification, Explanation, Fact
-from notification_publisher.domain.durations import since
 
 _WAITS_FOR_ITS_CHANNEL: Final = frozenset({Status.VALIDATED, Status.RETRYING})
 

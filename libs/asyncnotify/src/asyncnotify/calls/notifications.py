@@ -14,6 +14,7 @@ from asyncnotify.models.notifications import (
     Accepted,
     Content,
     Explanation,
+    Foreseen,
     Forgotten,
     Notification,
     NotificationPage,
@@ -86,6 +87,12 @@ class NotificationCalls(Calls):
     async def explain(self, trace_id: str) -> Explanation:
         """Return why a notification is where it is, in a sentence for people, and its parts."""
         return await self._get(Explanation, f"{_path(trace_id)}/explain")
+
+    async def foresee(self, /, user_id: str, message: str, **fields: object) -> Foreseen:
+        """Return what would become of a notification, which is not sent: `fields` as in `send`."""
+        body = given({"user_id": user_id, "message": message} | fields)
+        path = "/notifications/explain"
+        return await self._ask(Foreseen, "POST", path, may_repeat=True, body=body)
 
     async def content(self, trace_id: str) -> Content:
         """Return what was asked for.

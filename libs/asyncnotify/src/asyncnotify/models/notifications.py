@@ -96,6 +96,28 @@ class Explanation(HasStatus):
     facts: list[Fact]
 
 
+class ForeseenTarget(Answer):
+    """An address: its label or place, its `health`, and whether it would be sent to first."""
+
+    target: str
+    health: str
+    is_used: bool
+
+
+class Foreseen(Answer):
+    """What would become of a notification, as things stand."""
+
+    required = ("would_be_sent", "sentence")
+    would_be_sent: bool
+    reason: str | None
+    channel: str | None
+    sentence: str
+    targets: list[ForeseenTarget]
+    provider: str | None
+    waits_until: datetime | None
+    delivery: str
+
+
 class Content(Answer):
     """What was asked for."""
 

@@ -10,6 +10,7 @@ import { pageHead } from "../ui/page.js";
 import { openOne } from "./notifications/one.js";
 import { currentDraft, keepDraft } from "./send/draft.js";
 import { FieldFault, makeFields } from "./send/fields.js";
+import { foresight } from "./send/foresight.js";
 import { smsSize } from "./send/sms_size.js";
 
 const KEY = "idempotency-key";
@@ -29,12 +30,13 @@ export default {
     const form = h("form.panel.send-form", { novalidate: true }, h("div.form-grid", first.map(({ element }) => element)), more, error, h("div.row", button, h("button.quiet", { type: "reset" }, "Empty the form")), users);
     const preview = h("section.panel.preview", { hidden: true });
     const outcome = h("div.outcome", { role: "region", "aria-label": "What becomes of it" });
+    const foreseen = foresight();
+    const timers = {};
     let watching = null;
-    let timers = {};
 
     outlet.append(
       pageHead("Send", { text: "Tell a user something, now or later. Nothing is lost from the moment it is accepted." }),
-      h("div.send", form, h("div.stack", outcome, preview)),
+      h("div.send", form, h("div.stack", foreseen.element, outcome, preview)),
     );
     put({ ...currentDraft(), ...query });
     if (query.sent) watch(query.sent);
@@ -47,6 +49,12 @@ export default {
       showSizes();
       showPreview();
       showContact();
+      foresee();
+    }
+
+    function foresee() {
+      const { [KEY]: _, ...body } = given(draftOf(fields));
+      foreseen.ask(body);
     }
 
     /** The values of all fields; those that can't be read show why, and null is returned. */
@@ -70,7 +78,7 @@ export default {
       fill(error);
       const found = values();
       if (!found) return focusFault();
-      const { [KEY]: key, ...body } = Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null));
+      const { [KEY]: key, ...body } = given(found);
       try {
         const { trace_id: traceId } = await post("/notifications", body, { headers: key ? { "idempotency-key": key } : {} });
         setQuery({ sent: traceId });
@@ -160,6 +168,7 @@ export default {
       if (target.name === "message") showSizes();
       if (target.name === "html") later("html", showPreview);
       if (target.name === "user_id") later("user", showContact);
+      later("all", foresee);
     });
 
     return {
@@ -167,15 +176,20 @@ export default {
       close() {
         for (const timer of Object.values(timers)) clearTimeout(timer);
         watching?.();
+        foreseen.close();
         keepDraft(draftOf(fields));
       },
     };
   },
 };
 
+/** Values without those that are not set. */
+const given = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+
+/** The values of all fields, of which those that can't be read are not set. */
 function draftOf(fields) {
   const values = {};
-  for (const { name, ...field } of Object.values(fields)) {
+  for (const name of Object.keys(fields)) {
     try {
       values[name] = fields[name].value;
     } catch {

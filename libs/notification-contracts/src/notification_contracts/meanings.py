@@ -83,6 +83,12 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
 }
 
 
+def in_place(text: str, *, user: str | None, channel: str | None) -> str:
+    """Return the text with the names in place of `{user}` and `{channel}`."""
+    named = text.replace("{channel}", channel or "its channel")
+    return named.replace("{user}", user or "the user")
+
+
 def meaning_of(reason: str) -> Meaning:
     """Return what a reason means, in what words there are if it is none of ours."""
     try:
