@@ -92,9 +92,8 @@ def build(
     reports = GatheredAddressReports(health=health)
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
     senders = _senders(settings, providers or {}, diverter, registry, teller)
-    guards = _guards(settings, registry)
-    find_contact = _find_contact(settings, contacts, http)
-    deliver = _deliver(settings, find_contact, senders, guards, diverter, reports, queue.now)
+    finding, guards = _find_contact(settings, contacts, http), _guards(settings, registry)
+    deliver = _deliver(settings, finding, senders, guards, diverter, reports, queue.now)
     workers, stopping = _workers(settings, queue, pauses, deliver, teller, registry), Stopping()
     background = _background(broker, workers, reports, teller, settings, stopping)
     return build_app(
@@ -102,7 +101,7 @@ def build(
         title="AsyncNotify notification-dispatcher",
         routers=[
             _provider_routes(senders, diverter, settings, are_given=bool(providers)),
-            dry_run_routes(find_contact, senders, pauses, queue.now),
+            dry_run_routes(finding, senders, pauses, queue.now),
             _receipt_routes(senders, receipts, health, settings.public_url, registry),
             outbox_routes(ShowOutbox(sources=outbox.sources)),
         ],
