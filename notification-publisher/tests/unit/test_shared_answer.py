@@ -1,6 +1,7 @@
 """Many who ask at once are one question."""
 
 import asyncio
+import math
 
 import pytest
 from notification_publisher.infrastructure.shared_answer import SharedAnswer
@@ -40,8 +41,21 @@ async def test_who_asks_at_the_same_time_shares_the_answer_and_the_failure() -> 
 async def test_an_answer_that_is_too_old_is_asked_for_again() -> None:
     source = Source()
     source.may_answer.set()
-    shared = SharedAnswer(source, good_for_s=0)
+    shared = SharedAnswer(source, good_for_s=0, at_most=math.inf)
     with pytest.raises(ValueError, match="not yet"):
         await shared()
 
     assert [await shared(), await shared()] == [2, 3]
+
+
+async def test_what_takes_long_to_ask_is_asked_seldom() -> None:
+    source = Source()
+    source.may_answer.set()
+    shared = SharedAnswer(source, good_for_s=0, at_most=1e-9)
+    with pytest.raises(ValueError, match="not yet"):
+        await shared()
+
+    with pytest.raises(ValueError, match="not yet"):
+        await shared()
+    shared.forget()
+    assert [await shared(), await shared()] == [2, 2]

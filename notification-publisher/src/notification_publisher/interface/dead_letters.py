@@ -99,8 +99,8 @@ def _add_finding(router: APIRouter, ledger: LedgerReader, groups: AskForGroups) 
     )
     async def list_dead_letter_groups() -> Response:
         """Counts dead letters by reason and channel, the largest group first. If there are very
-        many, the newest 20,000 are counted, and `is_complete` is false. An answer may be a second
-        old.
+        many, the newest 20,000 are counted, and `is_complete` is false. An answer may be some
+        seconds old.
         """
         return Response(to_json(await groups()), media_type=JSON)
 

@@ -24,7 +24,7 @@ log = get_logger(__name__)
 CLIENT_GONE = 499  # what nginx logs when the client hangs up before it is answered
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-_QUIET = ("/health/", "/metrics")
+_QUIET = ("/health/", "/metrics", "/pipeline")  # asked again and again
 _MAX_LOGGED_PATH_CHARS = 256
 _PERSONAL = "{address"  # a route's parameter that no log may hold
 _LINE = "line"
