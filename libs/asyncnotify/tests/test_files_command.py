@@ -5,7 +5,9 @@ from urllib.parse import unquote
 
 import pytest
 from asyncnotify.api import CHANNELS
-from asyncnotify.commands import files
+from asyncnotify.commands import files, global_options
+from asyncnotify.csv_job import CsvJob
+from asyncnotify.errors import Refused
 from asyncnotify.main import app
 from testkit.scripts import read_request, scripted_server
 from typer.testing import CliRunner
@@ -54,7 +56,19 @@ async def test_a_second_run_sends_nothing_and_says_what_it_skipped(command, gate
     assert [item["user_id"] for item in gateway.items] == ["ada", "bob"]
     assert len({item["idempotency_key"] for item in gateway.items}) == 2
     rejected = (tmp_path / "people.csv.rejected.csv").read_text().splitlines()
-    assert rejected[1:] == [",nobody,,,,,,3,user_id is blank"]
+    assert rejected[1:] == [",nobody,,,,,,,,,3,user_id is blank"]
+
+
+async def test_labels_and_ids_of_ones_own_are_columns(gateway, invoke, tmp_path):
+    file = tmp_path / "people.csv"
+    file.write_text('user_id,message,tags,reference,html\nada,hi,"orders vip,de",7,<p>hi</p>\n')
+
+    done = await invoke("send-many", file, "--url", gateway.url)
+
+    assert done.exit_code == 0, done.output
+    [item] = gateway.items
+    assert item["tags"] == ["orders", "vip", "de"]
+    assert (item["reference"], item["html"]) == ("7", "<p>hi</p>")
 
 
 async def test_a_channel_that_was_added_has_its_column(gateway, tmp_path, monkeypatch):
@@ -162,3 +176,21 @@ async def test_a_proxy_that_can_not_be_used_is_said_in_words(command):
 
     assert code == 2
     assert complaint.startswith("error: the environment (ALL_PROXY")
+
+
+async def test_where_no_bar_is_shown_it_says_once_why_it_waits(tmp_path, capsys):
+    file = tmp_path / "people.csv"
+    file.write_text("user_id,message\nada,hi\n")
+    job = CsvJob(file, ("user_id",), ("user_id", "message"), target="http://127.0.0.1:1")
+    job.load()
+    full = Refused(503, "queue_full", "too many wait", retry_after_seconds=0.01)
+    answers = iter([[full], [full], [None]])
+
+    async def handle(_, rows):
+        return next(answers)
+
+    global_options._said.set(global_options.GlobalOptions())
+    await files._run(job, handle)
+
+    assert job.done == 1
+    assert capsys.readouterr().err == "waiting: too many wait\n"

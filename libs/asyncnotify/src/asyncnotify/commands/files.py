@@ -28,6 +28,9 @@ MESSAGE_COLUMNS = (
     "priority",
     "send_at",
     "expires_at",
+    "html",
+    "tags",
+    "reference",
 )
 Handle = Callable[[AsyncNotify, Sequence[CsvRow]], Awaitable[Sequence[Refused | None]]]
 CsvFile = Annotated[Path, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False)]
@@ -58,14 +61,19 @@ def import_users(file: CsvFile, again: Again = False, multiline: Multiline = Fal
 def send_many(file: CsvFile, again: Again = False, multiline: Multiline = False) -> None:
     """Send one notification per row of a CSV file: user_id, message, and the optional fields.
 
+    Those are channel, subject, priority, send_at, expires_at, html, reference, and tags, with spaces
+    between them.
+
     Rows that are done are skipped when it is run again; refused ones are written to a file. A row
     is not accepted twice within 24 hours in any case: its content makes its idempotency key.
     """
     job = _job(file, ("user_id", "message"), MESSAGE_COLUMNS, multiline=multiline)
 
-    def keyed(row: CsvRow) -> dict[str, str]:
+    def keyed(row: CsvRow) -> dict[str, object]:
         key = hashlib.sha256(json.dumps([file.name, row.key]).encode()).hexdigest()
-        return {**row.cells, "idempotency_key": f"send-many-{key}"}
+        tags = row.cells.get("tags", "").replace(",", " ").split()
+        asked: dict[str, object] = {**row.cells, "idempotency_key": f"send-many-{key}"}
+        return {**asked, "tags": tags} if tags else asked
 
     async def send(client: AsyncNotify, rows: Sequence[CsvRow]) -> Sequence[Refused | None]:
         return [item.error for item in await client.send_batch([keyed(row) for row in rows])]
@@ -126,7 +134,15 @@ async def _run(job: CsvJob, handle: Handle) -> None:
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("rows", total=len(job.rows), completed=job.done, waits="")
+        reasons: set[str] = set()
+
+        def say_why_it_waits(why: str) -> None:
+            progress.update(task, waits=f"waiting: {escape(why)}")
+            if progress.disable and why not in reasons:
+                err.print(f"waiting: {why}", highlight=False, markup=False)
+            reasons.add(why)
+
         job.on_progress = lambda done: progress.update(task, completed=done, waits="")
-        job.on_wait = lambda why: progress.update(task, waits=f"waiting: {escape(why)}")
+        job.on_wait = say_why_it_waits
         async with AsyncNotify(job.target, key=said().key) as client:
             await job.run(lambda rows: handle(client, rows))
