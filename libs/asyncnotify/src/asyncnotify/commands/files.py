@@ -61,8 +61,8 @@ def import_users(file: CsvFile, again: Again = False, multiline: Multiline = Fal
 def send_many(file: CsvFile, again: Again = False, multiline: Multiline = False) -> None:
     """Send one notification per row of a CSV file: user_id, message, and the optional fields.
 
-    Those are channel, subject, priority, send_at, expires_at, html, reference, and tags, with spaces
-    between them.
+    Those are channel, subject, priority, send_at, expires_at, html, reference, and tags, which
+    have spaces between them.
 
     Rows that are done are skipped when it is run again; refused ones are written to a file. A row
     is not accepted twice within 24 hours in any case: its content makes its idempotency key.
