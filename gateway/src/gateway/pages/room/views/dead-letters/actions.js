@@ -1,4 +1,4 @@
-// What can be done with one dead letter.
+// What can be done with one dead letter, wherever it is shown. `done()` is called after it was tried.
 
 import { del, post, segment } from "../../lib/api.js";
 import { actionButton } from "../../ui/button.js";
@@ -6,45 +6,35 @@ import { confirm } from "../../ui/dialog.js";
 import { toast } from "../../ui/toast.js";
 
 const pathOf = ({ trace_id: id }, ...more) => ["/dead-letters", segment(id), ...more].join("/");
+const whose = ({ user_id: user }) => `the dead letter to ${user ?? "an unknown user"}`;
 
-/** Queue it again; where it may have been sent, it is asked first. */
-export function replayButton(letter, done, kind = "small") {
-  return actionButton("Replay", {
+/** Queue it again, once that was confirmed. */
+export function replayButton(letter, done, { label = "Replay", kind = "small" } = {}) {
+  const doubt = letter.reason === "ambiguous" ? " An earlier attempt may have reached the provider, so it may arrive twice." : "";
+  return actionButton(label, {
     scope: "operate",
     class: kind,
-    "aria-label": `Replay the notification to ${letter.user_id ?? "an unknown user"}`,
+    title: `Replay ${whose(letter)}`,
     run: async () => {
-      if (letter.reason === "ambiguous" && !(await confirm(TWICE))) return;
+      const text = `It is queued again, its attempts counted anew.${doubt}`;
+      if (!(await confirm({ title: "Replay this dead letter?", text, action: "Replay", isDangerous: doubt !== "" }))) return;
       const { warning } = await post(pathOf(letter, "replay")).finally(done);
       toast(warning ? `Queued again: ${warning}.` : "Queued again.", warning ? "retry" : "ok");
     },
   });
 }
 
-const TWICE = {
-  title: "It may arrive twice",
-  text: "An earlier attempt may have reached the provider. Ask the provider for the trace id before you send it again.",
-  action: "Replay nevertheless",
-  isDangerous: true,
-};
-
 /** Forget it for good, once that was confirmed. */
-export function deleteButton(letter, done, kind = "small danger") {
-  return actionButton("Delete", {
+export function deleteButton(letter, done, { label = "Delete", kind = "small danger" } = {}) {
+  return actionButton(label, {
     scope: "operate",
     class: kind,
-    "aria-label": `Delete the notification to ${letter.user_id ?? "an unknown user"}`,
+    title: `Delete ${whose(letter)}`,
     run: async () => {
-      if (!(await confirm(FOR_GOOD))) return;
+      const text = "Its message is forgotten for good, and can't be replayed. What happened to it stays on record.";
+      if (!(await confirm({ title: "Delete this dead letter?", text, action: "Delete", isDangerous: true }))) return;
       await del(pathOf(letter)).finally(done);
-      toast("Deleted. What happened to it stays on record.");
+      toast("Deleted.");
     },
   });
 }
-
-const FOR_GOOD = {
-  title: "Delete this dead letter?",
-  text: "Its message is forgotten for good, and it can't be replayed any more. What happened to it stays on record.",
-  action: "Delete",
-  isDangerous: true,
-};

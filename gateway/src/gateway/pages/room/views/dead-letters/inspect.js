@@ -27,7 +27,7 @@ export function inspect(traceId, changed) {
         changed();
         end();
       };
-      tools.append(deleteButton(record, done, "danger"), replayButton(record, done, "primary"));
+      tools.append(deleteButton(record, done, { kind: "danger" }), replayButton(record, done, { kind: "primary" }));
     })
     .catch((problem) => {
       if (problem.status === undefined) throw problem; // what was refused is shown by the story

@@ -1,6 +1,6 @@
 // One notification: where it is and why, what happened, what was sent, and what can be done.
 
-import { del, get, post, segment } from "../../lib/api.js";
+import { del, get, segment } from "../../lib/api.js";
 import { fill, h } from "../../lib/dom.js";
 import { live } from "../../lib/live.js";
 import { go, link } from "../../lib/router.js";
@@ -12,6 +12,7 @@ import { confirm } from "../../ui/dialog.js";
 import { pageHead, panel } from "../../ui/page.js";
 import { loadInto } from "../../ui/states.js";
 import { toast } from "../../ui/toast.js";
+import { deleteButton, replayButton } from "../dead-letters/actions.js";
 import { keepDraft } from "../send/draft.js";
 import { contentPanels } from "./content.js";
 import { drawing, entries } from "./timeline.js";
@@ -131,29 +132,8 @@ const ACTIONS = {
         toast(reason === "ambiguous" ? "Cancelled, but an earlier attempt may have reached the provider." : "Cancelled.", reason ? "retry" : "ok");
       },
     }),
-  replay: (record, done) =>
-    actionButton("Replay it", {
-      scope: "operate",
-      class: "primary",
-      run: async () => {
-        const doubt = record.reason === "ambiguous" ? " An earlier attempt may have reached the provider, so it may arrive twice." : "";
-        const asked = { title: "Replay this dead letter?", text: `It is queued again, its attempts counted anew.${doubt}`, action: "Replay" };
-        if (!(await confirm(asked))) return;
-        const { warning } = await post(`/dead-letters/${segment(record.trace_id)}/replay`).finally(done);
-        toast(warning ? `Queued again: ${warning}.` : "Queued again.", warning ? "retry" : "ok");
-      },
-    }),
-  delete: (record, done) =>
-    actionButton("Delete it", {
-      scope: "operate",
-      class: "danger",
-      run: async () => {
-        const asked = { title: "Delete this dead letter?", text: "Its message is forgotten for good, and can't be replayed. What happened to it stays on record.", action: "Delete", isDangerous: true };
-        if (!(await confirm(asked))) return;
-        await del(`/dead-letters/${segment(record.trace_id)}`).finally(done);
-        toast("Deleted.");
-      },
-    }),
+  replay: (record, done) => replayButton(record, done, { label: "Replay it", kind: "primary" }),
+  delete: (record, done) => deleteButton(record, done, { label: "Delete it", kind: "danger" }),
 };
 
 function repeatButton(record) {
