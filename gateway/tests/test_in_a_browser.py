@@ -61,9 +61,13 @@ async def blank_page(scope, receive, send) -> None:
 
 
 ATTACKS = """async (door) => {
+  // Nobody here may even see the refusal.
+  const nothing = () => {};
   const mode = "no-cors", body = '{"user_id":"user_test","message":"m"}';
-  await fetch(door + "/notifications", { method: "POST", mode, body });
-  await fetch(door + "/dead-letters/replay", { method: "POST", mode, body: '{"limit":9}' });
+  const post = (path, body) =>
+    fetch(door + path, { method: "POST", mode, body }).catch(nothing);
+  await post("/notifications", body);
+  await post("/dead-letters/replay", '{"limit":9}');
   const frame = document.createElement("iframe");
   frame.name = "frame";
   document.body.append(frame);

@@ -1,5 +1,6 @@
 """Who is known, for how long, and what happens while the store is down."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -154,6 +155,35 @@ async def test_known_keys_outlive_a_store_that_is_down_for_a_while_and_unknown_o
     await known.refresh()
     assert await known.caller_with_key(made.text) is not None
     assert await known.caller_with_key(unknown.text) is not None
+
+
+class HeldStore(InMemoryKeys):
+    """A store that answers only when it is let go; counts how often it is asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.free, self.asked = asyncio.Event(), 0
+
+    async def changes(self, after):
+        self.asked += 1
+        await self.free.wait()
+        return await super().changes(after)
+
+
+async def test_many_who_are_not_known_share_one_question_and_one_that_breaks_off_counts_not():
+    store = HeldStore()
+    known = KnownKeys(store)
+    made = await ManageKeys(store=store, now=lambda: datetime.now(UTC)).make(SENDER)
+
+    first, *others = (asyncio.create_task(known.caller_with_key(made.text)) for _ in range(50))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    store.free.set()
+    found = await asyncio.gather(*others)
+
+    assert [caller.key for caller in found] == [made.key] * 49
+    assert store.asked <= 3
 
 
 async def test_nobody_is_let_in_before_the_keys_were_read(known, manage, store):

@@ -55,18 +55,17 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_keys(
-    settings: GatewaySettings, *, store: KeyStore | None = None, log: AuditLog | None = None
-) -> KeyParts:
-    """Put it together, on the database of the settings or on `store` and `log`."""
+def open_keys(settings: GatewaySettings, *, store: KeyStore | None = None) -> KeyParts:
+    """Put it together, on the database of the settings; keys may be in a `store` of their own."""
     opened: list[Resource] = []
+    log: AuditLog = InMemoryAudit()
     if settings.gateway_database_url != MEMORY_URL:
         database = SqlStore(
             settings.gateway_database_url, schema=SCHEMA, unavailable=StoreUnavailable
         )
         opened.append(database)
-        store, log = store or SqlKeys(database), log or SqlAudit(database)
-    store, log = store or InMemoryKeys(), log or InMemoryAudit()
+        store, log = store or SqlKeys(database), SqlAudit(database)
+    store = store or InMemoryKeys()
     known, trail = KnownKeys(store), AuditTrail(log, utc_now)
     upkeep = KeyUpkeep(
         known,

@@ -17,6 +17,7 @@ from service_kit.http.streams import StreamSlots
 from service_kit.logs import configure_logging
 from service_kit.settings import load_settings
 
+from gateway.application.ports import KeyStore
 from gateway.document import document_text, relayed_calls
 from gateway.interface.audit import audit_routes
 from gateway.interface.docs_page import docs_routes
@@ -40,10 +41,13 @@ NEEDED: Final = ("notification-publisher", "user-service")
 TO_OTHERS: Final = 32
 
 
-def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastAPI:
+def build(
+    settings: GatewaySettings, *, max_streams: int | None = None, store: KeyStore | None = None
+) -> FastAPI:
     """Put the gateway together, in front of the services of the settings.
 
-    `max_streams` is what is granted of the setting by that name.
+    `max_streams` is what is granted of the setting by that name. Keys are kept in the database of
+    the settings, or in `store`.
     """
     urls = {
         "notification-publisher": settings.publisher_url,
@@ -59,7 +63,7 @@ def build(settings: GatewaySettings, *, max_streams: int | None = None) -> FastA
         for name, client in clients.items()
     }
     document = document_text()
-    keys = open_keys(settings)
+    keys = open_keys(settings, store=store)
     slots = StreamSlots(settings.max_streams if max_streams is None else max_streams)
     app = build_app(
         service=SERVICE,

@@ -56,7 +56,7 @@ class KnownKeys:
         self._sessions: dict[bytes, KeySession] = {}
         self._revision = 0
         self._confirmed_at = -inf
-        self._runs = 0
+        self._begun = self._done = 0
         self._failed: StoreUnavailable | None = None
         self._turn = asyncio.Lock()
         self._used: set[str] = set()
@@ -141,11 +141,12 @@ class KnownKeys:
         Raises:
             StoreUnavailable: the store cannot be asked.
         """
-        wanted = self._runs + 1
+        wanted = self._begun + 1
         async with self._turn:
-            if self._runs < wanted:
-                self._runs += 1
+            if self._done < wanted:
+                self._begun = begun = self._begun + 1
                 await self._catch_up()
+                self._done = begun
         if self._failed is not None:
             raise self._failed
 

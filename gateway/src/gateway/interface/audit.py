@@ -21,9 +21,6 @@ from gateway.application.ports import AuditEntry, StoreUnavailable
 from gateway.interface.door import caller_in
 from gateway.interface.problems import refusals
 
-TARGET: Final = "audit_target"
-"""The name in a request's state under which a route says what it changed, if no path does."""
-
 _LISTING: Final = "audit"
 _PERSONAL: Final = frozenset({"address"})
 
@@ -130,14 +127,17 @@ class Audited:
         try:
             await self._app(scope, receive, keep)
         except Exception as error:
-            await self._note(scope, self._status_of(error), b"")
+            await self._note(scope, self._status_of(error))
             raise
         body = b"".join(message.get("body", b"") for message in messages)
-        await self._note(scope, messages[0]["status"], body)
+        made = _place_of(messages[0])
+        await self._note(scope, messages[0]["status"], body, made)
         for message in messages:
             await send(message)
 
-    async def _note(self, scope: Scope, status: int, body: bytes) -> None:
+    async def _note(
+        self, scope: Scope, status: int, body: bytes = b"", made: str | None = None
+    ) -> None:
         state = scope["state"]
         caller = caller_in(state)
         entry = AuditEntry(
@@ -145,7 +145,7 @@ class Audited:
             actor_name=caller.key.name if caller else None,
             actor_prefix=caller.key.prefix if caller else None,
             action=self._action,
-            target=state.get(TARGET) or _target_in(scope["path_params"]),
+            target=_target_in(scope["path_params"]) or made,
             count=self._count(status, body),
             status=status,
             request_id=state["request_id"],
@@ -174,3 +174,12 @@ def _target_in(path_params: Mapping[str, str]) -> str | None:
         "…" if name in _PERSONAL else decode_segment(value) for name, value in path_params.items()
     )
     return "/".join(named) or None
+
+
+def _place_of(start: Message) -> str | None:
+    """Name what was made: the last part of where it is."""
+    for name, value in start.get("headers", ()):
+        if name.lower() == b"location":
+            place: str = value.decode("latin-1")
+            return place.rpartition("/")[2]
+    return None

@@ -28,7 +28,6 @@ from gateway.application.ports import (
     UnknownKey,
 )
 from gateway.domain.keys import TEST_SCOPES, ApiKey, KeyLimits
-from gateway.interface.audit import TARGET
 from gateway.interface.problems import refusals
 
 _LISTING: Final = "keys"
@@ -192,7 +191,6 @@ def _add_making(router: APIRouter, keys: ManageKeys, now: Callable[[], datetime]
                 limits=KeyLimits(**asked.limits.model_dump()),
             )
         )
-        request.scope["state"][TARGET] = made.key.prefix
         return _new_key_answer(made, now())
 
     @router.post(
