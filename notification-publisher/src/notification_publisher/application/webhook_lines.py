@@ -1,10 +1,11 @@
 """Putting into the queue what stands for events that wait."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 
 from durable_queue.port import Message, MessageQueue
-from notification_ledger.webhooks.port import WaitingLines
+from notification_ledger.webhooks.port import Line, WaitingLines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,9 @@ class SendLines:
 
     async def __call__(self) -> None:
         while unsent := await self.lines.unsent():
-            for line in unsent:
-                body = json.dumps({"endpoint": line.endpoint_id, "key": line.ordering_key})
-                message = Message(id=line.message_id, lane=self.lane, body=body.encode())
-                await self.queue.send(message)
+            await asyncio.gather(*map(self._send, unsent))
             await self.lines.sent(unsent)
+
+    async def _send(self, line: Line) -> None:
+        body = json.dumps({"endpoint": line.endpoint_id, "key": line.ordering_key})
+        await self.queue.send(Message(id=line.message_id, lane=self.lane, body=body.encode()))
