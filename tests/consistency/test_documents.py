@@ -1,3 +1,4 @@
+import doctest
 import re
 from importlib.metadata import distributions
 
@@ -114,3 +115,11 @@ def test_every_proof_that_is_named_exists(root, tracked):
 
     assert len(named) > 20
     assert not missing
+
+
+def test_a_receiver_verifies_an_event_as_its_page_says(root):
+    """Run the examples in the page about status webhooks."""
+    page = root / "docs/status-webhooks.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+
+    assert (failed, tried > 0) == (0, True)

@@ -8,6 +8,7 @@ from notification_publisher.main import build
 from notification_publisher.settings import PublisherSettings
 from testkit.failover import redis_pair  # noqa: F401 - a fixture
 from testkit.http import asgi_client, live_server
+from testkit.rabbitmq_server import rabbitmq_node  # noqa: F401 - a fixture
 from testkit.redis_server import (  # noqa: F401 - fixtures
     private_redis,
     redis_server,

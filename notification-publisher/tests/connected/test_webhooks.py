@@ -132,3 +132,28 @@ async def test_after_the_last_webhook_is_gone_a_new_one_is_not_told_of_what_was_
         last = (await client.post("/notifications", json=ASKED)).json()["trace_id"]
 
         assert [each.data["trace_id"] for each in await take(parts)] == [last]
+
+
+@pytest.mark.rabbitmq
+async def test_beside_rabbitmq_it_is_the_same(publisher, rabbitmq_node, redis_url, parts):
+    settings = {"ledger_url": redis_url, "queue_namespace": "an"}
+    async with publisher(rabbitmq_node.url, **settings) as client:
+        await client.post("/webhooks", json={"url": "https://example.com/hook"})
+        sent = await client.post("/notifications", json=ASKED)
+        events = await take(parts)
+        await client.delete(sent.headers["Location"])
+        while len(events) < 2:
+            events += await take(parts)
+
+    assert [each.data["status"] for each in events] == ["queued", "cancelled"]
+
+
+@pytest.mark.rabbitmq
+async def test_with_records_in_a_memory_it_is_refused_and_says_what_to_set(
+    publisher, rabbitmq_node
+):
+    async with publisher(rabbitmq_node.url, queue_namespace="an-memory") as client:
+        answer = await client.post("/webhooks", json={"url": "https://example.com/hook"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "webhooks_not_kept")
+    assert "LEDGER_URL" in answer.json()["title"]

@@ -98,7 +98,7 @@ class FollowChanges:
         record = await self.ledger.get(trace_id)
         if record is None:
             return Labels()
-        labels = Labels(tags=record.tags, reference=record.reference)
+        labels = Labels(tags=record.tags, reference=record.reference, is_test=record.is_test)
         # An event that was pushed by hand has none until it is read, and then its user is known.
         if record.user_id is not None:
             if len(self._labels) >= _KNOWN_LABELS:

@@ -16,10 +16,11 @@ OPERATOR_KEY: Final = "operator"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
-    """What a client called a notification."""
+    """What a client called a notification, and whether it was asked for with a test key."""
 
     tags: tuple[str, ...] = ()
     reference: str | None = None
+    is_test: bool = False
 
 
 def status_event(change: StatusChange, labels: Labels) -> WebhookEvent:
@@ -38,6 +39,7 @@ def status_event(change: StatusChange, labels: Labels) -> WebhookEvent:
             "user_id": change.user_id,
             "reference": labels.reference,
             "tags": list(labels.tags),
+            "is_test": labels.is_test,
         },
     )
 
