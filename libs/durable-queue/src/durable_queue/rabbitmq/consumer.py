@@ -228,8 +228,13 @@ class Consumer:
         if self.session is None:
             return
         with as_queue_errors():
-            async with asyncio.timeout(self._timeout_s):
-                await self.session.leave(lanes)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await self.session.leave(lanes)
+            except BaseException:
+                # What was fetched ahead may be neither here nor given back.
+                self._connection.reset("a lane could not be left")
+                raise
 
     async def fetch(self, session: ConsumerSession, lanes: Sequence[str]) -> None:
         """Wait until what the broker has for these lanes is here. Raises `QueueUnavailable`."""

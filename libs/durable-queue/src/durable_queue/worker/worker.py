@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -20,6 +21,9 @@ log = get_logger(__name__)
 
 BATCH: Final = 64
 """The most messages asked for at once."""
+
+LEAVE_AGAIN: Final = timedelta(seconds=5)
+"""How often a worker that is paused sees to it that its lanes are left."""
 
 POLL: Final = timedelta(seconds=2)
 """How long the queue may wait for messages before it answers."""
@@ -164,11 +168,14 @@ class Worker:
                 await self._in_flight.wait_for_slot()
 
     async def _rest(self) -> None:
+        # Again and again: a connection that is made anew meanwhile may consume the lanes again.
         try:
             await self._queue.leave(self._lanes)
         except QueueUnavailable as error:
-            log.warning("worker.not_left", worker=self._name, error=str(error))
-        await self._resumed.wait()
+            self._outage.failed(error)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_AGAIN.total_seconds()):
+                await self._resumed.wait()
 
     async def _poll(self) -> Sequence[Delivery]:
         limit = min(self._in_flight.free_slots, BATCH)
