@@ -12,6 +12,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from gateway.application.ports import StoreUnavailable
+from gateway.interface.limits import LIMIT_HEADERS, LIMIT_REFUSALS
 from gateway.interface.problems import MISSING_SCOPE, UNAUTHENTICATED
 from gateway.interface.problems import PROBLEMS as KEY_PROBLEMS
 from gateway.keys import open_keys
@@ -83,6 +84,7 @@ SECURITY_SCHEMES: Final = {
 }
 KEY_REFUSALS: Final = (UNAUTHENTICATED, MISSING_SCOPE)
 CHALLENGE_HEADER: Final = ("WWW-Authenticate", "`Bearer`, and what was wrong.")
+_OVER_LIMIT: Final = "over_limit"
 _AFTER_503: Final = (
     "After `upstream_timeout` and `upstream_failed` it may have been done all the same. Any call "
     "may be repeated; give `POST /notifications` an `Idempotency-Key` for that."
@@ -178,6 +180,7 @@ def _refusable(responses: Responses) -> Responses:
             add_header({status: responses[status]}, *CHALLENGE_HEADER)
         else:
             responses[status] = {"$ref": f"#/components/responses/{problem.code}"}
+    responses["429"] = {"$ref": f"#/components/responses/{_OVER_LIMIT}"}
     return {status: responses[status] for status in sorted(responses, key=str)}
 
 
@@ -189,6 +192,11 @@ def _key_refusals() -> JsonObject:
         add_header(described, *CHALLENGE_HEADER)
         add_header(described, *REQUEST_ID_HEADER)
         [found[problem.code]] = described.values()
+    over_limit = refusals(*LIMIT_REFUSALS)
+    for name, meaning in LIMIT_HEADERS.items():
+        add_header(over_limit, name, meaning)
+    add_header(over_limit, *REQUEST_ID_HEADER)
+    [found[_OVER_LIMIT]] = over_limit.values()
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from service_kit.http.app import Check
 from service_kit.lifecycle import BackgroundTasks, Resource
@@ -10,18 +11,23 @@ from service_kit.sql.store import SqlStore
 from service_kit.sql.urls import MEMORY_URL
 
 from gateway.application.audit import AuditTrail
+from gateway.application.client_limits import ClientLimits
 from gateway.application.first_key import SetUpFirstKey
 from gateway.application.known_keys import KnownKeys
+from gateway.application.limits import Limiter, UsageStore
 from gateway.application.manage_keys import ManageKeys
 from gateway.application.ports import AuditLog, KeyStore, StoreUnavailable
 from gateway.application.sessions import Sessions
 from gateway.infrastructure.key_file import PrivateKeyFile
+from gateway.infrastructure.limits_memory import InMemoryUsage
 from gateway.infrastructure.memory import InMemoryAudit, InMemoryKeys
 from gateway.infrastructure.sql.audit import SqlAudit
 from gateway.infrastructure.sql.keys import SqlKeys
 from gateway.infrastructure.sql.schema import SCHEMA
+from gateway.infrastructure.sql.usage import SqlUsage
 from gateway.interface.door import Door
 from gateway.interface.key_upkeep import KeyUpkeep
+from gateway.interface.limits import draw_for
 from gateway.settings import GatewaySettings
 
 
@@ -33,6 +39,7 @@ class KeyParts:
     manage: ManageKeys
     sessions: Sessions
     trail: AuditTrail
+    limits: ClientLimits
     door: Door | None
     resources: Sequence[Resource]
 
@@ -59,12 +66,14 @@ def open_keys(settings: GatewaySettings, *, store: KeyStore | None = None) -> Ke
     """Put it together, on the database of the settings; keys may be in a `store` of their own."""
     opened: list[Resource] = []
     log: AuditLog = InMemoryAudit()
+    usage: UsageStore = InMemoryUsage()
     if settings.gateway_database_url != MEMORY_URL:
         database = SqlStore(
             settings.gateway_database_url, schema=SCHEMA, unavailable=StoreUnavailable
         )
         opened.append(database)
         store, log = store or SqlKeys(database), SqlAudit(database)
+        usage = SqlUsage(database)
     store = store or InMemoryKeys()
     known, trail = KnownKeys(store), AuditTrail(log, utc_now)
     upkeep = KeyUpkeep(
@@ -73,13 +82,16 @@ def open_keys(settings: GatewaySettings, *, store: KeyStore | None = None) -> Ke
         first_key=_first_key(settings, store),
         how_to_see=settings.how_to_see_first_key,
     )
+    limiter = Limiter(usage, apart=InMemoryUsage())
+    drawing = [("limits", partial(draw_for, limiter))] if settings.needs_keys else []
     return KeyParts(
         known=known,
         manage=ManageKeys(store=store, now=utc_now),
         sessions=Sessions(store=store, known=known, now=utc_now),
         trail=trail,
+        limits=ClientLimits(limiter, settings.key_limits),
         door=Door(known) if settings.needs_keys else None,
-        resources=[*opened, upkeep, BackgroundTasks(("keys", upkeep.run))],
+        resources=[*opened, upkeep, BackgroundTasks(("keys", upkeep.run), *drawing)],
     )
 
 

@@ -49,15 +49,7 @@ def build(
     `max_streams` is what is granted of the setting by that name. Keys are kept in the database of
     the settings, or in `store`.
     """
-    urls = {
-        "notification-publisher": settings.publisher_url,
-        "notification-dispatcher": settings.dispatcher_url,
-        "user-service": settings.user_service_url,
-    }
-    clients = {
-        name: _client_of(url, settings, max_connections=_connections(name, settings))
-        for name, url in urls.items()
-    }
+    clients = _clients(settings)
     services = {
         name: Service(name=name, http=client, timeout=settings.upstream_timeout)
         for name, client in clients.items()
@@ -69,7 +61,7 @@ def build(
         service=SERVICE,
         title="AsyncNotify",
         routers=[
-            relay_routes(relayed_calls(document), services, slots, keys.needed),
+            relay_routes(relayed_calls(document), services, slots, keys.needed, keys.limits),
             *own_routes(document, keys),
         ],
         problems=PROBLEMS,
@@ -82,7 +74,14 @@ def build(
             for_operators=(*OPERATOR_PATHS, "/keys", "/session", "/audit"),
         ),
     )
-    lock(app.routes, door=keys.door, trail=keys.trail, problems=PROBLEMS, now=utc_now)
+    lock(
+        app.routes,
+        door=keys.door,
+        limits=keys.limits,
+        trail=keys.trail,
+        problems=PROBLEMS,
+        now=utc_now,
+    )
     return app
 
 
@@ -95,6 +94,18 @@ def own_routes(document: str, keys: KeyParts) -> list[APIRouter]:
         docs_routes(document),
         room_routes(),
     ]
+
+
+def _clients(settings: GatewaySettings) -> dict[str, UpstreamClient]:
+    urls = {
+        "notification-publisher": settings.publisher_url,
+        "notification-dispatcher": settings.dispatcher_url,
+        "user-service": settings.user_service_url,
+    }
+    return {
+        name: _client_of(url, settings, max_connections=_connections(name, settings))
+        for name, url in urls.items()
+    }
 
 
 def _connections(name: str, settings: GatewaySettings) -> int:

@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from service_kit.settings import HttpUrl, ServiceSettings
 from service_kit.sql.urls import MEMORY_URL, DatabaseUrl
 
+from gateway.domain.keys import KeyLimits
+
 
 class GatewaySettings(ServiceSettings):
     """Where the gateway listens, which services are behind it, and what it lets through."""
@@ -36,6 +38,27 @@ class GatewaySettings(ServiceSettings):
         default=None,
         description="A file for the first key with the scope `admin`, which is made if there is "
         "none.",
+    )
+    key_requests_per_second: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many requests a second may come with a key that has no limit of its own.",
+    )
+    key_burst: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many of them may come at once; by default a second's.",
+    )
+    key_notifications_per_day: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many notifications may be sent from midnight to midnight, UTC, with a key "
+        "that has no limit of its own.",
+    )
+    key_streams: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many event streams such a key may have open at each gateway.",
     )
     publisher_url: HttpUrl = Field(
         default="http://localhost:8001", description="Where the notification-publisher is."
@@ -97,6 +120,16 @@ class GatewaySettings(ServiceSettings):
         if self.gateway_auth is None:
             return bool(self.gateway_bind) and not _is_loopback(self.gateway_bind)
         return self.gateway_auth == "keys"
+
+    @property
+    def key_limits(self) -> KeyLimits:
+        """Return what holds for keys without limits of their own."""
+        return KeyLimits(
+            requests_per_second=self.key_requests_per_second,
+            burst=self.key_burst,
+            notifications_per_day=self.key_notifications_per_day,
+            streams=self.key_streams,
+        )
 
     @property
     def how_to_see_first_key(self) -> str:

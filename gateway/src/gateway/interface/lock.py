@@ -12,8 +12,10 @@ from service_kit.http.problems import ProblemTable
 from starlette.routing import BaseRoute
 
 from gateway.application.audit import AuditTrail
+from gateway.application.client_limits import ClientLimits
 from gateway.interface.audit import Audited
 from gateway.interface.door import Door
+from gateway.interface.limits import hold_to
 
 _HEALTH = "/health/"
 
@@ -22,6 +24,7 @@ def lock(
     routes: Iterable[BaseRoute],
     *,
     door: Door | None,
+    limits: ClientLimits,
     trail: AuditTrail,
     problems: ProblemTable,
     now: Callable[[], datetime],
@@ -49,4 +52,4 @@ def lock(
                 now=now,
             )
         if door is not None and needed is not None:
-            route.app = door.guard(route.app, needed)
+            route.app = door.guard(hold_to(limits, route.app), needed)

@@ -15,10 +15,12 @@ from service_kit.http.streams import StreamSlots
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.application.client_limits import ClientLimits
 from gateway.application.known_keys import CALLER, KnownKeys
 from gateway.document import Call
 from gateway.relay.answers import bind_trace_id, response_of
 from gateway.relay.callers import SENDING, caller_of, refuse_other_channels
+from gateway.relay.counting import COUNTED, stream_of, take_notifications
 from gateway.relay.headers import headers_as_they_are, headers_for_service
 from gateway.relay.problems import UNSUPPORTED_ENCODING
 from gateway.relay.service import Service
@@ -33,10 +35,12 @@ def relay_routes(
     services: Mapping[str, Service],
     slots: StreamSlots,
     known: KnownKeys | None = None,
+    limits: ClientLimits | None = None,
 ) -> APIRouter:
     """Make a route of each call; `slots` bounds the event streams, and waits within them.
 
-    `known` says when who follows a stream may do so no more; None while nobody needs a key.
+    `known` says when who follows a stream may do so no more, `limits` how much a key may use up;
+    None while nobody needs a key.
     """
     waits = RelayedWaits(slots.part())
     router = APIRouter(route_class=RelayRoute)
@@ -44,9 +48,9 @@ def relay_routes(
         service = services[call.service]
         router.add_api_route(
             call.path,
-            _follower_of(call, service, slots, known)
+            _follower_of(call, service, slots, known, limits)
             if call.is_stream
-            else _relay_of(call, service, waits),
+            else _relay_of(call, service, waits, limits),
             methods=[call.method],
             name=call.name,
             openapi_extra=call.extras,
@@ -54,21 +58,28 @@ def relay_routes(
     return router
 
 
-def _relay_of(call: Call, service: Service, waits: RelayedWaits) -> Handler:
+def _relay_of(
+    call: Call, service: Service, waits: RelayedWaits, limits: ClientLimits | None
+) -> Handler:
+    is_counted = limits is not None and call.method == "POST" and call.path in COUNTED
     path_of = _path_maker(call.path)
     headers_of = headers_as_they_are if call.as_it_is else headers_for_service
 
     async def relay(request: Request) -> Response:
         path, query = path_of(request), request.scope["query_string"].decode("latin-1")
-        headers, body = headers_of(request), None
+        headers, body, taken = headers_of(request), None, None
         if call.has_body:
             body = await read_body(request)
             _refuse_encoded(request)
             if call.path in SENDING:
                 refuse_other_channels(caller_of(request), body)
+            if limits is not None and is_counted:
+                taken = await take_notifications(request, limits, call.path, body)
         if call.has_body and not call.as_it_is:
             headers["content-type"] = JSON
         answer = await service.ask(call.method, path, query=query, headers=headers, body=body)
+        if taken is not None:
+            taken.settle(answer.status, answer.headers, answer.body)
         if call.removes and answer.is_repeat and answer.status == 404:
             # It is gone, as was asked for: most likely the answer that was lost said so.
             return Response(status_code=204)
@@ -80,7 +91,11 @@ def _relay_of(call: Call, service: Service, waits: RelayedWaits) -> Handler:
 
 
 def _follower_of(
-    call: Call, service: Service, slots: StreamSlots, known: KnownKeys | None
+    call: Call,
+    service: Service,
+    slots: StreamSlots,
+    known: KnownKeys | None,
+    limits: ClientLimits | None,
 ) -> Handler:
     path_of = _path_maker(call.path)
 
@@ -88,7 +103,7 @@ def _follower_of(
         path, query = path_of(request), request.scope["query_string"].decode("latin-1")
         opening = service.follow(path, query=query, headers=headers_for_service(request))
         watch = None if known is None else partial(known.watching, request.scope["state"][CALLER])
-        return RelayedStream(service.name, opening, slots, watch)
+        return RelayedStream(service.name, opening, slots, watch, stream_of(request, limits))
 
     return follow
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from typing import Final
 
 from service_kit.http.client import UpstreamError, UpstreamResponse, UpstreamStream
@@ -31,17 +31,24 @@ class RelayedStream(StreamingResponse):
     """
 
     def __init__(
-        self, service: str, opening: Opening, slots: StreamSlots, watch: Watch | None = None
+        self,
+        service: str,
+        opening: Opening,
+        slots: StreamSlots,
+        watch: Watch | None = None,
+        own: AbstractContextManager[None] | None = None,
     ) -> None:
+        """`own` is held as one of the client's streams while this lasts."""
         super().__init__(())
         self._service = service
         self._opening = opening
         self._slots = slots
         self._watch = watch
+        self._own = own or nullcontext()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open the stream and pass it on, or pass on the answer that refuses it."""
-        with self._slots.slot():
+        with self._own, self._slots.slot():
             async with self._opening as answer:
                 if isinstance(answer, UpstreamResponse):
                     await response_of(answer)(scope, receive, send)

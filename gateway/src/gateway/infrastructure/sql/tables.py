@@ -4,6 +4,7 @@ from service_kit.sql.times import UTC_TIME
 from sqlalchemy import (
     BigInteger,
     Column,
+    Double,
     Index,
     Integer,
     LargeBinary,
@@ -55,6 +56,16 @@ sessions = Table(
 # One row: who changes keys or sessions counts it up first, so that changes come one after another,
 # and their revisions are visible in the order of their numbers.
 key_revision = Table("key_revision", metadata, Column("revision", BigInteger, nullable=False))
+
+# How much of a policy a client had used up at a time, in seconds since 1970.
+usage = Table(
+    "usage",
+    metadata,
+    Column("client", String(16), primary_key=True),
+    Column("policy", String(16), primary_key=True),
+    Column("used", Double, nullable=False),
+    Column("at", Double, nullable=False),
+)
 
 audit_entries = Table(
     "audit_entries",

@@ -125,7 +125,10 @@ def _cross_origin(access: Access | None) -> list[Middleware]:
             allow_origins=sorted(access.origins),
             allow_methods=("GET", "POST", "PUT", "DELETE"),
             allow_headers=("*",),
-            expose_headers=("Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID"),
+            expose_headers=(
+                *("Location", "Retry-After", "Idempotent-Replayed", "X-Request-ID"),
+                *("RateLimit", "RateLimit-Policy"),
+            ),
         )
     ]
 

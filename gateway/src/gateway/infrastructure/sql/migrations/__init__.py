@@ -1,3 +1,3 @@
 """Alembic's scripts. A new one names `HEAD` as its predecessor, and then becomes `HEAD`."""
 
-HEAD = "0001"
+HEAD = "0002"

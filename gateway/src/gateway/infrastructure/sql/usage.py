@@ -1,0 +1,86 @@
+"""What clients have used up, in SQL: rows that all gateways change one after another."""
+
+from collections.abc import Callable, Sequence
+from time import time
+from typing import Final
+
+from service_kit.sql.engine import INSERT, POSTGRESQL
+from service_kit.sql.store import SqlStore
+from sqlalchemy import bindparam, delete, extract, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.limits import DAY, UNUSED, Draw, Drawn, Usage, settle
+from gateway.infrastructure.sql.tables import usage as table
+
+_KEPT_SECONDS: Final = 2 * DAY
+"""Longer than any policy's window."""
+
+
+class SqlUsage:
+    """A `UsageStore` in a database whose `SqlStore` raises `StoreUnavailable`.
+
+    The database's clock counts where gateways may run on several machines: `now` is for SQLite.
+    """
+
+    def __init__(self, store: SqlStore, now: Callable[[], float] = time) -> None:
+        self._store = store
+        self._now = now
+
+    async def draw(self, draws: Sequence[Draw]) -> Sequence[Drawn]:
+        """See `UsageStore`."""
+        # Rows are locked in the same order by all: two gateways never wait for each other.
+        places = sorted({(each.client, each.policy.name) for each in draws})
+        async with self._store.writing() as connection:
+            usage = await self._locked(connection, places)
+            now = await self._time(connection)
+            drawn = []
+            for each in draws:
+                place = each.client, each.policy.name
+                usage[place], granted = settle(each, usage[place], now)
+                drawn.append(granted)
+            await connection.execute(
+                _CHANGE,
+                [
+                    {"of": client, "by": policy, "used_": each.used, "at_": each.at}
+                    for (client, policy), each in usage.items()
+                ],
+            )
+        return drawn
+
+    async def forget(self) -> None:
+        """Remove what says nothing any more."""
+        async with self._store.writing() as connection:
+            before = await self._time(connection) - _KEPT_SECONDS
+            await connection.execute(delete(table).where(table.c.at < before))
+
+    async def _locked(
+        self, connection: AsyncConnection, places: Sequence[tuple[str, str]]
+    ) -> dict[tuple[str, str], Usage]:
+        unused = [
+            {"client": client, "policy": policy, "used": UNUSED.used, "at": UNUSED.at}
+            for client, policy in places
+        ]
+        await connection.execute(INSERT[self._backend](table).on_conflict_do_nothing(), unused)
+        rows = await connection.execute(
+            select(table)
+            .where(tuple_(table.c.client, table.c.policy).in_(places))
+            .order_by(table.c.client, table.c.policy)
+            .with_for_update()
+        )
+        return {(row.client, row.policy): Usage(row.used, row.at) for row in rows}
+
+    async def _time(self, connection: AsyncConnection) -> float:
+        if self._backend != POSTGRESQL:
+            return self._now()
+        return float(await connection.scalar(select(extract("epoch", func.clock_timestamp()))) or 0)
+
+    @property
+    def _backend(self) -> str:
+        return self._store.database.backend
+
+
+_CHANGE: Final = (
+    update(table)
+    .where(table.c.client == bindparam("of"), table.c.policy == bindparam("by"))
+    .values(used=bindparam("used_"), at=bindparam("at_"))
+)
