@@ -46,13 +46,13 @@ export function openDialog({ title, body, buttons = [closeButton()], wide = fals
 
 const closeButton = () => h("button", { value: "" }, "Close");
 
-/** Ask before something is done that others notice. Resolves with true or false. */
+/** Ask before something is done that others notice; what is dangerous takes more than the Enter key. Resolves with true or false. */
 export async function confirm({ title, text, action, isDangerous = false }) {
   const answer = await openDialog({
     title,
     body: typeof text === "string" ? h("p", text) : text,
     buttons: [
-      h("button", { value: "", formnovalidate: true }, "Cancel"),
+      h("button", { value: "", formnovalidate: true, autofocus: isDangerous }, "Cancel"),
       h("button", { value: "yes", class: isDangerous ? "danger" : "primary" }, action),
     ],
   });

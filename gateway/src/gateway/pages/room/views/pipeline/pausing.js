@@ -37,7 +37,6 @@ const pausing = (channel, waiting) => ({
   title: `Pause ${channel}?`,
   text: `Nothing goes out by ${channel} until someone resumes it, high priority included. Notifications are still accepted, and wait: ${countText(waiting)} do now. Nothing is lost, but those with an end time may expire.`,
   action: "Pause",
-  isDangerous: true,
 });
 
 const resuming = (channel, waiting) => ({
