@@ -15,6 +15,8 @@ from notification_ledger.webhooks.endpoints import Attempt, WebhookEvent
 from notification_ledger.webhooks.opening import WebhookParts, open_webhooks
 from notification_ledger.webhooks.port import Line
 from redis.asyncio import Redis
+from service_kit.failpoints import armed
+from testkit.logs import captured_logs
 
 ASKED = {"user_id": "user_test", "message": "hello", "reference": "o-7"}
 DAYS = timedelta(days=5)
@@ -99,6 +101,25 @@ async def test_what_the_feed_has_lost_meanwhile_is_told_all_the_same(publisher, 
 
     # What was told before is told again, under the same id: its time is that of the position.
     assert len({each.id for each in events}) == 2
+
+
+@pytest.mark.parametrize("line", ["webhooks.before_append", "webhooks.after_append"])
+async def test_a_follower_that_fails_at_any_line_neither_loses_nor_doubles(
+    publisher, redis_url, parts, line
+):
+    async with publisher(redis_url) as client:
+        with armed(f"{line}:raise"), captured_logs() as logged:
+            await client.post("/webhooks", json={"url": "https://example.com/hook"})
+            sent = await client.post("/notifications", json=ASKED)
+            async with asyncio.timeout(60):
+                while "background.crashed" not in [each["event"] for each in logged()]:
+                    await asyncio.sleep(0.01)
+        events = await take(parts)
+        await client.delete(sent.headers["Location"])
+        while len(events) < 2:
+            events += await take(parts)
+
+    assert [each.data["status"] for each in events] == ["queued", "cancelled"]
 
 
 async def test_of_two_publishers_one_follows_and_the_other_takes_over(publisher, redis_url, parts):

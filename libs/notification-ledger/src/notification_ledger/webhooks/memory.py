@@ -171,6 +171,8 @@ class InMemoryWebhookStore:
         name = line.endpoint_id, line.ordering_key
         endpoint = self._endpoints.get(line.endpoint_id)
         if endpoint is None:
+            if self._lines.get(name) == line:
+                self._close(name)
             return Settled()
         self._note(endpoint.id, attempt)
         why = self._judge(endpoint, attempt.outcome, failing_limit)

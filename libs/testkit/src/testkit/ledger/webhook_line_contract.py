@@ -126,6 +126,20 @@ class LineContract:
         assert await store.head(line) is None
         assert (await store.endpoint("wh_1")).waiting == 0
 
+    async def test_of_one_that_was_deleted_meanwhile_nothing_is_left(
+        self, store: WebhookStore
+    ) -> None:
+        await store.store(make_endpoint())
+        line = await put(store, Status.SENDING, Status.SENT)
+        event = await first_of(store, line)
+        await store.delete("wh_1")
+        delivered = make_attempt(event, AttemptOutcome.DELIVERED)
+        assert (await store.settle(line, delivered, failing_limit=DAYS)).next is None
+
+        await store.store(make_endpoint())
+        assert await store.attempts("wh_1", limit=5) == []
+        assert await first_of(store, await put(store, Status.SENT)) == make_event(Status.SENT)
+
     async def test_one_that_is_enabled_again_is_healthy(self, store: WebhookStore) -> None:
         await store.store(make_endpoint())
         line = await put(store, Status.SENT)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from notification_ledger.webhooks.endpoints import Endpoint, WebhookEvent
+from notification_providers.guard import AddressGuard, parse_networks
 from notification_providers.http import HttpAnswer, HttpCaller, HttpFailure
 from notification_providers.webhook.signing import signed_headers
 from standardwebhooks.webhooks import Webhook
@@ -105,4 +106,24 @@ def _read(found: HttpAnswer | HttpFailure, duration: timedelta, now: datetime) -
         answer=_NOT_SHOWN.sub(" ", text),
         error=None if found.is_success else f"the receiver answered {found.status}",
         retry_after=found.retry_after(now),
+    )
+
+
+def open_caller(
+    networks: str,
+    *,
+    timeout: timedelta,
+    at_once: int,
+    new_breaker: Callable[[], CircuitBreaker],
+    source: str | None,
+    now: Callable[[], datetime],
+) -> HttpEndpointCaller:
+    """Make a caller that connects to public addresses, and to these networks."""
+    guard = AddressGuard(allowed=parse_networks(networks))
+    return HttpEndpointCaller(
+        http=HttpCaller(timeout=timeout, guard=guard),
+        at_once=at_once,
+        new_breaker=new_breaker,
+        source=source,
+        now=now,
     )

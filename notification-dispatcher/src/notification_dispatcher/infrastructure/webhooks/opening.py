@@ -4,17 +4,21 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from importlib import import_module
 from typing import Final
 
 from notification_ledger.webhooks.opening import WebhookParts
 from notification_ledger.webhooks.telling import TellOperators
-from notification_providers.http import HttpCaller
 
 from notification_dispatcher.application.tell_webhook import AttemptCounter, TellEndpoint
 from notification_dispatcher.infrastructure.circuit_breaker import CircuitBreaker
 from notification_dispatcher.infrastructure.providers.senders import BreakerSettings
-from notification_dispatcher.infrastructure.webhooks.caller import HttpEndpointCaller
 from notification_dispatcher.infrastructure.webhooks.notices import OperatorNotices
+from notification_dispatcher.infrastructure.webhooks.on_demand import (
+    CallerOnDemand,
+    ClosableCaller,
+)
 from notification_dispatcher.infrastructure.webhooks.settings import StatusWebhookSettings
 
 _SHARE: Final = 8
@@ -39,7 +43,7 @@ class WebhookTeller:
 
     tell: TellEndpoint
     parts: WebhookParts
-    caller: HttpEndpointCaller
+    caller: CallerOnDemand
     notices: OperatorNotices
 
     async def start(self) -> None:
@@ -59,14 +63,7 @@ def open_teller(
     now: Callable[[], datetime],
 ) -> WebhookTeller:
     """Put together what tells endpoints."""
-    breaker = limits.breaker
-    caller = HttpEndpointCaller(
-        http=HttpCaller(timeout=settings.webhook_timeout, guard=settings.webhook_guard),
-        at_once=max(1, limits.at_once // _SHARE),
-        new_breaker=lambda: CircuitBreaker(failures=breaker.failures, pause=breaker.pause),
-        source=limits.source,
-        now=now,
-    )
+    caller = CallerOnDemand(make=partial(_open_caller, settings, limits, now))
     operators = TellOperators(store=parts.store)
     tell = TellEndpoint(
         store=parts.store,
@@ -80,3 +77,19 @@ def open_teller(
     )
     notices = OperatorNotices(tell=operators, now=now)
     return WebhookTeller(tell=tell, parts=parts, caller=caller, notices=notices)
+
+
+def _open_caller(
+    settings: StatusWebhookSettings, limits: CallLimits, now: Callable[[], datetime]
+) -> ClosableCaller:
+    module = import_module("notification_dispatcher.infrastructure.webhooks.caller")
+    breaker = limits.breaker
+    caller: ClosableCaller = module.open_caller(
+        settings.status_webhook_networks,
+        timeout=settings.webhook_timeout,
+        at_once=max(1, limits.at_once // _SHARE),
+        new_breaker=lambda: CircuitBreaker(failures=breaker.failures, pause=breaker.pause),
+        source=limits.source,
+        now=now,
+    )
+    return caller

@@ -1,9 +1,9 @@
 """What the dispatcher can be told of status webhooks."""
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated, Final
 
-from notification_providers.guard import AddressGuard, parse_networks
 from pydantic import AfterValidator, Field
 from service_kit.settings import ServiceSettings
 
@@ -18,7 +18,8 @@ def _schedule(text: str) -> str:
 
 
 def _networks(text: str) -> str:
-    parse_networks(text)
+    for each in text.split():
+        ip_network(each)
     return text
 
 
@@ -59,8 +60,3 @@ class StatusWebhookSettings(ServiceSettings):
     def webhook_failing_limit(self) -> timedelta:
         """How long an endpoint may take nothing."""
         return timedelta(days=self.status_webhook_disable_days)
-
-    @property
-    def webhook_guard(self) -> AddressGuard:
-        """Where endpoints may be."""
-        return AddressGuard(allowed=parse_networks(self.status_webhook_networks))

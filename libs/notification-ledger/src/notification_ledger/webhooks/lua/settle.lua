@@ -5,7 +5,11 @@
 -- Returns {the line's next event ('' none), why the endpoint was disabled ('' it was not)}.
 local endpoint, line, outcome = ARGV[1], ARGV[1] .. '/' .. ARGV[2], ARGV[6]
 local hash, list = hash_of(endpoint), list_of(ARGV[1] .. '/' .. ARGV[2])
-if redis.call('EXISTS', hash) == 0 then return {'', ''} end
+local is_mine = redis.call('HGET', P .. ':lines', line) == ARGV[3]
+if redis.call('EXISTS', hash) == 0 then
+  if is_mine then close(endpoint, line) end
+  return {'', ''}
+end
 redis.call('XADD', P .. ':a:' .. endpoint, 'MAXLEN', '~', ARGV[8], '*', 'j', ARGV[5])
 
 local why = ''
@@ -21,7 +25,6 @@ elseif not redis.call('HGET', hash, 'df') then
   if why ~= '' then disable(endpoint, why) end
 end
 
-local is_mine = redis.call('HGET', P .. ':lines', line) == ARGV[3]
 if outcome == 'retrying' or not is_mine then return {'', why} end
 if redis.call('LINDEX', list, 0) == ARGV[4] then
   redis.call('LPOP', list)
