@@ -221,6 +221,14 @@ def test_a_dead_letter_is_explained_shown_and_replayed(open_page, http, dead):
     expect(page.get_by_role("button", name="Replay it")).to_have_count(0)
 
 
+def test_what_a_fake_took_is_shown_from_the_outbox(open_page, send):
+    trace_id = send(message="as the person got it")
+    page = open_page(f"#/notifications/{trace_id}")
+
+    expect(page.locator(".message-text")).to_have_text("as the person got it")
+    expect(page.locator(".command")).to_contain_text('"message": "as the person got it"')
+
+
 def test_what_waits_is_cancelled_after_a_question(open_page, http, send_later):
     trace_id = send_later()
     page = open_page(f"#/notifications/{trace_id}")

@@ -25,11 +25,11 @@ export default {
     const users = h("datalist", { id: "send-users" });
     const error = h("div.form-error", { role: "alert" });
     const button = allow(h("button.primary", "Send it"), "send");
-    const more = h("details.more", h("summary", "HTML, data, labels, times"), h("div.form-grid", MORE.map((name) => fields[name].element)));
+    const more = h("details.more-fields", h("summary", "HTML, data, labels, times"), h("div.form-grid", MORE.map((name) => fields[name].element)));
     const first = Object.values(fields).filter(({ name }) => !MORE.includes(name));
     const form = h("form.panel.send-form", { novalidate: true }, h("div.form-grid", first.map(({ element }) => element)), more, error, h("div.row", button, h("button.quiet", { type: "reset" }, "Empty the form")), users);
     const preview = h("section.panel.preview", { hidden: true });
-    const outcome = h("div.outcome", { role: "region", "aria-label": "What becomes of it" });
+    const outcome = h("div.send-outcome", { role: "region", "aria-label": "What becomes of it" });
     const foreseen = foresight();
     const timers = {};
     let watching = null;
@@ -113,6 +113,7 @@ export default {
       watching?.();
       fill(outcome);
       watching = openOne(traceId, outcome, { isPart: true });
+      outcome.scrollIntoView({ block: "nearest" });
     }
 
     function showSizes() {
@@ -200,7 +201,7 @@ function draftOf(fields) {
 }
 
 function contactText({ preferred_channel: preferred, ...addresses }) {
-  const reached = Object.keys(addresses).filter((name) => addresses[name] && name !== "user_id");
+  const reached = CHANNEL_NAMES.filter((name) => addresses[name]);
   if (!reached.length) return "The user has no address: it would be accepted, and fail.";
   return `Reached by ${reached.join(", ")}${preferred ? `; prefers ${preferred}` : ""}.`;
 }

@@ -9,6 +9,8 @@ import { messageFrame } from "../../ui/message_frame.js";
 import { panel } from "../../ui/page.js";
 import { bodyOf, curlOf } from "./curl.js";
 
+const NEWEST = 50;
+const FROM_OUTBOX = "As the outbox has it: a fake or a capture took it. What is really sent is not kept.";
 const UNKNOWN = "(the message is no longer kept)";
 
 /** Fill a place with what was asked for, as far as it is kept. */
@@ -18,8 +20,22 @@ export async function contentPanels(traceId, record, place) {
     fill(place, message(content), repeat(content));
   } catch (problem) {
     if (problem.status === undefined) throw problem;
+    const kept = problem.status === 410 && (await fromOutbox(traceId, record));
+    if (kept) return void fill(place, message(kept, FROM_OUTBOX), repeat(kept));
     const known = { user_id: record.user_id, channel: record.channel, message: UNKNOWN, tags: record.tags.length ? record.tags : null, reference: record.reference };
     fill(place, gone(problem), problem.status === 410 && repeat(known));
+  }
+}
+
+/** What a fake or a capture took, if it is among the newest of its channel. */
+async function fromOutbox(traceId, { user_id, channel, tags, reference }) {
+  try {
+    const { items } = await get("/outbox", { query: { channel, limit: NEWEST } });
+    const taken = items.find((item) => item.trace_id === traceId);
+    return taken && { ...taken, user_id, channel, tags: tags.length ? tags : null, reference };
+  } catch (problem) {
+    if (problem.status === undefined) throw problem;
+    return null;
   }
 }
 
@@ -28,7 +44,7 @@ function gone(problem) {
   return panel("The message", h("p.muted", problem.detail || problem.message), outbox);
 }
 
-function message(content) {
+function message(content, note) {
   const rest = [
     ["Priority", content.priority],
     ["Not before", content.send_at && fullTime(content.send_at)],
@@ -38,6 +54,7 @@ function message(content) {
     "The message",
     h(
       "div.stack",
+      note && h("p.muted.small", note),
       content.subject && h("p.subject", content.subject),
       content.html && messageFrame(content.html),
       content.html && h("h3", "As text"),

@@ -148,7 +148,7 @@ function update(element, row) {
   setText(status.lastElementChild, row.reason ? words(row.reason) : "");
   setText(user, row.user_id ?? "–");
   setText(channel, row.channel ?? "–");
-  setText(labels, [...row.tags, ...(row.reference ? [`#${row.reference}`] : [])].join(" · "));
+  setText(labels, [...(row.is_test ? ["test"] : []), ...row.tags, ...(row.reference ? [`#${row.reference}`] : [])].join(" · "));
   if (created.firstElementChild.dateTime !== row.created_at) setTime(created.firstElementChild, row.created_at);
 }
 

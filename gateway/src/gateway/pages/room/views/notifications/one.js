@@ -30,7 +30,7 @@ export function openOne(traceId, outlet, { isPart = false } = {}) {
   const verdict = h("section.panel.verdict", { "aria-live": "polite" });
   const timeline = h("section.panel", { "aria-label": "Timeline" });
   const contents = h("div.columns");
-  const box = h("div.stack.one");
+  const box = h("div.stack.one-notification");
   outlet.append(box);
   let shown = null;
   let timer = null;
@@ -97,7 +97,7 @@ export function openOne(traceId, outlet, { isPart = false } = {}) {
 
 function sentence(record, why, isPart) {
   return [
-    h("p.row", statusBadge(record.status), record.reason && tag(words(record.reason), TONES[record.status] ?? "off"), record.delivery_mode && tag(record.delivery_mode, "off")),
+    h("p.row", statusBadge(record.status), record.reason && tag(words(record.reason), TONES[record.status] ?? "off"), record.delivery_mode && tag(record.delivery_mode, "off"), record.is_test && tag("test", "wait")),
     h("p.where", why.where),
     h("p", [why.why, why.next].filter(Boolean).join(" ")),
     why.advice && h("p.advice", why.advice),

@@ -78,7 +78,7 @@ export function makeFields(channels) {
   const times = { read: readTime, write: writeTime };
   const whole = { read: (text) => text || null, isWide: true };
   return [
-    new Field("user_id", "User", input({ list: "send-users", required: true, spellcheck: "false", "data-search": true }), { help: "Begin to type the id of a user." }),
+    new Field("user_id", "User", input({ list: "send-users", required: true, spellcheck: "false", "data-search": true }), { help: "Begin to type the id of a user.", isWide: true }),
     new Field("channel", "Channel", h("select", options("The user’s preferred one", channels))),
     new Field("priority", "Priority", h("select", options("", ["high", "normal", "low"])), { write: (value) => value ?? "normal" }),
     new Field("subject", "Subject", input({ maxlength: 255 }), { isWide: true }),
