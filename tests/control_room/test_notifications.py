@@ -261,19 +261,14 @@ def test_an_unknown_notification_says_so(open_page):
     expect(page.get_by_role("heading", name="No notification has this trace id")).to_be_visible()
 
 
-def test_nothing_serious_stands_in_the_way_of_a_screen_reader(open_page, dead, send_later):
-    send_later()
-    for place, shown in {
-        "#/notifications?status=scheduled": ".notification",
-        f"#/notifications/{dead}": ".command",
-        "#/send": ".send-form",
-    }.items():
-        page = open_page(place)
-        expect(page.locator(shown).first).to_be_visible()
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            found = Axe().run(page).response["violations"]
-            assert not [each for each in found if each["impact"] in {"serious", "critical"}]
+def test_nothing_serious_stands_in_the_way_of_a_screen_reader(open_page, dead):
+    page = open_page(f"#/notifications/{dead}")
+    expect(page.locator(".command")).to_be_visible()
+
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert not [each for each in found if each["impact"] in {"serious", "critical"}]
 
 
 def test_the_page_knows_every_reason():
