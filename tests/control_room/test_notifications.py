@@ -131,6 +131,22 @@ def test_filters_are_in_the_url_and_a_link_opens_the_same_list(open_page, send_l
     expect(row(again, other)).to_be_visible()
 
 
+def test_while_the_server_is_away_no_rows_stand_under_filters_that_they_were_not_asked_for(
+    open_page, send_later
+):
+    trace_id = send_later()
+    page = open_page("#/notifications")
+    expect(row(page, trace_id)).to_be_visible()
+
+    page.route("**/notifications?**", lambda route: route.abort())
+    page.get_by_label("Status", exact=True).select_option("scheduled")
+    expect(page.get_by_role("heading", name="The server is away")).to_be_visible()
+    expect(row(page, trace_id)).to_be_hidden()
+    page.unroute("**/notifications?**")
+
+    expect(row(page, trace_id)).to_be_visible()
+
+
 def test_what_no_longer_passes_the_filter_leaves_the_list(open_page, send_later, http):
     page = open_page("#/notifications?status=scheduled&user_id=user_test")
     expect(page.locator(".connection")).to_have_attribute("data-state", "live")

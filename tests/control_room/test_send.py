@@ -89,6 +89,23 @@ def test_what_would_become_of_it_is_told_before_it_is_sent(open_page, http):
     assert http.get("/notifications?user_id=nobody-at-all").json()["items"] == []
 
 
+def test_what_is_sent_again_since_the_answer_was_lost_goes_once(open_page, http):
+    page = open_page("#/send?user_id=user_test&message=hello&reference=lost-answer")
+
+    def lose_the_answer(route):
+        route.fetch()
+        route.abort()
+
+    page.route("**/notifications", lose_the_answer, times=1)
+    page.get_by_role("button", name="Send it").click()
+    expect(page.locator(".form-error")).to_contain_text("Send it again: it goes once.")
+    page.get_by_role("button", name="Send it").click()
+
+    outcome = page.get_by_role("region", name="What becomes of it")
+    expect(outcome).to_contain_text("It was sent")
+    assert len(http.get("/notifications?reference=lost-answer").json()["items"]) == 1
+
+
 def test_the_keyboard_alone_sends(page):
     expect(page.get_by_role("heading", name="Pipeline", level=1)).to_be_visible()
     page.keyboard.press("g")

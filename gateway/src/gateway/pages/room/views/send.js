@@ -33,6 +33,7 @@ export default {
     const foreseen = foresight();
     const timers = {};
     let watching = null;
+    let attempt = null; // {text, key} of a request whose answer was lost: sent again, it is one
 
     outlet.append(
       pageHead("Send", { text: "Tell a user something, now or later. Nothing is lost from the moment it is accepted." }),
@@ -79,8 +80,11 @@ export default {
       const found = values();
       if (!found) return focusFault();
       const { [KEY]: key, ...body } = given(found);
+      const text = JSON.stringify(body);
+      if (attempt?.text !== text) attempt = { text, key: randomKey() };
       try {
-        const { trace_id: traceId } = await post("/notifications", body, { headers: key ? { "idempotency-key": key } : {} });
+        const { trace_id: traceId } = await post("/notifications", body, { headers: { "idempotency-key": key ?? attempt.key } });
+        attempt = null;
         setQuery({ sent: traceId });
         watch(traceId);
       } catch (problem) {
@@ -99,7 +103,7 @@ export default {
       });
       const said = problem.errors.length ? rest.map(({ pointer, message }) => `${pointer}: ${message}`) : [problem.detail || problem.message];
       if (said.length) fill(error, h("strong", problem.title || "This did not work"), said.map((each) => h("p", each)));
-      if (problem.isAway) fill(error, h("strong", "The server did not answer."), h("p", "It may have been accepted all the same: with an idempotency key you can send it again safely."));
+      if (problem.isAway) fill(error, h("strong", "The server did not answer."), h("p", "It may have been accepted all the same. Send it again: it goes once."));
       focusFault();
     }
 
@@ -199,6 +203,9 @@ function draftOf(fields) {
   }
   return values;
 }
+
+/** A key that nobody else has; `randomUUID` is there on encrypted connections only. */
+const randomKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function contactText({ preferred_channel: preferred, ...addresses }) {
   const reached = CHANNEL_NAMES.filter((name) => addresses[name]);

@@ -29,6 +29,7 @@ export class NotificationStore extends Emitter {
 
   #known = new Map();
   #filters = {};
+  #shown = null; // the filters that `rows` passed
   #cursor = null;
   #held = "";
   #isLoadingMore = false;
@@ -71,6 +72,7 @@ export class NotificationStore extends Emitter {
       const page = await this.#ask(PAGE, null, mine.signal);
       if (mine.signal.aborted) return;
       this.rows = page.items;
+      this.#shown = this.#filters;
       this.#known = new Map(page.items.map((row) => [row.trace_id, row]));
       this.#cursor = page.next_cursor;
       this.isComplete = !page.next_cursor;
@@ -78,6 +80,8 @@ export class NotificationStore extends Emitter {
     } catch (problem) {
       if (mine.signal.aborted) return;
       if (problem.status === undefined) throw problem;
+      // Those of other filters must not stand under these.
+      if (this.#shown !== this.#filters) this.rows = [];
       this.#become(problem.isAway ? "away" : "failed", problem);
       if (problem.isAway) this.#later("again", () => this.#load(), AGAIN_MS);
     }
