@@ -1,10 +1,11 @@
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-ROOM = files("gateway") / "pages" / "room"
+ROOM = Path(str(files("gateway"))) / "pages" / "room"
 NAMES = sorted(
     str(path.relative_to(ROOM)) for path in ROOM.rglob("*.*") if path.suffix in {".js", ".css"}
 )

@@ -34,8 +34,13 @@ def send(http):
 
 
 @pytest.fixture
-def give_up(http, put_user, send):
-    """Give so many notifications to a user up, on one channel; return how to count those left."""
+def status_of(http):
+    return lambda trace_id: http.get(f"/notifications/{trace_id}").json()["status"]
+
+
+@pytest.fixture
+def give_up(put_user, send, status_of):
+    """Give so many notifications to a user up, on one channel; return their trace ids."""
 
     def make(user, channel, count):
         put_user(user, BROKEN)
@@ -46,10 +51,6 @@ def give_up(http, put_user, send):
             time.sleep(0.05)
         return ids
 
-    def status_of(trace_id):
-        return http.get(f"/notifications/{trace_id}").json()["status"]
-
-    make.status_of = status_of
     return make
 
 
@@ -103,7 +104,9 @@ def test_a_number_leads_to_the_letters_behind_it(open_page, give_up):
     expect(rows(page)).to_have_count(5)
 
 
-def test_all_that_match_are_replayed_after_a_dry_run_said_how_many(open_page, give_up, put_user):
+def test_all_that_match_are_replayed_after_a_dry_run_said_how_many(
+    open_page, give_up, status_of, put_user
+):
     ids = give_up("replayed", "sms", 3)
     page = open_page("#/dead-letters?channel=sms")
     put_user("replayed", WORKS)
@@ -113,19 +116,19 @@ def test_all_that_match_are_replayed_after_a_dry_run_said_how_many(open_page, gi
     expect(dialog).to_contain_text("This was a dry run; nothing has been changed.")
     total = int(re.search(r"(\d+) dead", dialog.inner_text())[1])
     assert total >= len(ids)
-    assert all(give_up.status_of(each) == "failed" for each in ids)
+    assert all(status_of(each) == "failed" for each in ids)
 
     dialog.get_by_role("button", name=f"Replay {total}").click()
 
     replay = page.get_by_role("region", name="Replay")
     expect(replay).to_contain_text(f"Done: {total} of {total} queued again.")
     expect(page.get_by_role("heading", name="None passes these filters")).to_be_visible()
-    assert all(give_up.status_of(each) != "failed" for each in ids)
+    assert all(status_of(each) != "failed" for each in ids)
     replay.get_by_role("button", name="Dismiss").click()
     expect(replay).to_be_hidden()
 
 
-def test_a_replay_is_stopped_midway_and_the_rest_stays(open_page, give_up, put_user):
+def test_a_replay_is_stopped_midway_and_the_rest_stays(open_page, give_up, status_of, put_user):
     ids = give_up("stopped", "push", 60)
     page = open_page("#/dead-letters?channel=push")
     put_user("stopped", WORKS)
@@ -140,7 +143,7 @@ def test_a_replay_is_stopped_midway_and_the_rest_stays(open_page, give_up, put_u
     expect(replay).to_contain_text("The rest are dead letters as before.")
     replayed = int(re.search(r"(\d+) of 60", replay.inner_text())[1])
     assert 0 < replayed < 60
-    left = [each for each in ids if give_up.status_of(each) == "failed"]
+    left = [each for each in ids if status_of(each) == "failed"]
     assert len(left) == 60 - replayed
 
 

@@ -51,8 +51,14 @@ async def test_waiting_for_a_turn_is_no_timeout():
         await asyncio.sleep(0.4)
         return httpx.Response(202, json={"trace_id": "t", "status": "q", "status_url": "/"})
 
-    options = {"timeout_seconds": 3, "retry_seconds": 0, "concurrency": 1}
-    async with AsyncNotify("http://d", transport=httpx.MockTransport(slow), **options) as notify:
+    client = AsyncNotify(
+        "http://d",
+        transport=httpx.MockTransport(slow),
+        timeout_seconds=3,
+        retry_seconds=0,
+        concurrency=1,
+    )
+    async with client as notify:
         answers = await asyncio.gather(*(notify.send("ada", "hi") for _ in range(10)))
 
     assert len(answers) == 10

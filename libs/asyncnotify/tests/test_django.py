@@ -49,6 +49,7 @@ class Gateway(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Gateway
 
     def do_POST(self):
         [parts] = json.loads(self.rfile.read(int(self.headers["Content-Length"]))).values()

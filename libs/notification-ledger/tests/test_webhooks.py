@@ -20,19 +20,19 @@ from testkit.ledger.webhook_examples import (
     make_event,
 )
 
-LIMITS = {"max_endpoints": MAX_ENDPOINTS, "max_waiting": MAX_WAITING}
-
 
 class TestInMemoryWebhookStore(WebhookStoreContract):
     @pytest.fixture
     def store(self) -> InMemoryWebhookStore:
-        return InMemoryWebhookStore(**LIMITS)
+        return InMemoryWebhookStore(max_endpoints=MAX_ENDPOINTS, max_waiting=MAX_WAITING)
 
 
 class TestRedisWebhookStore(WebhookStoreContract):
     @pytest.fixture
     async def store(self, redis_url: str) -> AsyncIterator[RedisWebhookStore]:
-        store = RedisWebhookStore(redis_url, namespace="an.webhooks", **LIMITS)
+        store = RedisWebhookStore(
+            redis_url, namespace="an.webhooks", max_endpoints=MAX_ENDPOINTS, max_waiting=MAX_WAITING
+        )
         yield store
         await store.close()
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
 from durable_queue.factory import open_queue
+from durable_queue.port import Delivery
 from notification_contracts.lanes import WEBHOOKS
 from notification_contracts.webhooks import AttemptOutcome
 from notification_ledger.redis import lua_recorder
@@ -31,7 +32,7 @@ async def parts(redis_url: str) -> AsyncIterator[WebhookParts]:
 
 async def take(parts: WebhookParts) -> list[WebhookEvent]:
     """Take the events of the next line, as a worker does."""
-    deliveries = []
+    deliveries: Sequence[Delivery] = []
     async with asyncio.timeout(60):
         while not deliveries:
             deliveries = await parts.queue.receive([WEBHOOKS], limit=1, wait=timedelta(seconds=1))

@@ -155,7 +155,7 @@ async def test_one_that_is_there_can_be_waited_for(client: httpx.AsyncClient, ta
 async def test_what_can_not_be_understood_is_passed_over(
     client: httpx.AsyncClient, preference: str
 ) -> None:
-    headers = {"Prefer": preference.encode()}
+    headers = {b"Prefer": preference.encode()}
     answer = await client.post("/notifications", json=ASKED, headers=headers)
 
     assert answer.status_code == 202

@@ -1,6 +1,7 @@
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from notification_contracts.states import Status
@@ -40,14 +41,14 @@ async def changes_of(ledger: MemoryLedger, after: str) -> list[StatusChange]:
 def told(store: InMemoryWebhookStore) -> list[tuple[str, str]]:
     """Say who is told what, in the order of each line."""
     return [
-        (name[0], event.data["status"])
+        (name[0], str(event.data["status"]))
         for name, events in store._waiting.items()
         for event in events
     ]
 
 
 async def test_each_endpoint_is_told_of_what_it_wants(follow, store, ledger, harness):
-    wanted = {
+    wanted: dict[str, dict[str, Any]] = {
         "wh_all": {},
         "wh_sent": {"statuses": (Status.SENT,)},
         "wh_sms": {"channels": ("sms",)},

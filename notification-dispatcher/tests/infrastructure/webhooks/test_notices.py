@@ -95,6 +95,9 @@ class UserService:
         results = [{"health": each} for each in self.healths]
         return UpstreamResponse(200, {}, json.dumps({"results": results}).encode())
 
+    def stream(self, *_, **__):
+        raise AssertionError("reports are no stream")
+
 
 async def test_an_address_that_is_not_sent_to_any_more_is_told_of_and_not_named(store, notices):
     http = UserService("suppressed", "good", "removed", "suppressed")
