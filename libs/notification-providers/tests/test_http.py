@@ -1,3 +1,4 @@
+import gzip
 import socket
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,24 @@ async def test_redirects_are_answers():
 
     assert answer.status == 302
     assert not answer.is_success
+
+
+async def test_a_compressed_answer_is_not_unpacked():
+    packed = gzip.compress(gzip.compress(bytes(1 << 20)))
+    length = f"Content-Length: {len(packed)}\r\n\r\n".encode()
+
+    answer = await call(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n" + length + packed)
+
+    assert answer.body == packed
+
+
+async def test_no_compressed_answer_is_asked_for():
+    def handle(request):
+        return httpx.Response(200, content=request.headers["Accept-Encoding"])
+
+    answer = await HttpCaller(transport=httpx.MockTransport(handle)).call("GET", "http://a/")
+
+    assert answer.body == b"identity"
 
 
 async def test_an_endless_answer_is_cut_off():

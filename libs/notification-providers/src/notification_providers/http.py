@@ -32,6 +32,7 @@ HttpFailure = TransientFailure | PermanentFailure | UncertainFailure
 """What becomes of a call that is not answered."""
 
 MAX_ANSWER_BYTES: Final = 256 << 10
+_UNCOMPRESSED: Final = {"accept-encoding": "identity"}
 LONGEST_RETRY_AFTER: Final = timedelta(days=365)
 
 _CLOSED: Final = TransientFailure(
@@ -157,6 +158,7 @@ class HttpCaller:
         if self._client is None:
             silence = self.timeout.total_seconds() * _SILENCE if self.timeout else None
             self._client = httpx.AsyncClient(
+                headers=_UNCOMPRESSED,
                 http2=self.is_http2,
                 verify=self._trusted(),
                 timeout=httpx.Timeout(None, connect=silence, read=silence),
@@ -181,7 +183,12 @@ class HttpCaller:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    """Read an answer's body, up to the limit: what is beyond it is no answer of a provider."""
+    """Read an answer's body, up to the limit: what is beyond it is no answer of a provider.
+
+    It is taken as it comes: one that is compressed, though nobody asked for that, may be small
+    here and gigabytes once it is unpacked.
+    """
+    response.headers.pop("content-encoding", None)
     parts, size = [], 0
     async for part in response.aiter_bytes():
         parts.append(part)
