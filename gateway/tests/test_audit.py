@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from service_kit.cursors import seal
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -45,6 +46,16 @@ async def test_what_was_changed_is_named_and_an_address_is_not(locked, users):
     assert (deleted["action"], deleted["target"]) == ("delete_user", "ada/love")
     assert (released["action"], released["target"]) == ("release_address", "sms/…")
     assert (created["action"], created["target"]) == ("create_key", made.json()["prefix"])
+
+
+async def test_what_no_database_keeps_is_not_noted_as_it_is(locked, users):
+    async with locked.client() as operator:
+        await operator.delete("/users/a%00%0Ab")
+        await operator.delete(f"/users/{'x' * 600}")
+        long, broken = await newest(operator, 2)
+
+    assert broken["target"] == "a\ufffd\ufffdb"
+    assert long["target"] == "x" * 500
 
 
 async def test_what_failed_is_noted_with_its_status_and_none_changed(locked, publisher):
@@ -93,3 +104,11 @@ async def test_without_keys_the_actor_is_nobody(client, users):
 
     [entry] = await newest(client)
     assert (entry["actor"], entry["action"], entry["target"]) == (None, "delete_user", "ada")
+
+
+@pytest.mark.parametrize("place", ["9" * 30, "x"])
+async def test_a_cursor_that_was_made_up_is_refused(locked, place):
+    async with locked.client() as operator:
+        refused = await operator.get("/audit", params={"cursor": seal("audit", place)})
+
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "invalid_cursor")

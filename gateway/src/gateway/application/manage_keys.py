@@ -13,6 +13,7 @@ from gateway.domain.keys import (
     ApiKey,
     KeyLimits,
     digest_of,
+    is_prefix,
     new_key_text,
     prefix_in,
 )
@@ -82,7 +83,7 @@ class ManageKeys:
         Raises:
             UnknownKey: there is none.
         """
-        found = await self.store.get(prefix)
+        found = await self.store.get(prefix) if is_prefix(prefix) else None
         if found is None:
             raise UnknownKey
         return found
@@ -116,4 +117,6 @@ class ManageKeys:
             UnknownKey: there is none.
             LastAdminKey: nobody could make keys any more.
         """
+        if not is_prefix(prefix):
+            raise UnknownKey
         await self.store.revoke(prefix, at=self.now())

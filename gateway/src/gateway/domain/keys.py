@@ -12,6 +12,7 @@ from notification_contracts.http.callers import KeyKind
 from notification_contracts.http.scopes import Scope
 
 _TEXT: Final = re.compile(r"an_(?:live|test)_([0-9a-f]{10})_[0-9a-f]{64}", re.ASCII)
+_PREFIX: Final = re.compile(r"[0-9a-f]{10}", re.ASCII)
 _PREFIX_BYTES: Final = 5
 _SECRET_BYTES: Final = 32
 
@@ -95,6 +96,11 @@ def prefix_in(text: str) -> str | None:
     """Return the prefix in a key's text; None if it is no key's."""
     match = _TEXT.fullmatch(text)
     return match and match[1]
+
+
+def is_prefix(text: str) -> bool:
+    """Tell whether a key can have this prefix; a store need not be asked for what none can have."""
+    return _PREFIX.fullmatch(text) is not None
 
 
 def digest_of(text: str) -> bytes:

@@ -1,5 +1,6 @@
 """The audit list: every change but sends is written down before its answer goes out."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -23,6 +24,9 @@ from gateway.interface.problems import refusals
 
 _LISTING: Final = "audit"
 _PERSONAL: Final = frozenset({"address"})
+_LONGEST_TARGET: Final = 500
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_BYTES_OF_A_PLACE: Final = 8
 
 
 class ActorView(BaseModel):
@@ -81,7 +85,9 @@ def audit_routes(trail: AuditTrail) -> APIRouter:
 
 
 def _place_in(cursor: str) -> int:
-    return int(unseal(_LISTING, cursor))
+    place = int(unseal(_LISTING, cursor))
+    place.to_bytes(_BYTES_OF_A_PLACE, signed=True)  # no database has a larger one
+    return place
 
 
 def _view(entry: AuditEntry) -> AuditEntryView:
@@ -173,7 +179,8 @@ def _target_in(path_params: Mapping[str, str]) -> str | None:
     named = (
         "…" if name in _PERSONAL else decode_segment(value) for name, value in path_params.items()
     )
-    return "/".join(named) or None
+    # PostgreSQL keeps no NUL, and in a list of one line each no target makes a second one.
+    return _CONTROLS.sub("\ufffd", "/".join(named)[:_LONGEST_TARGET]) or None
 
 
 def _place_of(start: Message) -> str | None:

@@ -12,7 +12,7 @@ from notification_contracts.http.scopes import Scope, needs
 from notification_contracts.timestamps import Timestamp
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
-from service_kit.cursors import seal, unseal
+from service_kit.cursors import ForeignCursor, seal, unseal
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.fields import FieldError
 from service_kit.http.openapi_parts import JSON, answer, in_days, json_body
@@ -27,7 +27,7 @@ from gateway.application.ports import (
     StoreUnavailable,
     UnknownKey,
 )
-from gateway.domain.keys import TEST_SCOPES, ApiKey, KeyLimits
+from gateway.domain.keys import TEST_SCOPES, ApiKey, KeyLimits, is_prefix
 from gateway.interface.problems import refusals
 
 _LISTING: Final = "keys"
@@ -291,4 +291,6 @@ def _cursor_of(key: ApiKey) -> str:
 
 def _place_in(cursor: str) -> KeyPlace:
     created_at, _, prefix = unseal(_LISTING, cursor).partition(" ")
+    if not is_prefix(prefix):
+        raise ForeignCursor("the cursor was not issued here")
     return KeyPlace(datetime.fromisoformat(created_at).astimezone(UTC), prefix)

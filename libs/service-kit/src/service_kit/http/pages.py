@@ -23,13 +23,14 @@ def read_cursor(cursor: str | None, read: Callable[[str], Place]) -> Place | Non
     """Return the place after which the page begins; None for the first page.
 
     Raises:
-        ProblemError: `read` refuses the cursor with a ValueError.
+        ProblemError: `read` refuses the cursor with a ValueError, or an OverflowError: there is no
+            such place.
     """
     if not cursor:
         return None
     try:
         return read(cursor)
-    except ValueError:
+    except (ValueError, OverflowError):
         fault = FieldError(
             pointer="/query/cursor",
             code="invalid_cursor",
