@@ -67,6 +67,7 @@ async def test_what_a_person_was_sent_is_shown_where_nothing_runs(client):
     assert "default-src 'none'" in policy
     assert "script-src" not in policy
     assert "frame-ancestors 'self'" in policy
+    assert frame.headers["X-DNS-Prefetch-Control"] == "off"
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/health/live", "/nothing"])

@@ -1,6 +1,7 @@
 """What was given up, and the way back; what reached nobody, as the person would have seen it."""
 
 import re
+import socket
 import time
 
 import pytest
@@ -197,6 +198,29 @@ def test_the_outbox_shows_each_message_as_the_person_would_have_seen_it(open_pag
     expect(stage).to_contain_text("2 SMS")
     page.get_by_role("link", name="See the notification").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("To reads")
+
+
+def test_a_message_that_is_looked_at_tells_its_sender_nothing(open_page, put_user, send):
+    put_user("is watched", WORKS)
+    with socket.create_server(("127.0.0.1", 0)) as sender:
+        url = f"http://127.0.0.1:{sender.getsockname()[1]}"
+        html = (
+            f'<link rel="preconnect" href="{url}"><link rel="dns-prefetch" href="{url}">'
+            f"<iframe srcdoc='<link rel=preconnect href={url}>'></iframe>"
+            f'<p>Bought</p><a id="out" href="{url}/out" ping="{url}/ping">see it</a>'
+        )
+        send("is watched", channel="email", subject="Tracked", message="bought", html=html)
+        page = open_page("#/outbox")
+        page.get_by_role("link").filter(has_text="Tracked").click()
+        frame = page.frame_locator(".message-frame")
+        frame.locator("#out").click()
+
+        expect(frame.locator("#out")).to_have_attribute("title", f"{url}/out")
+        expect(frame.get_by_text("Bought")).to_be_visible()
+        expect(frame.locator("body link, iframe, [href*='127.0.0.1'], [ping]")).to_have_count(0)
+        sender.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            sender.accept()
 
 
 def test_nothing_serious_stands_in_the_way_of_a_screen_reader(open_page, give_up):

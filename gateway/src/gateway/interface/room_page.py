@@ -34,6 +34,8 @@ _FRAME_SECURITY: Final = (
 _HEADERS: Final = {
     "Cache-Control": "no-cache",
     "Cross-Origin-Opener-Policy": "same-origin",
+    # Chromium looks up the names in a page's links, and in those of a message that is shown.
+    "X-DNS-Prefetch-Control": "off",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
