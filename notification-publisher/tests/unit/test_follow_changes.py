@@ -11,7 +11,7 @@ from notification_ledger.webhooks.endpoints import EndpointSettings
 from notification_ledger.webhooks.memory import InMemoryWebhookStore
 from notification_ledger.webhooks.port import FollowerReplaced
 from notification_publisher.application.follow_changes import FollowChanges
-from testkit.ledger.webhook_examples import make_endpoint
+from testkit.ledger.webhook_examples import make_endpoint, until_replaced
 
 HOOK = EndpointSettings(url="https://example.com/hook")
 
@@ -111,3 +111,54 @@ async def test_who_was_replaced_puts_nothing_anywhere(follow, store, ledger, har
     with pytest.raises(FollowerReplaced):
         await follow.put(await changes_of(ledger, start))
     assert told(store) == []
+
+
+async def test_recovering_takes_longer_than_a_lease_and_stays_the_follower(store, ledger, harness):
+    follow = FollowChanges(store=store, ledger=ledger, token="me")
+    await store.acquire("me", timedelta(milliseconds=20))
+    await store.store(make_endpoint("wh_1", settings=HOOK))
+    for _ in range(3):
+        await harness.send()
+    await until_replaced(store, "me")
+    renewed = []
+
+    async def renew() -> None:
+        renewed.append(await store.acquire("me", timedelta(days=1)))
+
+    count, disabled = await follow.recover("0-0", renew)
+
+    assert renewed
+    assert all(renewed)
+    assert (count, disabled) == (3, [])
+    assert told(store) == [("wh_1", "queued")] * 3
+    assert await store.position() == await ledger.latest_change()
+
+
+async def test_recovering_asks_for_the_lease_even_where_nothing_is_found(follow, ledger):
+    renewed = []
+
+    async def renew() -> None:
+        renewed.append(True)
+
+    assert await follow.recover(await ledger.latest_change(), renew) == (0, [])
+    assert renewed
+
+
+async def test_what_happened_before_all_endpoints_were_made_is_passed_over(
+    follow, store, ledger, harness
+):
+    await store.append([], token="me", position="1-0")  # an endpoint that was deleted long ago
+    await harness.send()
+    since = await ledger.latest_change()
+    await store.store(make_endpoint("wh_1", settings=HOOK, since=since))
+
+    assert await follow.position(await follow.followers()) == since
+
+
+async def test_who_goes_on_begins_where_the_last_one_ended(follow, store, ledger, harness):
+    await store.store(make_endpoint("wh_1", settings=HOOK))
+    await harness.send()
+    latest = await ledger.latest_change()
+    await store.append([], token="me", position=latest)
+
+    assert await follow.position(await follow.followers()) == latest

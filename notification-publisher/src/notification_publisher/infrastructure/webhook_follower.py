@@ -25,7 +25,7 @@ from prometheus_client import CollectorRegistry, Counter
 from service_kit.failpoints import afailpoint
 from service_kit.logs import get_logger
 
-from notification_publisher.application.follow_changes import FollowChanges
+from notification_publisher.application.follow_changes import BATCH, FollowChanges
 from notification_publisher.application.webhook_lines import SendLines
 
 log = get_logger(__name__)
@@ -34,7 +34,6 @@ LEASE: Final = timedelta(seconds=5)
 """How long a follower that is silent is waited for."""
 
 _EVERY_S: Final = 1.0
-_BATCH: Final = 250
 
 Feed = AsyncGenerator[StatusChange | ChangesMissed, None]
 
@@ -101,7 +100,7 @@ class WebhookFollower:
 
     async def _recover(self, position: str) -> None:
         log.warning("webhooks.changes_missed", after=position)
-        count, disabled = await self._changes.recover(position)
+        count, disabled = await self._changes.recover(position, self._renew)
         log.info("webhooks.changes_recovered", changes=count)
         await self._note(disabled)
 
@@ -137,7 +136,7 @@ class _Batches:
     async def next(self, *, wait_s: float) -> tuple[Sequence[StatusChange], bool]:
         """Return changes, none if none came in time; and whether some are missing after them."""
         found: list[StatusChange] = []
-        while len(found) < _BATCH:
+        while len(found) < BATCH:
             coming = self._coming = self._coming or asyncio.ensure_future(anext(self._feed))
             await asyncio.wait({coming}, timeout=0 if found else wait_s)
             if not coming.done():

@@ -99,15 +99,14 @@ class InMemoryWebhookStore:
 
     async def acquire(self, token: str, lease: timedelta) -> bool:
         """See `ChangesFollower`."""
-        now = self._monotonic()
-        if self._follower and self._follower[0] != token and self._follower[1] > now:
+        if self._following not in {None, token}:
             return False
-        self._follower = token, now + lease.total_seconds()
+        self._follower = token, self._monotonic() + lease.total_seconds()
         return True
 
     async def release(self, token: str) -> None:
         """See `ChangesFollower`."""
-        if self._follower and self._follower[0] == token:
+        if self._following == token:
             self._follower = None
 
     async def position(self) -> str | None:
@@ -122,7 +121,7 @@ class InMemoryWebhookStore:
         position: str | None = None,
     ) -> Sequence[Endpoint]:
         """See `WaitingLines`."""
-        if token and (self._follower is None or self._follower[0] != token):
+        if token and self._following != token:
             raise FollowerReplaced("another process follows the changes")
         full = []
         for endpoint, event in entries:
@@ -208,6 +207,11 @@ class InMemoryWebhookStore:
 
     def _disable(self, endpoint: Endpoint, why: DisabledFor) -> None:
         self._put(replace(endpoint, disabled_for=why, disabled_at=self._now()))
+
+    @property
+    def _following(self) -> str | None:
+        token, until = self._follower or ("", 0.0)
+        return token if token and until > self._monotonic() else None
 
     def _count(self, endpoint_id: str) -> int:
         return sum(len(each) for name, each in self._waiting.items() if name[0] == endpoint_id)

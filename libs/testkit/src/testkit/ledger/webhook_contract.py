@@ -26,6 +26,7 @@ from testkit.ledger.webhook_examples import (
     make_endpoint,
     make_event,
     put,
+    until_replaced,
 )
 from testkit.ledger.webhook_line_contract import AttemptContract, LineContract
 
@@ -110,6 +111,13 @@ class FollowerContract:
         with pytest.raises(FollowerReplaced):
             await store.append([(endpoint, make_event())], token=TOKEN, position="9-0")
         assert (await store.position(), await store.unsent()) == (None, [])
+
+    async def test_one_whose_lease_is_over_writes_no_more_even_if_nobody_replaced_it(
+        self, store: WebhookStore
+    ) -> None:
+        await store.acquire(TOKEN, timedelta(milliseconds=20))
+
+        await until_replaced(store, TOKEN)
 
     async def test_of_a_subject_is_told_once_in_a_while(self, store: WebhookStore) -> None:
         assert await store.is_news("breaker email.fake", timedelta(milliseconds=20))

@@ -1,5 +1,7 @@
 """What the suites of the store of webhooks work with."""
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from notification_contracts.states import Status
@@ -7,10 +9,7 @@ from notification_contracts.webhooks import AttemptOutcome
 from notification_ledger.reading import StatusChange
 from notification_ledger.webhooks.endpoints import Attempt, Endpoint, EndpointSettings, WebhookEvent
 from notification_ledger.webhooks.events import Labels, status_event
-from notification_ledger.webhooks.port import (
-    Line,
-    WebhookStore,
-)
+from notification_ledger.webhooks.port import FollowerReplaced, Line, WebhookStore
 
 AT = datetime(2026, 1, 31, 9, tzinfo=UTC)
 DAYS = timedelta(days=5)
@@ -65,3 +64,12 @@ async def first_of(store: WebhookStore, line: Line) -> WebhookEvent:
     head = await store.head(line)
     assert head is not None
     return head[1]
+
+
+async def until_replaced(store: WebhookStore, token: str) -> None:
+    """Wait until the store takes nothing more from this follower."""
+    async with asyncio.timeout(30):
+        with suppress(FollowerReplaced):
+            while True:
+                await store.append([], token=token)
+                await asyncio.sleep(0.01)
