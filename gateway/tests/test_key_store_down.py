@@ -82,6 +82,28 @@ async def test_what_was_changed_meanwhile_is_written_down_in_order_when_the_stor
     assert [entry.count for _, entry in await trail.page(after=None, limit=9)] == [3, 2, 1]
 
 
+async def test_what_was_being_written_down_when_its_call_was_cancelled_is_not_lost():
+    class Slow(InMemoryAudit):
+        begun = asyncio.Event()
+        answer = asyncio.Event()
+
+        async def add(self, entries):
+            self.begun.set()
+            await self.answer.wait()
+            await super().add(entries)
+
+    log = Slow()
+    trail = AuditTrail(log, now)
+    noting = asyncio.create_task(trail.note(replace(ENTRY, count=1)))
+    await log.begun.wait()
+    noting.cancel()
+    await asyncio.gather(noting, return_exceptions=True)
+    log.answer.set()
+    await trail.note(replace(ENTRY, count=2))
+
+    assert [entry.count for _, entry in await trail.page(after=None, limit=9)] == [2, 1]
+
+
 async def test_a_first_key_that_could_not_be_made_at_the_start_is_made_later(store, tmp_path):
     known, stopping = KnownKeys(store), asyncio.Event()
     file = PrivateKeyFile(tmp_path / "first-key")

@@ -275,3 +275,17 @@ async def test_neither_a_key_nor_a_session_shows_what_could_be_used(manage, sess
     assert token not in shown
     assert made.key.digest.hex() not in shown
     assert repr(made.key.digest) not in shown
+
+
+async def test_the_error_of_a_store_that_is_down_does_not_grow_with_those_who_meet_it(
+    known, store, manage
+):
+    made = await manage.make(SENDER)
+    store.is_down = True
+    met = []
+    for _ in range(3):
+        with pytest.raises(StoreUnavailable) as caught:
+            await known.caller_with_key(made.text)
+        met.append(caught.value)
+
+    assert len(set(map(id, met))) == 3

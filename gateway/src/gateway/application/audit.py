@@ -1,5 +1,6 @@
 """What was changed, by whom, and on how many."""
 
+from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -39,7 +40,8 @@ class AuditTrail:
         self._waiting.clear()
         try:
             await self._log.add(entries)
-        except StoreUnavailable:
+        except (StoreUnavailable, CancelledError):
+            # Whoever is cancelled may have written them: twice is better than not at all.
             self._waiting.extendleft(reversed(entries))
             raise
 

@@ -57,7 +57,7 @@ class KnownKeys:
         self._revision = 0
         self._confirmed_at = -inf
         self._begun = self._done = 0
-        self._failed: StoreUnavailable | None = None
+        self._failed: str | None = None
         self._turn = asyncio.Lock()
         self._used: set[str] = set()
         self._watched: dict[asyncio.Event, Principal] = {}
@@ -115,7 +115,7 @@ class KnownKeys:
 
     def _refuse_too_old(self) -> None:
         if self._clock() - self._confirmed_at > OUTLIVES_STORE.total_seconds():
-            raise self._failed or StoreUnavailable("the keys have not been read yet")
+            raise StoreUnavailable(self._failed or "the keys have not been read yet")
 
     def check(self) -> None:
         """Return if somebody can be let in.
@@ -148,13 +148,14 @@ class KnownKeys:
                 await self._catch_up()
                 self._done = begun
         if self._failed is not None:
-            raise self._failed
+            raise StoreUnavailable(self._failed)
 
     async def _catch_up(self) -> None:
         try:
             changes = await self._store.changes(self._revision)
         except StoreUnavailable as error:
-            self._failed = error
+            # Its words alone: raised by all who ask, the error itself would grow with each of them.
+            self._failed = str(error)
         else:
             self._take_over(changes)
             self._failed = None

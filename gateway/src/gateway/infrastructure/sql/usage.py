@@ -67,7 +67,9 @@ class SqlUsage:
             .order_by(table.c.client, table.c.policy)
             .with_for_update()
         )
-        return {(row.client, row.policy): Usage(row.used, row.at) for row in rows}
+        found = {(row.client, row.policy): Usage(row.used, row.at) for row in rows}
+        # One may just have been forgotten by another gateway: it says nothing any more.
+        return dict.fromkeys(places, UNUSED) | found
 
     async def _time(self, connection: AsyncConnection) -> float:
         if self._backend != POSTGRESQL:
