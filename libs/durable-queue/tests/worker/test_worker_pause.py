@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from durable_queue.memory import InMemoryQueue
 from durable_queue.port import Delivery
+from durable_queue.worker import Isolation
 from testkit.running import Running, until
 
 Send = Callable[..., Awaitable[None]]
@@ -40,6 +41,23 @@ async def test_a_paused_worker_finishes_what_it_has_and_takes_nothing_up(
     worker.resume()
     await until(lambda: done == ["before", "after"])
     assert not worker.stats().is_paused
+
+
+async def test_one_that_is_paused_while_a_message_is_handled_alone_takes_nothing_up_after_it(
+    running: Running, send: Send, queue: InMemoryQueue
+) -> None:
+    isolation = Isolation()
+    worker = running.worker(lambda delivery: delivery.ack(), isolation=isolation)
+    isolation.begin()
+    await asyncio.sleep(0.02)  # in which it comes to wait for the end of that
+    worker.pause()
+    await send("1")
+    isolation.end()
+    await asyncio.sleep(0.1)  # in which it would take it up
+
+    assert (worker.stats().handled, await waiting(queue)) == (0, 1)
+    worker.resume()
+    await until(lambda: worker.stats().handled == 1)
 
 
 async def test_a_worker_that_begins_paused_waits_to_be_resumed(

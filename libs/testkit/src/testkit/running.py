@@ -7,7 +7,7 @@ from datetime import timedelta
 from durable_queue.metrics import QueueMetrics
 from durable_queue.port import Queue
 from durable_queue.upkeep import Ticker
-from durable_queue.worker import Worker
+from durable_queue.worker import Isolation, Worker
 from durable_queue.worker.in_flight import Handle
 
 
@@ -39,6 +39,7 @@ class Running:
         lease: timedelta | None = None,
         grace: timedelta = timedelta(seconds=5),
         metrics: QueueMetrics | None = None,
+        isolation: Isolation | None = None,
         is_paused: bool = False,
     ) -> Worker:
         """Start a worker called `test`."""
@@ -51,6 +52,7 @@ class Running:
             lease=lease or self.lease,
             grace=grace,
             metrics=metrics,
+            isolation=isolation,
             is_paused=is_paused,
         )
         self._run(worker.run(self._stopping))

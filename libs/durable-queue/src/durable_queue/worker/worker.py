@@ -160,8 +160,9 @@ class Worker:
         while True:
             if self.is_paused:
                 await self._rest()
-                continue
             await self._isolation.until_open()
+            if self.is_paused:
+                continue
             if self._in_flight.free_slots > 0:
                 self._in_flight.add(await self._poll())
             else:
