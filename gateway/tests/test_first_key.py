@@ -1,6 +1,7 @@
 """The key with which all others are made, and its file."""
 
 import asyncio
+import os
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -68,6 +69,17 @@ async def test_several_that_start_at_once_make_one_key_that_is_in_the_file(store
 
     assert sorted(await asyncio.gather(*starting)) == [False, False, False, True]
     assert (await key_in(path, store)).is_active_at(clock())
+
+
+def test_a_process_with_the_same_number_in_another_container_is_not_disturbed(path):
+    path.parent.mkdir()
+    of_the_other = path.with_name(f"{path.name}.{os.getpid()}")
+    of_the_other.write_text("half a key")
+    text = new_key_text(KeyKind.LIVE)
+
+    assert PrivateKeyFile(path).renew(text) == text
+
+    assert of_the_other.read_text() == "half a key"
 
 
 async def test_what_a_start_that_died_left_in_the_file_becomes_the_key(set_up, store, path):

@@ -4,8 +4,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from service_kit.private_files import MASK
+from tempfile import mkstemp
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +21,10 @@ class PrivateKeyFile:
 
     def renew(self, text: str) -> str:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         before = self.text()
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666 & ~MASK)
+        # Not by the process's number: in two containers that share a volume it may be the same.
+        descriptor, name = mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")
+        fresh = Path(name)
         with os.fdopen(descriptor, "w") as file:
             file.write(f"{text}\n")
         try:
