@@ -7,11 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from gateway.application.audit import AuditTrail
 from gateway.application.first_key import SetUpFirstKey
+from gateway.application.known_keys import KnownKeys
 from gateway.application.ports import StoreUnavailable
 from gateway.domain.keys import digest_of, new_key_text, prefix_in
 from gateway.infrastructure.key_file import PrivateKeyFile
-from gateway.infrastructure.memory import InMemoryKeys
+from gateway.infrastructure.memory import InMemoryAudit, InMemoryKeys
+from gateway.interface.key_upkeep import KeyUpkeep
 from notification_contracts.http.callers import KeyKind
 from notification_contracts.http.scopes import Scope
 from testkit.clock import FrozenClock
@@ -123,3 +126,15 @@ async def test_a_store_that_is_down_leaves_no_file(set_up, store, path):
 def _stand_in(key):
     text = new_key_text(KeyKind.LIVE)
     return replace(key, prefix=prefix_in(text), digest=digest_of(text), scopes=frozenset())
+
+
+async def test_where_its_file_cannot_be_written_keys_are_known_all_the_same(store, path, clock):
+    path.mkdir(parents=True)
+    known = KnownKeys(store)
+    set_up = SetUpFirstKey(store=store, file=PrivateKeyFile(path), now=clock)
+    upkeep = KeyUpkeep(known, AuditTrail(InMemoryAudit(), clock), first_key=set_up)
+
+    with pytest.raises(IsADirectoryError):
+        await upkeep.start()
+
+    known.check()

@@ -63,8 +63,9 @@ class KeyUpkeep:
 
     async def _attempt(self, *, writes: bool = False, forgets: bool = False) -> bool:
         try:
-            await self._set_up_first_key()
+            # First: keys count on, and end, even where the file of the first key cannot be written.
             await self._known.refresh()
+            await self._set_up_first_key()
             await self._trail.write_waiting()
             if writes:
                 await self._known.note_uses()
