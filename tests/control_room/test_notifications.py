@@ -39,6 +39,17 @@ FILL_AND_SCROLL = """async ([count, batch]) => {
   return document.querySelectorAll(".notification").length;
 }"""
 
+EMIT = """async (count) => {
+  const { live } = await import("./room/lib/live.js");
+  const hex = (number) => number.toString(16).padStart(12, "0");
+  const made = hex(Date.now());
+  const at = new Date().toISOString();
+  live.emit("events", Array.from({ length: count }, (_, number) => {
+    const id = `${made.slice(0, 8)}-${made.slice(8)}-7000-8000-${hex(number)}`;
+    return { trace_id: id, user_id: "ada", channel: "sms", status: "queued", reason: null, at };
+  }));
+}"""
+
 
 @pytest.fixture
 def send(http):
@@ -102,6 +113,38 @@ def test_a_paused_list_stands_still_and_counts_what_is_new(open_page, send_later
     expect(row(page, third)).to_be_visible()
     expect(row(page, first)).to_contain_text("cancelled")
     expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_list_that_is_paused_for_long_counts_so_far_and_then_begins_anew(open_page, send_later):
+    known = send_later()
+    page = open_page("#/notifications")
+    expect(row(page, known)).to_be_visible()
+
+    page.get_by_role("button", name="Pause").click()
+    page.evaluate(EMIT, 6_000)
+    page.get_by_role("button", name="5,000+ new").click()
+
+    expect(row(page, known)).to_be_visible()
+    expect(page.locator(".notification[data-id$='-000000000000']")).to_have_count(0)
+
+
+def test_a_list_that_has_grown_too_long_begins_anew_with_one_call(open_page, send_later):
+    known = send_later()
+    page = open_page("#/notifications")
+    expect(row(page, known)).to_be_visible()
+    asked = []
+
+    def hold(route):
+        asked.append(route)
+
+    page.route("**/notifications?limit=100", hold)
+    for count in (20_001, 10, 10):
+        page.evaluate(EMIT, count)
+    expect(row(page, known)).to_have_count(0)
+    [newest] = asked
+    newest.continue_()
+
+    expect(row(page, known)).to_be_visible()
 
 
 def test_filters_are_in_the_url_and_a_link_opens_the_same_list(open_page, send_later):

@@ -8,6 +8,28 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
 FIGURES_AT = "async () => (await import('/room/lib/live.js')).live.figuresAt"
+# Hides and shows the page while it asks for figures; returns in how many places it will ask again.
+HIDE_WHILE_IT_ASKS = """async () => {
+  const { live } = await import('/room/lib/live.js');
+  const { fetch, setTimeout } = window;
+  let answer;
+  const answered = new Promise((resolve) => { answer = resolve; });
+  let rounds = 0;
+  let left = 2;
+  window.fetch = async (...request) => (await answered, fetch(...request));
+  window.setTimeout = (action, delay) => ((rounds += delay === 2_000), setTimeout(action, delay));
+  live.stop();
+  live.start();
+  live.stop();
+  live.start();
+  await new Promise((resolve) => {
+    live.on('figures', () => (left -= 1) || resolve());
+    answer();
+  });
+  await new Promise(requestAnimationFrame);
+  Object.assign(window, { fetch, setTimeout });
+  return rounds;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +132,10 @@ def test_a_service_that_hangs_is_named_until_it_is_back(page, system, service):
 
 def test_the_page_outlives_a_restart_of_the_gateway(page, system, http):
     state_of(page, "live").to_be_visible()
-    page.goto(page.url.replace("pipeline", "users"))
 
     system.signal("gateway", signal.SIGSTOP)
     try:
+        page.goto(page.url.replace("pipeline", "users"))
         state_of(page, "away").to_be_visible()
         expect(page.locator(".connection .age")).to_have_text(re.compile(r"\d+ s old"))
         seen = page.evaluate(FIGURES_AT)
@@ -122,7 +144,13 @@ def test_the_page_outlives_a_restart_of_the_gateway(page, system, http):
 
     state_of(page, "live").to_be_visible()
     assert page.evaluate(FIGURES_AT) > seen
-    assert page.url.endswith("#/users")
+    expect(page.get_by_role("heading", name="Users", level=1)).to_be_visible()
+
+
+def test_a_page_hidden_while_it_asks_asks_no_more_often_afterwards(page):
+    state_of(page, "live").to_be_visible()
+
+    assert page.evaluate(HIDE_WHILE_IT_ASKS) == 1
 
 
 def send(http, channel, count=1):

@@ -24,7 +24,7 @@ class Live extends Emitter {
   /** Why the server, which is there, gives no figures; null if it does. */
   refusal = null;
 
-  #isRunning = false;
+  #run = null; // what ends with `stop()`, or null
   #stream = null;
   #hasStream = false;
   #wasOpen = false;
@@ -40,14 +40,14 @@ class Live extends Emitter {
   }
 
   start() {
-    if (this.#isRunning || document.hidden) return;
-    this.#isRunning = true;
+    if (this.#run || document.hidden) return;
+    this.#run = {};
     this.#connect();
-    this.#poll();
+    this.#poll(this.#run);
   }
 
   stop() {
-    this.#isRunning = false;
+    this.#run = null;
     this.#stream?.close();
     this.#stream = null;
     for (const timer of this.#timers) clearTimeout(timer);
@@ -70,9 +70,10 @@ class Live extends Emitter {
     this.emit("state");
   }
 
-  async #poll() {
+  async #poll(run) {
     await this.refresh();
-    if (this.#isRunning) this.#later(() => this.#poll(), FIGURES_MS);
+    // It may have been stopped and started again while the answer was under way.
+    if (this.#run === run) this.#later(() => this.#poll(run), FIGURES_MS);
   }
 
   #later(action, delay) {
@@ -96,7 +97,7 @@ class Live extends Emitter {
     stream.addEventListener("status", ({ data }) => this.#gather(JSON.parse(data)));
     stream.onerror = () => {
       this.#setStream(false);
-      if (stream.readyState === EventSource.CLOSED && this.#isRunning) {
+      if (stream.readyState === EventSource.CLOSED && this.#stream === stream) {
         this.#later(() => this.#connect(), RECONNECT_MS);
       }
     };

@@ -42,10 +42,15 @@ export function relative(iso) {
 }
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
-/** "10:42:13", by the reader's clock and language. */
-export const clock = (iso) => CLOCK.format(new Date(iso));
+/** "10:42:13", by the reader's clock and language; with its day if that is not today. */
+export function clock(iso) {
+  const at = new Date(iso);
+  const time = CLOCK.format(at);
+  return at.toDateString() === new Date(now()).toDateString() ? time : `${DAY.format(at)}, ${time}`;
+}
 export const fullTime = (iso) => FULL.format(new Date(iso));
 
 /** A <time> that says how long ago it was, and goes on saying so while it is shown. */
@@ -58,6 +63,19 @@ export function timeElement(iso) {
 export function setTime(element, iso) {
   set(element, { datetime: iso, title: fullTime(iso) });
   setText(element, relative(iso));
+}
+
+/** What a `datetime-local` field holds, which is by the reader's clock, as the API takes it; null if nothing. */
+export function fromField(text) {
+  const at = text ? new Date(text) : null;
+  return at && !Number.isNaN(at.getTime()) ? at.toISOString() : null;
+}
+
+/** The other way round, to the second. */
+export function toField(iso) {
+  const at = iso ? new Date(iso) : null;
+  if (!at || Number.isNaN(at.getTime())) return "";
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
 setInterval(() => {

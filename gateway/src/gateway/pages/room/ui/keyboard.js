@@ -7,10 +7,11 @@ import { SCREENS } from "./screens.js";
 
 const SECOND_KEY_MS = 1_500;
 
-/** Shortcuts of all screens: {keys, what}. A view may list its own in `view.shortcuts`. */
+/** Shortcuts besides those of the screens: {keys, what}. */
 const GENERAL = [
   { keys: "?", what: "Show this" },
   { keys: "/", what: "Go to the filter or the search of this screen" },
+  { keys: "j k", what: "Next and previous notification of the list; Enter opens it" },
   { keys: "Esc", what: "Close a dialog" },
 ];
 

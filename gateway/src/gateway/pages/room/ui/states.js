@@ -34,7 +34,7 @@ export function away(problem, retry) {
     { role: "status" },
     icon("away"),
     h("h2", "The server is away"),
-    h("p", problem.message, ". This view comes back by itself."),
+    h("p", problem.message.replace(/\.?$/, "."), " This view comes back by itself."),
     retry && h("button", { type: "button", onclick: retry }, "Try now"),
   );
 }

@@ -3,7 +3,9 @@
 import { fill, h } from "../lib/dom.js";
 import { current, link, parse } from "../lib/router.js";
 import { SCREENS } from "./screens.js";
-import { empty, failed, loading } from "./states.js";
+import { away, empty, failed, loading } from "./states.js";
+
+const AGAIN_MS = 2_000;
 
 const main = document.querySelector("#main");
 let opened = null; // {place, close, change}
@@ -30,7 +32,7 @@ export async function showView() {
   const screen = SCREENS.find(({ name }) => name === params.name);
   mark(params.name);
   if (!screen) return fill(main, unknownView());
-  const waiting = setTimeout(() => fill(main, loading()), 200);
+  const waiting = setTimeout(() => mine === turn && fill(main, loading()), 200);
   try {
     const { default: view } = await screen.load();
     if (mine !== turn) return undefined;
@@ -38,6 +40,11 @@ export async function showView() {
     if (!isFirst && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
   } catch (error) {
     if (mine !== turn) return undefined;
+    if (isUnfetched(error)) {
+      fill(main, away({ message: "This view could not be loaded" }, showView));
+      setTimeout(() => mine === turn && showView(), AGAIN_MS);
+      return undefined;
+    }
     fill(main, failed({ title: "This view could not be opened", message: error.message }, showView));
     throw error;
   } finally {
@@ -55,6 +62,9 @@ function open(view, params, place) {
   const handle = view.open(params, outlet);
   opened = { place, ...(typeof handle === "function" ? { close: handle } : handle) };
 }
+
+/** Whether a module did not come: no browser has an error of its own for that. */
+const isUnfetched = (error) => error instanceof TypeError && /import|module/i.test(error.message);
 
 /** Say in the navigation which view is open. */
 function mark(name) {

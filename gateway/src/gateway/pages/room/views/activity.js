@@ -5,8 +5,7 @@ import { tag, words } from "../ui/badge.js";
 import { pagedTable } from "../ui/paged.js";
 import { pageHead } from "../ui/page.js";
 import { empty } from "../ui/states.js";
-
-const TRACE_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+import { isTraceId } from "./notifications/filters.js";
 
 export default {
   title: "Activity",
@@ -35,5 +34,5 @@ const cells = ({ at, actor, action, target, count, status, request_id: id }) => 
 
 function targetOf(target) {
   if (!target) return "";
-  return TRACE_ID.test(target) ? h("a.mono", { href: link(["notifications", target]) }, target) : h("span.mono", target);
+  return isTraceId(target) ? h("a.mono", { href: link(["notifications", target]) }, target) : h("span.mono", target);
 }

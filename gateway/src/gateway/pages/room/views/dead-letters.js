@@ -4,6 +4,7 @@ import { get } from "../lib/api.js";
 import { fill, h } from "../lib/dom.js";
 import { live } from "../lib/live.js";
 import { link } from "../lib/router.js";
+import { settled } from "../lib/settled.js";
 import { pageHead } from "../ui/page.js";
 import { empty, loadInto } from "../ui/states.js";
 import { groupsTable } from "./dead-letters/groups.js";
@@ -21,7 +22,6 @@ export default {
   title: "Dead letters",
   open(params, outlet) {
     let { query } = params;
-    let timer = null;
     const groups = h("div");
     const filters = filterBar(FILTERS);
     const bar = h("div.row.spread", filters.element, replayMatching(() => filtersOf(query), reload));
@@ -44,15 +44,13 @@ export default {
     let shown = null;
 
     function reload() {
-      clearTimeout(timer);
-      timer = null;
-      counts.reload();
-      letters.reload();
+      return Promise.all([counts.reload(), letters.reload()]);
     }
 
+    const changes = settled(reload, SETTLE_MS);
+
     const off = live.on("events", (events) => {
-      if (!events.some((event) => event.status === "failed" || letters.has(event.trace_id))) return;
-      timer ??= setTimeout(reload, SETTLE_MS);
+      if (events.some((event) => event.status === "failed" || letters.has(event.trace_id))) changes.soon();
     });
 
     filters.show(query);
@@ -72,7 +70,7 @@ export default {
       },
       close() {
         off();
-        clearTimeout(timer);
+        changes.close();
         closeInspection();
         progress.close();
         counts.close();

@@ -4,10 +4,11 @@ import { get } from "../lib/api.js";
 import { fill, h, keyed, set, setText } from "../lib/dom.js";
 import { live } from "../lib/live.js";
 import { link, setQuery } from "../lib/router.js";
+import { settled } from "../lib/settled.js";
 import { setTime, timeElement } from "../lib/time.js";
 import { CHANNEL_NAMES } from "../ui/badge.js";
 import { actionButton } from "../ui/button.js";
-import { icon } from "../ui/icons.js";
+import { channelIcon } from "../ui/icons.js";
 import { pageHead } from "../ui/page.js";
 import { empty, loadInto } from "../ui/states.js";
 import { preview } from "./outbox/preview.js";
@@ -23,7 +24,6 @@ export default {
     let { query } = params;
     let items = [];
     let next = null;
-    let timer = null;
     let shown = null;
     const list = h("div.outbox-list", { role: "list", "aria-label": "Messages" });
     const more = h("div.row.list-foot");
@@ -73,14 +73,10 @@ export default {
       draw();
     }
 
+    const changes = settled(loader.reload, SETTLE_MS);
     const off = live.on("events", (events) => {
-      if (events.some(({ status }) => status === "sent")) timer ??= setTimeout(reload, SETTLE_MS);
+      if (events.some(({ status }) => status === "sent")) changes.soon();
     });
-
-    function reload() {
-      timer = null;
-      loader.reload();
-    }
 
     channel.value = query.channel ?? "";
     return {
@@ -91,12 +87,12 @@ export default {
         if (isOther) {
           items = [];
           next = null;
-          reload();
+          loader.reload();
         } else if (items.length) draw();
       },
       close() {
         off();
-        clearTimeout(timer);
+        changes.close();
         loader.close();
       },
     };
@@ -129,7 +125,7 @@ function entry(item) {
     { role: "listitem" },
     h(
       "a.outbox-entry",
-      h("span.outbox-icon", { dataset: { channel: item.channel } }, icon(`channel-${item.channel}`)),
+      h("span.outbox-icon", { dataset: { channel: item.channel } }, channelIcon(item.channel)),
       h("span.outbox-words", h("strong", item.subject || firstLine(item)), h("span.muted", item.address)),
       timeElement(item.at),
     ),

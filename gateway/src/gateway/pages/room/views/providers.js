@@ -2,7 +2,7 @@ import { post } from "../lib/api.js";
 import { fill, h, refill } from "../lib/dom.js";
 import { checkParts, parts } from "../lib/parts.js";
 import { actionButton } from "../ui/button.js";
-import { channelIcon } from "../ui/channel_icon.js";
+import { channelIcon } from "../ui/icons.js";
 import { tag } from "../ui/badge.js";
 import { openDialog } from "../ui/dialog.js";
 import { field, formDialog } from "../ui/form.js";

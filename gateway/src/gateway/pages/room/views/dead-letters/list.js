@@ -39,7 +39,7 @@ export class LettersList {
   }
 
   reload() {
-    this.#loader.reload();
+    return this.#loader.reload();
   }
 
   /** Begin anew: the filters are others. */

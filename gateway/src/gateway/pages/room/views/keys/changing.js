@@ -2,6 +2,7 @@
 
 import { del, post, segment } from "../../lib/api.js";
 import { h } from "../../lib/dom.js";
+import { fromField } from "../../lib/time.js";
 import { CHANNEL_NAMES } from "../../ui/badge.js";
 import { copyable } from "../../ui/copy.js";
 import { confirm, openDialog } from "../../ui/dialog.js";
@@ -44,7 +45,7 @@ function bodyOf({ name, kind, scopes, channels, expires_at: expires, ...numbers 
     kind,
     scopes,
     channels: channels.length ? channels : null,
-    expires_at: expires ? new Date(expires).toISOString() : null,
+    expires_at: fromField(expires),
     ...(Object.keys(limits).length && { limits }),
   };
 }

@@ -2,7 +2,7 @@
 
 import { fill, h } from "../../lib/dom.js";
 import { setQuery } from "../../lib/router.js";
-import { now } from "../../lib/time.js";
+import { fromField, now, toField } from "../../lib/time.js";
 import { CHANNEL_NAMES, STATUS_NAMES, words } from "../../ui/badge.js";
 
 export const REASONS = [
@@ -104,7 +104,7 @@ function periodFields() {
     h("option", { value: "between" }, "Between …"),
   );
   const fields = ["since", "until"].map((name) =>
-    h("input", { type: "datetime-local", name, "aria-label": name === "since" ? "From" : "Until", onchange: ({ target }) => setQuery({ last: null, [name]: utc(target.value) }) }),
+    h("input", { type: "datetime-local", name, "aria-label": name === "since" ? "From" : "Until", onchange: ({ target }) => setQuery({ last: null, [name]: fromField(target.value) }) }),
   );
   fill(between, fields[0], h("span.muted", "to"), fields[1]);
 
@@ -121,22 +121,8 @@ function periodFields() {
       const isBetween = Boolean(since || until) || (choice.value === "between" && !last);
       choice.value = last && PERIODS[last] ? last : isBetween ? "between" : "";
       between.hidden = choice.value !== "between";
-      fields[0].value = local(since);
-      fields[1].value = local(until);
+      fields[0].value = toField(since);
+      fields[1].value = toField(until);
     },
   };
-}
-
-/** A time of a field, by the reader's clock, as the API takes it; "" if there is none. */
-export function utc(text) {
-  const at = text ? new Date(text) : null;
-  return at && !Number.isNaN(at.getTime()) ? at.toISOString() : "";
-}
-
-/** The other way round. */
-export function local(iso) {
-  const at = iso ? new Date(iso) : null;
-  if (!at || Number.isNaN(at.getTime())) return "";
-  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
-  return shifted.toISOString().slice(0, 16);
 }

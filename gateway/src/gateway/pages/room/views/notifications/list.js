@@ -45,7 +45,7 @@ export function openList(params, outlet) {
     setState(hasRows ? null : now);
     const count = store.newCount;
     news.hidden = count === 0;
-    setText(news, `${countText(count)} new`);
+    setText(news, `${countText(count)}${store.isOverfull ? "+" : ""} new`);
     setText(foot, footText(store));
   }
 

@@ -14,6 +14,7 @@ const NEWEST = 50;
 const COMPLETE_AFTER_MS = 1_500;
 const AGAIN_MS = 2_000;
 const MOST_ROWS = 20_000;
+const MOST_HELD = 5_000;
 
 /** When a trace id was made, in ms: it is a UUIDv7. */
 const madeAt = (traceId) => parseInt(traceId.slice(0, 8) + traceId.slice(9, 13), 16);
@@ -22,6 +23,8 @@ export class NotificationStore extends Emitter {
   rows = [];
   /** What came while it was held: events by trace id, the last of each. */
   held = new Map();
+  /** More came than is kept: what is held is only the first of it. */
+  isOverfull = false;
   /** "loading", "ready", "failed" or "away"; with `problem`. */
   state = "loading";
   problem = null;
@@ -32,6 +35,7 @@ export class NotificationStore extends Emitter {
   #shown = null; // the filters that `rows` passed
   #cursor = null;
   #held = "";
+  #meanwhile = null; // events since the newest page was asked for, while it is
   #isLoadingMore = false;
   #control = null;
   #timers = {};
@@ -68,6 +72,8 @@ export class NotificationStore extends Emitter {
     const mine = (this.#control = new AbortController());
     clearTimeout(this.#timers.again);
     this.held.clear();
+    this.isOverfull = false;
+    this.#meanwhile = [];
     try {
       const page = await this.#ask(PAGE, null, mine.signal);
       if (mine.signal.aborted) return;
@@ -76,12 +82,16 @@ export class NotificationStore extends Emitter {
       this.#known = new Map(page.items.map((row) => [row.trace_id, row]));
       this.#cursor = page.next_cursor;
       this.isComplete = !page.next_cursor;
+      const events = this.#meanwhile;
+      this.#meanwhile = null;
       this.#become("ready");
+      this.take(events);
     } catch (problem) {
       if (mine.signal.aborted) return;
       if (problem.status === undefined) throw problem;
       // Those of other filters must not stand under these.
       if (this.#shown !== this.#filters) this.rows = [];
+      this.#meanwhile = null;
       this.#become(problem.isAway ? "away" : "failed", problem);
       if (problem.isAway) this.#later("again", () => this.#load(), AGAIN_MS);
     }
@@ -117,6 +127,7 @@ export class NotificationStore extends Emitter {
 
   /** Let in what was held back. */
   flush() {
+    if (this.isOverfull) return void this.#load();
     const events = [...this.held.values()];
     this.held.clear();
     this.#apply(events);
@@ -125,6 +136,7 @@ export class NotificationStore extends Emitter {
   }
 
   take(events) {
+    this.#meanwhile?.push(...events);
     if (this.state !== "ready") return;
     if (!this.#held) {
       this.#apply(events);
@@ -138,8 +150,9 @@ export class NotificationStore extends Emitter {
   #holdBack(event) {
     const row = this.#known.get(event.trace_id);
     if (row && this.#held === "new") Object.assign(row, changeOf(event));
-    else if (row || (this.#passes(event) && this.#isNewer(event))) this.held.set(event.trace_id, event);
-    else this.held.delete(event.trace_id);
+    else if (!row && !(this.#passes(event) && this.#isNewer(event))) this.held.delete(event.trace_id);
+    else if (this.held.size < MOST_HELD || this.held.has(event.trace_id)) this.held.set(event.trace_id, event);
+    else this.isOverfull = true;
   }
 
   #apply(events) {
@@ -155,7 +168,7 @@ export class NotificationStore extends Emitter {
     }
     added.sort(newestFirst);
     this.rows = added.concat(this.rows);
-    if (this.rows.length > MOST_ROWS) this.#load();
+    if (this.rows.length > MOST_ROWS && !this.#meanwhile) this.#load();
     else if (added.length || !this.#isKnowable) this.#completeSoon();
   }
 

@@ -35,12 +35,13 @@ function email(item) {
 }
 
 function sms(item) {
+  const characters = [...item.message].length;
   const segments = item.segments === 1 ? "1 SMS" : `${item.segments} SMS, joined by the phone`;
   return h(
     "article.phone",
     h("p.phone-who", item.address),
     h("p.bubble", item.message),
-    h("p.muted.small", `${segments} · ${[...item.message].length} characters`),
+    h("p.muted.small", `${segments} · ${characters === 1 ? "1 character" : `${characters} characters`}`),
   );
 }
 

@@ -4,7 +4,7 @@ import { h, keyed, set, setText } from "../../lib/dom.js";
 import { oldest, seriesOf, total } from "../../lib/history.js";
 import { link } from "../../lib/router.js";
 import { clock, duration } from "../../lib/time.js";
-import { channelIcon } from "../../ui/channel_icon.js";
+import { channelIcon } from "../../ui/icons.js";
 import { RETRYING, countText } from "../../ui/head.js";
 import { draw, sparkline } from "../../ui/sparkline.js";
 import { rateText, setBar } from "./accepting.js";

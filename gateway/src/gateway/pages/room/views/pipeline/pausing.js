@@ -35,12 +35,12 @@ export function pauseButton(channel) {
 
 const pausing = (channel, waiting) => ({
   title: `Pause ${channel}?`,
-  text: `Nothing goes out by ${channel} until someone resumes it, high priority included. Notifications are still accepted, and wait: ${countText(waiting)} do now. Nothing is lost, but those with an end time may expire.`,
+  text: `Nothing goes out by ${channel} until someone resumes it, high priority included. Notifications are still accepted, and wait (now: ${countText(waiting)}). Nothing is lost, but those with an end time may expire.`,
   action: "Pause",
 });
 
 const resuming = (channel, waiting) => ({
   title: `Resume ${channel}?`,
-  text: `The ${countText(waiting)} that wait go out at once, as fast as the providers take them.`,
+  text: `What waits (now: ${countText(waiting)}) goes out at once, as fast as the providers take it.`,
   action: "Resume",
 });

@@ -1,6 +1,7 @@
 // The fields of the form: each with its help, its error, and what it gives to the request.
 
 import { fill, h, set, setText } from "../../lib/dom.js";
+import { fromField, toField } from "../../lib/time.js";
 
 /** A field: `control` is the input, `read()` returns its value for the API or throws a `FieldFault`. */
 export class Field {
@@ -55,17 +56,6 @@ export function readObject(text) {
   return found;
 }
 
-function readTime(text) {
-  return text ? new Date(text).toISOString() : null;
-}
-
-/** A time as the field takes it: by the reader's clock. */
-function writeTime(iso) {
-  if (!iso) return "";
-  const at = new Date(iso);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}
-
 const readTags = (text) => {
   const tags = text.split(/[\s,]+/).filter(Boolean);
   return tags.length ? tags : null;
@@ -75,7 +65,7 @@ const readTags = (text) => {
 export function makeFields(channels) {
   const options = (any, names) => [any && h("option", { value: "" }, any), names.map((name) => h("option", { value: name }, name))];
   const json = { read: readObject, write: (value) => (value ? JSON.stringify(value, null, 2) : ""), isWide: true };
-  const times = { read: readTime, write: writeTime };
+  const times = { read: fromField, write: toField };
   const whole = { read: (text) => text || null, isWide: true };
   return [
     new Field("user_id", "User", input({ list: "send-users", required: true, spellcheck: "false", "data-search": true }), { help: "Begin to type the id of a user.", isWide: true }),

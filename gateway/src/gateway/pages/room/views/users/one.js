@@ -5,7 +5,7 @@ import { fill, h } from "../../lib/dom.js";
 import { go, link } from "../../lib/router.js";
 import { timeElement } from "../../lib/time.js";
 import { actionButton } from "../../ui/button.js";
-import { channelIcon } from "../../ui/channel_icon.js";
+import { channelIcon } from "../../ui/icons.js";
 import { tag, words } from "../../ui/badge.js";
 import { confirm } from "../../ui/dialog.js";
 import { pageHead } from "../../ui/page.js";
