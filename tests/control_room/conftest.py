@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,23 @@ def picture(take_pictures: bool) -> Callable[[Page, str], None]:
 def page(open_page: Callable[..., Page]) -> Page:
     """The control room, just opened."""
     return open_page()
+
+
+@pytest.fixture
+def send(http: httpx.Client) -> Callable[..., str]:
+    """Send something to `user_test`; return its trace id."""
+
+    def send_one(**fields: Any) -> str:
+        asked = {"user_id": "user_test", "message": "hello", "channel": "email"} | fields
+        answer = http.post("/notifications", json=asked)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["trace_id"])
+
+    return send_one
+
+
+@pytest.fixture
+def send_later(send: Callable[..., str]) -> Callable[..., str]:
+    """Send something that waits for its time; return its trace id."""
+    due = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    return lambda **fields: send(send_at=due, **fields)

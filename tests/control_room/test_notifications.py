@@ -1,13 +1,10 @@
-"""The list of notifications, and one of them."""
+"""The list of notifications."""
 
 import json
 import re
-import subprocess
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from notification_contracts.states import Reason
 from playwright.sync_api import expect
 
@@ -15,20 +12,9 @@ pytestmark = pytest.mark.slow
 
 ROWS = 10_000
 LONGEST_TASK_MS = 100
-# Puts changes where the stream puts them, and goes through the list as a reader does.
-FILL_AND_SCROLL = """async ([count, batch]) => {
-  const { live } = await import("./room/lib/live.js");
+# Goes through the list as a reader does; returns how many rows exist.
+SCROLL = """async () => {
   const frame = () => new Promise(requestAnimationFrame);
-  const hex = (number, width) => number.toString(16).padStart(width, "0");
-  const at = new Date().toISOString();
-  for (let first = 0; first < count; first += batch) {
-    live.emit("events", Array.from({ length: batch }, (_, number) => {
-      const made = hex(Date.now(), 12);
-      const id = `${made.slice(0, 8)}-${made.slice(8)}-7000-8000-${hex(first + number, 12)}`;
-      return { trace_id: id, user_id: "ada", channel: "sms", status: "queued", reason: null, at };
-    }));
-    await frame();
-  }
   const height = document.querySelector(".virtual-list").offsetHeight;
   for (let part = 0; part <= 20; part += 1) {
     scrollTo(0, (height * part) / 20);
@@ -38,46 +24,20 @@ FILL_AND_SCROLL = """async ([count, batch]) => {
   await frame();
   return document.querySelectorAll(".notification").length;
 }"""
-
-EMIT = """async (count) => {
+# Puts changes where the stream puts them.
+EMIT = """async ([count, batch]) => {
   const { live } = await import("./room/lib/live.js");
   const hex = (number) => number.toString(16).padStart(12, "0");
-  const made = hex(Date.now());
   const at = new Date().toISOString();
-  live.emit("events", Array.from({ length: count }, (_, number) => {
-    const id = `${made.slice(0, 8)}-${made.slice(8)}-7000-8000-${hex(number)}`;
-    return { trace_id: id, user_id: "ada", channel: "sms", status: "queued", reason: null, at };
-  }));
+  for (let first = 0; first < count; first += batch) {
+    live.emit("events", Array.from({ length: batch }, (_, number) => {
+      const made = hex(Date.now());
+      const id = `${made.slice(0, 8)}-${made.slice(8)}-7000-8000-${hex(first + number)}`;
+      return { trace_id: id, user_id: "ada", channel: "sms", status: "queued", reason: null, at };
+    }));
+    await new Promise(requestAnimationFrame);
+  }
 }"""
-
-
-@pytest.fixture
-def send(http):
-    def send_one(**fields):
-        asked = {"user_id": "user_test", "message": "hello", "channel": "email"} | fields
-        answer = http.post("/notifications", json=asked)
-        assert answer.status_code == 202, answer.text
-        return answer.json()["trace_id"]
-
-    return send_one
-
-
-@pytest.fixture
-def send_later(send):
-    """Send something that waits for its time; return its trace id."""
-    due = (datetime.now(UTC) + timedelta(days=3)).isoformat()
-    return lambda **fields: send(send_at=due, **fields)
-
-
-@pytest.fixture
-def dead(http, send):
-    """Return the trace id of a dead letter."""
-    http.put("/users/refused", json={"email": "fail-permanent@sim.example"})
-    return send(
-        user_id="refused",
-        subject="Thank you",
-        html="<h2 style='color: red'>Bought</h2><script>document.title = 'run'</script>",
-    )
 
 
 def row(page, trace_id):
@@ -121,7 +81,7 @@ def test_a_list_that_is_paused_for_long_counts_so_far_and_then_begins_anew(open_
     expect(row(page, known)).to_be_visible()
 
     page.get_by_role("button", name="Pause").click()
-    page.evaluate(EMIT, 6_000)
+    page.evaluate(EMIT, [6_000, 6_000])
     page.get_by_role("button", name="5,000+ new").click()
 
     expect(row(page, known)).to_be_visible()
@@ -139,7 +99,7 @@ def test_a_list_that_has_grown_too_long_begins_anew_with_one_call(open_page, sen
 
     page.route("**/notifications?limit=100", hold)
     for count in (20_001, 10, 10):
-        page.evaluate(EMIT, count)
+        page.evaluate(EMIT, [count, count])
     expect(row(page, known)).to_have_count(0)
     [newest] = asked
     newest.continue_()
@@ -233,7 +193,8 @@ def test_ten_thousand_rows_cause_no_long_task(browser, open_page):
     expect(page.locator(".state.loading")).to_have_count(0)
 
     browser.start_tracing(page=page, categories=["toplevel"])
-    elements = page.evaluate(FILL_AND_SCROLL, [ROWS, 500])
+    page.evaluate(EMIT, [ROWS, 500])
+    elements = page.evaluate(SCROLL)
     tasks = processor_ms_of_tasks(json.loads(browser.stop_tracing())["traceEvents"])
 
     expect(page.locator(".list-foot")).to_contain_text(re.compile(r"1\d,\d{3}"))
@@ -257,77 +218,6 @@ def processor_ms_of_tasks(events):
         if each["name"].endswith("RunTask") and (each["pid"], each["tid"]) in threads
         if "tdur" in each
     ]
-
-
-def test_a_dead_letter_is_explained_shown_and_replayed(open_page, http, dead):
-    page = open_page(f"#/notifications/{dead}")
-
-    expect(page.locator(".verdict")).to_contain_text("the provider refused it")
-    expect(page.locator(".verdict")).to_contain_text("“simulated: refused for good”")
-    expect(page.locator(".entries > li").last).to_contain_text("failed")
-    attempt = page.locator(".drawing rect.attempt")
-    expect(attempt).to_have_attribute("data-tone", "bad")
-    message = page.frame_locator(".message-frame")
-    expect(message.get_by_role("heading", name="Bought")).to_have_css("color", "rgb(255, 0, 0)")
-    assert "run" not in page.title()
-    expect(page.locator(".command")).to_contain_text('"subject": "Thank you"')
-
-    http.put("/users/refused", json={"email": "ok@sim.example"})
-    page.get_by_role("button", name="Replay it").click()
-    page.get_by_role("dialog").get_by_role("button", name="Replay", exact=True).click()
-
-    expect(page.locator(".verdict")).to_contain_text("It was sent: fake took it on email")
-    expect(page.get_by_role("button", name="Replay it")).to_have_count(0)
-
-
-def test_what_a_fake_took_is_shown_from_the_outbox(open_page, send):
-    trace_id = send(message="as the person got it")
-    page = open_page(f"#/notifications/{trace_id}")
-
-    expect(page.locator(".message-text")).to_have_text("as the person got it")
-    expect(page.locator(".command")).to_contain_text('"message": "as the person got it"')
-
-
-def test_what_waits_is_cancelled_after_a_question(open_page, http, send_later):
-    trace_id = send_later()
-    page = open_page(f"#/notifications/{trace_id}")
-    expect(page.locator(".verdict")).to_contain_text("It waits for its time, in 2 days")
-
-    page.get_by_role("button", name="Cancel it").click()
-    page.keyboard.press("Escape")
-    assert http.get(f"/notifications/{trace_id}").json()["status"] == "scheduled"
-    page.get_by_role("button", name="Cancel it").click()
-    page.get_by_role("button", name="Cancel the notification").click()
-
-    expect(page.locator(".verdict")).to_contain_text("It was cancelled")
-    assert http.get(f"/notifications/{trace_id}").json()["status"] == "cancelled"
-
-
-def test_the_command_that_repeats_it_does(open_page, http, send_later):
-    trace_id = send_later(message="it's here", reference="repeat-me")
-    page = open_page(f"#/notifications/{trace_id}")
-
-    command = page.locator(".command").inner_text()
-    done = subprocess.run(["sh", "-c", command], capture_output=True, check=True)
-
-    assert json.loads(done.stdout)["trace_id"] != trace_id
-    assert len(http.get("/notifications?reference=repeat-me").json()["items"]) == 2
-
-
-def test_an_unknown_notification_says_so(open_page):
-    page = open_page("#/notifications/019c0f5e-8a3c-7b1e-9a57-3f0c2d1e4b5a")
-
-    expect(page.get_by_role("heading", name="No notification has this trace id")).to_be_visible()
-
-
-def test_nothing_serious_stands_in_the_way_of_a_screen_reader(open_page, dead):
-    page = open_page(f"#/notifications/{dead}")
-    expect(page.locator(".command")).to_be_visible()
-
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        assert not [each for each in found if each["impact"] in {"serious", "critical"}]
 
 
 def test_the_page_knows_every_reason():

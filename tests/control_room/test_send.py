@@ -1,12 +1,26 @@
-"""The form, and what becomes of what it sends."""
+"""The form, what becomes of what it sends, and one notification."""
 
+import json
 import re
+import subprocess
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from notification_contracts.sms_size import sms_size
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def dead(http, send):
+    """Return the trace id of a dead letter."""
+    http.put("/users/refused", json={"email": "fail-permanent@sim.example"})
+    return send(
+        user_id="refused",
+        subject="Thank you",
+        html="<h2 style='color: red'>Bought</h2><script>document.title = 'run'</script>",
+    )
 
 
 def test_what_the_form_sends_is_watched_until_it_is_sent(open_page, http):
@@ -134,3 +148,74 @@ def test_one_like_an_earlier_one_begins_with_what_that_had(open_page, http):
     expect(page.get_by_label("Message")).to_have_value("hello")
     expect(page.get_by_label("HTML, for e-mail")).to_have_value("<p>hello</p>")
     expect(page.get_by_label("Tags")).to_have_value("a b")
+
+
+def test_a_dead_letter_is_explained_shown_and_replayed(open_page, http, dead):
+    page = open_page(f"#/notifications/{dead}")
+
+    expect(page.locator(".verdict")).to_contain_text("the provider refused it")
+    expect(page.locator(".verdict")).to_contain_text("“simulated: refused for good”")
+    expect(page.locator(".entries > li").last).to_contain_text("failed")
+    attempt = page.locator(".drawing rect.attempt")
+    expect(attempt).to_have_attribute("data-tone", "bad")
+    message = page.frame_locator(".message-frame")
+    expect(message.get_by_role("heading", name="Bought")).to_have_css("color", "rgb(255, 0, 0)")
+    assert "run" not in page.title()
+    expect(page.locator(".command")).to_contain_text('"subject": "Thank you"')
+
+    http.put("/users/refused", json={"email": "ok@sim.example"})
+    page.get_by_role("button", name="Replay it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Replay", exact=True).click()
+
+    expect(page.locator(".verdict")).to_contain_text("It was sent: fake took it on email")
+    expect(page.get_by_role("button", name="Replay it")).to_have_count(0)
+
+
+def test_what_a_fake_took_is_shown_from_the_outbox(open_page, send):
+    trace_id = send(message="as the person got it")
+    page = open_page(f"#/notifications/{trace_id}")
+
+    expect(page.locator(".message-text")).to_have_text("as the person got it")
+    expect(page.locator(".command")).to_contain_text('"message": "as the person got it"')
+
+
+def test_what_waits_is_cancelled_after_a_question(open_page, http, send_later):
+    trace_id = send_later()
+    page = open_page(f"#/notifications/{trace_id}")
+    expect(page.locator(".verdict")).to_contain_text("It waits for its time, in 2 days")
+
+    page.get_by_role("button", name="Cancel it").click()
+    page.keyboard.press("Escape")
+    assert http.get(f"/notifications/{trace_id}").json()["status"] == "scheduled"
+    page.get_by_role("button", name="Cancel it").click()
+    page.get_by_role("button", name="Cancel the notification").click()
+
+    expect(page.locator(".verdict")).to_contain_text("It was cancelled")
+    assert http.get(f"/notifications/{trace_id}").json()["status"] == "cancelled"
+
+
+def test_the_command_that_repeats_it_does(open_page, http, send_later):
+    trace_id = send_later(message="it's here", reference="repeat-me")
+    page = open_page(f"#/notifications/{trace_id}")
+
+    command = page.locator(".command").inner_text()
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=True)
+
+    assert json.loads(done.stdout)["trace_id"] != trace_id
+    assert len(http.get("/notifications?reference=repeat-me").json()["items"]) == 2
+
+
+def test_an_unknown_notification_says_so(open_page):
+    page = open_page("#/notifications/019c0f5e-8a3c-7b1e-9a57-3f0c2d1e4b5a")
+
+    expect(page.get_by_role("heading", name="No notification has this trace id")).to_be_visible()
+
+
+def test_nothing_serious_stands_in_the_way_of_a_screen_reader(open_page, dead):
+    page = open_page(f"#/notifications/{dead}")
+    expect(page.locator(".command")).to_be_visible()
+
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        assert not [each for each in found if each["impact"] in {"serious", "critical"}]
