@@ -88,31 +88,28 @@ class StoreUser:
     async def each(self, asked: Sequence[AskedContact]) -> Sequence[bool | InvalidContact]:
         """Store all whose contact is valid; tell of each whether it is new, or what is wrong.
 
-        One user may be among them several times: the last one counts.
+        One user may be among them several times: the last one counts, the first one is new.
 
         Raises:
             UsersUnavailable: the store cannot answer now; sending them again is safe.
         """
         now = self.now()
         outcomes: list[bool | InvalidContact] = []
-        rounds: list[dict[UserId, tuple[int, User]]] = []
+        users: dict[UserId, User] = {}
+        first_at: dict[UserId, int] = {}
         for place, each in enumerate(asked):
             outcomes.append(False)
             try:
-                user = self._user(each, now)
+                user = users[each.user_id] = self._user(each, now)
             except InvalidContact as error:
                 outcomes[place] = error
-                continue
-            taken = next((known for known in rounds if user.id not in known), None)
-            if taken is None:
-                rounds.append(taken := {})
-            taken[user.id] = (place, user)
+            else:
+                first_at.setdefault(user.id, place)
             if place % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
-        for distinct in rounds:
-            new = await self.users.put_many([user for _, user in distinct.values()], at=now)
-            for place, user in distinct.values():
-                outcomes[place] = user.id in new
+        if users:
+            for new in await self.users.put_many(list(users.values()), at=now):
+                outcomes[first_at[new]] = True
         return outcomes
 
     def faults_of(
