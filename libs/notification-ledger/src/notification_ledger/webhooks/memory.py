@@ -18,6 +18,7 @@ from notification_ledger.webhooks.port import (
     EndpointChanged,
     FollowerReplaced,
     Line,
+    Once,
     Settled,
     TooManyEndpoints,
     UnknownEndpoint,
@@ -119,10 +120,13 @@ class InMemoryWebhookStore:
         *,
         token: str | None = None,
         position: str | None = None,
+        once: Once | None = None,
     ) -> Sequence[Endpoint]:
         """See `WaitingLines`."""
         if token and self._following != token:
             raise FollowerReplaced("another process follows the changes")
+        if once and self._was_told(once):
+            return []
         full = []
         for endpoint, event in entries:
             known = self._endpoints.get(endpoint.id)
@@ -144,14 +148,6 @@ class InMemoryWebhookStore:
         """See `WaitingLines`."""
         for line in lines:
             self._unsent.pop(line.message_id, None)
-
-    async def is_news(self, subject: str, quiet: timedelta) -> bool:
-        """See `ToldBefore`."""
-        now = self._monotonic()
-        if self._quiet_until.get(subject, now) > now:
-            return False
-        self._quiet_until[subject] = now + quiet.total_seconds()
-        return True
 
     async def head(self, line: Line) -> tuple[Endpoint, WebhookEvent] | None:
         """See `EventDelivery`."""
@@ -212,6 +208,14 @@ class InMemoryWebhookStore:
     def _following(self) -> str | None:
         token, until = self._follower or ("", 0.0)
         return token if token and until > self._monotonic() else None
+
+    def _was_told(self, once: Once) -> bool:
+        """Tell whether it was; from now on it is."""
+        now = self._monotonic()
+        if self._quiet_until.get(once.subject, now) > now:
+            return True
+        self._quiet_until[once.subject] = now + once.quiet.total_seconds()
+        return False
 
     def _count(self, endpoint_id: str) -> int:
         return sum(len(each) for name, each in self._waiting.items() if name[0] == endpoint_id)

@@ -80,6 +80,14 @@ class Settled:
     disabled_for: DisabledFor | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Once:
+    """Of one subject there is nothing to tell for so long after it was told of."""
+
+    subject: str
+    quiet: timedelta
+
+
 class EndpointStore(Protocol):
     """The endpoints. All methods raise `WebhooksUnavailable`."""
 
@@ -137,9 +145,11 @@ class WaitingLines(Protocol):
         *,
         token: str | None = None,
         position: str | None = None,
+        once: Once | None = None,
     ) -> Sequence[Endpoint]:
         """Put events at the ends of their lines, and note the follower's position: all or nothing.
 
+        With `once`, nothing at all if its subject was told of lately, by whichever process.
         Endpoints that are deleted or disabled meanwhile are passed over. Returns those that it
         disabled, for they have `MAX_WAITING` events.
 
@@ -154,14 +164,6 @@ class WaitingLines(Protocol):
 
     async def sent(self, lines: Sequence[Line]) -> None:
         """Note that the messages of these lines are in the queue."""
-        ...
-
-
-class ToldBefore(Protocol):
-    """What was told lately, by whichever process. All methods raise `WebhooksUnavailable`."""
-
-    async def is_news(self, subject: str, quiet: timedelta) -> bool:
-        """Tell whether nobody asked this of the subject for so long."""
         ...
 
 
@@ -194,9 +196,7 @@ class EventDelivery(Protocol):
         ...
 
 
-class WebhookStore(
-    EndpointStore, ChangesFollower, WaitingLines, ToldBefore, EventDelivery, Protocol
-):
+class WebhookStore(EndpointStore, ChangesFollower, WaitingLines, EventDelivery, Protocol):
     """What an adapter is. Ask for the narrowest part that does."""
 
     async def close(self) -> None:

@@ -40,6 +40,7 @@ from notification_ledger.webhooks.port import (
     EndpointChanged,
     FollowerReplaced,
     Line,
+    Once,
     Settled,
     TooManyEndpoints,
     UnknownEndpoint,
@@ -164,9 +165,12 @@ class RedisWebhookStore:
         *,
         token: str | None = None,
         position: str | None = None,
+        once: Once | None = None,
     ) -> Sequence[Endpoint]:
         """See `WaitingLines`."""
-        parts: list[str | bytes] = []
+        parts: list[str | bytes | int] = ["", 0]
+        if once:
+            parts = [event_id(once.subject), whole_ms(once.quiet)]
         for endpoint, event in entries:
             # The queue takes what it does not know under another name for bytes pushed by hand.
             parts += [endpoint.id, event.ordering_key, new_trace_id(), event_to_json(event)]
@@ -194,13 +198,6 @@ class RedisWebhookStore:
             await self._redis.command(
                 "HDEL", f"{self._prefix}:unsent", *(line.message_id for line in lines)
             )
-
-    async def is_news(self, subject: str, quiet: timedelta) -> bool:
-        """See `ToldBefore`."""
-        key = f"{self._prefix}:q:{event_id(subject)}"
-        with _translated():
-            reply = await self._redis.command("SET", key, 1, "NX", "PX", whole_ms(quiet))
-        return reply is not None
 
     async def head(self, line: Line) -> tuple[Endpoint, WebhookEvent] | None:
         """See `EventDelivery`."""

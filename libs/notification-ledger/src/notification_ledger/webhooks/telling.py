@@ -9,7 +9,7 @@ from notification_contracts.webhooks import EventKind
 
 from notification_ledger.webhooks.endpoints import Endpoint
 from notification_ledger.webhooks.events import operator_event, wants
-from notification_ledger.webhooks.port import WebhookStore
+from notification_ledger.webhooks.port import Once, WebhookStore
 
 QUIET: Final = timedelta(minutes=10)
 
@@ -37,8 +37,9 @@ class TellOperators:
         told = [
             each for each in await self.store.endpoints() if each.is_enabled and wants(each, event)
         ]
-        if told and (subject is None or await self.store.is_news(f"{kind} {subject}", QUIET)):
-            await self.store.append([(each, event) for each in told])
+        once = None if subject is None else Once(subject=f"{kind} {subject}", quiet=QUIET)
+        if told:
+            await self.store.append([(each, event) for each in told], once=once)
 
     async def disabled(self, endpoint: Endpoint, at: datetime) -> None:
         """Tell that an endpoint was disabled, and why."""

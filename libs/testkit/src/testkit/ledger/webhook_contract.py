@@ -12,6 +12,7 @@ from notification_contracts.states import Status
 from notification_ledger.webhooks.port import (
     EndpointChanged,
     FollowerReplaced,
+    Once,
     TooManyEndpoints,
     UnknownEndpoint,
     WebhookStore,
@@ -120,12 +121,30 @@ class FollowerContract:
         await until_replaced(store, TOKEN)
 
     async def test_of_a_subject_is_told_once_in_a_while(self, store: WebhookStore) -> None:
-        assert await store.is_news("breaker email.fake", timedelta(milliseconds=20))
-        assert await store.is_news("breaker sms.fake", DAYS)
-        assert not await store.is_news("breaker sms.fake", DAYS)
+        endpoint = await store.store(make_endpoint())
+
+        async def told(subject: str, quiet: timedelta) -> bool:
+            before = (await store.endpoint("wh_1")).waiting
+            once = Once(subject=subject, quiet=quiet)
+            await store.append([(endpoint, make_event())], once=once)
+            return (await store.endpoint("wh_1")).waiting > before
+
+        assert await told("breaker email.fake", timedelta(milliseconds=20))
+        assert await told("breaker sms.fake", DAYS)
+        assert not await told("breaker sms.fake", DAYS)
         async with asyncio.timeout(30):
-            while not await store.is_news("breaker email.fake", DAYS):  # noqa: ASYNC110
+            while not await told("breaker email.fake", DAYS):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+    async def test_what_could_not_be_told_is_told_the_next_time(self, store: WebhookStore) -> None:
+        entries = [(await store.store(make_endpoint()), make_event())]
+        once = Once(subject="breaker sms.fake", quiet=DAYS)
+        with pytest.raises(FollowerReplaced):
+            await store.append(entries, token=TOKEN, once=once)
+
+        await store.append(entries, once=once)
+
+        assert (await store.endpoint("wh_1")).waiting == 1
 
     async def test_the_position_moves_with_what_is_appended(self, store: WebhookStore) -> None:
         endpoint = await store.store(make_endpoint())
