@@ -99,3 +99,18 @@ async def test_a_test_key_replays_a_single_test(client, given_up):
     answer = await client.post(f"/dead-letters/{given_up[1]}/replay", headers=TEST)
 
     assert (answer.status_code, answer.json()["is_test"]) == (202, True)
+
+
+async def test_a_test_key_cancels_tests_alone(client):
+    live, test = [
+        (await client.post("/notifications", json=ASKED, headers=each)).headers["Location"]
+        for each in (LIVE, TEST)
+    ]
+    refused = await client.delete(live, headers=TEST)
+    unknown = await client.delete(live[:-12] + "0" * 12, headers=TEST)
+    cancelled = await client.delete(test, headers=TEST)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "test_key")
+    assert (await client.get(live)).json()["status"] == "queued"
+    assert unknown.status_code == 404
+    assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")

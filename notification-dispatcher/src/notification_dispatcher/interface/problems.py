@@ -37,7 +37,7 @@ PROBLEMS: Final[ProblemTable] = {
         503, "outbox_unavailable", "What was sent can't be read now", timedelta(seconds=2)
     ),
     UnknownChannel: Problem(404, "channel_not_found", "No channel has this name"),
-    NotForTestKeys: Problem(403, "test_key", "A test key reaches no provider"),
+    NotForTestKeys: Problem(403, "test_key", "A test key touches nothing that is meant for people"),
 }
 
 

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from durable_queue.port import MessageControl
+from notification_contracts.http.callers import NotForTestKeys
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId, parse_trace_id
 from notification_ledger.reading import (
@@ -75,16 +76,18 @@ class CancelNotification:
     Where the outcome of an earlier attempt is not known, it is cancelled with reason `ambiguous`:
     it is not sent again, but a provider may have it. Exactly one of this and the worker that is
     about to send it wins. Cancelling again changes nothing and is no error, so that a client may
-    repeat a call whose answer it never saw.
+    repeat a call whose answer it never saw. With `only_tests` what is meant for people is left.
     """
 
     control: MessageControl
     show: ShowNotification
 
-    async def __call__(self, trace_id: str) -> NotificationRecord:
+    async def __call__(self, trace_id: str, *, only_tests: bool = False) -> NotificationRecord:
         known = parse_trace_id(trace_id)
         if known is None:
             raise UnknownNotification(known)
+        if only_tests and not (await self.show(known)).is_test:
+            raise NotForTestKeys("this notification was asked for with a live key")
         await self.control.cancel(known)
         record = await self.show(known)
         if record.status is not Status.CANCELLED:

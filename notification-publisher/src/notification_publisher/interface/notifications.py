@@ -10,7 +10,7 @@ from notification_contracts.http import (
     NotificationAccepted,
     NotificationRequest,
 )
-from notification_contracts.http.callers import caller_of
+from notification_contracts.http.callers import NotForTestKeys, caller_of
 from notification_contracts.http.scopes import Scope, needs
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from service_kit.http.bodies import read_body
@@ -189,15 +189,18 @@ def tracking_routes(ledger: LedgerReader, control: MessageControl, waits: Waits)
         responses=answer(
             200, "The notification, cancelled; see above for `ambiguous`.", NotificationView
         )
-        | refusals(UnknownNotification, PastCancelling, QueueUnavailable, LedgerUnavailable),
+        | refusals(
+            UnknownNotification, PastCancelling, NotForTestKeys, QueueUnavailable, LedgerUnavailable
+        ),
         openapi_extra=needs(Scope.SEND),
     )
-    async def cancel_notification(trace_id: TraceIdInPath) -> Response:
+    async def cancel_notification(trace_id: TraceIdInPath, request: Request) -> Response:
         """Withdraws it, unless it is being sent or has ended. Doing so twice is fine. If the answer
         has the `reason` `ambiguous`, it is not sent again, but an earlier attempt, whose outcome is
         unknown, may have reached the provider.
         """
-        return notification_answer(await cancel(trace_id))
+        is_test = caller_of(request.scope["headers"]).is_test
+        return notification_answer(await cancel(trace_id, only_tests=is_test))
 
     return router
 

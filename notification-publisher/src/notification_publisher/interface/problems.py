@@ -71,7 +71,7 @@ PROBLEMS: Final[ProblemTable] = {
     EndpointChanged: Problem(409, "webhook_changed", "It is being changed; try again"),
     TooManyEndpoints: Problem(409, "too_many_webhooks", "There is no room for one more webhook"),
     EndpointDisabled: Problem(409, "webhook_disabled", "It is disabled; enable it first"),
-    NotForTestKeys: Problem(403, "test_key", "A test key reaches no provider"),
+    NotForTestKeys: Problem(403, "test_key", "A test key touches nothing that is meant for people"),
 }
 
 

@@ -14,7 +14,7 @@ KEY_KIND_HEADER: Final = "X-Key-Kind"
 
 
 class NotForTestKeys(Exception):
-    """Raised when a test key is used for what would reach a provider."""
+    """Raised when a test key is used for what is meant for people."""
 
 
 class KeyKind(StrEnum):
