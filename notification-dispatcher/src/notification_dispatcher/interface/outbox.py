@@ -1,6 +1,5 @@
 """What the person would have seen: messages that fakes, the outbox or the lab took."""
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,9 +11,9 @@ from notification_contracts.channels import CHANNELS
 from notification_contracts.http import KnownChannel
 from notification_contracts.sms_size import sms_size
 from pydantic import BaseModel, Field
-from service_kit.http.fields import FieldError
+from service_kit.cursors import ForeignCursor, seal, unseal
 from service_kit.http.openapi_parts import JSON, answer
-from service_kit.http.problems import INVALID_REQUEST, ProblemError
+from service_kit.http.pages import Cursor, invalid_cursor, read_cursor
 
 from notification_dispatcher.application.outbox import (
     NoOutbox,
@@ -26,6 +25,7 @@ from notification_dispatcher.application.outbox import (
 from notification_dispatcher.interface.problems import refusals
 
 MAX_PAGE: Final = 50
+_LISTING: Final = "outbox"
 
 
 class OutboxMessageView(BaseModel):
@@ -67,20 +67,17 @@ def outbox_routes(show: ShowOutbox) -> APIRouter:
         limit: Annotated[
             int, Query(ge=1, le=MAX_PAGE, description="How many items the page may hold.")
         ] = 20,
-        cursor: Annotated[
-            str | None,
-            Query(max_length=512, description="`next_cursor` of the page before."),
-        ] = None,
+        cursor: Cursor = None,
     ) -> Response:
         """Shows what fake providers accepted, what was captured, and what the lab took: messages
         as the person would have got them. A page may be short, even empty, and still have a
         `next_cursor`: a long outbox is looked through in bounded steps.
         """
-        positions = None if cursor is None else _positions(cursor)
+        positions = read_cursor(cursor, _positions_in)
         try:
             page = await show(positions, channel=channel, limit=limit)
-        except ValueError:
-            raise _invalid_cursor() from None
+        except ValueError as error:
+            raise invalid_cursor() from error
         view = OutboxView(
             items=[_view(each) for each in page.items],
             next_cursor=_cursor(page.positions) if page.positions else None,
@@ -98,22 +95,13 @@ def _view(message: OutboxMessage) -> OutboxMessageView:
 
 
 def _cursor(positions: Positions) -> str:
-    return base64.urlsafe_b64encode(json.dumps(dict(positions)).encode()).decode()
+    return seal(_LISTING, json.dumps(dict(positions)))
 
 
-def _positions(cursor: str) -> Positions:
-    try:
-        found = json.loads(base64.urlsafe_b64decode(cursor))
-    except ValueError:
-        raise _invalid_cursor() from None
+def _positions_in(cursor: str) -> Positions:
+    found = json.loads(unseal(_LISTING, cursor))
     if not isinstance(found, dict) or not all(
         value is None or isinstance(value, str) for value in found.values()
     ):
-        raise _invalid_cursor()
+        raise ForeignCursor("these are no positions")
     return found
-
-
-def _invalid_cursor() -> ProblemError:
-    words = "is not the next_cursor of an earlier page"
-    fault = FieldError(pointer="/query/cursor", code="invalid_cursor", message=words)
-    return ProblemError(INVALID_REQUEST, errors=[fault])

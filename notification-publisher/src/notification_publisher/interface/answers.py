@@ -12,8 +12,8 @@ from notification_ledger.reading import (
 )
 from pydantic_core import to_json, to_jsonable_python
 from service_kit.http.openapi_parts import JSON
+from service_kit.http.pages import invalid_cursor
 
-from notification_publisher.interface.problems import refused
 from notification_publisher.interface.views import NOT_SHOWN
 
 
@@ -33,7 +33,5 @@ async def page_answer(ledger: LedgerReader, query: RecordQuery) -> Response:
     try:
         found = await ledger.find(query)
     except InvalidCursor:
-        raise refused(
-            "/query/cursor", "invalid_cursor", "is not the next_cursor of an earlier page"
-        ) from None
+        raise invalid_cursor() from None
     return Response(to_json(found, exclude={"items": {"__all__": NOT_SHOWN}}), media_type=JSON)

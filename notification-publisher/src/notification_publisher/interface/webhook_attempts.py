@@ -1,26 +1,26 @@
 """What became of the attempts to tell webhooks of events; telling them again, and trying them."""
 
 import re
+from functools import partial
 from typing import Annotated, Any, Final
 
 from durable_queue.port import QueueUnavailable
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 from notification_contracts.http.scopes import Scope, needs
 from notification_contracts.http.webhooks import WebhookAttemptPageView, WebhookEventQueuedView
 from notification_contracts.lanes import WEBHOOKS
-from notification_ledger.reading import MAX_PAGE
 from notification_ledger.webhooks.endpoints import KeptAttempt, WebhookEvent
 from notification_ledger.webhooks.port import UnknownAttempt, UnknownEndpoint
 from pydantic_core import to_json
 from service_kit.cursors import ForeignCursor, seal, unseal
 from service_kit.http.openapi_parts import JSON, answer
+from service_kit.http.pages import read_cursor
 from service_kit.logs import get_logger
 
 from notification_publisher.application.ports import EndpointDisabled
 from notification_publisher.application.webhook_lines import SendLines
 from notification_publisher.application.webhooks import SendAgain, ShowAttempts, TryEndpoint
-from notification_publisher.interface.parameters import Cursor
-from notification_publisher.interface.problems import refused
+from notification_publisher.interface.parameters import Cursor, Limit
 from notification_publisher.interface.webhooks import (
     EndpointId,
     Webhooks,
@@ -38,7 +38,6 @@ AttemptId = Annotated[
         openapi_examples={"an attempt": {"value": "1769850000000-0"}},
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many items the page may hold.")]
 
 
 def webhook_attempt_routes(webhooks: Webhooks) -> APIRouter:
@@ -61,7 +60,7 @@ def _add_history(router: APIRouter, show: ShowAttempts) -> None:
         """Gives a page of the attempts to tell a webhook of events, newest first. About the latest
         500 are kept.
         """
-        before = _opened(webhook_id, cursor) if cursor else None
+        before = read_cursor(cursor, partial(_attempt_in, webhook_id))
         items, last = await show(webhook_id, limit=limit, before=before)
         page = {
             "items": [_shown(each) for each in items],
@@ -110,14 +109,10 @@ def _queued(endpoint_id: str, event: WebhookEvent, what: str) -> Response:
     return Response(to_json({"webhook_id": event.id}), 202, media_type=JSON)
 
 
-def _opened(endpoint_id: str, cursor: str) -> str:
-    fault = refused("/query/cursor", "invalid_cursor", "is not the next_cursor of an earlier page")
-    try:
-        before = unseal(endpoint_id, cursor)
-    except ForeignCursor:
-        raise fault from None
+def _attempt_in(endpoint_id: str, cursor: str) -> str:
+    before = unseal(endpoint_id, cursor)
     if not _ATTEMPT_ID.fullmatch(before):
-        raise fault
+        raise ForeignCursor("this is no attempt's id")
     return before
 
 

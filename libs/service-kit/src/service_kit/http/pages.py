@@ -31,9 +31,14 @@ def read_cursor(cursor: str | None, read: Callable[[str], Place]) -> Place | Non
     try:
         return read(cursor)
     except (ValueError, OverflowError):
-        fault = FieldError(
-            pointer="/query/cursor",
-            code="invalid_cursor",
-            message="is not the next_cursor of an earlier page",
-        )
-        raise ProblemError(INVALID_REQUEST, errors=[fault]) from None
+        raise invalid_cursor() from None
+
+
+def invalid_cursor() -> ProblemError:
+    """Refuse a cursor that no page gave."""
+    fault = FieldError(
+        pointer="/query/cursor",
+        code="invalid_cursor",
+        message="is not the next_cursor of an earlier page",
+    )
+    return ProblemError(INVALID_REQUEST, errors=[fault])
