@@ -96,6 +96,7 @@ async def test_a_days_notifications_are_counted_also_in_batches(limited, publish
     for refused in (too_many, over):
         assert (refused.status_code, refused.json()["code"]) == (429, "daily_limit")
         assert 0 < int(refused.headers["Retry-After"]) <= 86_400
+        assert "with this key today; there is more in" in refused.json()["detail"]
     assert [request["path"] for request in publisher.seen].count("/notifications/batch") == 1
 
 

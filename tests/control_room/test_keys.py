@@ -71,6 +71,22 @@ def test_what_a_key_may_not_do_is_closed_and_says_why(page, make_key, http):
     assert not any(each["is_paused"] for each in states)
 
 
+def test_who_may_only_send_is_told_that_it_is_accepted_and_what_stays_unseen(open_page, make_key):
+    page = open_page("#/send")
+    sign_in(page, make_key("send")["key"])
+    page.get_by_label("User").fill("user_test")
+    page.get_by_label("Message").fill("hello")
+    page.get_by_role("button", name="Send it").click()
+
+    outcome = page.get_by_role("region", name="What becomes of it")
+    expect(outcome).to_contain_text("It is accepted")
+    expect(outcome).to_contain_text("a key with the scope “read”")
+
+    page.get_by_role("link", name="Providers").click()
+    expect(page.get_by_text("This needs the scope `read`.")).to_be_visible()
+    expect(page.get_by_text("No dispatcher answers")).to_be_hidden()
+
+
 def test_a_key_is_made_shown_once_replaced_and_revoked(open_page, first_key, system, until):
     page = open_page("#/keys")
     sign_in(page, first_key)

@@ -175,6 +175,25 @@ def test_nothing_sticks_out_on_a_phone(open_page):
         widths[place] = page.evaluate("document.documentElement.scrollWidth")
 
     assert set(widths.values()) == {360}, widths
+    show(page, "providers", "Providers")
+    buttons = page.get_by_role("button", name="Test ")
+    expect(buttons).to_have_count(5)
+    assert len({each.bounding_box()["x"] for each in buttons.all()}) == 1
+
+
+def test_an_answer_that_took_long_does_not_put_the_clock_back(open_page):
+    page = open_page("#/keys")
+
+    said = page.evaluate("""async () => {
+      const { now, relative, setServerTime } = await import('/room/lib/time.js');
+      const ago = (seconds) => new Date(Date.now() - seconds * 1000).toISOString();
+      setServerTime(ago(4), Date.now() - 5_000);
+      const late = relative(ago(0));
+      setServerTime(ago(120), Date.now() - 5_000);
+      return [late, Math.round((now() - Date.now()) / 1000)];
+    }""")
+
+    assert said == ["just now", -115]
 
 
 def test_axe_finds_nothing_serious_in_dialogs_and_the_open_menu(open_page, axe):

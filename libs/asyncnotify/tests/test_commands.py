@@ -98,6 +98,7 @@ async def test_who_may_not_look_is_told_at_least_what_was_accepted(invoke, api):
 
     assert done.exit_code == 4
     assert done.stderr.startswith("t-1: accepted")
+    assert "t-1 is accepted; to wait for its end takes a key with the scope `read`" in done.stderr
 
 
 async def test_watch_says_at_once_what_it_watches_and_where(invoke, api):

@@ -57,7 +57,7 @@ async def test_a_key_is_rotated_and_revoked(invoke, api):
 @pytest.mark.parametrize(
     ("command", "path", "item", "row"),
     [
-        (["keys", "list"], "/keys", KEY, ["p1", "shop", "live", "send", "True"]),
+        (["keys", "list"], "/keys", KEY, ["p1", "shop", "live", "send", "yes"]),
         (
             ["audit"],
             "/audit",
@@ -68,7 +68,7 @@ async def test_a_key_is_rotated_and_revoked(invoke, api):
             ["webhooks", "list"],
             "/webhooks",
             HOOK,
-            ["wh_1", "https://a.example", "True", "2"],
+            ["wh_1", "https://a.example", "yes", "2"],
         ),
         (
             ["webhooks", "attempts", "wh_1"],

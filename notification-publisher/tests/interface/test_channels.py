@@ -49,6 +49,7 @@ async def test_a_channel_that_does_not_exist_is_not_found(client: httpx.AsyncCli
         refused = await client.post(f"/channels/pigeon/{action}")
 
         assert (refused.status_code, refused.json()["code"]) == (404, "channel_not_found")
+        assert refused.json()["detail"].startswith("There is no channel pigeon; there are email")
 
 
 async def test_where_a_pause_would_be_forgotten_none_begins_and_it_is_said_why(

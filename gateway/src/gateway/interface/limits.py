@@ -6,11 +6,12 @@ each policy that a call counts for.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from time import time
 from typing import Final
 
+from notification_contracts.durations import until
 from service_kit.http.problems import Problem, ProblemError
 from service_kit.lifecycle import Stopping
 from service_kit.logs import get_logger
@@ -94,7 +95,9 @@ def _refusal(reached: LimitReached, allowances: Sequence[Allowance]) -> ProblemE
         problem = DAILY_LIMIT
     seconds = max(1, ceil(reached.retry_in))
     headers = [("Retry-After", str(seconds)), *_shown([*allowances, reached.allowance])]
-    return ProblemError(problem, f"There is more in {seconds} s.", headers=headers)
+    now = datetime.now(UTC)
+    detail = f"{problem.title}; there is more {until(now + timedelta(seconds=seconds), now)}."
+    return ProblemError(problem, detail, headers=headers)
 
 
 def _shown(allowances: Sequence[Allowance]) -> list[tuple[str, str]]:

@@ -60,5 +60,5 @@ class ResumeChannel:
 
 def _known(channel: str) -> ChannelName:
     if channel not in CHANNELS:
-        raise NoSuchChannel(channel)
+        raise NoSuchChannel(f"There is no channel {channel}; there are {', '.join(CHANNELS)}.")
     return channel

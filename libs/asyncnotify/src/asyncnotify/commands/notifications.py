@@ -10,7 +10,7 @@ from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
 from asyncnotify.commands.console import ask, print_json, shows_json
 from asyncnotify.commands.global_options import said
-from asyncnotify.commands.tables import gathered, new_table, paint, show_items
+from asyncnotify.commands.tables import cell, gathered, new_table, paint, show_items
 from asyncnotify.commands.terminal import err, out
 from asyncnotify.errors import AsyncNotifyError
 
@@ -127,18 +127,19 @@ def show(notification: JsonObject, sentence: str | None = None) -> None:
         if (value := notification.get(name)) not in (None, []):
             text = ", ".join(value) if isinstance(value, list) else value
             out.print(f"  {name.replace('_', ' ')}: {text}", highlight=False, markup=False)
-    table = new_table("at", "status", "reason", "provider", "attempt", "ms", "detail")
+    table = new_table("at (UTC)", "status", "reason", "provider", "attempt", "ms", "detail")
     for entry in notification["timeline"]:
-        table.add_row(*_row(entry))
+        table.add_row(*_row(entry, today=str(notification.get("created_at"))[:10]))
         for target in entry.get("targets") or ():
             table.add_row(*_target_row(target))
     out.print(table)
 
 
-def _row(entry: dict[str, Any]) -> list[str]:
-    fields = ("reason", "provider", "attempt", "duration_ms", "detail")
-    rest = ["" if entry.get(name) is None else escape(str(entry[name])) for name in fields]
-    return [entry["at"], paint(entry["status"]), *rest]
+def _row(entry: dict[str, Any], today: str) -> list[str]:
+    fields = ("status", "reason", "provider", "attempt", "duration_ms", "detail")
+    day, _, clock = entry["at"].partition("T")
+    at = clock[:12].rstrip("Z") if day == today else cell("at", entry["at"])
+    return [at, *(cell(name, entry.get(name)) for name in fields)]
 
 
 def _target_row(target: dict[str, Any]) -> list[str]:

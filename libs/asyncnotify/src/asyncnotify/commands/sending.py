@@ -15,7 +15,7 @@ from asyncnotify.commands.console import ExitCode, ask, print_json
 from asyncnotify.commands.global_options import said
 from asyncnotify.commands.group import PlainCommand
 from asyncnotify.commands.terminal import err
-from asyncnotify.errors import Unreachable
+from asyncnotify.errors import Forbidden, Unreachable
 from asyncnotify.models.notifications import Notification
 from asyncnotify.not_ended import NotEnded
 
@@ -155,6 +155,9 @@ async def _ended(trace_id: str, seconds: float, client: AsyncNotify) -> Notifica
         return await client.wait(trace_id, seconds)
     except NotEnded:
         raise
+    except Forbidden as error:
+        words = f"{trace_id} is accepted; to wait for its end takes a key with the scope `read`"
+        raise Forbidden(error.status, error.code, words, request_id=error.request_id) from error
     except TimeoutError as error:
         words = f"{trace_id} is accepted; where it is was not told within {seconds:g} s"
         raise Unreachable(words) from error

@@ -1,5 +1,6 @@
 """Lists: a table for people, a line of JSON for each item for programs."""
 
+import re
 from collections.abc import AsyncIterable, Mapping, Sequence
 
 from rich.markup import escape
@@ -9,6 +10,8 @@ from asyncnotify.answers import JsonObject
 from asyncnotify.commands.console import print_json, shows_json
 from asyncnotify.commands.terminal import out
 
+# As the API gives times: in UTC. Shortened, they are still taken by `--since` and the like.
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 COLOURS = {"sent": "green", "delivered": "green", "failed": "red", "retrying": "yellow"}
 
 
@@ -18,8 +21,14 @@ def show_items(items: Sequence[JsonObject], columns: Mapping[str, str]) -> None:
         for item in items:
             print_json(item)
         return
-    rows = [[_cell(name, item.get(name)) for name in columns.values()] for item in items]
-    table = new_table(*columns)
+    # An empty column only takes room from the others.
+    used = {
+        heading: name
+        for heading, name in columns.items()
+        if not items or any(item.get(name) not in (None, []) for item in items)
+    }
+    rows = [[cell(name, item.get(name)) for name in used.values()] for item in items]
+    table = new_table(*used)
     # What it is found by is copied from here: it is never cut, however narrow the terminal is.
     table.columns[0].min_width = max((len(row[0]) for row in rows), default=0)
     for row in rows:
@@ -31,7 +40,7 @@ def show_items(items: Sequence[JsonObject], columns: Mapping[str, str]) -> None:
 
 def new_table(*headings: str) -> Table:
     """Return a table without frames, for what a person reads."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
@@ -48,9 +57,14 @@ def paint(status_name: str) -> str:
     return f"[{colour}]{escape(status_name)}[/{colour}]"
 
 
-def _cell(name: str, value: object) -> str:
+def cell(name: str, value: object) -> str:
+    """Return the value of a field as people read it, as console markup."""
     if value is None:
         return ""
     if name == "status":
         return paint(str(value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and (time := _TIME.fullmatch(value)):
+        return f"{time[1]} {time[2]}Z"
     return escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))

@@ -46,9 +46,15 @@ class WebhooksNotKept(WebhooksUnavailable):
 class UnknownEndpoint(WebhookError):
     """Raised when no endpoint has this id."""
 
+    def __str__(self) -> str:
+        return f"There is no webhook {self.args[0]}."
+
 
 class UnknownAttempt(WebhookError):
     """Raised when no attempt has this id, or it is no longer kept."""
+
+    def __str__(self) -> str:
+        return f"There is no attempt {self.args[0]}, or it is no longer kept."
 
 
 class EndpointChanged(WebhookError):

@@ -58,8 +58,9 @@ class Live extends Emitter {
   /** Ask for the figures at once: after something was done that changes them. */
   async refresh() {
     try {
+      const askedAt = Date.now();
       this.figures = await get("/pipeline", { timeout: TIMEOUT_MS });
-      setServerTime(this.figures.at);
+      setServerTime(this.figures.at, askedAt);
       this.problem = this.refusal = null;
       this.figuresAt = Date.now();
       this.emit("figures", this.figures);

@@ -7,8 +7,11 @@ import { session } from "./session.js";
 const CHECK_MS = 4_000;
 const TIMEOUT_MS = 5_000;
 
-/** "change": `away` is another one; "providers": `providers`, the answer of GET /providers, is. */
-export const parts = Object.assign(new Emitter(), { away: [], providers: null });
+/**
+ * "change": `away` is another one; "providers": `providers`, the answer of GET /providers, is, or
+ * `refusal`, the problem that it was refused with.
+ */
+export const parts = Object.assign(new Emitter(), { away: [], providers: null, refusal: null });
 
 /** What a part does for the operator, and what happens while it is away. */
 export const EFFECTS = {
@@ -44,9 +47,11 @@ async function readiness() {
 async function dispatcherIsAway() {
   try {
     parts.providers = await get("/providers", { timeout: TIMEOUT_MS });
+    parts.refusal = null;
     return false;
   } catch (problem) {
     parts.providers = null;
+    parts.refusal = problem.isAway ? null : problem;
     return problem.isAway;
   } finally {
     parts.emit("providers");

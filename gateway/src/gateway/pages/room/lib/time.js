@@ -2,12 +2,17 @@
 
 import { h, set, setText } from "./dom.js";
 
+const SLACK_MS = 500;
 let ahead = 0; // how far the server's clock is ahead of ours, in milliseconds
 
-/** Take over the server's time, as an answer gives it. */
-export function setServerTime(iso) {
-  const difference = Date.parse(iso) - Date.now();
-  if (Number.isFinite(difference) && Math.abs(difference - ahead) > 500) ahead = difference;
+/** Take over the server's time, of an answer that was asked for at `askedAt` and came just now. */
+export function setServerTime(iso, askedAt) {
+  const time = Date.parse(iso);
+  if (!Number.isFinite(time)) return;
+  // It was that time somewhere between the question and the answer, and an answer may take seconds.
+  const [least, most] = [time - Date.now(), time - askedAt];
+  if (ahead < least - SLACK_MS) ahead = least;
+  else if (ahead > most + SLACK_MS) ahead = most;
 }
 
 export const now = () => Date.now() + ahead;

@@ -38,7 +38,7 @@ const COLUMNS = [
 
 function cells(key, reload) {
   return [
-    h("span", h("strong", key.name), key.kind === "test" && tag("test: reaches nobody", "busy")),
+    h("span", h("strong", key.name), key.kind === "test" && [" ", tag("test: reaches nobody", "busy")]),
     h("span.mono", key.prefix),
     h("span", key.scopes.join(", "), key.channels && h("span.small.muted.block", `only ${key.channels.join(", ")}`)),
     h("span.small", limitsOf(key.limits)),

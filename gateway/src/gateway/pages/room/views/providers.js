@@ -7,7 +7,7 @@ import { tag } from "../ui/badge.js";
 import { openDialog } from "../ui/dialog.js";
 import { field, formDialog } from "../ui/form.js";
 import { pageHead } from "../ui/page.js";
-import { empty, loading } from "../ui/states.js";
+import { empty, failed, loading } from "../ui/states.js";
 import { table } from "../ui/table.js";
 import { stateOf } from "./pipeline/provider.js";
 
@@ -22,7 +22,7 @@ export default {
   open(params, outlet) {
     const body = h("div.stack");
     fill(outlet, pageHead("Providers", { text: "Who carries the messages. The first that works is used, the others step in." }), body);
-    const show = () => refill(body, parts.providers ? providersOf(parts.providers) : nobody());
+    const show = () => refill(body, parts.providers ? providersOf(parts.providers) : parts.refusal ? failed(parts.refusal) : nobody());
     fill(body, loading("Asking a dispatcher"));
     checkParts();
     return parts.on("providers", show);

@@ -3,8 +3,10 @@
 import { get, post, segment } from "../lib/api.js";
 import { fill, h } from "../lib/dom.js";
 import { setQuery } from "../lib/router.js";
+import { session } from "../lib/session.js";
 import { CHANNEL_NAMES } from "../ui/badge.js";
 import { allow, whileBusy } from "../ui/button.js";
+import { copyButton } from "../ui/copy.js";
 import { messageFrame } from "../ui/message_frame.js";
 import { pageHead } from "../ui/page.js";
 import { openOne } from "./notifications/one.js";
@@ -115,8 +117,9 @@ export default {
 
     function watch(traceId) {
       watching?.();
-      fill(outcome);
-      watching = openOne(traceId, outcome, { isPart: true });
+      const refusal = session.refusal("read");
+      fill(outcome, refusal && acceptedUnseen(traceId));
+      watching = refusal ? null : openOne(traceId, outcome, { isPart: true });
       outcome.scrollIntoView({ block: "nearest" });
     }
 
@@ -187,6 +190,16 @@ export default {
     };
   },
 };
+
+/** What there is to see with a key that may send, and may not look. */
+const acceptedUnseen = (traceId) =>
+  h(
+    "section.panel.verdict",
+    { "data-tone": "ok", role: "status" },
+    h("h2", "It is accepted"),
+    h("p", "To see what becomes of it takes a key with the scope “read”."),
+    h("p.row.muted", h("code.trace-id", traceId), copyButton(traceId)),
+  );
 
 /** Values without those that are not set. */
 const given = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));

@@ -58,16 +58,21 @@ function users(list) {
     columns: [{ name: "User" }, { name: "Prefers" }, { name: "Addresses" }, { name: "Health" }],
     cells: ({ user_id: id, preferred_channel: preferred, addresses }) => {
       const all = Object.entries(addresses).filter(([, each]) => each?.length);
-      const bad = all.flatMap(([, each]) => each).filter(({ health }) => health !== "good").length;
       return [
         h("a", { href: link(["users", id]) }, id),
         preferred ?? "–",
         h("span.muted", all.map(([channel, each]) => (each.length > 1 ? `${channel} (${each.length})` : channel)).join(", ") || "none"),
-        bad ? tag(`${bad} not sent to`, "bad", "✕") : tag("good", "ok", "✓"),
+        healthOf(all),
       ];
     },
     nothing: () => empty({ title: "No users yet", text: "PUT /users/{user_id} stores one, and so does “Add a user”.", symbol: "users" }),
   });
+}
+
+function healthOf(channels) {
+  const bad = channels.flatMap(([, each]) => each).filter(({ health }) => health !== "good").length;
+  if (bad) return tag(`${bad} not sent to`, "bad", "✕");
+  return channels.length ? tag("good", "ok", "✓") : "–";
 }
 
 function suppressed(list) {
