@@ -167,7 +167,7 @@ def test_axe_finds_nothing_serious_on_any_screen(open_page, axe, theme, somethin
     assert not {place: each for place, each in found.items() if each}
 
 
-def test_nothing_sticks_out_on_a_phone(open_page):
+def test_nothing_sticks_out_on_a_phone(open_page, something_to_see):
     page = open_page(viewport={"width": 360, "height": 740})
     widths = {}
     for place, region in SCREENS.items():
