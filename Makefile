@@ -4,8 +4,8 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 # Those whose tests take longest come first, so that at the end no worker waits for another.
-PACKAGES := libs/durable-queue libs/service-kit notification-dispatcher libs/notification-ledger libs/notification-providers libs/asyncnotify-prove \
-            libs/asyncnotify-lab libs/asyncnotify notification-publisher gateway user-service libs/notification-contracts
+PACKAGES := gateway libs/durable-queue libs/service-kit notification-dispatcher libs/notification-ledger libs/notification-providers libs/asyncnotify-prove \
+            libs/asyncnotify-lab libs/asyncnotify notification-publisher user-service libs/notification-contracts
 TESTKIT := libs/testkit
 PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 # Services are processes of their own, started again and again: they need not be compiled each time.

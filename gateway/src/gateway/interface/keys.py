@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Path, Request, Response
 from notification_contracts.events import NO_CONTROL_CHARACTERS
@@ -58,6 +58,11 @@ Name = Annotated[
 Amount = Annotated[StrictInt, Field(ge=1, le=1_000_000_000)]
 
 
+def _may_repeat(schema: dict[str, Any]) -> None:
+    """Say what is so: one that is named twice counts once."""
+    del schema["uniqueItems"]
+
+
 class KeyLimitsView(BaseModel):
     """What the key may use up; what is null is as for keys without limits of their own."""
 
@@ -76,15 +81,19 @@ class NewKeyRequest(BaseModel):
 
     name: Name = Field(description="For people: who has it, and what for.")
     scopes: frozenset[Scope] = Field(
-        min_length=1, description="What it may do; `admin` includes the others."
+        min_length=1,
+        description="What it may do; `admin` includes the others.",
+        json_schema_extra=_may_repeat,
     )
     kind: KeyKind = Field(
         default=KeyKind.LIVE,
         description="What a `test` key sends reaches nobody; it may have `send` and `read` only.",
     )
-    channels: frozenset[KnownChannel] | None = Field(
+    channels: (
+        Annotated[frozenset[KnownChannel], Field(min_length=1, json_schema_extra=_may_repeat)]
+        | None
+    ) = Field(
         default=None,
-        min_length=1,
         description="What it may send by; each request then has to name one of these. Null: all.",
     )
     expires_at: Timestamp | None = Field(default=None, description="From when on it is refused.")

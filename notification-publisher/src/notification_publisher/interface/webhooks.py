@@ -188,7 +188,9 @@ def _add_changing(router: APIRouter, manage: ManageEndpoints) -> None:
         responses=answer(200, "The webhook, with its new secret.", WebhookWithSecretView)
         | refused_with(UnknownEndpoint, EndpointChanged, QueueUnavailable),
         openapi_extra={
-            **json_body(RotateRequest, {"with a day of grace": {"grace_seconds": 86_400}}),
+            **json_body(
+                RotateRequest, {"with a day of grace": {"grace_seconds": 86_400}}, required=False
+            ),
             **needs(Scope.ADMIN),
         },
     )

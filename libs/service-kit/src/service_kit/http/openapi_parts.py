@@ -72,13 +72,15 @@ class ProblemView(BaseModel):
     errors: list[FieldErrorView] | None = None
 
 
-def json_body(model: type[BaseModel], examples: Mapping[str, JsonObject]) -> JsonObject:
+def json_body(
+    model: type[BaseModel], examples: Mapping[str, JsonObject], *, required: bool = True
+) -> JsonObject:
     """Describe, as a route's `openapi_extra`, the body that its handler reads itself."""
     content = {
         "schema": schema_of(model, "validation"),
         "examples": {name: {"value": value} for name, value in examples.items()},
     }
-    return {"requestBody": {"required": True, "content": {JSON: content}}}
+    return {"requestBody": {"required": required, "content": {JSON: content}}}
 
 
 def answer(
