@@ -1,5 +1,6 @@
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,15 @@ OPERATIONS: dict[str, Callable[[SqlUsers], Awaitable[object]]] = {
 }
 
 every_operation = pytest.mark.parametrize("operate", OPERATIONS.values(), ids=OPERATIONS)
+
+
+@pytest.fixture(autouse=True)
+async def threads_end_with_the_loop() -> AsyncIterator[None]:
+    """Wait for SQLite's threads: one that could not open its file tells the loop when it ends."""
+    yield
+    async with asyncio.timeout(60):
+        while any("_connection_worker" in each.name for each in threading.enumerate()):
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
