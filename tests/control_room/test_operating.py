@@ -1,5 +1,7 @@
 """What is looked after: users, providers, webhooks. Then axe-core looks at all screens."""
 
+import base64
+import json
 import re
 
 import pytest
@@ -20,6 +22,13 @@ SCREENS = {
     "webhooks": "Webhooks",
     "keys": None,
     "activity": None,
+}
+SUBSCRIPTION = {
+    "endpoint": "https://push.example.com/send/1",
+    "keys": {
+        "p256dh": base64.urlsafe_b64encode(b"\x04" * 65).decode().rstrip("="),
+        "auth": base64.urlsafe_b64encode(bytes(16)).decode().rstrip("="),
+    },
 }
 AFTER_AN_UPDATE = """async () => {
   const { parts } = await import('/room/lib/parts.js');
@@ -54,8 +63,11 @@ def test_a_user_is_added_changed_and_deleted(open_page, http):
     page.get_by_role("button", name="Change…").click()
     form = page.get_by_role("dialog", name="Change ada")
     form.get_by_label("Preferred channel").select_option("email")
+    form.get_by_label("push").fill(f"{json.dumps(SUBSCRIPTION)} laptop")
     form.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Prefers email.")).to_be_visible()
+    [pushed] = http.get("/users/ada").json()["addresses"]["push"]
+    assert (json.loads(pushed["address"]), pushed["label"]) == (SUBSCRIPTION, "laptop")
 
     page.get_by_role("button", name="Delete…").click()
     page.get_by_role("dialog", name="Delete ada?").get_by_role("button", name="Delete").click()

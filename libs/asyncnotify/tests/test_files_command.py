@@ -154,7 +154,7 @@ async def test_line_breaks_in_cells_can_be_said_to_be_meant(
 
     assert (refused, asked_before) == (1, 0)
     assert "rejected.csv" in complaint
-    assert (code, said) == (0, "1 rows, 0 refused\n")
+    assert (code, said) == (0, "1 row, 0 refused\n")
     assert gateway.items[0][field].startswith(meant)
 
 

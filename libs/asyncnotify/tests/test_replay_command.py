@@ -43,7 +43,7 @@ async def test_a_replay_of_nothing_in_particular_is_refused(command, operator, o
 async def test_it_tells_how_many_not_which(command, operator):
     code, said, _ = await command("dlq", "replay", "--all", url=operator.url)
 
-    assert (code, said) == (0, "2032 of 2032 are queued again\n")
+    assert (code, said) == (0, "2032 of 2032 queued again\n")
     assert operator.wishes == [{"all": True}]
 
 
@@ -52,7 +52,7 @@ async def test_at_a_terminal_it_asks_first(command, operator):
     agreed = await command("dlq", "replay", "--reason", "poison", url=operator.url, keys="y\n")
 
     assert refused[0] == 1
-    assert "2032 dead letters match" in refused[2]
+    assert "queue 2032 dead letters again?" in refused[2]
     assert agreed[0] == 0
     assert operator.wishes == [
         {"all": True, "dry_run": True},

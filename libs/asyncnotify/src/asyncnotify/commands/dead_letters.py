@@ -7,7 +7,7 @@ import typer
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask, print_json, shows_json, tell
+from asyncnotify.commands.console import ask, counted, print_json, shows_json, tell
 from asyncnotify.commands.global_options import said
 from asyncnotify.commands.group import add, subcommands
 from asyncnotify.commands.notifications import show
@@ -108,14 +108,14 @@ def replay(
     if sys.stdin.isatty() and not yes:
         _confirm(request)
     answer = ask(lambda client: client.replay_many(**request))
-    _tell(answer, f"{answer['replayed']} of {answer['matched']} are queued again")
+    _tell(answer, f"{answer['replayed']} of {answer['matched']} queued again")
 
 
 def _confirm(request: JsonObject) -> None:
     answer = ask(lambda client: client.replay_many(**request, dry_run=True))
     _warn(answer)
-    count = answer["matched"]
-    typer.confirm(f"{count} dead letters match; queue them again?", abort=True, err=True)
+    letters = counted(answer["matched"], "dead letter")
+    typer.confirm(f"queue {letters} again?", abort=True, err=True)
 
 
 def _show_matches(answer: JsonObject) -> None:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from asyncnotify.api import CHANNELS
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ExitCode, exit_code, print_error, print_json
+from asyncnotify.commands.console import ExitCode, counted, exit_code, print_error, print_json
 from asyncnotify.commands.global_options import said
 from asyncnotify.commands.terminal import err
 from asyncnotify.csv_file import BadFile, CsvRow
@@ -120,7 +120,7 @@ def _sum_up(job: CsvJob, skipped: int) -> None:
         print_json({**counts, "rejected_file": rejected_file})
         return
     skipping = f", {skipped} skipped" if skipped else ""
-    typer.echo(f"{len(job.rows)} rows, {job.rejected} refused{skipping}")
+    typer.echo(f"{counted(len(job.rows), 'row')}, {job.rejected} refused{skipping}")
     if rejected_file:
         typer.echo(f"refused rows and why: {rejected_file}", err=True)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask, tell
+from asyncnotify.commands.console import ask, counted, tell
 
 
 def forget(
@@ -22,7 +22,8 @@ def forget(
         if dry_run:
             _tell(count, "would be forgotten", dry_run=True)
             return
-        typer.confirm(f"{count} notifications ended before {before}; forget them?", abort=True)
+        ended = counted(count, "notification")
+        typer.confirm(f"forget {ended} that ended before {before}?", abort=True)
 
     async def talk(client: AsyncNotify) -> int:
         answer = await client.forget(before)
@@ -32,7 +33,7 @@ def forget(
             count += int(answer["forgotten"])
         return count
 
-    _tell(ask(talk), "are forgotten", dry_run=False)
+    _tell(ask(talk), "forgotten", dry_run=False)
 
 
 def _tell(count: int, words: str, *, dry_run: bool) -> None:

@@ -15,7 +15,9 @@ const HINTS = {
 
 /** Ask for a user's contact and store it. `user` is one that there is. Resolves with what is stored. */
 export function editUser(user) {
-  const channels = CHANNEL_NAMES.map((channel) =>
+  // A channel of this installation keeps its addresses, too.
+  const names = [...new Set([...CHANNEL_NAMES, ...Object.keys(user?.addresses ?? {})])];
+  const channels = names.map((channel) =>
     field({
       name: channel,
       label: channel,
@@ -31,7 +33,7 @@ export function editUser(user) {
     label: "Preferred channel",
     type: "select",
     value: user?.preferred_channel ?? "",
-    options: [["", "none"], ...CHANNEL_NAMES.map((name) => [name, name])],
+    options: [["", "none"], ...names.map((name) => [name, name])],
   });
   const id = field({ name: "user_id", label: "User id", required: true, value: user?.user_id, readonly: Boolean(user), maxlength: 128 });
   return formDialog({
@@ -52,7 +54,8 @@ function contactOf(lines) {
 }
 
 function addressOf(line) {
-  const [address, ...label] = line.trim().split(/\s+/);
+  // A Web Push subscription is JSON, which may hold spaces.
+  const [, address, label] = line.trim().match(/^(\{.*\}|\S*)\s*(.*)$/);
   if (!address) return null;
-  return label.length ? { address, label: label.join(" ") } : address;
+  return label ? { address, label } : address;
 }
