@@ -34,6 +34,16 @@ async def test_a_key_may_be_a_trial_for_some_days_on_one_channel(invoke, api):
     assert timedelta(days=29) < left <= timedelta(days=30)
 
 
+async def test_a_key_gets_the_limits_that_are_said(invoke, api):
+    api.answers["POST /keys"] = (201, NEW)
+    limits = ["--requests-per-second", 5, "--notifications-per-day", 1000]
+
+    await invoke("keys", "create", "shop", "--scope", "send", *limits)
+
+    [body] = api.bodies["POST /keys"]
+    assert body["limits"] == {"requests_per_second": 5, "notifications_per_day": 1000}
+
+
 async def test_what_is_no_span_is_for_the_api_to_judge(invoke, api):
     api.answers["POST /keys"] = (201, NEW)
 

@@ -37,6 +37,9 @@ _SPAN = re.compile(r"([1-9][0-9]{0,4})([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 Prefix = Annotated[str, typer.Argument(metavar="PREFIX", help="As `keys list` shows it.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="At most so many; else the KEY_… settings say.")
+]
 
 
 def create(
@@ -57,9 +60,28 @@ def create(
     expires: Annotated[
         str | None, typer.Option(help="When it ends: RFC 3339, or from now: 30d, 12h, 15m.")
     ] = None,
+    requests_per_second: Limit = None,
+    burst: Annotated[
+        int | None, typer.Option(min=1, help="So many requests may come at once.")
+    ] = None,
+    notifications_per_day: Limit = None,
+    streams: Annotated[
+        int | None, typer.Option(min=1, help="At most so many event streams are open.")
+    ] = None,
 ) -> None:
     """Make a key and print it. It is shown this once: it is stored as a hash."""
-    more = {"kind": kind, "channels": channel or None, "expires_at": _time(expires)}
+    limits = {
+        "requests_per_second": requests_per_second,
+        "burst": burst,
+        "notifications_per_day": notifications_per_day,
+        "streams": streams,
+    }
+    more = {
+        "kind": kind,
+        "channels": channel or None,
+        "expires_at": _time(expires),
+        "limits": {name: most for name, most in limits.items() if most} or None,
+    }
     _show_new(ask(lambda client: client.create_key(name, scope, **more)))
 
 
