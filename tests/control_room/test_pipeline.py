@@ -147,6 +147,17 @@ def test_the_page_outlives_a_restart_of_the_gateway(page, system, http):
     expect(page.get_by_role("heading", name="Users", level=1)).to_be_visible()
 
 
+def test_a_page_that_cannot_ask_who_is_there_says_so_and_opens_later(open_page):
+    page = open_page("#/users")
+    page.route("**/session", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_role("heading", name="The server is away")).to_be_visible()
+
+    page.unroute("**/session")
+
+    expect(page.get_by_role("heading", name="Users", level=1)).to_be_visible()
+
+
 def test_a_page_hidden_while_it_asks_asks_no_more_often_afterwards(page):
     state_of(page, "live").to_be_visible()
 

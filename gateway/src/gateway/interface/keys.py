@@ -35,12 +35,7 @@ _GRACE: Final = timedelta(days=1)
 _LONGEST_GRACE: Final = timedelta(days=30)
 _EXAMPLES: Final = {
     "an application": {"name": "shop", "scopes": ["send", "read"]},
-    "a trial": {
-        "name": "shop on my desk",
-        "scopes": ["send"],
-        "kind": "test",
-        "channels": ["email"],
-    },
+    "a trial": {"name": "my desk", "scopes": ["send"], "kind": "test", "channels": ["email"]},
     "an operator for a week": {
         "name": "Ada",
         "scopes": ["read", "operate"],

@@ -1,5 +1,6 @@
 // Puts the page together: who is signed in, the shell, then the view that the hash names.
 
+import { fill } from "./lib/dom.js";
 import { startHistory } from "./lib/history.js";
 import { live, followVisibility } from "./lib/live.js";
 import { startPartsCheck } from "./lib/parts.js";
@@ -10,6 +11,7 @@ import { startKeyboard } from "./ui/keyboard.js";
 import { startNav } from "./ui/nav.js";
 import { startNotice } from "./ui/notice.js";
 import { showSignIn } from "./ui/sign_in.js";
+import { away } from "./ui/states.js";
 import { showView, closeView } from "./ui/view.js";
 
 const RETRY_MS = 2_000;
@@ -18,8 +20,9 @@ async function loadSession() {
   for (;;) {
     try {
       return await session.load();
-    } catch {
+    } catch (problem) {
       // The page has been loaded, so the gateway was there a moment ago.
+      fill(document.querySelector("#main"), away(problem));
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
