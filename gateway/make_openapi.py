@@ -40,7 +40,7 @@ from user_service.settings import UserServiceSettings
 TARGET: Final = Path(__file__).parent / "src" / "gateway" / "openapi.json"
 
 DESCRIPTION: Final = """\
-Tell people things, by e-mail, SMS or push, and know what became of it.
+Tell people things, by e-mail, SMS, push, webhook or chat, and know what became of it.
 
 `POST /notifications` answers `202` with a **trace id**. It finds the notification again in every
 call, log line and stream, until it has ended: sent, delivered, failed with a reason, cancelled or

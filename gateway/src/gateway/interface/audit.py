@@ -70,8 +70,8 @@ def audit_routes(trail: AuditTrail) -> APIRouter:
         cursor: Cursor = None,
     ) -> Response:
         """Gives a page of the changes that were asked for, newest first: by whom, when, on how
-        many, and with which status they were answered. Sends are not among them. `actor` is null
-        for what was done without a key.
+        many, and with which status they were answered. Sends, stored contacts and dry runs are not
+        among them. `actor` is null for what was done without a key.
         """
         found = await trail.page(after=read_cursor(cursor, _place_in), limit=limit + 1)
         page = found[:limit]
@@ -136,8 +136,9 @@ class Audited:
             await self._note(scope, self._status_of(error))
             raise
         body = b"".join(message.get("body", b"") for message in messages)
-        made = _place_of(messages[0])
-        await self._note(scope, messages[0]["status"], body, made)
+        status, made = messages[0]["status"], _place_of(messages[0])
+        if not self._is_dry_run(status, body):
+            await self._note(scope, status, body, made)
         for message in messages:
             await send(message)
 
@@ -158,13 +159,16 @@ class Audited:
         )
         await self._trail.note(entry)
 
+    def _is_dry_run(self, status: int, body: bytes) -> bool:
+        counts = status < 400 and self._counted_by is not None
+        return counts and bool(from_json(body).get("dry_run"))
+
     def _count(self, status: int, body: bytes) -> int | None:
         if status >= 400:
             return 0
         if self._counted_by is None:
             return 1
-        said = from_json(body)
-        count = 0 if said.get("dry_run") else said.get(self._counted_by)
+        count = from_json(body).get(self._counted_by)
         return count if isinstance(count, int) else None
 
     def _status_of(self, error: Exception) -> int:
