@@ -57,7 +57,6 @@ async def test_what_it_accepts_is_a_line_in_the_outbox(outbox):
         "message": 'ä "line"\nand another',
         "subject": None,
         "at": "2027-01-31T09:00:00.000+00:00",
-        "provider": "fake",
     }
 
 

@@ -28,7 +28,6 @@ async def test_a_notification_goes_the_whole_way(on_redis, outbox):
         "address": "ada@example.com",
         "message": "hello Ada",
         "subject": "Hi",
-        "provider": "fake",
     }
 
 

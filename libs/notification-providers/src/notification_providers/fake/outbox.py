@@ -18,6 +18,9 @@ _LOOK_BACK_BYTES: Final = 4096
 # One encoder for all lines: `json.dumps` with arguments builds a new one each time.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
+FIRST_NAME: Final = "fake"
+"""What a channel's first fake is called, unless its URL names it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FakeOutbox:
@@ -34,12 +37,14 @@ class FakeOutbox:
     ) -> None:
         """Write the message's line, whole or not at all.
 
-        `provider` is the fake that took it, `mode` why no provider did.
+        `provider` is the fake that took it, `mode` why no provider did. `FIRST_NAME` goes without
+        saying: programs that read the file know lines without a provider.
 
         Raises:
             OSError: it could not be written.
         """
-        line = self._line(message, {"provider": provider, "delivery_mode": mode})
+        named = None if provider == FIRST_NAME else provider
+        line = self._line(message, {"provider": named, "delivery_mode": mode})
         descriptor = self._open()
         try:
             # One at a time: a line that did not fit is taken back before another one follows it.

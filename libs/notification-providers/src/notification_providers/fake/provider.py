@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from service_kit.failpoints import EXIT_CODE
 from service_kit.logs import get_logger
 
-from notification_providers.fake.outbox import FakeOutbox
+from notification_providers.fake.outbox import FIRST_NAME, FakeOutbox
 from notification_providers.fake.simulator import (
     ACCEPT,
     SimulatedCall,
@@ -50,7 +50,7 @@ log = get_logger(__name__)
 class FakeProvider:
     """Appends what it accepts to the outbox, if there is one, and says so in the log."""
 
-    name: str = "fake"
+    name: str = FIRST_NAME
     repeating: Repeating = Repeating.NEITHER
     outbox: FakeOutbox | None = None
     script: str | None = None
@@ -130,7 +130,7 @@ def fake_provider(url: ProviderUrl, context: ProviderContext) -> FakeProvider:
     if (how := url.options.get("repeating", Repeating.NEITHER)) not in set(Repeating):
         raise InvalidProviderUrl(f"repeating: must be {', '.join(Repeating)}")
     repeating = Repeating(how)
-    name = f"fake-{url.host}" if url.host else "fake"
+    name = f"fake-{url.host}" if url.host else FIRST_NAME
     outbox = FakeOutbox(path=context.fake_outbox, now=context.now) if context.fake_outbox else None
     kind = AskableFakeProvider if repeating is Repeating.ASKABLE else FakeProvider
     return kind(name=name, repeating=repeating, outbox=outbox, script=script)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from notification_contracts.channels import ChannelName
+from notification_providers.fake.outbox import FIRST_NAME
 from notification_providers.fake.outbox_reader import Line, OutboxLine, read_back
 
 from notification_dispatcher.application.outbox import (
@@ -60,7 +61,7 @@ def _kept(line: OutboxLine) -> Kept:
     message = OutboxMessage(
         trace_id=said.get("trace_id"),
         channel=said["channel"],
-        provider=said.get("provider"),
+        provider=said.get("provider", None if "delivery_mode" in said else FIRST_NAME),
         address=said["address"],
         subject=said.get("subject"),
         message=said["message"],
