@@ -136,3 +136,10 @@ def test_what_does_not_exist_is_found(tracked, packages) -> None:
         "`durable_queue.port.nobody` `durable_queue.nowhere` `durable_queue.port` `queue.after_put`"
     )
     assert missing_modules(text, packages) == ["durable_queue.port.nobody", "durable_queue.nowhere"]
+
+
+def test_no_file_names_the_host_of_a_package_registry(tracked):
+    """Where packages come from is for each user's own settings to say."""
+    registries = re.compile(rb"(?:pypi|pythonhosted)\.org|registry\.npmjs|unpkg\.com|jsdelivr\.net")
+
+    assert not [str(path) for path in tracked if registries.search(path.read_bytes())]
