@@ -16,7 +16,7 @@ from gateway.application.ports import (
     StoreUnavailable,
     UnknownKey,
 )
-from gateway.domain.keys import KeyLimits, KeySession, new_key_text
+from gateway.domain.keys import MAX_SESSIONS, KeyLimits, KeySession, new_key_text
 from gateway.infrastructure.memory import InMemoryAudit, InMemoryKeys
 from gateway.infrastructure.sql.audit import SqlAudit
 from gateway.infrastructure.sql.keys import SqlKeys
@@ -207,10 +207,25 @@ async def test_uses_are_noted_and_are_no_changes(keys):
 
 
 @every_store
+async def test_a_key_has_so_many_sessions_and_its_oldest_ends(keys):
+    def session(number, prefix="0000000001"):
+        ends = LATER + timedelta(seconds=number)
+        return KeySession(digest=number.to_bytes(32), prefix=prefix, expires_at=ends)
+
+    await keys.open_session(session(999, prefix="0000000002"), at=NOW)
+    for number in range(MAX_SESSIONS + 2):
+        await keys.open_session(session(number), at=SOON)
+
+    ended = [each for each in (await keys.changes(0)).sessions if each.ended_at is not None]
+    assert sorted(each.digest[-1] for each in ended) == [0, 1]
+    assert {each.ended_at for each in ended} == {SOON}
+
+
+@every_store
 async def test_sessions_are_opened_and_ended(keys):
     session = KeySession(digest=b"\x01" * 32, prefix="0000000001", expires_at=LATER)
 
-    await keys.open_session(session)
+    await keys.open_session(session, at=NOW)
     opened = await keys.changes(0)
     await keys.end_session(session.digest, at=SOON)
     await keys.end_session(b"\x02" * 32, at=SOON)

@@ -127,3 +127,16 @@ async def test_a_first_key_that_could_not_be_made_at_the_start_is_made_later(sto
 
     [key] = await store.page(after=None, limit=9)
     assert key.last_used_at is not None
+
+
+async def test_what_the_audit_list_had_no_room_for_is_counted():
+    log = InMemoryAudit()
+    log.is_down = True
+    trail = AuditTrail(log, now)
+    for number in range(10_002):
+        await trail.note(replace(ENTRY, count=number))
+    log.is_down = False
+    await trail.write_waiting()
+
+    [(_, newest)] = await trail.page(after=None, limit=1)
+    assert (trail.lost, newest.count) == (2, 10_001)

@@ -13,15 +13,20 @@ _MOST_WAITING: Final = 10_000
 
 
 class AuditTrail:
-    """Writes down what was changed. While the store is down, the newest entries wait for it."""
+    """Writes down what was changed. While the store is down, the newest entries wait for it.
+
+    `lost` counts those for which there was no room.
+    """
 
     def __init__(self, log: AuditLog, now: Callable[[], datetime]) -> None:
         self._log = log
         self._now = now
         self._waiting: deque[AuditEntry] = deque(maxlen=_MOST_WAITING)
+        self.lost = 0
 
     async def note(self, entry: AuditEntry) -> None:
         """Write an entry down, or keep it until `write_waiting` can."""
+        self.lost += len(self._waiting) == _MOST_WAITING
         self._waiting.append(entry)
         try:
             await self.write_waiting()

@@ -90,8 +90,11 @@ class KeyStore(Protocol):
         """Write down when keys were last used."""
         ...
 
-    async def open_session(self, session: KeySession) -> None:
-        """Store a new session; forget those that are long over."""
+    async def open_session(self, session: KeySession, *, at: datetime) -> None:
+        """Store a new session; forget those that are long over.
+
+        The key's oldest ends if it would have more than `MAX_SESSIONS`.
+        """
         ...
 
     async def end_session(self, digest: bytes, *, at: datetime) -> None:

@@ -30,12 +30,13 @@ class Sessions:
         if caller is None:
             return None
         token = token_urlsafe()
-        latest = self.now() + SESSION_LASTS
+        now = self.now()
+        latest = now + SESSION_LASTS
         expires_at = min(latest, caller.key.ends_at or latest)
         session = KeySession(
             digest=digest_of(token), prefix=caller.key.prefix, expires_at=expires_at
         )
-        await self.store.open_session(session)
+        await self.store.open_session(session, at=now)
         return Principal(caller.key, session, expires_at.timestamp()), token
 
     async def end(self, session: KeySession) -> None:

@@ -73,6 +73,10 @@ class ApiKey:
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
+MAX_SESSIONS: Final = 50
+"""Of one key, at once: all gateways have all sessions in memory."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySession:
     """A browser's stand-in for a key, for a while; of its token there is only the digest."""

@@ -15,7 +15,7 @@ from gateway.application.ports import (
     StoreUnavailable,
     UnknownKey,
 )
-from gateway.domain.keys import ApiKey, KeySession, has_admin
+from gateway.domain.keys import MAX_SESSIONS, ApiKey, KeySession, has_admin
 
 _AUDIT_ENTRIES: Final = 10_000
 
@@ -74,8 +74,16 @@ class InMemoryKeys:
             if prefix in keys:
                 keys[prefix] = replace(keys[prefix], last_used_at=at)
 
-    async def open_session(self, session: KeySession) -> None:
+    async def open_session(self, session: KeySession, *, at: datetime) -> None:
         self._reachable()
+        open_ones = [
+            each
+            for each in self._sessions.values()
+            if each.prefix == session.prefix and each.ended_at is None
+        ]
+        open_ones.sort(key=lambda each: each.expires_at, reverse=True)
+        for each in open_ones[MAX_SESSIONS - 1 :]:
+            await self.end_session(each.digest, at=at)
         self._sessions[session.digest] = session
         self._note(session.digest)
 

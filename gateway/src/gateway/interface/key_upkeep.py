@@ -78,7 +78,7 @@ class KeyUpkeep:
             return False
         if self._is_down:
             self._is_down = False
-            log.info("keys.store_available")
+            log.info("keys.store_available", audit_entries_lost=self._trail.lost)
         return True
 
     async def _write(self) -> None:

@@ -20,7 +20,7 @@ from gateway.application.ports import (
     LastAdminKey,
     UnknownKey,
 )
-from gateway.domain.keys import ApiKey, KeyLimits, KeySession, has_admin
+from gateway.domain.keys import MAX_SESSIONS, ApiKey, KeyLimits, KeySession, has_admin
 from gateway.infrastructure.sql.tables import api_keys, key_revision, sessions
 
 _AnyRow = Row[*tuple[Any, ...]]
@@ -98,11 +98,25 @@ class SqlKeys:
         async with self._store.writing() as connection:
             await connection.execute(note, [{"used": key, "at": at} for key, at in uses.items()])
 
-    async def open_session(self, session: KeySession) -> None:
+    async def open_session(self, session: KeySession, *, at: datetime) -> None:
         long_over = session.expires_at - _ENDED_SESSIONS_KEPT
+        is_open = (sessions.c.prefix == session.prefix, sessions.c.ended_at.is_(None))
+        oldest = (
+            select(sessions.c.digest)
+            .where(*is_open)
+            .order_by(sessions.c.expires_at.desc())
+            .offset(MAX_SESSIONS - 1)
+        )
         async with self._store.writing() as connection:
             revision = await _next_revision(connection)
             await connection.execute(delete(sessions).where(sessions.c.expires_at < long_over))
+            too_many = (await connection.execute(oldest)).scalars().all()
+            if too_many:
+                await connection.execute(
+                    update(sessions)
+                    .where(sessions.c.digest.in_(too_many))
+                    .values(ended_at=at, revision=revision)
+                )
             await connection.execute(
                 insert(sessions).values(**_session_row(session), revision=revision)
             )
