@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Final
 
-from service_kit.lifecycle import Stopping
+from service_kit.lifecycle import Stopping, pause
 from service_kit.logs import get_logger
 
 from gateway.application.audit import AuditTrail
@@ -54,7 +54,7 @@ class KeyUpkeep:
         """Go on until the process stops."""
         loop = asyncio.get_running_loop()
         written_at = forgot_at = loop.time()
-        while not await _is_set_within(stopping, REFRESH_EVERY):
+        while not await pause(stopping, REFRESH_EVERY.total_seconds()):
             is_due = loop.time() - written_at > _UPKEEP_EVERY.total_seconds()
             forgets = loop.time() - forgot_at > _FORGET_EVERY.total_seconds()
             if await self._attempt(writes=is_due, forgets=forgets):
@@ -91,12 +91,3 @@ class KeyUpkeep:
         if await self._first_key():
             log.warning("keys.first_key_made", see_it_with=self._how_to_see)
         self._first_key = None
-
-
-async def _is_set_within(stopping: Stopping, timeout: timedelta) -> bool:
-    try:
-        async with asyncio.timeout(timeout.total_seconds()):
-            await stopping.wait()
-    except TimeoutError:
-        return False
-    return True

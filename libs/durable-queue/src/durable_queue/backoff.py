@@ -27,15 +27,6 @@ def delays() -> Iterator[float]:
         delay = min(delay * 2, LONGEST_DELAY_S)
 
 
-async def pause(stopping: asyncio.Event, seconds: float) -> bool:
-    """Wait so long, or until `stopping` is set; tell whether it is."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await stopping.wait()
-    except TimeoutError:
-        return stopping.is_set()
-
-
 def is_being_cancelled() -> bool:
     """Tell whether the current task was cancelled from outside, not by what it awaits."""
     task = asyncio.current_task()

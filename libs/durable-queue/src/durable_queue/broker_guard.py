@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
+from service_kit.lifecycle import pause
 from service_kit.logs import get_logger
 
-from durable_queue.backoff import jittered, pause
+from durable_queue.backoff import jittered
 from durable_queue.port import BrokerInspection, Durability, QueueUnavailable, UnsafeBroker
 
 log = get_logger(__name__)

@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Final
 
 from prometheus_client import CollectorRegistry
+from service_kit.lifecycle import pause
 from service_kit.logs import get_logger
 
-from durable_queue.backoff import Outage, jittered, pause
+from durable_queue.backoff import Outage, jittered
 from durable_queue.metrics import QueueMetrics
 from durable_queue.port import QueueUnavailable, QueueUpkeep, TickReport
 

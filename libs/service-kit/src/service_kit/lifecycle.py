@@ -20,6 +20,15 @@ LONGEST_BACKOFF = timedelta(seconds=5)
 STOP_GRACE = timedelta(seconds=20)
 
 
+async def pause(stopping: Stopping, seconds: float) -> bool:
+    """Wait so long, or until `stopping` is set; tell whether it is."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await stopping.wait()
+    except TimeoutError:
+        return stopping.is_set()
+
+
 class Resource(Protocol):
     """Something that is opened when the process starts and closed when it stops."""
 
@@ -94,7 +103,7 @@ class BackgroundTasks:
             await self._run_once(name, run)
             if loop.time() - started > LONGEST_BACKOFF.total_seconds():
                 backoff = FIRST_BACKOFF
-            await self._pause(backoff)
+            await pause(self._stopping, backoff.total_seconds())
             self._down.pop(name, None)
             backoff = min(backoff * 2, LONGEST_BACKOFF)
 
@@ -115,13 +124,6 @@ class BackgroundTasks:
     def _note_crash(self, name: str, why: str) -> None:
         self._down[name] = why
         log.error("background.crashed", task=name, why=why, exc_info=True)
-
-    async def _pause(self, backoff: timedelta) -> None:
-        try:
-            async with asyncio.timeout(backoff.total_seconds()):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
 
 
 def _is_being_cancelled() -> bool:

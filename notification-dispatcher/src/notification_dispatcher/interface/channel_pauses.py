@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from durable_queue.backoff import Outage, jittered, pause
+from durable_queue.backoff import Outage, jittered
 from durable_queue.port import QueueUnavailable, QueueUpkeep
 from durable_queue.worker import Worker
 from notification_contracts.channels import ChannelName
@@ -12,6 +12,7 @@ from notification_contracts.lanes import delivery_lanes
 from notification_ledger.channel_pauses import ChannelPauses
 from notification_ledger.reading import LedgerUnavailable
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from service_kit.lifecycle import pause
 from service_kit.logs import get_logger
 
 log = get_logger(__name__)

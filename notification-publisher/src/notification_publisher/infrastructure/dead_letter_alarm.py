@@ -7,12 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from durable_queue.backoff import jittered, pause
+from durable_queue.backoff import jittered
 from notification_contracts.states import Status
 from notification_contracts.webhooks import EventKind
 from notification_ledger.reading import LedgerReader, LedgerUnavailable
 from notification_ledger.webhooks.port import WebhooksUnavailable
 from notification_ledger.webhooks.telling import TellOperators
+from service_kit.lifecycle import pause
 from service_kit.logs import get_logger
 
 log = get_logger(__name__)

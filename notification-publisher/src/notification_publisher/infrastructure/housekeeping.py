@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from durable_queue.backoff import jittered, pause
+from durable_queue.backoff import jittered
 from durable_queue.port import BrokerClock, QueueUnavailable
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.reading import LedgerUnavailable
 from notification_ledger.writing import LedgerStore
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from service_kit.lifecycle import pause
 from service_kit.logs import get_logger
 
 from notification_publisher.application.history import GIVE_WAY_ABOVE, MakeRoom

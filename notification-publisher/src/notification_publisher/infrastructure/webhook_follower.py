@@ -8,7 +8,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from durable_queue.backoff import Outage, jittered, pause
+from durable_queue.backoff import Outage, jittered
 from durable_queue.port import QueueError
 from notification_contracts.lanes import WEBHOOKS
 from notification_ledger.reading import (
@@ -23,6 +23,7 @@ from notification_ledger.webhooks.port import FollowerReplaced, WebhooksUnavaila
 from notification_ledger.webhooks.telling import TellOperators
 from prometheus_client import CollectorRegistry, Counter
 from service_kit.failpoints import afailpoint
+from service_kit.lifecycle import pause
 from service_kit.logs import get_logger
 
 from notification_publisher.application.follow_changes import BATCH, FollowChanges

@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from service_kit.lifecycle import pause
 from service_kit.logs import get_logger
 
-from durable_queue.backoff import Outage, pause
+from durable_queue.backoff import Outage
 from durable_queue.port import QueueError, QueueUnavailable
 from durable_queue.rabbitmq.errors import as_queue_errors, regardless
 from durable_queue.rabbitmq.options import RabbitOptions
