@@ -1,14 +1,14 @@
 """Who is asking: keys and sessions in memory, a few seconds behind the store at most."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from math import inf
 from time import monotonic, time
-from typing import Final
+from typing import Any, Final
 
 from gateway.application.ports import Changes, KeyStore, StoreUnavailable
 from gateway.domain.keys import ApiKey, KeySession, digest_of, prefix_in
@@ -33,6 +33,11 @@ class Principal:
     key: ApiKey
     session: KeySession | None = None
     ends: float = field(default=inf, compare=False)
+
+
+def caller_in(state: Mapping[str, Any]) -> Principal | None:
+    """Return who came in, from a request's state; None while nobody needs a key."""
+    return state.get(CALLER)
 
 
 class KnownKeys:

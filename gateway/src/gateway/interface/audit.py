@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Response
 from notification_contracts.http.scopes import Scope as KeyScope
@@ -18,8 +18,8 @@ from service_kit.http.problems import ProblemError, ProblemTable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.application.audit import AuditTrail
+from gateway.application.known_keys import caller_in
 from gateway.application.ports import AuditEntry, StoreUnavailable
-from gateway.interface.door import caller_in
 from gateway.interface.problems import refusals
 
 _LISTING: Final = "audit"
@@ -27,6 +27,8 @@ _PERSONAL: Final = frozenset({"address"})
 _LONGEST_TARGET: Final = 500
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BYTES_OF_A_PLACE: Final = 8
+_REFUSED: Final = 400
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 class ActorView(BaseModel):
@@ -135,15 +137,21 @@ class Audited:
         except Exception as error:
             await self._note(scope, self._status_of(error))
             raise
-        body = b"".join(message.get("body", b"") for message in messages)
         status, made = messages[0]["status"], _place_of(messages[0])
-        if not self._is_dry_run(status, body):
-            await self._note(scope, status, body, made)
+        said: dict[str, Any] = {}
+        if self._counted_by is not None and status < _REFUSED:
+            said = from_json(b"".join(message.get("body", b"") for message in messages))
+        if not said.get("dry_run"):
+            await self._note(scope, status, said, made)
         for message in messages:
             await send(message)
 
     async def _note(
-        self, scope: Scope, status: int, body: bytes = b"", made: str | None = None
+        self,
+        scope: Scope,
+        status: int,
+        said: Mapping[str, Any] = _NOTHING,
+        made: str | None = None,
     ) -> None:
         state = scope["state"]
         caller = caller_in(state)
@@ -153,22 +161,18 @@ class Audited:
             actor_prefix=caller.key.prefix if caller else None,
             action=self._action,
             target=_target_in(scope["path_params"]) or made,
-            count=self._count(status, body),
+            count=self._count(status, said),
             status=status,
             request_id=state["request_id"],
         )
         await self._trail.note(entry)
 
-    def _is_dry_run(self, status: int, body: bytes) -> bool:
-        counts = status < 400 and self._counted_by is not None
-        return counts and bool(from_json(body).get("dry_run"))
-
-    def _count(self, status: int, body: bytes) -> int | None:
-        if status >= 400:
+    def _count(self, status: int, said: Mapping[str, Any]) -> int | None:
+        if status >= _REFUSED:
             return 0
         if self._counted_by is None:
             return 1
-        count = from_json(body).get(self._counted_by)
+        count = said.get(self._counted_by)
         return count if isinstance(count, int) else None
 
     def _status_of(self, error: Exception) -> int:

@@ -3,7 +3,7 @@
 It is on the path of every request, so it is plain ASGI around a route, and reads the headers once.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from notification_contracts.http.scopes import Scope as KeyScope
 from service_kit.http.problems import ProblemError
@@ -86,8 +86,3 @@ def _session_in(cookies: bytes) -> str | None:
         if pair.startswith(_COOKIE):
             return pair[len(_COOKIE) :].decode("latin-1")
     return None
-
-
-def caller_in(state: dict[str, Any]) -> Principal | None:
-    """Return who came in, from a request's state; None while nobody needs a key."""
-    return state.get(CALLER)

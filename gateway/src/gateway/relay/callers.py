@@ -9,7 +9,7 @@ from service_kit.http.fields import FieldError
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
 from starlette.requests import Request
 
-from gateway.application.known_keys import CALLER, Principal
+from gateway.application.known_keys import Principal, caller_in
 
 SENDING: Final = frozenset({"/notifications", "/notifications/batch", "/notifications/explain"})
 """The paths whose bodies name channels."""
@@ -17,8 +17,7 @@ SENDING: Final = frozenset({"/notifications", "/notifications/batch", "/notifica
 
 def caller_of(request: Request) -> Principal | None:
     """Return who calls; None while nobody needs a key."""
-    caller: Principal | None = request.scope["state"].get(CALLER)
-    return caller
+    return caller_in(request.scope["state"])
 
 
 def headers_about(caller: Principal) -> dict[str, str]:
