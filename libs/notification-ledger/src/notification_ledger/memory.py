@@ -4,11 +4,12 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from heapq import nlargest
 from itertools import islice
 from typing import Final
 
+from durable_queue.clock import utc_now
 from durable_queue.messages import Change
 from durable_queue.recorder import ChangeEvent
 from notification_contracts.states import Status
@@ -50,10 +51,6 @@ _SAID: Final = tuple(
 )
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class MemoryLedger:
     """Keeps up to `max_records` records; a `LedgerStore`, and itself a `Recorder`.
 
@@ -61,7 +58,7 @@ class MemoryLedger:
     """
 
     def __init__(
-        self, *, max_records: int = 100_000, now: Callable[[], datetime] = _utc_now
+        self, *, max_records: int = 100_000, now: Callable[[], datetime] = utc_now
     ) -> None:
         self._now = now
         self._max_records = max_records

@@ -92,9 +92,9 @@ class FollowChanges:
         followers = [(parse_change_id(each.since), each) for each in await self.followers()]
         asked = [
             (change, endpoint)
-            for change in changes
+            for at, change in ((parse_change_id(each.id), each) for each in changes)
             for since, endpoint in followers
-            if since < parse_change_id(change.id) and may_want(endpoint, change)
+            if since < at and may_want(endpoint, change)
         ]
         trace_ids = list(dict.fromkeys(change.trace_id for change, _ in asked))
         found = await asyncio.gather(*map(self._labels_of, trace_ids))

@@ -4,8 +4,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from durable_queue.clock import utc_now
 from notification_contracts.trace_ids import new_trace_id
 from notification_contracts.webhooks import AttemptOutcome, DisabledFor
 from service_kit.epoch import to_ms
@@ -27,17 +28,13 @@ from notification_ledger.webhooks.port import (
 _Name = tuple[str, str]
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class InMemoryWebhookStore:
     """A `WebhookStore` for as long as the object lives."""
 
     def __init__(
         self,
         *,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         max_waiting: int = MAX_WAITING,
         max_endpoints: int = MAX_ENDPOINTS,

@@ -16,6 +16,7 @@ Keys, under the prefix `P` of the queue of webhooks, `{<namespace>.webhooks:0}`:
     P:position       STRING  the last change that it put into the lines
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -97,7 +98,8 @@ class RedisWebhookStore:
         """See `EndpointStore`."""
         with _translated():
             ids = await self._redis.command("SMEMBERS", f"{self._prefix}:endpoints")
-            rows = [await self._row(each.decode()) for each in cast("list[bytes]", ids)]
+            asked = (self._row(each.decode()) for each in cast("list[bytes]", ids))
+            rows = await asyncio.gather(*asked)
         found = [endpoint_of(row) for row in rows if row[0]]
         return sorted(found, key=lambda each: (each.created_at, each.id))
 
