@@ -29,13 +29,11 @@ _PIPELINE_BYTES: Final = 1 << 20  # what a slow network carries within the timeo
 _PAUSE_S: Final = 0.05
 
 
-class PendingCommand(asyncio.Future[Reply]):
-    """A command under way; await it for its reply. If cancelled, it is sent nevertheless."""
+class PendingReply(asyncio.Future[Reply]):
+    """What a command under way will reply. If cancelled, the command is sent nevertheless."""
 
-    def __init__(self, command: bytes, *, is_repeatable: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.command = command
-        self.is_repeatable = is_repeatable
         self.was_repeated = False
         """True if it was sent twice, because its first reply was lost or it never arrived."""
 
@@ -50,6 +48,19 @@ class PendingCommand(asyncio.Future[Reply]):
             self.fail(reply)
         elif not self.done():
             self.set_result(reply)
+
+
+class PendingCommand(PendingReply):
+    """A command under way; await it for its reply."""
+
+    def __init__(self, *command: Argument, is_repeatable: bool = True) -> None:
+        super().__init__()
+        self.is_repeatable = is_repeatable
+        self._wire = packed(*command)
+
+    def wire(self) -> bytes:
+        """Return it as it goes over the wire; it is asked for when its pipeline is made."""
+        return self._wire
 
 
 class Batcher:
@@ -73,14 +84,18 @@ class Batcher:
 
     def call(self, *command: Argument, is_repeatable: bool = True) -> PendingCommand:
         """Queue a command; it raises `RedisError` or `OSError` when awaited, if it failed."""
-        call = PendingCommand(packed(*command), is_repeatable=is_repeatable)
+        call = PendingCommand(*command, is_repeatable=is_repeatable)
+        self.submit(call)
+        return call
+
+    def submit(self, call: PendingCommand) -> None:
+        """Queue a command that was made before."""
         if self._is_closed:
             call.fail(RedisConnectionError("the queue is closed"))
-            return call
+            return
         self._pending.append(call)
         if self._draining is None:
             self._draining = asyncio.get_running_loop().create_task(self._drain())
-        return call
 
     def leave(self) -> None:
         """Go on with a new connection: the name may lead to another server by now."""
@@ -102,10 +117,11 @@ class Batcher:
             self._draining = None
 
     def _next_pipeline(self) -> list[PendingCommand]:
-        calls, size = [self._pending.popleft()], 0
+        calls: list[PendingCommand] = []
+        size = 0
         while self._pending and len(calls) < _PIPELINE_LIMIT and size < _PIPELINE_BYTES:
             calls.append(self._pending.popleft())
-            size += len(calls[-1].command)
+            size += len(calls[-1].wire())
         return calls
 
     async def _answer(self, calls: Sequence[PendingCommand]) -> None:
@@ -141,7 +157,7 @@ class Batcher:
             await self._hang_up()
         if self._connection is None:
             self._connection = self._connect()
-        commands = b"".join(call.command for call in calls)
+        commands = b"".join(call.wire() for call in calls)
         replies = await exchange(self._connection, commands, len(calls))
         refused = {}
         for call, reply in zip(calls, replies, strict=True):

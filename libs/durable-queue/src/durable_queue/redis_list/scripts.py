@@ -15,7 +15,8 @@ from durable_queue.redis_list.options import RedisListOptions
 # A send is refused as a whole when Redis is full; all others make room, or are needed to.
 _REFUSED_WHEN_FULL: Final = frozenset({"send", "ping"})
 _SILENT: Final = LuaRecorder("local function record() end\nlocal function forget() end\n")
-_PARTS: Final = frozenset({"prelude", "damage", "states", "ended"})
+_PARTS: Final = frozenset({"prelude", "damage", "states", "ended", "many"})
+_FOR_MANY: Final = frozenset({"send", "start", "settle", "advance"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,14 @@ class Script:
     name: str
     source: str
     sha: str
+    is_for_many: bool
+    """Whether one call runs it for many messages; what fails for one is that one's reply."""
 
     @classmethod
-    def of(cls, name: str, source: str) -> Self:
+    def of(cls, name: str, source: str, *, is_for_many: bool = False) -> Self:
         """Return the script of this source. Redis names scripts by their SHA-1."""
-        return cls(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+        digest = sha1(source.encode(), usedforsecurity=False).hexdigest()
+        return cls(name, source, digest, is_for_many)
 
 
 def lua_sources() -> dict[str, str]:
@@ -51,7 +55,10 @@ def assemble(
     scripts = {}
     for name in sources.keys() - _PARTS:
         header = "#!lua\n" if name in _REFUSED_WHEN_FULL else "#!lua flags=allow-oom\n"
-        scripts[name] = Script.of(name, header + before + sources[name])
+        body, is_for_many = sources[name], name in _FOR_MANY
+        if is_for_many:
+            body = f"local function one(...)\n{body}end\n{sources['many']}"
+        scripts[name] = Script.of(name, header + before + body, is_for_many=is_for_many)
     return scripts
 
 

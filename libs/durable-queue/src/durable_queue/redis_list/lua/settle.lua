@@ -1,11 +1,11 @@
 -- End a lease with a verdict.
--- ARGV 1 id 2 token 3 verdict (ack, forward, retry, defer, dead_letter, release, or give_back:
---      no worker has seen it, as if it had never been claimed) 4 note
---      5 delay ms (retry, defer, release), the lane (forward) or the error (dead_letter)
---      6 '1' if it is unknown whether what was started had its effect (retry, dead_letter)
---      7 how far its workers came (retry, defer; optional)
+-- ... 1 id 2 token 3 verdict (ack, forward, retry, defer, dead_letter, release, or give_back:
+--     no worker has seen it, as if it had never been claimed) 4 note
+--     5 delay ms (retry, defer, release), the lane (forward) or the error (dead_letter)
+--     6 '1' if it is unknown whether what was started had its effect (retry, dead_letter)
+--     7 how far its workers came (retry, defer; optional)
 -- Returns 'OK' or 'LOST'. The same verdict with the same token again is 'OK' and changes nothing.
-local id, token, verdict, note, detail = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local id, token, verdict, note, detail, uncertain, progress = ...
 local kept = kept_of(id,
   'st', 'tok', 'ln', 'ex', 'at', 'mx', 'dl', 'df', 'op')
 local state, lane, ex = kept[1], kept[3], tonumber(kept[4])
@@ -13,8 +13,8 @@ if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') or not lane th
   return kept[2] == token and kept[9] == verdict and 'OK' or 'LOST'
 end
 redis.call('ZREM', key(lane, 'lease'), id)
-if ARGV[6] == '1' then redis.call('HSET', event(id), 'unc', 1) end
-if ARGV[7] then redis.call('HSET', event(id), 'pg', ARGV[7]) end
+if uncertain == '1' then redis.call('HSET', event(id), 'unc', 1) end
+if progress then redis.call('HSET', event(id), 'pg', progress) end
 if verdict ~= 'ack' and condemn(id, lane) then return 'OK' end
 
 -- Waits for its next turn, at the back, or at the front if it was handed back untried.

@@ -1,8 +1,8 @@
 -- Pass the point of no return, unless it is too late; once for each try.
--- ARGV 1 id 2 token 3 note 4 what becomes of it if its worker goes silent: 'hold' or 'resend'
---      5 how far its workers came (optional)
+-- ... 1 id 2 token 3 note 4 what becomes of it if its worker goes silent: 'hold' or 'resend'
+--     5 how far its workers came (optional)
 -- Returns 'OK', 'LOST' or 'EXPIRED'. Calling it again extends the lease.
-local id, token, note = ARGV[1], ARGV[2], ARGV[3]
+local id, token, note, on_ambiguous, progress = ...
 local kept = kept_of(id, 'st', 'tok', 'ln', 'ex', 'op')
 local state, lane, ex = kept[1], kept[3], tonumber(kept[4])
 if kept[2] ~= token or (state ~= 'leased' and state ~= 'started') or not lane then
@@ -17,10 +17,10 @@ if ex and ex <= now then
 end
 redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
 if state == 'leased' then
-  redis.call('HSET', event(id), 'st', 'started', 'am', ARGV[4])
+  redis.call('HSET', event(id), 'st', 'started', 'am', on_ambiguous)
   record('started', id, lane, now, 0, note)
 else
-  redis.call('HSET', event(id), 'am', ARGV[4])
+  redis.call('HSET', event(id), 'am', on_ambiguous)
 end
-if ARGV[5] then redis.call('HSET', event(id), 'pg', ARGV[5]) end
+if progress then redis.call('HSET', event(id), 'pg', progress) end
 return 'OK'
