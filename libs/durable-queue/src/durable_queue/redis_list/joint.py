@@ -10,7 +10,7 @@ _MAX_ROWS: Final = 64
 _MAX_BYTES: Final = 1 << 18
 
 
-class Row(PendingReply):
+class ScriptRow(PendingReply):
     """What a script is asked for one message; await it for the reply."""
 
     def __init__(self, *values: Argument) -> None:
@@ -24,7 +24,7 @@ class JointRun(PendingCommand):
 
     def __init__(self, *command: Argument) -> None:
         super().__init__(*command)
-        self.rows: list[Row] = []
+        self.rows: list[ScriptRow] = []
         self._count = len(command)
         self._free = _MAX_BYTES
         self._whole = b""
@@ -35,7 +35,7 @@ class JointRun(PendingCommand):
         is_waiting = not self._whole and not self.done()
         return is_waiting and len(self.rows) < _MAX_ROWS and self._free > 0
 
-    def add(self, row: Row) -> None:
+    def add(self, row: ScriptRow) -> None:
         """Let a row join."""
         self.rows.append(row)
         self._count += row.count

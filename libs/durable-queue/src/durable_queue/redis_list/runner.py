@@ -8,7 +8,7 @@ from redis.exceptions import NoScriptError, RedisError
 from durable_queue.redis_list.batcher import Batcher, PendingReply
 from durable_queue.redis_list.connections import Argument, Reply
 from durable_queue.redis_list.errors import unavailable
-from durable_queue.redis_list.joint import JointRun, Row
+from durable_queue.redis_list.joint import JointRun, ScriptRow
 from durable_queue.redis_list.scripts import Script
 
 
@@ -40,7 +40,7 @@ class ScriptRunner:
 
         That is its reply, or a `QueueUnavailable`: it may or may not have run.
         """
-        asked = [Row(*values) for values in rows]
+        asked = [ScriptRow(*values) for values in rows]
         for row in asked:
             self._join(self._scripts[name], row)
         outcomes: list[Reply | Exception] = []
@@ -69,7 +69,7 @@ class ScriptRunner:
         script = self._scripts[name]
         try:
             if script.is_for_many:
-                row = Row(*arguments)
+                row = ScriptRow(*arguments)
                 self._join(script, row)
                 await row
                 return row
@@ -89,7 +89,7 @@ class ScriptRunner:
             await call
         return call
 
-    def _join(self, script: Script, row: Row) -> None:
+    def _join(self, script: Script, row: ScriptRow) -> None:
         joint = self._joint.get(script.name)
         if joint is None or not joint.is_open:
             joint = self._joint[script.name] = JointRun("EVALSHA", script.sha, 1, self._prefix)
