@@ -30,6 +30,9 @@ class ThrottlingProvider:
             reason=Reason.RATE_LIMITED, detail="429", retry_after=self.retry_after
         )
 
+    async def close(self):
+        """Close nothing."""
+
 
 async def test_two_dispatchers_pause_a_provider_until_its_time_has_come(on_redis):
     provider = ThrottlingProvider(retry_after=timedelta(seconds=3))

@@ -9,7 +9,7 @@ from typing import Any
 import aio_pika
 import httpx
 import pytest
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel, AbstractQueue
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.queue import RabbitQueue
 from durable_queue.rabbitmq.topology import Topology
@@ -93,6 +93,16 @@ async def give_up(client: httpx.AsyncClient, worker: RabbitQueue, count: int) ->
     return given_up
 
 
+async def dead_queue(channel: AbstractChannel, options: RabbitOptions, count: int) -> AbstractQueue:
+    """Return the dead letters' queue once it holds so many: the broker takes its time."""
+    async with asyncio.timeout(60):
+        while True:
+            queue = await Topology(options).declare_dead_queue(channel)
+            if (queue.declaration_result.message_count or 0) >= count:
+                return queue
+            await asyncio.sleep(0.05)
+
+
 async def test_one_purged_dead_letter_keeps_none_of_the_others_from_being_replayed(
     client: httpx.AsyncClient,
     worker: RabbitQueue,
@@ -100,7 +110,7 @@ async def test_one_purged_dead_letter_keeps_none_of_the_others_from_being_replay
     options: RabbitOptions,
 ) -> None:
     [gone] = await give_up(client, worker, 1)
-    await (await Topology(options).declare_dead_queue(channel)).purge()
+    await (await dead_queue(channel, options, 1)).purge()
     await give_up(client, worker, 120)
 
     answer = (await insist(client, "POST", "/dead-letters/replay", {"all": True})).json()
@@ -116,7 +126,7 @@ async def test_purged_one_can_be_deleted_and_not_replayed(
     options: RabbitOptions,
 ) -> None:
     [gone] = await give_up(client, worker, 1)
-    await (await Topology(options).declare_dead_queue(channel)).purge()
+    await (await dead_queue(channel, options, 1)).purge()
 
     replayed = await insist(client, "POST", f"/dead-letters/{gone}/replay")
     deleted = await insist(client, "DELETE", f"/dead-letters/{gone}")
@@ -136,7 +146,7 @@ async def test_timeline_says_that_one_was_put_back_by_hand(
 ) -> None:
     [moved] = await give_up(client, worker, 1)
     topology = Topology(options)
-    letter = await (await topology.declare_dead_queue(channel)).get(timeout=5)
+    letter = await (await dead_queue(channel, options, 1)).get(timeout=5)
     copy = aio_pika.Message(letter.body, headers=letter.headers, delivery_mode=2)
     lane = topology.lane_queue(validation_lane(Priority.HIGH))
     await channel.default_exchange.publish(copy, lane)

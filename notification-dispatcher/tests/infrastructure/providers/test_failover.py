@@ -271,3 +271,22 @@ async def test_a_pause_is_shown_in_the_metrics_and_by_its_end(send, senders, fir
     state = (await senders.states())[0]
     assert state.paused_until is not None
     assert NOW < state.paused_until <= NOW + HOUR
+
+
+class UnclosableProvider(InMemoryProvider):
+    """Fails to close, as one may whose connection is in a bad way."""
+
+    async def close(self):
+        raise OSError("the connection is gone")
+
+
+async def test_a_provider_that_fails_to_close_keeps_no_other_open(protecting, first, second):
+    senders = protecting(
+        BreakerSettings(failures=2, pause=HOUR), first, UnclosableProvider(), second
+    )
+
+    with pytest.raises(OSError, match="gone"):
+        await senders.stop()
+
+    assert first.is_closed
+    assert second.is_closed

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -81,10 +82,11 @@ class ChannelSenders:
 
     async def stop(self) -> None:
         """Close the providers, and the connection to the pauses' store; pauses stay."""
-        for sender in self.by_channel.values():
-            for protected in sender.providers:
-                await protected.provider.close()
-        await self._pauses.close()
+        # One that can't be closed keeps none of the others open.
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(self._pauses.close)
+            for _, protected in self._all():
+                closing.push_async_callback(protected.provider.close)
 
     @property
     def pauses_are_shared(self) -> bool:
