@@ -9,7 +9,6 @@ from pydantic_core import to_json
 from service_kit.http.openapi_parts import JSON, answer
 
 from notification_publisher.application.explaining import ExplainNotification
-from notification_publisher.application.explaining_pauses import ExplainWithPauses
 from notification_publisher.application.ports import (
     ContentGone,
     NotificationContents,
@@ -33,9 +32,7 @@ def detail_routes(
     )
     show = ShowNotification(ledger=ledger)
     show_content = ShowContent(show=show, contents=contents)
-    explain = ExplainWithPauses(
-        explain=ExplainNotification(show=show, clock=clock), pauses=pauses, clock=clock
-    )
+    explain = ExplainNotification(show=show, pauses=pauses, clock=clock)
 
     @router.get(
         "/content",
