@@ -1,9 +1,11 @@
 """What a worker can do with a message that it holds."""
 
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from durable_queue.messages import Note, OnAmbiguous
+from durable_queue.verdicts import Ack, Defer, Forward, GiveUp, Release, Retry, Verdict
 
 
 class Delivery(Protocol):
@@ -86,12 +88,16 @@ class Delivery(Protocol):
         """
         ...
 
+    async def settle(self, verdict: Verdict) -> None:
+        """End the lease with a verdict; the methods that follow are the same, each for one."""
+        ...
+
     async def ack(self, note: Note = b"") -> None:
-        """Settle: done."""
+        """See `Ack`."""
         ...
 
     async def forward(self, lane: str, note: Note = b"") -> None:
-        """Settle here and put it into another lane, attempts counted anew, in one atomic step."""
+        """See `Forward`."""
         ...
 
     async def retry(
@@ -102,30 +108,66 @@ class Delivery(Protocol):
         is_uncertain: bool = False,
         progress: str | None = None,
     ) -> None:
-        """Settle: an attempt is used up, try again after `delay`; dead after the last one.
-
-        `is_uncertain` says that it is unknown whether what was started had its effect.
-        """
+        """See `Retry`."""
         ...
 
     async def defer(
         self, delay: timedelta, note: Note = b"", *, progress: str | None = None
     ) -> None:
-        """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
+        """See `Defer`."""
         ...
 
     async def dead_letter(
         self, error: str, note: Note = b"", *, is_uncertain: bool = False
     ) -> None:
-        """Settle: given up, kept with its bytes and `error` until it is replayed or deleted.
-
-        `is_uncertain` is as for `retry`.
-        """
+        """See `GiveUp`."""
         ...
 
     async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
-        """Return it untried, for the next worker. No attempt is used up.
-
-        A message that is released or lost over and over, without any other verdict, ends as poison.
-        """
+        """See `Release`."""
         ...
+
+
+class VerdictMethods(ABC):
+    """The method for each verdict, for a `Delivery` that is told of any by `settle`."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def settle(self, verdict: Verdict) -> None:
+        """End the lease with a verdict."""
+
+    async def ack(self, note: Note = b"") -> None:
+        """See `Ack`."""
+        await self.settle(Ack(note))
+
+    async def forward(self, lane: str, note: Note = b"") -> None:
+        """See `Forward`."""
+        await self.settle(Forward(lane, note))
+
+    async def retry(
+        self,
+        delay: timedelta,
+        note: Note = b"",
+        *,
+        is_uncertain: bool = False,
+        progress: str | None = None,
+    ) -> None:
+        """See `Retry`."""
+        await self.settle(Retry(delay, note, is_uncertain, progress))
+
+    async def defer(
+        self, delay: timedelta, note: Note = b"", *, progress: str | None = None
+    ) -> None:
+        """See `Defer`."""
+        await self.settle(Defer(delay, note, progress))
+
+    async def dead_letter(
+        self, error: str, note: Note = b"", *, is_uncertain: bool = False
+    ) -> None:
+        """See `GiveUp`."""
+        await self.settle(GiveUp(error, note, is_uncertain))
+
+    async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
+        """See `Release`."""
+        await self.settle(Release(delay, note))

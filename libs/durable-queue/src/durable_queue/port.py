@@ -41,8 +41,21 @@ from durable_queue.messages import (
     SendOutcome,
     TickReport,
 )
+from durable_queue.verdicts import (
+    Ack,
+    Advance,
+    Defer,
+    Forward,
+    GiveUp,
+    Release,
+    Retry,
+    Start,
+    Verdict,
+)
 
 __all__ = [
+    "Ack",
+    "Advance",
     "BodyLookup",
     "BrokerClock",
     "BrokerInspection",
@@ -51,15 +64,19 @@ __all__ = [
     "Conflict",
     "ControlOutcome",
     "Dedupe",
+    "Defer",
     "Delivery",
     "Duplicate",
     "DuplicateLookup",
     "Durability",
     "Enqueued",
+    "Forward",
+    "GiveUp",
     "LaneDepth",
     "LeaseLost",
     "LeaseRenewal",
     "Message",
+    "MessageBatches",
     "MessageControl",
     "MessageExpired",
     "MessageQueue",
@@ -70,9 +87,13 @@ __all__ = [
     "QueueFull",
     "QueueUnavailable",
     "QueueUpkeep",
+    "Release",
+    "Retry",
     "SendOutcome",
+    "Start",
     "TickReport",
     "UnsafeBroker",
+    "Verdict",
 ]
 
 
@@ -111,6 +132,42 @@ class MessageQueue(Protocol):
 
     async def close(self) -> None:
         """Close connections. Leases of unsettled messages run out by themselves."""
+        ...
+
+
+class MessageBatches(Protocol):
+    """What a worker says of many messages at once, for little more than the price of one.
+
+    Each is a step of its own, as by the `Delivery`'s methods: what goes wrong with one concerns no
+    other. Outcomes are in the order of the messages: None, or what the method would have raised.
+    """
+
+    @property
+    def advances(self) -> bool:
+        """Whether `advance_all` does more than to forward."""
+        ...
+
+    async def start_all(
+        self, starts: Sequence[tuple[Delivery, Start]]
+    ) -> Sequence[QueueError | None]:
+        """Start messages."""
+        ...
+
+    async def settle_all(
+        self, verdicts: Sequence[tuple[Delivery, Verdict]]
+    ) -> Sequence[QueueError | None]:
+        """Settle messages."""
+        ...
+
+    async def advance_all(
+        self, advances: Sequence[tuple[Delivery, Advance]]
+    ) -> Sequence[Delivery | QueueError | None]:
+        """Forward messages and start them, each in one durable step.
+
+        The outcome is the message as it is then held, in its new lane and started, or None where it
+        was forwarded only: because others wait in that lane, and it does not go before them, or
+        because the broker has no such step.
+        """
         ...
 
 
@@ -219,6 +276,7 @@ class BrokerInspection(Protocol):
 
 class Queue(
     MessageQueue,
+    MessageBatches,
     DuplicateLookup,
     BodyLookup,
     BrokerClock,

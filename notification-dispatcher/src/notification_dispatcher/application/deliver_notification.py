@@ -20,7 +20,7 @@ from notification_dispatcher.application.ports import (
 )
 from notification_dispatcher.application.send_to_target import SendToTarget
 from notification_dispatcher.application.send_to_targets import SendToTargets
-from notification_dispatcher.application.starting import Start
+from notification_dispatcher.application.starting import AttemptStart
 from notification_dispatcher.application.targets import (
     SendTarget,
     TargetResult,
@@ -94,7 +94,7 @@ class DeliverNotification:
         on_start: PassPointOfNoReturn,
     ) -> DeliveryVerdict:
         sender = self.for_tests if event.is_test else self.senders[attempt.channel]
-        start = Start(sender, on_start, attempt.progress, self.now)
+        start = AttemptStart(sender, on_start, attempt.progress, self.now)
         send = SendToTargets(
             event=event,
             attempt=attempt,

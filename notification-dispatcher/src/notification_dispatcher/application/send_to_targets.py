@@ -13,7 +13,7 @@ from notification_providers.port import AddressGone, OutgoingMessage
 from notification_dispatcher.application.attempt import DeliveryAttempt
 from notification_dispatcher.application.ports import Sender
 from notification_dispatcher.application.send_to_target import SendToTarget
-from notification_dispatcher.application.starting import Start
+from notification_dispatcher.application.starting import AttemptStart
 from notification_dispatcher.application.targets import SendTarget, TargetResult
 from notification_dispatcher.domain.progress import Progress
 
@@ -27,7 +27,7 @@ class SendToTargets:
     event: NotificationRequested
     attempt: DeliveryAttempt
     sender: Sender
-    start: Start
+    start: AttemptStart
     send: SendToTarget
 
     async def __call__(

@@ -11,7 +11,7 @@ from notification_dispatcher.application.targets import SendTarget
 from notification_dispatcher.domain.progress import EMPTY, Progress, doubt_at
 
 
-class Start:
+class AttemptStart:
     """The start of one attempt. `said` is what the queue keeps for those who come after."""
 
     def __init__(

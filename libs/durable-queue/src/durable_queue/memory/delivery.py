@@ -1,18 +1,30 @@
 """One message of the in-memory queue that a worker holds."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from durable_queue.delivery import VerdictMethods
 from durable_queue.memory.store import Entry, MessageState, Store
 from durable_queue.messages import SUSPECT_AFTER, exhausted_error, poison_error
+from durable_queue.one_by_one import OneByOne, outcomes_of
 from durable_queue.port import (
+    Ack,
+    Advance,
     Change,
+    Defer,
+    Delivery,
+    Forward,
+    GiveUp,
     LeaseLost,
     MessageExpired,
     Note,
     OnAmbiguous,
+    QueueError,
+    Release,
+    Retry,
+    Verdict,
 )
 
 
@@ -26,7 +38,7 @@ class MemoryOptions:
     max_deliveries: int = 10
 
 
-class MemoryDelivery:
+class MemoryDelivery(VerdictMethods):
     """A `Delivery`: what the entry was when it was leased, and the token of that lease."""
 
     def __init__(self, store: Store, options: MemoryOptions, entry: Entry) -> None:
@@ -67,87 +79,72 @@ class MemoryDelivery:
     ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
         async with self._store.step():
-            if self._entry.settled == (self._token, "expired"):
-                raise MessageExpired(self.id)
-            if not self.extend():
-                raise LeaseLost(self.id)
-            if self._entry.is_expired(self._store.now()):
-                self._entry.settled = (self._token, "expired")
-                await self._store.end(self._entry, Change.EXPIRED, note)
-                raise MessageExpired(self.id)
+            await self._check_start(note)
             self._entry.on_ambiguous = on_ambiguous
             self._entry.keep(progress)
             if self._entry.is_started:
                 return
             await self._store.start(self._entry, note)
 
-    async def ack(self, note: Note = b"") -> None:
-        """Settle: done."""
-        async with self._verdict("ack") as entry:
+    async def settle(self, verdict: Verdict) -> None:
+        """End the lease with a verdict."""
+        is_uncertain = isinstance(verdict, Retry | GiveUp) and verdict.is_uncertain
+        async with self._settling(type(verdict).__name__, is_uncertain=is_uncertain) as entry:
             if entry:
-                await self._store.end(entry, Change.DONE, note)
+                await self._settle(entry, verdict)
 
-    async def forward(self, lane: str, note: Note = b"") -> None:
-        """Settle here and put it into another lane, attempts counted anew."""
-        async with self._verdict("forward") as entry:
-            if entry:
+    async def _settle(self, entry: Entry, verdict: Verdict) -> None:
+        store = self._store
+        match verdict:
+            case Ack(note):
+                await store.end(entry, Change.DONE, note)
+            case Forward(lane, note):
                 entry.count_anew()
-                await self._store.wait(entry, Change.FORWARDED, note, lane=lane)
-
-    async def retry(
-        self,
-        delay: timedelta,
-        note: Note = b"",
-        *,
-        is_uncertain: bool = False,
-        progress: str | None = None,
-    ) -> None:
-        """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        async with self._verdict("retry", is_uncertain=is_uncertain) as entry:
-            if entry:
+                await store.wait(entry, Change.FORWARDED, note, lane=lane)
+            case Retry(delay, note, _, progress):
                 entry.keep(progress)
-            if entry and entry.attempt >= entry.max_attempts:
-                await self._store.dead_letter(
-                    entry, Change.EXHAUSTED, exhausted_error(entry.attempt), note
-                )
-            elif entry:
-                entry.attempt += 1
-                entry.deliveries = 0
-                await self._store.wait(entry, Change.RETRIED, note, delay=delay)
-
-    async def defer(
-        self, delay: timedelta, note: Note = b"", *, progress: str | None = None
-    ) -> None:
-        """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
-        async with self._verdict("defer") as entry:
-            if entry:
+                if entry.attempt >= entry.max_attempts:
+                    error = exhausted_error(entry.attempt)
+                    await store.dead_letter(entry, Change.EXHAUSTED, error, note)
+                else:
+                    entry.attempt += 1
+                    entry.deliveries = 0
+                    await store.wait(entry, Change.RETRIED, note, delay=delay)
+            case Defer(delay, note, progress):
                 entry.keep(progress)
                 entry.deferrals += 1
                 entry.deliveries = 0
-                await self._store.wait(entry, Change.DEFERRED, note, delay=delay)
+                await store.wait(entry, Change.DEFERRED, note, delay=delay)
+            case GiveUp(error, note):
+                await store.dead_letter(entry, Change.DEAD, error, note)
+            case Release(delay, note):
+                if entry.deliveries >= self._options.max_deliveries:
+                    error = poison_error(entry.deliveries)
+                    await store.dead_letter(entry, Change.POISONED, error, note)
+                else:
+                    await store.wait(entry, Change.RELEASED, note, delay=delay, in_front=True)
 
-    async def dead_letter(
-        self, error: str, note: Note = b"", *, is_uncertain: bool = False
-    ) -> None:
-        """Settle: given up, kept with its bytes and `error`."""
-        async with self._verdict("dead_letter", is_uncertain=is_uncertain) as entry:
-            if entry:
-                await self._store.dead_letter(entry, Change.DEAD, error, note)
-
-    async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
-        """Hand it back untried; poison if that happens over and over."""
-        async with self._verdict("release") as entry:
-            if entry and entry.deliveries >= self._options.max_deliveries:
-                await self._store.dead_letter(
-                    entry, Change.POISONED, poison_error(entry.deliveries), note
-                )
-            elif entry:
-                await self._store.wait(entry, Change.RELEASED, note, delay=delay, in_front=True)
+    async def advance(self, advance: Advance) -> "MemoryDelivery | None":
+        """Forward it and start it there; see `MessageBatches.advance_all`."""
+        async with self._store.step():
+            entry, start = self._entry, advance.start
+            if entry.settled == (self._token, Forward.__name__):
+                return None
+            if not (self._is_held() and entry.is_started and entry.lane == advance.lane):
+                await self._check_start(start.note)
+                entry.count_anew()
+                if self._store.place(advance.lane, MessageState.WAITING):
+                    entry.settled = (self._token, Forward.__name__)
+                    await self._store.wait(entry, Change.FORWARDED, advance.note, lane=advance.lane)
+                    return None
+                until = self._store.steady() + self._options.lease
+                await self._store.advance(entry, advance.lane, until, advance.note, start.note)
+            entry.on_ambiguous = start.on_ambiguous
+            entry.keep(start.progress)
+            return MemoryDelivery(self._store, self._options, entry)
 
     @asynccontextmanager
-    async def _verdict(
-        self, name: str, *, is_uncertain: bool = False
-    ) -> AsyncIterator[Entry | None]:
+    async def _settling(self, name: str, *, is_uncertain: bool) -> AsyncIterator[Entry | None]:
         """Give the entry to settle, or None if this very call has settled it before."""
         async with self._store.step():
             if self._is_held():
@@ -159,5 +156,32 @@ class MemoryDelivery:
             else:
                 raise LeaseLost(self.id)
 
+    async def _check_start(self, note: Note) -> None:
+        """Extend the lease for a start; raise if it is over, or if it is too late."""
+        if self._entry.settled == (self._token, "expired"):
+            raise MessageExpired(self.id)
+        if not self.extend():
+            raise LeaseLost(self.id)
+        if self._entry.is_expired(self._store.now()):
+            self._entry.settled = (self._token, "expired")
+            await self._store.end(self._entry, Change.EXPIRED, note)
+            raise MessageExpired(self.id)
+
     def _is_held(self) -> bool:
         return self._entry.state is MessageState.LEASED and self._entry.token == self._token
+
+
+class MemoryBatches(OneByOne):
+    """`MessageBatches` in memory, where nothing is cheaper for being done to many at once."""
+
+    advances = True
+
+    async def advance_all(
+        self, advances: Sequence[tuple[Delivery, Advance]]
+    ) -> Sequence[Delivery | QueueError | None]:
+        """Forward messages and start them."""
+        return await outcomes_of(
+            delivery.advance(advance)
+            for delivery, advance in advances
+            if isinstance(delivery, MemoryDelivery)
+        )

@@ -9,7 +9,7 @@ from service_kit.epoch import to_ms
 
 from durable_queue.claims.dedupe_keys import DedupeKey, DedupeKeys
 from durable_queue.clock import steady_now, utc_now
-from durable_queue.memory.delivery import MemoryDelivery, MemoryOptions
+from durable_queue.memory.delivery import MemoryBatches, MemoryDelivery, MemoryOptions
 from durable_queue.memory.store import Entry, MessageState, Store
 from durable_queue.messages import AMBIGUOUS_ERROR, REPEATABLE_FOR, poison_error
 from durable_queue.port import (
@@ -32,7 +32,7 @@ from durable_queue.receiving import LaneOrder
 from durable_queue.recorder import Recorder
 
 
-class InMemoryQueue:
+class InMemoryQueue(MemoryBatches):
     """A `Queue` for one event loop.
 
     Durations are measured by `steady`, which is never set; times of day by `now`.

@@ -169,6 +169,16 @@ class Store:
         entry.is_started = True
         await self._record(entry, Change.STARTED, note)
 
+    async def advance(
+        self, entry: Entry, lane: str, until: datetime, note: Note, start_note: Note
+    ) -> None:
+        """Let it enter another lane and be started there by who holds it."""
+        entry.deliveries = 1
+        self._move(entry, MessageState.LEASED, lane=lane, until=until)
+        self.entered[lane] += 1
+        await self._record(entry, Change.FORWARDED, note)
+        await self.start(entry, start_note)
+
     async def wait(
         self,
         entry: Entry,

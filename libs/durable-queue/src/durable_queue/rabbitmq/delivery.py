@@ -10,8 +10,22 @@ from service_kit.failpoints import afailpoint
 
 from durable_queue.claims.operations import BeginReply
 from durable_queue.claims.store import State
+from durable_queue.delivery import VerdictMethods
 from durable_queue.messages import SUSPECT_AFTER, exhausted_error
-from durable_queue.port import Change, LeaseLost, MessageExpired, Note, OnAmbiguous
+from durable_queue.port import (
+    Ack,
+    Change,
+    Defer,
+    Forward,
+    GiveUp,
+    LeaseLost,
+    MessageExpired,
+    Note,
+    OnAmbiguous,
+    Release,
+    Retry,
+    Verdict,
+)
 from durable_queue.rabbitmq.consumer import ReceivedCopy
 from durable_queue.rabbitmq.dead_lettering import DeadLetterReason, move_to_dead_letters, poison
 from durable_queue.rabbitmq.envelope import Envelope, time_or_none
@@ -22,7 +36,7 @@ StopTracking = Callable[["RabbitDelivery"], bool]
 """Ends this process's hold; false if it had ended before, and the copy is somebody else's."""
 
 
-class RabbitDelivery:
+class RabbitDelivery(VerdictMethods):
     """A `Delivery`. A verdict that failed half-way is given again, and goes on where it was."""
 
     __slots__ = (
@@ -129,25 +143,32 @@ class RabbitDelivery:
             self._started = True
             self._keep(progress)
 
-    async def ack(self, note: Note = b"") -> None:
-        """Settle: done."""
-        async with self._one_at_a_time:
-            await self._finish("ack", self._router.event(Change.DONE, self._as_it_is, note))
+    async def settle(self, verdict: Verdict) -> None:
+        """End the lease with a verdict."""
+        event = self._router.event
+        match verdict:
+            case Ack(note):
+                async with self._one_at_a_time:
+                    await self._finish("ack", event(Change.DONE, self._as_it_is, note))
+            case Forward(lane, note):
+                moved = self._moved(lane=lane, attempt=1, deferrals=0, due=0)
+                await self._settle("forward", moved, event(Change.FORWARDED, moved, note))
+            case Retry():
+                await self._retry(verdict)
+            case Defer(delay, note, progress):
+                self._keep(progress)
+                moved = self._later(delay, deferrals=self.deferrals + 1)
+                await self._settle("defer", moved, event(Change.DEFERRED, moved, note))
+            case GiveUp(error, note, is_uncertain):
+                self._copy.mark_uncertain(is_uncertain)
+                text = error.encode(errors="backslashreplace").decode()  # it may quote anything
+                end = DeadLetterReason(change=Change.DEAD, error=text, note=note)
+                await self.give_up("dead", end)
+            case Release(delay, note):
+                await self._release(delay, note)
 
-    async def forward(self, lane: str, note: Note = b"") -> None:
-        """Settle here and put it into another lane, attempts counted anew."""
-        moved = self._moved(lane=lane, attempt=1, deferrals=0, due=0)
-        await self._settle("forward", moved, self._router.event(Change.FORWARDED, moved, note))
-
-    async def retry(
-        self,
-        delay: timedelta,
-        note: Note = b"",
-        *,
-        is_uncertain: bool = False,
-        progress: str | None = None,
-    ) -> None:
-        """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
+    async def _retry(self, verdict: Retry) -> None:
+        delay, note, is_uncertain, progress = verdict
         self._copy.mark_uncertain(is_uncertain)
         self._keep(progress)
         if self.attempt >= self.max_attempts:
@@ -158,25 +179,7 @@ class RabbitDelivery:
         moved = self._later(delay, attempt=self.attempt + 1)
         await self._settle("retry", moved, self._router.event(Change.RETRIED, moved, note))
 
-    async def defer(
-        self, delay: timedelta, note: Note = b"", *, progress: str | None = None
-    ) -> None:
-        """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
-        self._keep(progress)
-        moved = self._later(delay, deferrals=self.deferrals + 1)
-        await self._settle("defer", moved, self._router.event(Change.DEFERRED, moved, note))
-
-    async def dead_letter(
-        self, error: str, note: Note = b"", *, is_uncertain: bool = False
-    ) -> None:
-        """Settle: given up, kept with its bytes and `error`."""
-        self._copy.mark_uncertain(is_uncertain)
-        # An error may quote text that can't be encoded.
-        text = error.encode(errors="backslashreplace").decode()
-        await self.give_up("dead", DeadLetterReason(change=Change.DEAD, error=text, note=note))
-
-    async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
-        """Hand it back untried; poison if that happens over and over."""
+    async def _release(self, delay: timedelta, note: Note) -> None:
         goes = delay > timedelta(0) or not self._copy.session.is_live
         moved = self._later(delay) if goes else self._as_it_is
         event = self._router.event(Change.RELEASED, moved, note)

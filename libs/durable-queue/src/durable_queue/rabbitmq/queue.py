@@ -14,6 +14,7 @@ from durable_queue.claims.operations import Claims, LeaseTerms, Reservation
 from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import ClaimStore
 from durable_queue.clock import steady_now, utc_now
+from durable_queue.one_by_one import OneByOne
 from durable_queue.port import (
     Change,
     Conflict,
@@ -45,7 +46,7 @@ from durable_queue.receiving import LaneOrder, Receives
 from durable_queue.recorder import Recorder
 
 
-class RabbitQueue:
+class RabbitQueue(OneByOne):
     """A `Queue` on RabbitMQ 3.10 to 4.x. It connects when it is first used.
 
     What the broker can't know of a message is in `claims`: with a store that all processes share,

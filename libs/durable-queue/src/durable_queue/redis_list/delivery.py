@@ -1,14 +1,31 @@
 """A message that a worker holds."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from copy import copy
+from datetime import datetime
 from typing import Final, cast
 
 from service_kit.epoch import from_ms, whole_ms
 
+from durable_queue.delivery import VerdictMethods
 from durable_queue.messages import SUSPECT_AFTER
-from durable_queue.port import LeaseLost, MessageExpired, Note, OnAmbiguous
-from durable_queue.redis_list.connections import Argument
+from durable_queue.port import (
+    Ack,
+    Defer,
+    Delivery,
+    Forward,
+    GiveUp,
+    LeaseLost,
+    MessageExpired,
+    Note,
+    OnAmbiguous,
+    QueueError,
+    Release,
+    Retry,
+    Start,
+    Verdict,
+)
+from durable_queue.redis_list.connections import Argument, Reply
 from durable_queue.redis_list.keys import checked_lane
 from durable_queue.redis_list.runner import ScriptRunner
 
@@ -16,7 +33,7 @@ _LOST: Final = b"LOST"
 _EXPIRED: Final = b"EXPIRED"
 
 
-class RedisDelivery:
+class RedisDelivery(VerdictMethods):
     """A `Delivery`. The same verdict may be given again, for its answer may have been lost."""
 
     __slots__ = (
@@ -62,60 +79,72 @@ class RedisDelivery:
         progress: str | None = None,
     ) -> None:
         """Pass the point of no return; see `Delivery.start`."""
-        said = () if progress is None else (progress,)
-        reply = await self._runner.run("start", self.id, self.token, note, on_ambiguous, *said)
-        if reply == _EXPIRED:
-            raise MessageExpired(self.id)
-        if reply == _LOST:
-            raise LeaseLost(self.id)
+        fields = start_fields(Start(note, on_ambiguous, progress))
+        outcome = started(await self._runner.run("start", self.id, self.token, *fields), self)
+        if outcome:
+            raise outcome
 
-    async def ack(self, note: Note = b"") -> None:
-        """Settle: done."""
-        await self._settle("ack", note)
-
-    async def forward(self, lane: str, note: Note = b"") -> None:
-        """Settle here and put it into another lane, attempts counted anew."""
-        await self._settle("forward", note, checked_lane(lane))
-
-    async def retry(
-        self,
-        delay: timedelta,
-        note: Note = b"",
-        *,
-        is_uncertain: bool = False,
-        progress: str | None = None,
-    ) -> None:
-        """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        said = () if progress is None else (progress,)
-        await self._settle("retry", note, whole_ms(delay), int(is_uncertain), *said)
-
-    async def defer(
-        self, delay: timedelta, note: Note = b"", *, progress: str | None = None
-    ) -> None:
-        """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
-        said = () if progress is None else (0, progress)
-        await self._settle("defer", note, whole_ms(delay), *said)
-
-    async def dead_letter(
-        self, error: str, note: Note = b"", *, is_uncertain: bool = False
-    ) -> None:
-        """Settle: given up, kept with its bytes and `error`."""
-        # An error may quote text that can't be encoded.
-        text = error.encode(errors="backslashreplace")
-        await self._settle("dead_letter", note, text, int(is_uncertain))
-
-    async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
-        """Hand it back untried; poison if that happens over and over."""
-        await self._settle("release", note, whole_ms(delay))
+    async def settle(self, verdict: Verdict) -> None:
+        """End the lease with a verdict."""
+        await self._settle(*verdict_fields(verdict))
 
     async def give_back(self) -> None:
         """Undo the claim of a message that was not looked at."""
         await self._settle("give_back", b"")
 
-    async def _settle(self, verdict: str, note: Note, *details: Argument) -> None:
-        run = self._runner.run
-        if await run("settle", self.id, self.token, verdict, note, *details) == _LOST:
-            raise LeaseLost(self.id)
+    async def _settle(self, *fields: Argument) -> None:
+        outcome = settled(await self._runner.run("settle", self.id, self.token, *fields), self)
+        if outcome:
+            raise outcome
+
+    def advanced(self, lane: str, progress: str | None) -> "RedisDelivery":
+        """Return the message as it is once `lua/advance.lua` has put it into another lane."""
+        moved = copy(self)
+        moved.lane, moved.attempt, moved.deferrals = lane, 1, 0
+        moved.progress = self.progress if progress is None else progress
+        return moved
+
+
+def verdict_fields(verdict: Verdict) -> tuple[Argument, ...]:
+    """Return a verdict as `lua/settle.lua` takes it."""
+    match verdict:
+        case Ack(note):
+            return "ack", note
+        case Forward(lane, note):
+            return "forward", note, checked_lane(lane)
+        case Retry(delay, note, is_uncertain, progress):
+            return "retry", note, whole_ms(delay), int(is_uncertain), *_said(progress)
+        case Defer(delay, note, progress):
+            said = () if progress is None else (0, progress)
+            return "defer", note, whole_ms(delay), *said
+        case GiveUp(error, note, is_uncertain):
+            # An error may quote text that can't be encoded.
+            text = error.encode(errors="backslashreplace")
+            return "dead_letter", note, text, int(is_uncertain)
+        case Release(delay, note):
+            return "release", note, whole_ms(delay)
+
+
+def start_fields(start: Start) -> tuple[Argument, ...]:
+    """Return a start as `lua/start.lua` takes it."""
+    note, on_ambiguous, progress = start
+    return note, on_ambiguous, *_said(progress)
+
+
+def _said(progress: str | None) -> tuple[str, ...]:
+    return () if progress is None else (progress,)
+
+
+def started(reply: Reply, delivery: Delivery) -> QueueError | None:
+    """Return what a reply of `lua/start.lua` says went wrong."""
+    return MessageExpired(delivery.id) if reply == _EXPIRED else settled(reply, delivery)
+
+
+def settled(reply: Reply, delivery: Delivery) -> QueueError | None:
+    """Return what a reply of `lua/settle.lua` says went wrong."""
+    if isinstance(reply, QueueError):
+        return reply
+    return LeaseLost(delivery.id) if reply == _LOST else None
 
 
 def deliveries(rows: object, token: str, runner: ScriptRunner) -> list[RedisDelivery]:

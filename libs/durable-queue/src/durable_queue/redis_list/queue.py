@@ -28,6 +28,7 @@ from durable_queue.port import (
 )
 from durable_queue.recorder import LuaRecorder
 from durable_queue.redis_list.batcher import Batcher
+from durable_queue.redis_list.batches import RedisBatches
 from durable_queue.redis_list.blocking import BlockingPops
 from durable_queue.redis_list.connections import Argument, connector
 from durable_queue.redis_list.delivery import RedisDelivery
@@ -49,7 +50,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _Row = list[bytes | None]
 
 
-class RedisListQueue:
+class RedisListQueue(RedisBatches):
     """A `Queue` on Redis >= 7.0 or Valkey. It connects when it is first used.
 
     `lua` replaces the scripts' sources; tests use it, and `monotonic`, to travel in time.

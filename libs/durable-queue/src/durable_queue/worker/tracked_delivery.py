@@ -2,17 +2,40 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from functools import partial
+from typing import Final
 
 from service_kit.failpoints import afailpoint
 
 from durable_queue.backoff import delays
-from durable_queue.port import Delivery, Note, OnAmbiguous, QueueUnavailable
+from durable_queue.delivery import VerdictMethods
+from durable_queue.port import (
+    Ack,
+    Defer,
+    Delivery,
+    Forward,
+    GiveUp,
+    Note,
+    OnAmbiguous,
+    QueueUnavailable,
+    Release,
+    Retry,
+    Verdict,
+)
+
+OUTCOMES: Final[Mapping[type[Verdict], str]] = {
+    Ack: "done",
+    Forward: "forwarded",
+    Retry: "retried",
+    Defer: "deferred",
+    GiveUp: "dead",
+    Release: "released",
+}
 
 
-class TrackedDelivery:
+class TrackedDelivery(VerdictMethods):
     """A `Delivery` that notices what its handler does with it.
 
     Calls that the broker doesn't answer are repeated until the lease has ended, so a handler can
@@ -73,59 +96,21 @@ class TrackedDelivery:
         self.is_started = True
         await afailpoint("worker.after_start")
 
-    async def ack(self, note: Note = b"") -> None:
-        """Settle: done."""
-        await self._settle("done", partial(self.delivery.ack, note))
-
-    async def forward(self, lane: str, note: Note = b"") -> None:
-        """Settle here and put it into another lane."""
-        await self._settle("forwarded", partial(self.delivery.forward, lane, note))
-
-    async def retry(
-        self,
-        delay: timedelta,
-        note: Note = b"",
-        *,
-        is_uncertain: bool = False,
-        progress: str | None = None,
-    ) -> None:
-        """Settle: an attempt is used up, try again after `delay`; dead after the last one."""
-        retry = partial(
-            self.delivery.retry, delay, note, is_uncertain=is_uncertain, progress=progress
-        )
-        await self._settle("retried", retry)
-
-    async def defer(
-        self, delay: timedelta, note: Note = b"", *, progress: str | None = None
-    ) -> None:
-        """Settle: it could not be tried for now; again after `delay`, with no attempt used up."""
-        await self._settle("deferred", partial(self.delivery.defer, delay, note, progress=progress))
-
-    async def dead_letter(
-        self, error: str, note: Note = b"", *, is_uncertain: bool = False
-    ) -> None:
-        """Settle: given up, kept with its bytes and `error`."""
-        give_up = partial(self.delivery.dead_letter, error, note, is_uncertain=is_uncertain)
-        await self._settle("dead", give_up)
-
-    async def release(self, delay: timedelta = timedelta(0), note: Note = b"") -> None:
-        """Hand it back untried."""
-        await self._settle("released", partial(self.delivery.release, delay, note))
+    async def settle(self, verdict: Verdict) -> None:
+        """End the lease with a verdict."""
+        await afailpoint("worker.before_settle")
+        self.is_settling = True
+        try:
+            await self._insist(partial(self.delivery.settle, verdict))
+        finally:
+            self.is_settling = False
+        self.verdict = OUTCOMES[type(verdict)]
+        await afailpoint("worker.after_settle")
 
     @property
     def may_be_given_back(self) -> bool:
         """Tell whether it had no effect outside yet, and isn't settled."""
         return not self.is_started and self.verdict is None
-
-    async def _settle(self, verdict: str, call: Callable[[], Awaitable[None]]) -> None:
-        await afailpoint("worker.before_settle")
-        self.is_settling = True
-        try:
-            await self._insist(call)
-        finally:
-            self.is_settling = False
-        self.verdict = verdict
-        await afailpoint("worker.after_settle")
 
     async def _insist(self, call: Callable[[], Awaitable[None]]) -> None:
         for delay in delays():

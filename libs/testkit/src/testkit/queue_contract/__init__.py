@@ -5,11 +5,13 @@
         async def harness(self, redis_url: str) -> AsyncIterator[QueueHarness]:
             ...
 
-Where adapters may differ, there is a class of its own, `AdoptingContract`: for those brokers into
-which a foreign producer can put bytes. An adapter without a subclass is none.
+Where adapters may differ, there are classes of their own: `AdoptingContract` for those brokers into
+which a foreign producer can put bytes, `AdvanceContract` for those that forward and start in one
+step. An adapter without a subclass is none.
 """
 
 from testkit.queue_contract.adopting import AdoptingContract
+from testkit.queue_contract.batches import AdvanceContract, BatchContract
 from testkit.queue_contract.bodies import BodyContract
 from testkit.queue_contract.clocks import ClockContract
 from testkit.queue_contract.control import ControlContract
@@ -29,6 +31,7 @@ __all__ = [
     "LANE",
     "OTHER_LANE",
     "AdoptingContract",
+    "AdvanceContract",
     "QueueContract",
     "QueueHarness",
     "message",
@@ -39,6 +42,7 @@ class QueueContract(
     SendingContract,
     ReceivingContract,
     VerdictContract,
+    BatchContract,
     LeaseContract,
     IsolationContract,
     ExpiryContract,
