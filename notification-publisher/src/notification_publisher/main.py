@@ -47,7 +47,11 @@ from notification_publisher.interface.channels import ChannelUses, channel_route
 from notification_publisher.interface.dead_letters import dead_letter_routes
 from notification_publisher.interface.details import detail_routes
 from notification_publisher.interface.history import history_routes
-from notification_publisher.interface.notifications import sending_routes, tracking_routes
+from notification_publisher.interface.notifications import (
+    hot_calls,
+    sending_routes,
+    tracking_routes,
+)
 from notification_publisher.interface.pipeline import pipeline_routes
 from notification_publisher.interface.problems import PROBLEMS
 from notification_publisher.interface.streams import stream_routes
@@ -74,30 +78,31 @@ def build(
         stores.ledger_url, namespace=stores.namespace, retention=stores.retention
     )
     pauses = pauses or open_channel_pauses(stores)
-    webhooks = webhooks or open_webhooks(stores)
+    webhooks, registry = webhooks or open_webhooks(stores), new_registry()
     opened = _opened(settings, ledger, queue)
-    queue, claim_server, registry = opened.queue, opened.claim_server, new_registry()
+    queue, claim_server = opened.queue, opened.claim_server
     broker = _guarded(queue, (ledger, pauses, webhooks), settings, registry)
     housekeeping = Housekeeping(ledger, queue, registry)
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]
-    if webhooks.are_shared:
-        loops += _webhook_loops(webhooks, ledger, settings, registry)
-    check_ledger = partial(_check_ledger, housekeeping, claim_server)
+    loops += _webhook_loops(webhooks, ledger, settings, registry)
+    publish = _publishing(queue, broker)
+    checks = {"queue": broker.check, "ledger": partial(_check_ledger, housekeeping, claim_server)}
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-publisher",
         routers=[
-            *_notification_routes(queue, broker, ledger, max_streams or settings.max_streams),
+            *_notification_routes(publish, queue, ledger, max_streams or settings.max_streams),
             *_record_routes(settings, ledger, queue, pauses),
             *_pipeline_routes(queue, ledger, pauses),
             *_webhook_routes(Webhooks(parts=webhooks, ledger=ledger, clock=queue)),
         ],
         problems=PROBLEMS,
-        checks={"queue": broker.check, "ledger": check_ledger},
+        checks=checks,
         resources=[broker, *([claim_server] if claim_server else []), BackgroundTasks(*loops)],
         registry=registry,
         admission=_admission(settings),
         docs=True,
+        hot_calls=hot_calls(publish),
     )
 
 
@@ -120,11 +125,14 @@ def _guarded(
     return BrokerGuard(queue, *closing, allow_volatile=allowed, registry=registry)
 
 
-def _notification_routes(
-    queue: Queue, broker: BrokerGuard, ledger: LedgerStore, max_streams: int
-) -> list[APIRouter]:
+def _publishing(queue: Queue, broker: BrokerGuard) -> PublishNotification:
     notifications = DurableNotificationQueue(queue=queue, broker=broker)
-    publish = PublishNotification(queue=notifications, new_trace_id=new_trace_id)
+    return PublishNotification(queue=notifications, new_trace_id=new_trace_id)
+
+
+def _notification_routes(
+    publish: PublishNotification, queue: Queue, ledger: LedgerStore, max_streams: int
+) -> list[APIRouter]:
     slots = StreamSlots(max_streams)
     waits = Waits(ledger, slots.part())
     return [
@@ -173,6 +181,8 @@ def _webhook_loops(
     settings: PublisherSettings,
     registry: CollectorRegistry,
 ) -> list[NamedLoop]:
+    if not webhooks.are_shared:
+        return []
     follower = WebhookFollower(webhooks, ledger, registry)
     tell, limit = TellOperators(store=webhooks.store), settings.dead_letters_alarm
     alarm = DeadLetterAlarm(ledger, tell, limit=limit)

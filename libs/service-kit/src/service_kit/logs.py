@@ -3,12 +3,18 @@
 Everything goes to standard output through one chain, also what libraries log through `logging`.
 Context (a request's or a message's ids) is bound with `bound_contextvars` and is then on every
 line. Nothing here logs a field of its own accord, so keep addresses and bodies out of the fields.
+
+The lines of one turn of the event loop are written together at its end; from WARNING on a line is
+written at once, after all before it.
 """
 
+import asyncio
+import atexit
 import json
 import logging
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import BinaryIO, Final, cast
 
@@ -17,7 +23,14 @@ from pydantic_core import to_json
 from structlog.contextvars import bind_contextvars, bound_contextvars, merge_contextvars
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-__all__ = ["bind_contextvars", "bound_contextvars", "configure_logging", "get_logger"]
+__all__ = [
+    "PreparedLine",
+    "bind_contextvars",
+    "bound_contextvars",
+    "configure_logging",
+    "get_logger",
+    "write_waiting_lines",
+]
 
 # Libraries that narrate their start, each request or each reconnect at INFO.
 _CHATTY: Final = dict.fromkeys(
@@ -49,13 +62,18 @@ def configure_logging(service: str, *, format: str, level: str) -> None:  # noqa
     console = format == "console" or (format == "auto" and sys.stdout.isatty())
     shared = _shared_processors(service)
     finish = _console_finish() if console else _json_finish()
+    output = _Output(sys.stdout.buffer)
     structlog.configure(
         processors=[*shared, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(severity),
-        logger_factory=_LineLoggerFactory(sys.stdout.buffer),
+        logger_factory=_LineLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
-    _route_standard_logging(shared, finish, severity)
+    _route_standard_logging(output, shared, finish, severity)
+    write_waiting_lines()
+    _current.output = output
+    _current.service = service
+    _current.renders_prepared = not console and severity <= logging.INFO
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -63,31 +81,151 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return cast("FilteringBoundLogger", structlog.get_logger(name))
 
 
-class _LineLogger:
-    """Writes lines of bytes. A full disk or a closed pipe never fails the work that is logged."""
+def write_waiting_lines() -> None:
+    """Write what was logged in this turn of the event loop and is not written yet."""
+    if _current.output is not None:
+        _current.output.flush()
 
-    __slots__ = ("_stream", "name")
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+class PreparedLine:
+    """A line that is logged again and again, at INFO: what is the same each time is made once.
+
+    Measured, a line costs a quarter of what it costs through a logger. The context is not looked
+    at: the fields have to name the ids that the line is about.
+    """
+
+    __slots__ = ("_event", "_log", "_output", "_same")
+
+    def __init__(self, logger: str, event: str) -> None:
+        self._event = event
+        self._log = get_logger(logger)
+        self._same = {"level": "info", "event": event, "service": "", "logger": logger}
+        self._output: _Output | None = None
+
+    def write(self, fields: Mapping[str, object]) -> None:
+        """Log the event with these fields."""
+        output = _current.output
+        if output is None or not _current.renders_prepared:
+            self._log.info(self._event, **fields)
+            return
+        if output is not self._output:
+            self._output = output
+            self._same["service"] = _current.service
+        line = {"timestamp": datetime.now(UTC), **self._same, **fields}
+        output.write(_json_line(line))
+
+
+class _Output:
+    """Where lines go. A full disk or a closed pipe never fails the work that is logged."""
+
+    __slots__ = ("_lines", "_lock", "_loop", "_stream")
+
+    def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
+        self._lines: list[bytes] = []
+        self._loop: asyncio.AbstractEventLoop | None = None  # the one that will write them
+        # Reentrant: a collected object may log anywhere.
+        self._lock = threading.RLock()
+
+    def write(self, line: bytes) -> None:
+        """Write a line at the end of this turn of the event loop; at once where none runs."""
+        with self._lock:
+            self._lines.append(line)
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                self.flush()
+                return
+            if loop is not self._loop:
+                self._loop = loop
+                loop.call_soon(self.flush)
+
+    def write_at_once(self, line: bytes) -> None:
+        """Write a line, and before it all that wait."""
+        with self._lock:
+            self._lines.append(line)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write all lines that wait."""
+        with self._lock:
+            self._loop = None
+            lines, self._lines = self._lines, []
+            if not lines:
+                return
+            try:
+                self._stream.write(b"\n".join((*lines, b"")))
+                self._stream.flush()
+            except (OSError, ValueError):
+                return
+
+
+class _Current:
+    """What logging is configured to."""
+
+    output: _Output | None = None
+    service = ""
+    renders_prepared = False
+
+
+_current: Final = _Current()
+atexit.register(write_waiting_lines)
+
+
+class _LineLogger:
+    """Hands lines over to the output."""
+
+    __slots__ = ("_output", "name")
+
+    def __init__(self, output: _Output, name: str) -> None:
+        self._output = output
         self.name = name
 
     def msg(self, line: str) -> None:
-        try:
-            self._stream.write(line.encode("utf-8", "backslashreplace") + b"\n")
-            self._stream.flush()
-        except (OSError, ValueError):
-            return
+        self._output.write(_encoded(line))
 
-    debug = info = warning = error = critical = log = msg
+    def urgent(self, line: str) -> None:
+        self._output.write_at_once(_encoded(line))
+
+    debug = info = log = msg
+    warning = error = critical = urgent
 
 
 class _LineLoggerFactory:
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, output: _Output) -> None:
+        self._output = output
 
     def __call__(self, name: str = "") -> _LineLogger:
-        return _LineLogger(self._stream, name)
+        return _LineLogger(self._output, name)
+
+
+class _LineHandler(logging.Handler):
+    """Hands what libraries log over to the output."""
+
+    def __init__(self, output: _Output) -> None:
+        super().__init__()
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = _encoded(self.format(record))
+        except Exception:  # noqa: BLE001 - as the standard library's own handlers do
+            self.handleError(record)
+            return
+        is_urgent = record.levelno >= logging.WARNING
+        (self._output.write_at_once if is_urgent else self._output.write)(line)
+
+
+def _encoded(line: str) -> bytes:
+    return line.encode("utf-8", "backslashreplace")
+
+
+def _json_line(event: Mapping[str, object]) -> bytes:
+    try:
+        # Measured: a fifth of the standard library's time.
+        return to_json(event, fallback=repr, inf_nan_mode="strings")
+    except ValueError:  # lone surrogates, or bytes that are no text
+        return _encoded(json.dumps(event, default=str))
 
 
 def _shared_processors(service: str) -> list[Processor]:
@@ -108,11 +246,7 @@ def _shared_processors(service: str) -> list[Processor]:
 
 def _json_finish() -> list[Processor]:
     def render(_: WrappedLogger, __: str, event: EventDict) -> str:
-        try:
-            # Measured: a fifth of the standard library's time.
-            return to_json(event, fallback=repr, inf_nan_mode="strings").decode()
-        except ValueError:  # lone surrogates, or bytes that are no text
-            return json.dumps(event, default=str)
+        return _json_line(event).decode()
 
     return [structlog.processors.format_exc_info, render]
 
@@ -127,9 +261,9 @@ def _console_finish() -> list[Processor]:
 
 
 def _route_standard_logging(
-    shared: Sequence[Processor], finish: Sequence[Processor], severity: int
+    output: _Output, shared: Sequence[Processor], finish: Sequence[Processor], severity: int
 ) -> None:
-    handler = logging.StreamHandler(sys.stdout)
+    handler = _LineHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

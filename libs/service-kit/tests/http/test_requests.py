@@ -12,6 +12,7 @@ from service_kit.http.app import build_app
 from service_kit.http.bodies import read_body
 from service_kit.http.requests import RequestContext, log_request_as, request_id_of
 from service_kit.logs import bind_contextvars
+from service_kit.metrics import HttpMetrics, new_registry
 from starlette.requests import ClientDisconnect
 from structlog.contextvars import bound_contextvars, get_contextvars
 from testkit.http import asgi_client
@@ -207,9 +208,9 @@ async def test_the_limit_holds_for_any_application():
         while (await receive()).get("more_body"):
             pass
 
-    transport = httpx.ASGITransport(
-        RequestContext(bare, service="kit", admission=Admission(max_body_bytes=10))
-    )
+    metrics, admission = HttpMetrics(new_registry(), "kit"), Admission(max_body_bytes=10)
+    context = RequestContext(bare, metrics=metrics, admission=admission)
+    transport = httpx.ASGITransport(context)
     async with httpx.AsyncClient(transport=transport, base_url="http://service.test") as client:
         answer = await client.post("/", content=chunks_of(11))
 
@@ -285,7 +286,7 @@ async def test_a_cancelled_request_is_logged_as_given_up(logged):
     async def unused(*_):
         raise AssertionError
 
-    context = RequestContext(hang, service="kit")
+    context = RequestContext(hang, metrics=HttpMetrics(new_registry(), "kit"))
     head = {"http_version": "1.1", "method": "GET", "headers": [(b"host", b"a")]}
     scope = {"type": "http", "path": "/slow", **head}
     request = asyncio.create_task(context(scope, unused, unused))

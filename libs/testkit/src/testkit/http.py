@@ -10,6 +10,7 @@ from typing import Final
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from service_kit.http.hot import hot_calls_of
 from service_kit.http.limits import ServerLimits
 from service_kit.http.protocol import protocol_of
 from starlette.types import ASGIApp
@@ -30,11 +31,16 @@ async def asgi_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def live_server(app: ASGIApp, *, limits: ServerLimits = DEFAULT_LIMITS) -> AsyncIterator[str]:
-    """Serve `app` in this event loop, on a free port of 127.0.0.1; give its base url."""
+async def live_server(
+    app: ASGIApp, *, limits: ServerLimits = DEFAULT_LIMITS, hot: bool = True
+) -> AsyncIterator[str]:
+    """Serve `app` in this event loop, on a free port of 127.0.0.1; give its base url.
+
+    If not `hot`, its hot calls go the general road.
+    """
     config = uvicorn.Config(
         app,
-        http=protocol_of(limits),
+        http=protocol_of(limits, hot_calls_of(app) if hot else None),
         log_config=None,
         access_log=False,
         ws="none",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 
 import structlog
-from service_kit.logs import configure_logging
+from service_kit.logs import configure_logging, write_waiting_lines
 
 LoggedLines = Callable[[], list[dict[str, object]]]
 
@@ -23,8 +23,13 @@ def captured_logs(service: str = "test", *, level: str = "DEBUG") -> Iterator[Lo
         configure_logging(service, format="json", level=level)
     # A logger that is cached would go on writing here after the block.
     structlog.configure(cache_logger_on_first_use=False)
+
+    def lines() -> list[dict[str, object]]:
+        write_waiting_lines()
+        return [json.loads(line) for line in stream.getvalue().splitlines()]
+
     try:
-        yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+        yield lines
     finally:
         structlog.reset_defaults()
         root.handlers, root.level = handlers, root_level

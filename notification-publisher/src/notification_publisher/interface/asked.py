@@ -19,6 +19,7 @@ from notification_publisher.domain.notification import Notification
 _REQUEST: Final = TypeAdapter(NotificationRequest)
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 _KEY_WORDS: Final = "must be 1 to 255 visible ASCII characters"
+KEY_HEADER: Final = b"idempotency-key"
 KEY_SCHEMA: Final[JsonObject] = {
     "type": "string",
     "minLength": 1,
@@ -56,7 +57,7 @@ def notification_in(body: bytes) -> Notification:
 def key_in_header(request: Request) -> tuple[str | None, list[FieldError]]:
     """Return the idempotency key of a request, if it has one, and what is wrong with it."""
     headers = request.scope["headers"]
-    keys = [value.decode("latin-1") for name, value in headers if name == b"idempotency-key"]
+    keys = [value.decode("latin-1") for name, value in headers if name == KEY_HEADER]
     if len(keys) > 1 or not all(map(is_key, keys)):
         words = f"{_KEY_WORDS}, and be given once"
         return None, [key_fault("/header/idempotency-key", words)]

@@ -1,6 +1,7 @@
 """Asking for notifications, and finding them again."""
 
 import json
+from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -10,10 +11,11 @@ from notification_contracts.http import (
     NotificationAccepted,
     NotificationRequest,
 )
-from notification_contracts.http.callers import NotForTestKeys, caller_of
+from notification_contracts.http.callers import Caller, NotForTestKeys, caller_of
 from notification_contracts.http.scopes import Scope, needs
 from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQuery
 from service_kit.http.bodies import read_body
+from service_kit.http.hot import JSON_HEAD, HotAnswer, HotCall, HotRequest
 from service_kit.http.openapi_parts import JSON, JsonObject, answer, in_days, json_body
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
 from service_kit.http.requests import log_request_as, request_id_of
@@ -33,7 +35,9 @@ from notification_publisher.application.tracking import CancelNotification, Show
 from notification_publisher.domain.notification import Notification
 from notification_publisher.interface.answers import notification_answer, page_answer
 from notification_publisher.interface.asked import (
+    KEY_HEADER,
     KEY_PARAMETER,
+    is_key,
     key_in_header,
     notification_in,
     segments_of,
@@ -54,6 +58,8 @@ from notification_publisher.interface.views import (
 )
 from notification_publisher.interface.waiting import PREFER_PARAMETER, Waits
 
+_PATHS: Final = ("/notifications", "/notification")
+_ACCEPTED_EVENT: Final = "notification.accepted"
 _LEAST: Final[dict[str, Any]] = {
     "user_id": "user_test",
     "message": "your purchase was completed successfully",
@@ -121,21 +127,12 @@ def sending_routes(publish: PublishNotification, waits: Waits) -> APIRouter:
         except TimesNotGranted as error:
             raise times_refused(error) from None
         bind_contextvars(trace_id=acceptance.trace_id)
-        log_request_as(
-            request,
-            "notification.accepted",
-            user_id=asked.user_id,
-            channel=asked.channel,
-            priority=asked.priority,
-            first_status=acceptance.status,
-            replayed=acceptance.replayed,
-            **({"is_test": True} if caller.is_test else {}),
-        )
+        log_request_as(request, _ACCEPTED_EVENT, **_logged(acceptance, asked, caller))
         shown = _shown(acceptance, asked)
         accepted = _accepted(acceptance, shown)
         return await waits.after_accepting(request, accepted, acceptance.trace_id, shown)
 
-    for path in ("/notifications", "/notification"):
+    for path in _PATHS:
         router.add_api_route(
             path,
             send_notification,
@@ -149,9 +146,41 @@ def sending_routes(publish: PublishNotification, waits: Waits) -> APIRouter:
                 "parameters": [KEY_PARAMETER, PREFER_PARAMETER],
                 **json_body(NotificationRequest, _EXAMPLES),
             },
-            include_in_schema=path == "/notifications",
+            include_in_schema=path == _PATHS[0],
         )
     return router
+
+
+def hot_calls(publish: PublishNotification) -> list[HotCall]:
+    """Build the hot calls of the same route."""
+
+    def send_notification(request: HotRequest) -> Awaitable[HotAnswer] | None:
+        given = request.headers.get(KEY_HEADER)
+        key = None if given is None else given.decode("latin-1")
+        if key is not None and not is_key(key):
+            return None
+        try:
+            asked = notification_in(request.body)
+        except ProblemError:
+            return None
+        return accept(request, asked, key)
+
+    async def accept(request: HotRequest, asked: Notification, key: str | None) -> HotAnswer:
+        caller = caller_of(request.headers.items())
+        try:
+            acceptance = await publish(asked, key=key, caller=caller, request_id=request.request_id)
+        except TimesNotGranted as error:
+            raise times_refused(error) from None
+        request.fields = {"trace_id": acceptance.trace_id, **_logged(acceptance, asked, caller)}
+        body = _body(acceptance, _shown(acceptance, asked))
+        replayed = b"idempotent-replayed: true\r\n" if acceptance.replayed else b""
+        place = b"location: /notifications/%b\r\n" % acceptance.trace_id.encode()
+        return HotAnswer(202, body, b"".join((JSON_HEAD, place, replayed)))
+
+    return [
+        HotCall(path=path, handle=send_notification, event=_ACCEPTED_EVENT, unless=(b"prefer",))
+        for path in _PATHS
+    ]
 
 
 def tracking_routes(ledger: LedgerReader, control: MessageControl, waits: Waits) -> APIRouter:
@@ -226,9 +255,23 @@ def _shown(acceptance: Acceptance, asked: Notification) -> JsonObject:
 
 
 def _accepted(acceptance: Acceptance, shown: JsonObject) -> Response:
-    rest = "".join(f',"{name}":{json.dumps(value)}' for name, value in shown.items())
-    body = f'{{"trace_id":"{acceptance.trace_id}","status":"{acceptance.status}"{rest}}}'
     headers = {"Location": shown["status_url"]}
     if acceptance.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return Response(body, 202, headers, JSON)
+    return Response(_body(acceptance, shown), 202, headers, JSON)
+
+
+def _body(acceptance: Acceptance, shown: JsonObject) -> bytes:
+    rest = "".join(f',"{name}":{json.dumps(value)}' for name, value in shown.items())
+    return f'{{"trace_id":"{acceptance.trace_id}","status":"{acceptance.status}"{rest}}}'.encode()
+
+
+def _logged(acceptance: Acceptance, asked: Notification, caller: Caller) -> dict[str, object]:
+    logged: dict[str, object] = {
+        "user_id": asked.user_id,
+        "channel": asked.channel,
+        "priority": asked.priority,
+        "first_status": acceptance.status,
+        "replayed": acceptance.replayed,
+    }
+    return logged | {"is_test": True} if caller.is_test else logged

@@ -1,15 +1,15 @@
 """What is refused by its head alone, before anything of the application runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from sys import maxsize
 from typing import Final
 
 from service_kit.http.access import Access
+from service_kit.http.connections import ON_RESERVE
 from service_kit.http.exchange import BodyTooLarge, Exchange
 from service_kit.http.internal_token import UNKNOWN_CALLER, InternalToken
 from service_kit.http.problems import BODY_TOO_LARGE, TOO_MANY_CONNECTIONS, Problem
-from service_kit.http.protocol import ON_RESERVE
 
 INVALID_LENGTH = Problem(400, "invalid_content_length", "Content-Length is not a number")
 TOO_MANY_HEADERS = Problem(431, "too_many_headers", "The request has too many headers")
@@ -20,6 +20,8 @@ UNKNOWN_CODING = Problem(
 
 # Each costs time in every service that it passes; browsers and proxies send about twenty.
 _MAX_HEADERS: Final = 100
+# Digits: a body below 100,000 bytes.
+_SMALL_LENGTH: Final = 5
 _HEALTH: Final = "/health/"
 _METRICS: Final = "/metrics"
 
@@ -56,6 +58,21 @@ class Admission:
         if not self._knows(exchange):
             return UNKNOWN_CALLER, None
         return _refuse_form(exchange) or self._refuse_length(exchange.declared)
+
+    def admits_plain_post(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Tell whether a POST is certainly not refused, and its body comes in one or two pieces.
+
+        None of its headers came twice, and no page of a browser sent it.
+        """
+        host, length = headers.get(b"host"), headers.get(b"content-length", b"")
+        if host is None or len(headers) > _MAX_HEADERS or not length.isdigit():
+            return False
+        if len(length) > _SMALL_LENGTH or self._refuse_length(length) is not None:
+            return False
+        if self.access is not None and self.access.refusal("POST", host, None, None) is not None:
+            return False
+        token = headers.get(b"x-internal-token")
+        return self.token is None or (token is not None and self.token.admits(token))
 
     def _knows(self, exchange: Exchange) -> bool:
         given = exchange.internal_token

@@ -19,6 +19,7 @@ from service_kit.http.access import Access
 from service_kit.http.admission import Admission
 from service_kit.http.exchange import Headers
 from service_kit.http.health import Check, health_router
+from service_kit.http.hot import HotCall, HotCalls
 from service_kit.http.openapi_document import document_of
 from service_kit.http.openapi_parts import JsonObject, with_times
 from service_kit.http.paths import SegmentPaths
@@ -28,7 +29,7 @@ from service_kit.http.requests import RequestContext
 from service_kit.http.routes import RelayRoute
 from service_kit.lifecycle import Resource, Stopping
 from service_kit.logs import get_logger
-from service_kit.metrics import new_registry
+from service_kit.metrics import HttpMetrics, new_registry
 
 __all__ = ["Check", "build_app"]
 
@@ -52,6 +53,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     registry: CollectorRegistry | None = None,
     stopping: Stopping | None = None,
     answer_headers: Headers = (),
+    hot_calls: Sequence[HotCall] = (),
 ) -> FastAPI:
     """Put a service together.
 
@@ -61,17 +63,18 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     `stopping`, which is `app.state.stopping`, is set as soon as the process has to stop:
     answers without an end must end then, since the server waits for them before it stops the
     resources. Event streams are ended by the kit. `answer_headers` are on every answer.
+    `hot_calls` are served before any of this, if they are plain; `app.state.hot_calls` has them for
+    the server.
     """
     registry = registry or new_registry()
+    metrics, admission = HttpMetrics(registry, service), admission or Admission()
     stopping = stopping or Stopping()
     app = _DescribedApp(
         title=title,
         version=version,
         routes=_routes_of(*routers, health_router(checks, registry)),
         lifespan=_lifespan(resources, stopping),
-        middleware=_middleware(
-            service, admission or Admission(), registry, stopping, answer_headers
-        ),
+        middleware=_middleware(admission, metrics, stopping, answer_headers),
         docs_url="/docs" if docs else None,
         openapi_url="/openapi.json" if docs else None,
         redoc_url=None,
@@ -81,6 +84,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     )
     app.state.registry = registry
     app.state.stopping = stopping
+    app.state.hot_calls = HotCalls(hot_calls, admission, metrics, problems, answer_headers)
     install_problems(app, problems)
     return app
 
@@ -98,17 +102,12 @@ class _DescribedApp(FastAPI):
 
 
 def _middleware(
-    service: str,
-    admission: Admission,
-    registry: CollectorRegistry,
-    stopping: Stopping,
-    answer_headers: Headers,
+    admission: Admission, metrics: HttpMetrics, stopping: Stopping, answer_headers: Headers
 ) -> list[Middleware]:
     context = Middleware(
         RequestContext,
-        service=service,
+        metrics=metrics,
         admission=admission,
-        registry=registry,
         stopping=stopping,
         answer_headers=answer_headers,
     )

@@ -19,6 +19,10 @@ _FIRST_BYTES_SECONDS: Final = 1.0
 _SECONDS_BETWEEN_LINES: Final = 10.0
 
 
+ON_RESERVE: Final = "on_reserve"
+"""In `scope["state"]` of a request whose connection is beyond the limit."""
+
+
 class Place(Enum):
     """Which part of the server a new connection is given."""
 

@@ -19,6 +19,11 @@ _DISCONNECT: Message = {"type": "http.disconnect"}
 _NOTHING_MORE: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
+def request_id_in(given: bytes) -> str:
+    """Return the id that the client gave the request, if it is well-formed; else a new one."""
+    return given.decode() if _REQUEST_ID.fullmatch(given) else token_hex(16)
+
+
 class BodyTooLarge(HTTPException):
     """Raised out of `receive` when more bytes arrive than the app takes.
 
@@ -84,7 +89,7 @@ class Exchange:
         self.internal_token: bytes | None = None
         self.scope = scope
         given = self._read_headers()
-        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else token_hex(16)
+        self.request_id = request_id_in(given)
         scope.setdefault("state", {})["request_id"] = self.request_id
         self.is_head = scope["method"] == "HEAD"
         # A copy, because the server looks at its own for whether to send a body.

@@ -159,19 +159,36 @@ def install_problems(app: FastAPI, table: ProblemTable) -> None:
     others is logged instead, since it is about our insides. A `trace_id` on the error is passed on.
     """
 
-    async def answer_mapped(request: Request, error: Exception) -> Response:
-        problem, detail = problem_of(error, table)
-        if problem.status >= 500:
-            log.warning("request.failed", code=problem.code, error=str(error))
-        trace_id = getattr(error, "trace_id", None)
-        return _answer(request, problem, detail=detail, trace_id=trace_id)
+    async def answer(request: Request, error: Exception) -> Response:
+        response = answer_of(error, table, getattr(request.state, "request_id", None))
+        assert response is not None  # noqa: S101 - narrows what the handler was installed for
+        return response
 
-    for cls in table:
-        app.add_exception_handler(cls, answer_mapped)
-    app.add_exception_handler(ProblemError, _answer_problem)
+    for cls in (*table, ProblemError):
+        app.add_exception_handler(cls, answer)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(Exception, _answer_crash)
+
+
+def answer_of(error: Exception, table: ProblemTable, request_id: str | None) -> Response | None:
+    """Build the answer to a `ProblemError` or an error of the table; None to any other."""
+    if isinstance(error, ProblemError):
+        return problem_response(
+            error.problem,
+            detail=error.detail,
+            errors=error.errors,
+            trace_id=error.trace_id,
+            request_id=request_id,
+            headers=error.headers,
+        )
+    if table.keys().isdisjoint(type(error).__mro__):
+        return None
+    problem, detail = problem_of(error, table)
+    if problem.status >= 500:
+        log.warning("request.failed", code=problem.code, error=str(error))
+    trace_id = getattr(error, "trace_id", None)
+    return problem_response(problem, detail=detail, trace_id=trace_id, request_id=request_id)
 
 
 def http_problem(status: int) -> Problem:
@@ -197,28 +214,14 @@ def _answer(
     *,
     detail: str | None = None,
     errors: Sequence[FieldError] = (),
-    trace_id: str | None = None,
     headers: Iterable[tuple[str, str]] = (),
 ) -> Response:
     return problem_response(
         problem,
         detail=detail,
         errors=errors,
-        trace_id=trace_id,
         request_id=getattr(request.state, "request_id", None),
         headers=headers,
-    )
-
-
-async def _answer_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)  # noqa: S101 - narrows what the handler was installed for
-    return _answer(
-        request,
-        error.problem,
-        detail=error.detail,
-        errors=error.errors,
-        trace_id=error.trace_id,
-        headers=error.headers,
     )
 
 

@@ -9,21 +9,16 @@ import re
 from secrets import token_hex
 from typing import ClassVar, Final
 
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from service_kit.http.connections import Connections, Place
+from service_kit.http.connections import ON_RESERVE, Connections, Place
+from service_kit.http.hot import HotCalls
+from service_kit.http.hot_protocol import HotProtocol
 from service_kit.http.limits import ServerLimits
 from service_kit.http.problems import MEDIA_TYPE, TOO_MANY_CONNECTIONS, Problem, problem_document
 
 # uvicorn with httptools has no bound of its own: one endless header would fill the memory.
 MAX_HEAD_BYTES = 64 * 1024
-ON_RESERVE: Final = "on_reserve"
-"""In `scope["state"]` of a request whose connection is beyond the limit."""
-
 _BAD_REQUEST = Problem(400, "bad_request", "Invalid HTTP request received")
 _HEAD_TOO_LARGE = Problem(431, "head_too_large", "The request's line and headers are too large")
 _TOO_SLOW = Problem(408, "request_timeout", "The request did not arrive in time")
@@ -35,7 +30,7 @@ _NO_OFFER: Final = rb"\r\nx-upgrade"
 _SHORT_SECONDS: Final = 2.0
 
 
-class ProblemProtocol(HttpToolsProtocol):
+class ProblemProtocol(HotProtocol):
     """uvicorn's HTTP protocol with problem documents, a bound on heads, and limits of time.
 
     A server's is made by `protocol_of`.
@@ -171,11 +166,6 @@ class ProblemProtocol(HttpToolsProtocol):
         is_idle = self._requests > 0 and not self._has_begun
         return (self.limits.idle if is_idle else self.limits.head).total_seconds()
 
-    def _is_answering(self) -> bool:
-        # There is none before the first request, whatever its annotation says.
-        cycle: RequestResponseCycle | None = getattr(self, "cycle", None)
-        return cycle is not None and not cycle.response_complete
-
     def _refuse(self, problem: Problem) -> None:
         if self.transport.is_closing():
             return
@@ -201,7 +191,11 @@ def _without_offer(data: bytes) -> bytes:
     return _OFFER.sub(_NO_OFFER, head) + end + rest
 
 
-def protocol_of(limits: ServerLimits) -> type[ProblemProtocol]:
+def protocol_of(limits: ServerLimits, hot_calls: HotCalls | None = None) -> type[ProblemProtocol]:
     """Make the protocol of one server, whose connections share `limits`."""
-    members = {"limits": limits, "open_connections": Connections(limits)}
+    members = {
+        "limits": limits,
+        "open_connections": Connections(limits),
+        "hot_calls": hot_calls,
+    }
     return type("LimitedProtocol", (ProblemProtocol,), members)

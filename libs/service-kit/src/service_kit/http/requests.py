@@ -5,9 +5,9 @@ request, and looks at each header once.
 """
 
 from time import perf_counter
+from typing import Final
 
 from fastapi import Request
-from prometheus_client import CollectorRegistry
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
@@ -16,12 +16,12 @@ from service_kit.http.admission import Admission
 from service_kit.http.exchange import BodyTooLarge, Exchange, Headers
 from service_kit.http.problems import BODY_TOO_LARGE, INTERNAL_ERROR
 from service_kit.lifecycle import Stopping
-from service_kit.logs import get_logger
+from service_kit.logs import PreparedLine, get_logger
 from service_kit.metrics import HttpMetrics
 
 log = get_logger(__name__)
 
-CLIENT_GONE = 499  # what nginx logs when the client hangs up before it is answered
+CLIENT_GONE: Final = 499  # what nginx logs when the client hangs up before it is answered
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _QUIET = ("/health/", "/metrics", "/pipeline")  # asked again and again
@@ -30,7 +30,8 @@ _PERSONAL = "{address"  # a route's parameter that no log may hold
 _LINE = "line"
 _ALSO = "also"
 _NOTHING: dict[str, object] = {}
-_SERVED: tuple[str, dict[str, object]] = ("request.served", {})
+SERVED: Final = "request.served"
+_SERVED: tuple[str, dict[str, object]] = (SERVED, {})
 
 
 def request_id_of(request: Request) -> str:
@@ -53,6 +54,16 @@ def log_also(scope: Scope, **fields: object) -> None:
     scope["state"][_ALSO] = fields
 
 
+def log_crash(error: Exception) -> None:
+    """Log the error that is being handled: nothing answers it but an opaque 500."""
+    log.exception("request.crashed", error=type(error).__name__)
+
+
+def request_line(event: str) -> PreparedLine:
+    """Return what writes the one line of a request of which `event` says what was done."""
+    return PreparedLine(__name__, event)
+
+
 class RequestContext:
     """ASGI middleware that gives each request an id, a bound on its body, a log line and metrics.
 
@@ -68,15 +79,14 @@ class RequestContext:
         self,
         app: ASGIApp,
         *,
-        service: str,
+        metrics: HttpMetrics,
         admission: Admission | None = None,
-        registry: CollectorRegistry | None = None,
         stopping: Stopping | None = None,
         answer_headers: Headers = (),
     ) -> None:
         self._app = app
         self._admission = admission or Admission()
-        self._metrics = HttpMetrics(registry or CollectorRegistry(), service)
+        self._metrics = metrics
         self._stopping = stopping or Stopping()
         self._answer_headers = answer_headers
 
@@ -107,8 +117,8 @@ class RequestContext:
             await exchange.refuse(BODY_TOO_LARGE, error.detail)
         except ClientDisconnect:
             return
-        except Exception as error:
-            log.exception("request.crashed", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            log_crash(error)
             await exchange.refuse(INTERNAL_ERROR)
         else:
             await exchange.end_stream()

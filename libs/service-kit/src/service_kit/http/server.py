@@ -50,7 +50,7 @@ def serve(
     app = build()
     config = uvicorn.Config(
         app,
-        http=protocol_of(limits),
+        http=protocol_of(limits, app.state.hot_calls),
         log_config=None,
         access_log=False,
         lifespan="on",

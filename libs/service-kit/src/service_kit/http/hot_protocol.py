@@ -1,0 +1,146 @@
+"""The wire's part of the hot road: a plain request never becomes one of the framework's.
+
+Requests that come together on one connection, as a relay's do, are served together. Answers keep
+the order of the requests, and those that are ready together are written together.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from functools import lru_cache
+from typing import ClassVar, Final
+
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from service_kit.http.connections import ON_RESERVE
+from service_kit.http.hot import HotAnswer, HotCalls, HotRequest, header_lines
+
+_NOBODY_WAITS: Final = asyncio.Event()
+
+
+class _ComingAnswer:
+    """Stands where uvicorn has its own cycle of a request and its answer."""
+
+    __slots__ = ("answer", "disconnected", "keep_alive", "response_complete")
+
+    message_event = _NOBODY_WAITS
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.answer: HotAnswer | None = None
+        self.response_complete = self.disconnected = False
+
+    @property
+    def response_started(self) -> bool:
+        """Tell whether some of it is written: it is written at once."""
+        return self.response_complete
+
+    def as_bytes(self, answer: HotAnswer, default_lines: bytes) -> bytes:
+        """Return what is written."""
+        close = b"" if self.keep_alive else b"connection: close\r\n"
+        status = STATUS_LINE[answer.status]
+        size = b"content-length: %d\r\n\r\n" % len(answer.body)
+        return b"".join((status, default_lines, answer.head, close, size, answer.body))
+
+
+class HotProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, which asks `hot_calls` first."""
+
+    hot_calls: ClassVar[HotCalls | None] = None
+
+    _hot: HotRequest | None = None
+    _is_write_due = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection."""
+        self._answers: deque[_ComingAnswer] = deque()
+        super().connection_made(transport)
+
+    def on_headers_complete(self) -> None:
+        """Choose the road."""
+        self._hot = self._plain_request()
+        if self._hot is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if self._hot is None:
+            super().on_body(body)
+        else:
+            self._hot.body += body
+
+    def on_message_complete(self) -> None:
+        """Serve a plain request, unless its call leaves it to the general road."""
+        request, self._hot = self._hot, None
+        if request is None:
+            super().on_message_complete()
+        elif not self._take_on(request):
+            super().on_headers_complete()
+            super().on_body(request.body)
+            super().on_message_complete()
+
+    def _plain_request(self) -> HotRequest | None:
+        if self.hot_calls is None or ON_RESERVE in self.scope["state"] or self.flow.write_paused:
+            return None
+        # What the general road serves is answered before what came after it.
+        if self.pipeline or (self._is_answering() and not self._answers):
+            return None
+        if self.parser.get_http_version() != "1.1":
+            return None
+        return self.hot_calls.plain_request(self.parser.get_method(), self.url, self.headers)
+
+    def _is_answering(self) -> bool:
+        # There is none before the first request, whatever its annotation says.
+        cycle: RequestResponseCycle | None = getattr(self, "cycle", None)
+        return cycle is not None and not cycle.response_complete
+
+    def _take_on(self, request: HotRequest) -> bool:
+        assert self.hot_calls is not None  # noqa: S101 - the request is one of theirs
+        work = self.hot_calls.take_on(request)
+        if work is None:
+            return False
+        coming = _ComingAnswer(keep_alive=self.parser.should_keep_alive())
+        self._answers.append(coming)
+        self.cycle = coming  # type: ignore[assignment] # has what uvicorn asks of it
+        task = self.loop.create_task(self._answer(coming, self.hot_calls.answer(request, work)))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return True
+
+    async def _answer(self, coming: _ComingAnswer, answering: Awaitable[HotAnswer]) -> None:
+        try:
+            coming.answer = await answering
+        except BaseException:  # it is cancelled: the server has stopped waiting
+            self.transport.close()
+            raise
+        if len(self._answers) == 1:
+            self._write_answers()
+        elif not self._is_write_due:
+            self._is_write_due = True
+            self.loop.call_soon(self._write_answers)
+
+    def _write_answers(self) -> None:
+        """Write what is ready and has its turn."""
+        self._is_write_due = False
+        data, keep_alive = [], True
+        default_lines = _lines_once(tuple(self.server_state.default_headers))
+        while keep_alive and self._answers and (answer := self._answers[0].answer):
+            coming = self._answers.popleft()
+            coming.response_complete = True
+            keep_alive = coming.keep_alive
+            data.append(coming.as_bytes(answer, default_lines))
+        if not data or self.transport.is_closing():
+            return
+        self.transport.write(b"".join(data))
+        self.server_state.total_requests += len(data) - 1
+        if not keep_alive:
+            self.transport.close()
+        if not keep_alive or not self._answers:
+            self.on_response_complete()
+
+
+_lines_once = lru_cache(maxsize=2)(header_lines)
