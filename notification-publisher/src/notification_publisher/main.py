@@ -86,7 +86,7 @@ def build(
     loops = [("broker", broker.watch), ("housekeeping", housekeeping.run), *opened.loops]
     loops += _webhook_loops(webhooks, ledger, settings, registry)
     publish = _publishing(queue, broker)
-    checks = {"queue": broker.check, "ledger": partial(_check_ledger, housekeeping, claim_server)}
+    check_ledger = partial(_check_ledger, housekeeping, claim_server)
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-publisher",
@@ -97,7 +97,7 @@ def build(
             *_webhook_routes(Webhooks(parts=webhooks, ledger=ledger, clock=queue)),
         ],
         problems=PROBLEMS,
-        checks=checks,
+        checks={"queue": broker.check, "ledger": check_ledger},
         resources=[broker, *([claim_server] if claim_server else []), BackgroundTasks(*loops)],
         registry=registry,
         admission=_admission(settings),
