@@ -54,7 +54,7 @@ def _passed(request: Request, name_of: Callable[[bytes], str | None]) -> dict[st
     headers: dict[str, str] = {}
     for raw_name, raw_value in request.scope["headers"]:
         if name := name_of(raw_name):
-            value = _text(raw_value)
+            value = raw_value.decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     headers["x-request-id"] = request_id_of(request)
     if caller := caller_of(request):
@@ -67,22 +67,10 @@ def _unless_of_this_connection(raw_name: bytes) -> str | None:
     return None if name in _OF_THIS_CONNECTION or name in _OF_THE_GATEWAY else name
 
 
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
 def headers_for_client(answer: UpstreamResponse | UpstreamStream) -> dict[str, str]:
     """Give what passes of an answer's headers."""
     return {
-        passed: _latin(value)
+        passed: value
         for name, value in answer.headers.items()
         if (passed := name.lower()) in ANSWER_HEADERS
     }
-
-
-def _latin(value: str) -> str:
-    # Headers are read as UTF-8 and written as Latin-1; what counts is that the bytes stay the same.
-    return value if value.isascii() else value.encode(errors="surrogateescape").decode("latin-1")

@@ -1,65 +1,50 @@
 """A lean HTTP client for one upstream, behind a small port.
 
-It is built on aiohttp: measured, it costs an order of magnitude less CPU than a pooled httpx at 64
-connections. It doesn't follow redirects, keep cookies, read proxies from the environment,
-decompress, or touch a path: what it is given is what it sends.
+It is a few classes over httptools: measured, a small POST costs it less than half of what it costs
+aiohttp. It doesn't follow redirects, keep cookies, read proxies from the environment, decompress,
+or touch a path: what it is given is what it sends. Header values are Latin-1, as on the wire.
 
-Errors:
-
-    UpstreamError              attribute `sent`: whether the upstream may have seen the request
-    ├── UpstreamUnavailable    refused, reset, no such host, or no sensible answer
-    └── UpstreamTimeout        no connection (all may be busy) or no answer in time
+`UpstreamError` and what is derived from it are in `service_kit.http.client_errors`.
 """
 
+import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from io import BytesIO
-from typing import Protocol
+from typing import Final, Protocol
+from urllib.parse import unquote, urlsplit
 
-import aiohttp
-from yarl import URL
+from service_kit.http.client_answers import StreamedAnswer, WholeAnswer
+from service_kit.http.client_errors import (
+    HungUp,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from service_kit.http.client_pool import ConnectionPool, Upstream
+
+__all__ = [
+    "HttpClient",
+    "UpstreamClient",
+    "UpstreamError",
+    "UpstreamResponse",
+    "UpstreamStream",
+    "UpstreamTimeout",
+    "UpstreamUnavailable",
+]
 
 MAX_RESPONSE_BYTES = 1024 * 1024
 MAX_CONNECTIONS = 100
 STREAM_IDLE_TIMEOUT = timedelta(seconds=60)
 
-# What aiohttp writes at once; it warns that more would hold up the event loop.
-_WRITTEN_AT_ONCE_BYTES = 1024 * 1024
-# Below what servers keep idle connections for, so that we rarely write to one that is closing.
-_KEEP_IDLE_SECONDS = 30
-_DNS_TTL_SECONDS = 10
 _NO_HEADERS: Mapping[str, str] = {}
-# Headers that aiohttp would add of its own accord.
-_NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-# What a request meets on a kept connection that the upstream has just closed.
-_HUNG_UP = (
-    aiohttp.ServerDisconnectedError,
-    aiohttp.ClientConnectionResetError,
-    aiohttp.ClientOSError,
-)
+_PORTS: Final = {"http": 80, "https": 443}
 # RFC 9110, 9.2.2: those that may be repeated, once, when a kept connection turns out to be closed.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-
-
-class UpstreamError(Exception):
-    """Base of what a request can fail with.
-
-    `sent` is False only if not one byte of the request can have reached the upstream.
-    """
-
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
-
-
-class UpstreamUnavailable(UpstreamError):
-    """Raised when the upstream can't be reached, hangs up, or answers nonsense."""
-
-
-class UpstreamTimeout(UpstreamError):
-    """Raised when no connection or no answer was to be had in time."""
+# RFC 9110, 8.6: those of which a server expects a length even if there is no body.
+_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,27 +121,29 @@ class UpstreamClient:
         max_connections: int = MAX_CONNECTIONS,
         headers: Mapping[str, str] = _NO_HEADERS,
     ) -> None:
-        self._headers = headers
-        self._base_url = base_url.rstrip("/")
-        self._connect = min(connect_timeout, timeout).total_seconds()
-        self._timeout = aiohttp.ClientTimeout(
-            total=timeout.total_seconds(), connect=self._connect, ceil_threshold=3600
+        parts = urlsplit(base_url)
+        self._base_path = parts.path.rstrip("/")
+        self._timeout = timeout.total_seconds()
+        own_headers = {"Host": parts.netloc.rpartition("@")[2], **headers}
+        if parts.username is not None:
+            own_headers["Authorization"] = _basic(parts.username, parts.password or "")
+        self._end_of_head = f"{_lines(own_headers)}\r\n".encode("latin-1")
+        upstream = Upstream(
+            parts.hostname or "",
+            parts.port or _PORTS[parts.scheme],
+            tls=parts.scheme == "https",
         )
-        self._max_connections = max_connections
-        self._session: aiohttp.ClientSession | None = None
-        self._streams: aiohttp.ClientSession | None = None
+        patience = min(connect_timeout, timeout).total_seconds()
+        self._pool = ConnectionPool(upstream, limit=max_connections, patience=patience)
+        self._streams = ConnectionPool(upstream, limit=None, patience=patience)
 
     async def start(self) -> None:
-        """Open the pool; no connection is made yet."""
-        self._session = self._session or self._open(self._max_connections)
+        """Do nothing: connections are made when they are needed."""
 
     async def stop(self) -> None:
         """Close all connections, those of open streams too."""
-        sessions = (self._session, self._streams)
-        self._session = self._streams = None
-        for session in sessions:
-            if session is not None:
-                await session.close()
+        await self._pool.close()
+        await self._streams.close()
 
     async def request(
         self,
@@ -170,33 +157,23 @@ class UpstreamClient:
     ) -> UpstreamResponse:
         """Send a request and read the whole answer; see `HttpClient`.
 
-        If a kept connection turns out to be closed, the request is repeated once, provided that it
-        may be: by its method, or because it has an `Idempotency-Key`.
+        If a kept connection turns out to be closed, the request is repeated once, on a new one,
+        provided that it may be: by its method, or because it has an `Idempotency-Key`.
         """
-        session = self._session = self._session or self._open(self._max_connections)
-        url = self._url(path, query)
-        repeats = _may_be_repeated(method, headers)
-        sent_before = False
-        while True:
-            try:
-                async with session.request(
-                    method,
-                    url,
-                    headers=headers,
-                    data=_payload(body),
-                    timeout=self._timeout,
-                    allow_redirects=False,
-                ) as response:
-                    content = await _read(response, max_response_bytes)
-                    return UpstreamResponse(
-                        response.status, response.headers, content, is_repeat=sent_before
-                    )
-            except _HUNG_UP as error:
-                if not repeats or isinstance(error, aiohttp.ClientConnectorError):
-                    raise _translated(error, sent_before) from error
-                repeats, sent_before = False, True
-            except (aiohttp.ClientError, TimeoutError) as error:
-                raise _translated(error, sent_before) from error
+        request = self._request(method, path, query, headers, body)
+        give_up_at = asyncio.get_running_loop().time() + self._timeout
+        try:
+            return await self._ask(request, method, max_response_bytes, give_up_at)
+        except HungUp:
+            if not _may_be_repeated(method, headers):
+                raise
+        self._pool.forget_idle()
+        try:
+            answer = await self._ask(request, method, max_response_bytes, give_up_at)
+        except UpstreamError as error:
+            error.sent = True
+            raise
+        return replace(answer, is_repeat=True)
 
     @asynccontextmanager
     async def stream(
@@ -209,88 +186,54 @@ class UpstreamClient:
         idle_timeout: timedelta = STREAM_IDLE_TIMEOUT,
     ) -> AsyncIterator[UpstreamStream]:
         """Send a request and read the answer as it comes; see `HttpClient`."""
-        session = self._streams = self._streams or self._open(0)
-        timeout = aiohttp.ClientTimeout(
-            connect=self._connect, sock_read=idle_timeout.total_seconds(), ceil_threshold=3600
-        )
+        request = self._request(method, path, query, headers, None)
+        connection = await self._streams.take()
+        answer = StreamedAnswer(connection, idle_timeout)
         try:
-            response = await session.request(
-                method,
-                self._url(path, query),
-                headers=headers,
-                timeout=timeout,
-                allow_redirects=False,
-            )
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _translated(error) from error
-        try:
-            yield UpstreamStream(response.status, response.headers, _chunks(response))
+            connection.send(request, answer, is_head=method == "HEAD")
+            await answer.until_head()
+            yield UpstreamStream(answer.status, answer.headers, answer.chunks())
         finally:
-            response.close()
+            # Not kept: it might turn out to be closed, and streams are not begun twice.
+            connection.give_up()
+            self._streams.give_back(connection)
 
-    def _open(self, max_connections: int) -> aiohttp.ClientSession:
-        session = aiohttp.ClientSession(
-            headers=self._headers,
-            connector=aiohttp.TCPConnector(
-                limit=max_connections,
-                keepalive_timeout=_KEEP_IDLE_SECONDS,
-                ttl_dns_cache=_DNS_TTL_SECONDS,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=_NOT_ADDED,
-        )
-        # It would repeat requests silently; there is no public way to prevent that.
-        session._retry_connection = False  # noqa: SLF001
-        return session
+    async def _ask(
+        self, request: bytes, method: str, max_bytes: int, give_up_at: float
+    ) -> UpstreamResponse:
+        connection = self._pool.kept() or await self._pool.take()
+        answer = WholeAnswer(connection, max_bytes)
+        timer = asyncio.get_running_loop().call_at(give_up_at, answer.expire)
+        try:
+            connection.send(request, answer, is_head=method == "HEAD")
+            await answer.done
+        finally:
+            timer.cancel()
+            self._pool.give_back(connection)
+        return UpstreamResponse(answer.status, answer.headers, answer.content)
 
-    def _url(self, path: str, query: str) -> URL:
-        return URL(
-            f"{self._base_url}{path}?{query}" if query else self._base_url + path, encoded=True
-        )
+    def _request(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes | None
+    ) -> bytes:
+        target = f"{self._base_path}{path}?{query}" if query else self._base_path + path
+        head = f"{method} {target or '/'} HTTP/1.1\r\n{_lines(headers)}"
+        if head.count("\r\n") != len(headers) + 1 or head.count("\n") + head.count("\r") != 2 * (
+            len(headers) + 1
+        ):
+            message = "a path or a header has a line break in it"
+            raise ValueError(message)
+        if body is not None or method in _WITH_LENGTH:
+            head = f"{head}Content-Length: {len(body or b'')}\r\n"
+        return b"".join((head.encode("latin-1"), self._end_of_head, body or b""))
 
 
-def _payload(body: bytes | None) -> bytes | BytesIO | None:
-    return BytesIO(body) if body and len(body) > _WRITTEN_AT_ONCE_BYTES else body
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+
+
+def _basic(user: str, password: str) -> str:
+    return f"Basic {b64encode(f'{unquote(user)}:{unquote(password)}'.encode()).decode()}"
 
 
 def _may_be_repeated(method: str, headers: Mapping[str, str]) -> bool:
     return method in _IDEMPOTENT or any(name.lower() == "idempotency-key" for name in headers)
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    if (response.content_length or 0) > limit:
-        raise _TooLarge(limit)
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        chunk = await response.content.readany()
-        size += len(chunk)
-        if size > limit:
-            raise _TooLarge(limit)
-        chunks.append(chunk)
-        if response.content.at_eof():
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in response.content.iter_any():
-            yield chunk
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise _translated(error, sent=True) from error
-
-
-class _TooLarge(aiohttp.ClientError):
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the answer has more than {limit} bytes")
-
-
-def _translated(error: Exception, sent: bool = False) -> UpstreamError:
-    unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-    # One line, and not the url: what is in the path may concern a person.
-    words = str(getattr(error, "message", "") or error).partition("\n")[0]
-    message = words or type(error).__name__
-    if isinstance(error, TimeoutError):
-        return UpstreamTimeout(message, sent=sent or not unsent)
-    return UpstreamUnavailable(message, sent=sent or not unsent)

@@ -1,6 +1,7 @@
 """Kept connections that turn out to be closed."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 
@@ -85,3 +86,48 @@ async def test_a_repetition_that_is_refused_may_still_have_been_sent_before(scri
 
     assert caught.value.sent is True
     assert len(seen) == 2
+
+
+async def test_a_restarted_upstream_is_asked_on_new_connections(client_of):
+    """Nothing is lost and nothing doubled: not even without a key."""
+    seen: list[bytes] = []
+    served: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader, writer):
+        served.add(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                seen.append((await read_request(reader)).rpartition(b"\r\n")[2])
+                writer.write(EMPTY)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with client_of(f"http://127.0.0.1:{port}") as client:
+        for restart in range(3):
+            bodies = [b"%d/%d" % (restart, n) for n in range(20)]
+            await asyncio.gather(*(client.request("POST", "/", body=body) for body in bodies))
+            assert sorted(seen) == sorted(bodies)
+            seen.clear()
+            server.close()
+            while served:
+                served.pop().close()
+            await asyncio.sleep(0.02)
+            server = await asyncio.start_server(serve, "127.0.0.1", port)
+    server.close()
+
+
+async def test_who_waits_gets_the_place_of_a_connection_that_broke(scripted, client_of):
+    async def script(reader, writer):
+        while b"/break" not in await read_request(reader):
+            writer.write(EMPTY)
+
+    async with client_of(await scripted(script), max_connections=1) as client:
+        outcomes = await asyncio.gather(
+            client.request("POST", "/break"),
+            *(client.request("POST", "/") for _ in range(5)),
+            return_exceptions=True,
+        )
+
+    assert isinstance(outcomes[0], UpstreamUnavailable)
+    assert [answer.status for answer in outcomes[1:]] == [200] * 5

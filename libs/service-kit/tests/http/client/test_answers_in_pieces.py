@@ -120,3 +120,27 @@ async def test_watchers_never_block_requests(scripted, client_of):
         await anext(one.chunks)
         await anext(two.chunks)
         assert (await client.request("GET", "/")).body == b"ok"
+
+
+async def test_a_stream_is_never_far_ahead_of_its_reader(scripted, client_of):
+    written = 0
+
+    async def script(reader, writer):
+        nonlocal written
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
+        while written < 50_000_000:
+            writer.write(b"x" * 100_000)
+            written += 100_000
+            await writer.drain()
+
+    async with (
+        client_of(await scripted(script)) as client,
+        client.stream("GET", "/events") as stream,
+    ):
+        await asyncio.sleep(0.1)
+        ahead = written
+        size = sum([len(chunk) async for chunk in stream.chunks])
+
+    assert ahead < 40_000_000
+    assert size == 50_000_000

@@ -54,7 +54,7 @@ async def test_an_answer_has_status_headers_and_body(scripted, client_of):
 
     assert (answer.status, answer.body) == (404, b"not gzip")
     assert answer.headers["x-tag"] == "a"
-    assert [value for name, value in answer.headers.items() if name == "X-Tag"] == ["a", "b"]
+    assert [value for name, value in answer.headers.items() if name == "x-tag"] == ["a", "b"]
 
 
 async def test_redirects_are_answers_like_any_other(scripted, client_of):
