@@ -15,7 +15,7 @@ COPY . .
 ARG SERVICE
 RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-deps --no-build-isolation --target /app \
       $(python requirements/own_packages.py "$SERVICE") \
- && printf 'from %s.main import run\n\nrun()\n' "$(echo "$SERVICE" | tr - _)" > /app/__main__.py \
+ && printf 'from %s.__main__ import run\n\nrun()\n' "$(echo "$SERVICE" | tr - _)" > /app/__main__.py \
  && rm -rf /app/bin
 
 FROM python:3.13-slim

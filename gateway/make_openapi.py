@@ -33,6 +33,7 @@ from service_kit.http.openapi_parts import (
     add_header,
     add_refusals,
     refusals,
+    with_schemas,
 )
 from user_service.main import build as build_user_service
 from user_service.settings import UserServiceSettings
@@ -202,7 +203,7 @@ def _key_refusals() -> JsonObject:
 
 def rendered(document: JsonObject) -> str:
     """Give the text of the document's file."""
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(with_schemas(document), indent=1, ensure_ascii=False) + "\n"
 
 
 def _relayed(call: JsonObject, service: str) -> JsonObject:

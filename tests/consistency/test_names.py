@@ -13,7 +13,7 @@ def test_every_service_is_called_the_same_everywhere(root, compose, services):
         package = name.replace("-", "_")
 
         assert project["name"] == name
-        assert project["scripts"] == {name: f"{package}.main:run"}
+        assert project["scripts"] == {name: f"{package}.__main__:run"}
         assert (root / name / "src" / package / "__main__.py").exists()
         assert compose["services"][name]["build"]["args"] == {"SERVICE": name}
 

@@ -7,7 +7,6 @@ from functools import partial
 
 from service_kit.http.app import Check
 from service_kit.lifecycle import BackgroundTasks, Resource
-from service_kit.sql.store import SqlStore
 from service_kit.sql.urls import MEMORY_URL
 
 from gateway.application.audit import AuditTrail
@@ -16,15 +15,11 @@ from gateway.application.first_key import SetUpFirstKey
 from gateway.application.known_keys import KnownKeys
 from gateway.application.limits import Limiter, UsageStore
 from gateway.application.manage_keys import ManageKeys
-from gateway.application.ports import AuditLog, KeyStore, StoreUnavailable
+from gateway.application.ports import AuditLog, KeyStore
 from gateway.application.sessions import Sessions
 from gateway.infrastructure.key_file import PrivateKeyFile
 from gateway.infrastructure.limits_memory import InMemoryUsage
 from gateway.infrastructure.memory import InMemoryAudit, InMemoryKeys
-from gateway.infrastructure.sql.audit import SqlAudit
-from gateway.infrastructure.sql.keys import SqlKeys
-from gateway.infrastructure.sql.schema import SCHEMA
-from gateway.infrastructure.sql.usage import SqlUsage
 from gateway.interface.door import Door
 from gateway.interface.key_upkeep import KeyUpkeep
 from gateway.interface.limits import draw_for
@@ -68,12 +63,11 @@ def open_keys(settings: GatewaySettings, *, store: KeyStore | None = None) -> Ke
     log: AuditLog = InMemoryAudit()
     usage: UsageStore = InMemoryUsage()
     if settings.gateway_database_url != MEMORY_URL:
-        database = SqlStore(
-            settings.gateway_database_url, schema=SCHEMA, unavailable=StoreUnavailable
-        )
-        opened.append(database)
-        store, log = store or SqlKeys(database), SqlAudit(database)
-        usage = SqlUsage(database)
+        from gateway.infrastructure.sql.opening import open_database  # noqa: PLC0415 - see there
+
+        kept = open_database(settings.gateway_database_url)
+        opened.append(kept.database)
+        store, log, usage = store or kept.keys, kept.audit, kept.usage
     store = store or InMemoryKeys()
     known, trail = KnownKeys(store), AuditTrail(log, utc_now)
     upkeep = KeyUpkeep(

@@ -1,4 +1,10 @@
-from notification_dispatcher.main import run
+from service_kit.launch import launch
+
+
+def run() -> None:
+    """Run the service until it is told to stop."""
+    launch("notification_dispatcher.main")
+
 
 if __name__ == "__main__":
     run()

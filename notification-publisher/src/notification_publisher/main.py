@@ -6,13 +6,13 @@ from functools import partial
 
 from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import Queue
-from durable_queue.rabbitmq.claim_server import ClaimServer
 from fastapi import APIRouter, FastAPI
 from notification_contracts.http.fields import MAX_REQUEST_BYTES
 from notification_contracts.http.operations import OPERATOR_PATHS
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.channel_pauses import ChannelPauses
 from notification_ledger.opening import (
+    ClaimKeeper,
     PublisherQueue,
     open_channel_pauses,
     open_ledger,
@@ -194,7 +194,7 @@ def _webhook_routes(webhooks: Webhooks) -> list[APIRouter]:
 
 
 async def _check_ledger(
-    housekeeping: Housekeeping, claim_server: ClaimServer | None
+    housekeeping: Housekeeping, claim_server: ClaimKeeper | None
 ) -> Mapping[str, str]:
     if claim_server:
         await claim_server.check()

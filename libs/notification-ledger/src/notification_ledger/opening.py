@@ -12,19 +12,16 @@ claims, by what the ledger's URL names:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from durable_queue.claims.memory import InMemoryClaimStore
-from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import ClaimStore
 from durable_queue.factory import open_queue
 from durable_queue.port import Queue
-from durable_queue.rabbitmq.claim_server import ClaimServer
 from durable_queue.rabbitmq.options import RabbitOptions
-from durable_queue.rabbitmq.remote_claim_store import RemoteClaimStore
 from durable_queue.upkeep import Auditor
 from notification_contracts.lanes import all_lanes
-from service_kit.lifecycle import NamedLoop
+from service_kit.lifecycle import NamedLoop, Resource
 
 from notification_ledger.channel_pauses import (
     ChannelPauses,
@@ -34,18 +31,20 @@ from notification_ledger.channel_pauses import (
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.redis import RedisLedger, lua_recorder
 from notification_ledger.redis.channel_pauses import RedisChannelPauses
-from notification_ledger.redis.claims import RedisClaimStore
-from notification_ledger.remote_receipts import (
-    REPORT_RECEIPT,
-    RemoteReceiptWriter,
-    reports_to,
-)
 from notification_ledger.settings import Stores
 from notification_ledger.writing import LedgerStore, ReceiptWriter
 
 # Dead letters that were in the broker before this process began are to be seen soon after.
 _FIRST_AUDIT = timedelta(seconds=1)
 _AUDIT_EVERY = timedelta(hours=1)
+
+
+class ClaimKeeper(Resource, Protocol):
+    """Keeps claims and records for all processes."""
+
+    async def check(self) -> None:
+        """Raise `QueueUnavailable` if others can't reach it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +55,7 @@ class PublisherQueue:
     """
 
     queue: Queue
-    claim_server: ClaimServer | None = None
+    claim_server: ClaimKeeper | None = None
     loops: Sequence[NamedLoop] = ()
 
 
@@ -83,17 +82,11 @@ def open_publisher_queue(
 ) -> PublisherQueue:
     """Open the queue of the accepting process, which keeps the records if no other store does."""
     claims: ClaimStore | None = None
-    server: ClaimServer | None = None
-    if stores.are_on_rabbitmq and stores.are_tracked_in_redis:
-        claims = _redis_claims(stores)
-    elif stores.are_on_rabbitmq:
-        claims = InMemoryClaimStore(ClaimStateMachine(), ledger.record)
-        server = ClaimServer(
-            stores.broker_url,
-            claims,
-            RabbitOptions(namespace=stores.namespace),
-            calls={REPORT_RECEIPT: reports_to(ledger)},
-        )
+    server: ClaimKeeper | None = None
+    if stores.are_on_rabbitmq:
+        from notification_ledger.beside_rabbitmq import kept_claims  # noqa: PLC0415 - see there
+
+        claims, server = kept_claims(stores, ledger)
     queue = open_queue(
         stores.broker_url,
         recorder=lua_recorder(),
@@ -120,15 +113,12 @@ def open_worker_queue(stores: Stores, *, lease: timedelta, concurrency: int) -> 
             retention=stores.retention,
             lease=lease,
         )
-    claims = (
-        _redis_claims(stores)
-        if stores.are_tracked_in_redis
-        else RemoteClaimStore(stores.broker_url, RabbitOptions(namespace=stores.namespace))
-    )
+    from notification_ledger.beside_rabbitmq import shared_claims  # noqa: PLC0415 - see there
+
     return open_queue(
         stores.broker_url,
         namespace=stores.namespace,
-        claims=claims,
+        claims=shared_claims(stores),
         retention=stores.retention,
         lease=lease,
         rabbitmq=RabbitOptions(lanes=all_lanes(), prefetch=2 * concurrency, audits=False),
@@ -142,8 +132,9 @@ def open_receipt_writer(stores: Stores) -> ReceiptWriter:
     the ledger of that process instead: this one is new, and knows no notification.
     """
     if stores.are_on_rabbitmq and not stores.are_tracked_in_redis:
-        options = RabbitOptions(namespace=stores.namespace)
-        return RemoteReceiptWriter(RemoteClaimStore(stores.broker_url, options))
+        from notification_ledger.beside_rabbitmq import remote_receipts  # noqa: PLC0415 - see there
+
+        return remote_receipts(stores)
     return open_ledger(stores.ledger_url, namespace=stores.namespace, retention=stores.retention)
 
 
@@ -155,9 +146,3 @@ def open_channel_pauses(stores: Stores) -> ChannelPauses:
     if stores.are_tracked_in_redis:
         return RedisChannelPauses(stores.ledger_url, namespace=stores.namespace)
     return NoChannelPauses() if stores.are_on_rabbitmq else InMemoryChannelPauses()
-
-
-def _redis_claims(stores: Stores) -> RedisClaimStore:
-    return RedisClaimStore(
-        stores.ledger_url, namespace=stores.namespace, retention=stores.retention
-    )

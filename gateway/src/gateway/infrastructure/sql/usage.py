@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from time import time
 from typing import Final
 
-from service_kit.sql.engine import INSERT, POSTGRESQL
+from service_kit.sql.engine import POSTGRESQL, insert_new
 from service_kit.sql.store import SqlStore
 from sqlalchemy import bindparam, delete, extract, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -60,7 +60,7 @@ class SqlUsage:
             {"client": client, "policy": policy, "used": UNUSED.used, "at": UNUSED.at}
             for client, policy in places
         ]
-        await connection.execute(INSERT[self._backend](table).on_conflict_do_nothing(), unused)
+        await connection.execute(insert_new(self._backend, table), unused)
         rows = await connection.execute(
             select(table)
             .where(tuple_(table.c.client, table.c.policy).in_(places))

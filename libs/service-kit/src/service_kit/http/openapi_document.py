@@ -6,8 +6,15 @@ of bodies that are no JSON or too large. So no route has to declare them.
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
-from service_kit.http.openapi_parts import REQUEST_ID_HEADER, JsonObject, add_header, add_refusals
+from service_kit.http.openapi_parts import (
+    REQUEST_ID_HEADER,
+    JsonObject,
+    add_header,
+    add_refusals,
+    with_schemas,
+)
 from service_kit.http.paths import INVALID_PATH
 from service_kit.http.problems import BODY_TOO_LARGE, INVALID_JSON, INVALID_REQUEST, MEDIA_TYPE
 
@@ -21,6 +28,10 @@ def document_of(app: FastAPI) -> JsonObject:
     Raises:
         ValueError: two different schemas have the same name.
     """
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            route.responses = with_schemas(route.responses)
+            route.openapi_extra = with_schemas(route.openapi_extra)
     document = get_openapi(title=app.title, version=app.version, routes=app.routes)
     for path, item in document["paths"].items():
         for operation in item.values():
@@ -42,7 +53,7 @@ def _complete(path: str, operation: JsonObject) -> None:
     if "requestBody" in operation:
         add_refusals(responses, INVALID_JSON, BODY_TOO_LARGE)
     add_header(responses, *REQUEST_ID_HEADER)
-    operation["responses"] = dict(sorted(responses.items()))
+    operation["responses"] = with_schemas(dict(sorted(responses.items())))
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = _given(parameter["schema"])
 

@@ -1,12 +1,11 @@
 """Connections to SQLite and PostgreSQL, set up as each of them needs it."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Any, Final, Self
 
-from sqlalchemy import Connection, Table, event, make_url
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Insert, Table, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -14,12 +13,6 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
-
-INSERT: Final[Mapping[str, Callable[[Table], sqlite.Insert | postgresql.Insert]]] = {
-    SQLITE: sqlite.insert,
-    POSTGRESQL: postgresql.insert,
-}
-"""Each backend's INSERT, which can leave a row alone that is there already."""
 
 _POOL_TIMEOUT: Final = timedelta(seconds=3)
 _CONNECT_TIMEOUT: Final = timedelta(seconds=2)
@@ -39,6 +32,13 @@ _NO_NAMED_STATEMENTS: Final = {
 _READ_ONLY: Final = "25006"  # read_only_sql_transaction
 
 _BEGIN: Final = "sqlite_begin"
+
+
+def insert_new(backend: str, table: Table) -> Insert:
+    """Return an INSERT that leaves a row alone that is there already: each backend has its own."""
+    dialect = import_module(f"sqlalchemy.dialects.{backend}")  # no other backend's is loaded
+    insert: Insert = dialect.insert(table).on_conflict_do_nothing()
+    return insert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

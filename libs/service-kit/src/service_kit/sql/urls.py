@@ -3,8 +3,6 @@
 from typing import Annotated, Final
 
 from pydantic import AfterValidator
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 MEMORY_URL: Final = "memory://"
 
@@ -13,6 +11,10 @@ def _database_url(text: str) -> str:
     message = "must be memory://, sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER@HOST/NAME"
     if text == MEMORY_URL:
         return text
+    # Measured: 20 MB and 100 ms, which one who keeps nothing in a database does without.
+    from sqlalchemy import make_url  # noqa: PLC0415 - see above
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:

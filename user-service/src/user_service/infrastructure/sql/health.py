@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from notification_contracts.address_reports import ReportKind
 from pydantic import TypeAdapter
-from service_kit.sql.engine import INSERT
+from service_kit.sql.engine import insert_new
 from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -123,7 +123,7 @@ async def _make_rows(connection: AsyncConnection, keys: Iterable[AddressKey]) ->
         for key in sorted(keys, key=lambda key: key.digest)
     ]
     if rows:
-        insert = INSERT[connection.dialect.name](address_health).on_conflict_do_nothing()
+        insert = insert_new(connection.dialect.name, address_health)
         await connection.execute(insert, rows)
 
 

@@ -2,7 +2,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from service_kit.gathering import Gathered
-from service_kit.sql.engine import INSERT
+from service_kit.sql.engine import insert_new
 from service_kit.sql.store import LOCK_WAIT, SqlStore
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -115,7 +115,7 @@ class SqlUsers:
     async def _insert(
         self, connection: AsyncConnection, given: Sequence[User], at: datetime
     ) -> set[UserId]:
-        insert = INSERT[self._store.database.backend](users).on_conflict_do_nothing()
+        insert = insert_new(self._store.database.backend, users)
         rows = [user_row(user, at=at) for user in given]
         inserted = await connection.execute(insert.returning(users.c.user_id), rows)
         return set(inserted.scalars())

@@ -46,8 +46,7 @@ addresses = Table(
     # None in what those releases wrote: then it was added when the user was last stored.
     Column("added_at", UTC_TIME),
     Column("last_used_at", UTC_TIME),
-    # A hash takes addresses of any length; a tree of PostgreSQL refuses long ones.
-    Index("addresses_address", "address", postgresql_using="hash"),
+    Index("addresses_address", "address"),  # on PostgreSQL a hash: see the migration
 )
 
 # `state` is all that is known, as JSON; the columns before it are what is found and shown.
@@ -63,7 +62,7 @@ address_health = Table(
     Column("evidence", Text),
     Column("provider", String(128)),
     Column("state", Text, nullable=False),
-    Index("address_health_address", "address", postgresql_using="hash"),
+    Index("address_health_address", "address"),  # on PostgreSQL a hash, too
     Index("address_health_since", "since", "digest"),
 )
 

@@ -18,6 +18,8 @@ def upgrade() -> None:
         _make_addresses_anew()
     else:
         _extend_addresses()
+    # A hash takes addresses of any length; a tree of PostgreSQL refuses long ones. `tables` does
+    # not say it: with it, each start would load what SQLAlchemy knows of PostgreSQL.
     op.create_index("addresses_address", "addresses", ["address"], postgresql_using="hash")
     op.create_table(
         "address_health",

@@ -1,0 +1,80 @@
+"""A service's process loads what it uses: memory and the time of a start are made of modules."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+BUILT = """
+import gc, json, sys
+from service_kit.launch import load
+
+main = load(sys.argv[1] + ".main")
+settings = getattr(load(sys.argv[1] + ".settings"), sys.argv[2])
+if not isinstance(settings, type):
+    settings = settings()
+main.build(settings(**json.loads(sys.argv[3])))
+print(json.dumps(sorted(name for name, module in sys.modules.items() if module)))
+"""
+COMMAND_LINE = {"click.testing", "httpx", "rich", "typer"}
+SQL = {"alembic", "asyncpg", "mako", "sqlalchemy"}
+RABBITMQ = {"aio_pika", "aiormq", "pamqp", "durable_queue.rabbitmq.queue"}
+PROVIDERS = {"aiosmtplib", "apprise", "cryptography.x509", "flufl", "h2", "jwt", "requests"}
+NEVER = {*COMMAND_LINE, *PROVIDERS, "pydantic.v1", "pygments", "yaml"}
+SQLITE = "sqlite+aiosqlite:////nowhere/kept.db"
+
+
+@pytest.mark.parametrize(
+    ("package", "settings", "given", "without"),
+    [
+        ("gateway", "GatewaySettings", {}, {*SQL, *RABBITMQ, "redis", "phonenumbers"}),
+        (
+            "gateway",
+            "GatewaySettings",
+            {"gateway_database_url": SQLITE},
+            {*SQL - {"sqlalchemy"}, *RABBITMQ, "sqlalchemy.dialects.postgresql"},
+        ),
+        (
+            "notification_publisher",
+            "PublisherSettings",
+            {},
+            {*SQL, *RABBITMQ, "aiohttp", "greenlet"},
+        ),
+        ("notification_dispatcher", "settings_class", {}, {*SQL, *RABBITMQ, "greenlet"}),
+        ("user_service", "UserServiceSettings", {}, {*SQL, *RABBITMQ, "redis", "aiohttp"}),
+        (
+            "user_service",
+            "UserServiceSettings",
+            {"users_database_url": SQLITE},
+            {
+                *SQL - {"sqlalchemy"},
+                *RABBITMQ,
+                "sqlalchemy.dialects.postgresql",
+                "redis",
+                "aiohttp",
+            },
+        ),
+    ],
+)
+def test_a_service_loads_nothing_that_it_does_not_use(package, settings, given, without):
+    built = [sys.executable, "-c", BUILT, package, settings, json.dumps(given)]
+    loaded = set(json.loads(subprocess.run(built, check=True, capture_output=True).stdout))
+
+    assert f"{package}.main" in loaded
+    assert loaded & (NEVER | without) == set()
+
+
+def test_garbage_is_looked_for_when_a_service_is_ready():
+    code = """
+import gc
+from service_kit.launch import load
+
+settle = load("service_kit.http.server").settle_memory
+print(gc.isenabled(), gc.get_freeze_count())
+settle()
+print(gc.isenabled(), gc.get_freeze_count() > 1000)
+"""
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert said.stdout.split() == ["False", "0", "True", "True"]
