@@ -51,6 +51,7 @@ def serve(
     config = uvicorn.Config(
         app,
         http=protocol_of(limits, app.state.hot_calls),
+        loop="uvloop",
         log_config=None,
         access_log=False,
         lifespan="on",
