@@ -21,6 +21,7 @@ OVER, LASTING = 0, 10_000_000
 VERDICTS = ("ack", "forward", "release", "dead", "exhausted", "expire")
 STATES = ("waiting", "ended", "dead")
 MEMOS = ("", "why")
+LANES = ("email", "sms")
 
 
 def operation(chance: random.Random) -> tuple[Argument, ...]:
@@ -37,6 +38,10 @@ def operation(chance: random.Random) -> tuple[Argument, ...]:
             ("recall", "k", "f"),
             ("begin", name, hop, token, lease, 3, 0),
             ("begin", name, hop, token, lease, 3, uncertain),
+            ("begin", name, hop, token, lease, 3, 0, chance.choice(LANES)),
+            ("record", name),
+            ("advance", name, token, hop, lease, chance.choice((0, 1)), chance.choice(LANES)),
+            ("advance", name, token, hop, lease, 0, LANES[0], chance.choice(("begun", "far"))),
             ("start", name, token, hop, lease, chance.choice((0, 1))),
             ("start", name, token, hop, lease, 0, chance.choice(("begun", "far"))),
             ("decide", name, token, hop, chance.choice(VERDICTS), lease, 3, memo, uncertain),
@@ -55,7 +60,7 @@ def operation(chance: random.Random) -> tuple[Argument, ...]:
 
 def said(reply: Reply) -> tuple[str | int, ...]:
     """Leave out how long a lease still lasts."""
-    return ("busy",) if reply[0] == "busy" else tuple(reply)
+    return ("busy", *reply[2:]) if reply[0] == "busy" else tuple(reply)
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ class Claim:
     `deliveries` counts those without an outcome. `is_moving_on` says that the next copy's begin is
     no news of its worker. `memo` is its dead letter's reason, once it is given up. `is_uncertain`
     says that an earlier start may have had its effect; it stays. `progress` is what was said at a
-    start of this revision.
+    start of this revision. `lane` is
+    where it was advanced to in this revision; else it is the one that its copy says.
     """
 
     state: State
@@ -35,16 +36,17 @@ class Claim:
     memo: str = ""
     is_uncertain: bool = False
     progress: str = ""
+    lane: str = ""
 
     @property
     def said(self) -> Reply:
         """What a worker that takes it up is told besides: nothing, or the progress."""
         return (self.progress,) if self.progress else ()
 
-    def advance(self, revision: int) -> None:
+    def go_on_with(self, revision: int) -> None:
         """Go on with this copy; what a newer one says is newer than what was said at a start."""
         if revision > self.revision:
-            self.progress = ""
+            self.progress = self.lane = ""
         self.revision = revision
 
     def is_stale(self, revision: int) -> bool:

@@ -4,28 +4,24 @@ from collections.abc import Callable
 from typing import Final
 
 from durable_queue.claims.claim import GIVEN_UP, HAS_ENDED, HELD, RESERVED_STATES, UNSETTLED, Claim
-from durable_queue.claims.dedupe_keys import DedupeKey, DedupeKeys
+from durable_queue.claims.senders import SendersClaims
 from durable_queue.claims.store import Argument, Reply, State
 from durable_queue.clock import steady_ms
 
 _OPERATIONS: Final = (
-    *("reserve", "doubt", "free", "recall", "begin", "start", "decide", "explain"),
-    *("finish", "settled", "renew", "lose", "hand_back", "cancel", "move", "audit"),
+    *("reserve", "doubt", "free", "recall", "record", "begin", "start", "advance", "decide"),
+    *("explain", "finish", "settled", "renew", "lose", "hand_back", "cancel", "move", "audit"),
 )
 _LOST: Final = ("lost",)
 _OK: Final = ("ok",)
 _AGAIN: Final = ("again",)
 
 
-class ClaimStateMachine:
+class ClaimStateMachine(SendersClaims):
     """Claims in memory. When there are more than `max_ended`, those that ended first go."""
 
     def __init__(self, *, now: Callable[[], int] = steady_ms, max_ended: int = 200_000) -> None:
-        self._now = now
-        self._max_ended = max_ended
-        self._claims: dict[str, Claim] = {}
-        self._keys = DedupeKeys()
-        self._ended: dict[str, None] = {}
+        super().__init__(now=now, max_ended=max_ended)
         self._operations: dict[str, Callable[..., Reply]] = {
             name: getattr(self, f"_{name}") for name in _OPERATIONS
         }
@@ -39,56 +35,8 @@ class ClaimStateMachine:
         claim = self._claims.get(id_)
         return claim is not None and claim.is_uncertain
 
-    def _reserve(
-        self, id_: str, token: str, period_ms: int, key: str, fp: str, answer: str, keep_ms: int
-    ) -> Reply:
-        now = self._now()
-        if first := self._keys.get(key, now):
-            if first.fingerprint != fp:
-                return ("conflict", first.id)
-            known = self._claims.get(first.id)
-            if known is None or known.state is not State.RESERVED:
-                return ("duplicate", first.id, first.answer)
-            if known.until > now:
-                return ("wait",)
-            if first.id != id_:  # whatever became of it, it no longer counts
-                self._end(first.id, known, State.CANCELLED)
-        claim = self._claims.get(id_)
-        if claim and claim.state is not State.RESERVED:
-            return ("duplicate", id_, "")
-        if claim and claim.until > now:
-            return ("wait",)
-        revision = claim.revision + 1 if claim else 0
-        until = now + period_ms
-        self._claims[id_] = Claim(
-            State.RESERVED, revision=revision, token=token, until=until, key=key
-        )
-        self._keys.add(key, DedupeKey(id_, fp, answer, now + keep_ms), now)
-        return ("ok", revision)
-
-    def _doubt(self, id_: str, token: str) -> Reply:
-        claim = self._claims.get(id_)
-        if claim and claim.state is State.RESERVED and claim.token == token:
-            claim.until = 0
+    def _record(self, _: str) -> Reply:
         return _OK
-
-    def _free(self, id_: str, token: str) -> Reply:
-        claim = self._claims.get(id_)
-        if claim and claim.state is State.RESERVED and claim.token == token:
-            del self._claims[id_]
-            self._keys.remove(claim.key)
-        return _OK
-
-    def _recall(self, key: str, fp: str) -> Reply:
-        first = self._keys.get(key, self._now())
-        if first is None:
-            return ("none",)
-        if first.fingerprint != fp:
-            return ("conflict", first.id)
-        known = self._claims.get(first.id)
-        if known and known.state is State.RESERVED:
-            return ("none",)
-        return ("duplicate", first.id, first.answer)
 
     def _begin(
         self,
@@ -98,6 +46,7 @@ class ClaimStateMachine:
         lease_ms: int,
         max_deliveries: int,
         uncertain: int,
+        lane: str = "",
     ) -> Reply:
         now = self._now()
         claim = self._claims.setdefault(id_, Claim(State.WAITING, revision=revision))
@@ -106,6 +55,8 @@ class ClaimStateMachine:
             return ("stale",)
         if claim.state in RESERVED_STATES and claim.until > now:
             return ("wait",)
+        if elsewhere := self._elsewhere(claim, revision, lane):
+            return elsewhere
         was = claim.state.value if claim.state in RESERVED_STATES else ""
         if claim.state is State.LEASED and (claim.token, claim.revision) == (token, revision):
             # Asked again, for its reply was lost.
@@ -116,12 +67,21 @@ class ClaimStateMachine:
             was = State.LEASED.value
         if revision > claim.revision and not claim.is_moving_on:
             claim.deliveries = 0
-        claim.advance(revision)
+        claim.go_on_with(revision)
         claim.state, claim.token = State.LEASED, token
         claim.until, claim.verdict, claim.memo = now + lease_ms, "", ""
         claim.is_moving_on = False
         claim.deliveries += 1
         return ("go", claim.deliveries, was, int(claim.is_uncertain), *claim.said)
+
+    def _elsewhere(self, claim: Claim, revision: int, lane: str) -> Reply | None:
+        """Say in which lane an advanced message is, to who found its copy in another."""
+        if not lane or revision != claim.revision or claim.lane in {"", lane}:
+            return None
+        left_ms = claim.until - self._now()
+        if claim.state in HELD and left_ms > 0:
+            return ("busy", left_ms, claim.lane)
+        return ("elsewhere", claim.lane)
 
     def _still_held(
         self, claim: Claim, token: str, lease_ms: int, max_deliveries: int
@@ -143,6 +103,26 @@ class ClaimStateMachine:
         if claim is None or claim.state not in {State.LEASED, State.STARTED}:
             return _LOST
         reply = _AGAIN if claim.state is State.STARTED else _OK
+        claim.state, claim.until, claim.hold = State.STARTED, self._now() + lease_ms, bool(hold)
+        claim.progress = progress or claim.progress
+        return reply
+
+    def _advance(
+        self,
+        id_: str,
+        token: str,
+        revision: int,
+        lease_ms: int,
+        hold: int,
+        lane: str,
+        progress: str = "",
+    ) -> Reply:
+        claim = self._held(id_, token, revision)
+        if claim is None or claim.state not in {State.LEASED, State.STARTED}:
+            return _LOST
+        reply = _AGAIN if claim.lane == lane else _OK
+        if claim.lane != lane:
+            claim.lane, claim.deliveries = lane, 1
         claim.state, claim.until, claim.hold = State.STARTED, self._now() + lease_ms, bool(hold)
         claim.progress = progress or claim.progress
         return reply
@@ -190,7 +170,7 @@ class ClaimStateMachine:
         claim = self._claims.get(id_)
         if claim is None or claim.token != token or claim.state not in UNSETTLED:
             return _LOST
-        claim.advance(revision)
+        claim.go_on_with(revision)
         claim.state, claim.memo = State(state), ""
         if not suspect:
             claim.deliveries, claim.is_moving_on = 0, False
@@ -276,11 +256,3 @@ class ClaimStateMachine:
             return ""
         is_open = not claim.verdict and claim.state in {State.LEASED, State.STARTED}
         return claim if is_open else claim.verdict
-
-    def _end(self, id_: str, claim: Claim, state: State) -> None:
-        claim.state = state
-        self._ended[id_] = None
-        if len(self._ended) > self._max_ended:
-            oldest = next(iter(self._ended))
-            del self._ended[oldest]
-            self._claims.pop(oldest, None)

@@ -19,10 +19,12 @@ what it calls hop is a claim's `revision`, to bury is to make a dead letter:
                ok hop | duplicate id answer | conflict id | wait
     doubt      id token            ok          free   id token      ok
     recall     key fingerprint     none | duplicate id answer | conflict id
-    begin      id hop token lease_ms max_deliveries uncertain
-               go deliveries was uncertain [progress] | stale | busy ms_left | wait
-               | bury memo uncertain | poison deliveries uncertain | ambiguous
+    begin      id hop token lease_ms max_deliveries uncertain [lane]
+               go deliveries was uncertain [progress] | stale | busy ms_left [lane] | wait
+               | elsewhere lane | bury memo uncertain | poison deliveries uncertain | ambiguous
+    record     id                                                     ok
     start      id token hop lease_ms hold [progress]                  ok | again | lost
+    advance    id token hop lease_ms hold lane [progress]             ok | again | lost
     decide     id token hop verdict lease_ms max_deliveries memo uncertain
                ok | again | poison deliveries | lost
     explain    id token memo                                          ok | lost
@@ -40,12 +42,21 @@ what it calls hop is a claim's `revision`, to bury is to make a dead letter:
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from durable_queue.errors import QueueError
 from durable_queue.recorder import ChangeEvent
 
 Argument = str | int
 Reply = Sequence[str | int]
+
+
+class Operation(NamedTuple):
+    """What a store is asked to do, by name, and what goes on record if it is carried out."""
+
+    name: str
+    arguments: Sequence[Argument]
+    events: Sequence[ChangeEvent] = ()
 
 
 class State(StrEnum):
@@ -65,15 +76,23 @@ class State(StrEnum):
 class ClaimStore(Protocol):
     """Keeps claims, and the record of what happened; the operations are listed above."""
 
+    async def run_many(self, operations: Sequence[Operation]) -> Sequence[Reply | QueueError]:
+        """Carry out operations, each in one atomic step with what goes on record if it is.
+
+        What goes wrong with one is its outcome, and concerns no other: after a `QueueUnavailable`
+        it may or may not have been carried out; again is safe.
+        """
+        ...
+
     async def run(
         self, operation: str, *arguments: Argument, event: ChangeEvent | None = None
     ) -> Reply:
-        """Carry out one operation in one atomic step, and put `event` on record if it was.
-
-        Raises:
-            QueueUnavailable: it may or may not have been carried out; again is safe.
-        """
-        ...
+        """Carry out one operation. Raises what would be its outcome."""
+        events = () if event is None else (event,)
+        [outcome] = await self.run_many([Operation(operation, arguments, events)])
+        if isinstance(outcome, QueueError):
+            raise outcome
+        return outcome
 
     @property
     def is_time_known(self) -> bool:
@@ -95,7 +114,7 @@ class ClaimStore(Protocol):
         Raises:
             QueueUnavailable: it may or may not be on record; again is safe.
         """
-        ...
+        await self.run("record", recorded.message_id, event=recorded)
 
     async def faults(self) -> Sequence[str]:
         """Say why what should be durable would be lost. Raises `QueueUnavailable`."""

@@ -3,11 +3,11 @@
     <ns>.status  direct  ─► <ns>.status.v1     requests; exclusive to the claim server
     direct reply-to                            answers
 
-A request is a list of operations of a `ClaimStore`, carried out in order, each with what is to be
-told; `record` is one more that only tells, and the server may have calls of its own. An answer also
-says what time it is at the server. All that a process asks for while its last request is under way
-goes into the next. While there is no server requests are returned at once, and the caller waits
-with its message unacknowledged.
+A request is a list of operations of a `ClaimStore`, carried out in order. Each is a list: its name
+and arguments, then what is to be told. The server may have calls of its own. An answer also says
+what time it is at the server. All that a process asks for while its last request is under way goes
+into the next. While there is no server requests are returned at once, and the caller waits with its
+message unacknowledged.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
 from service_kit.epoch import to_ms
 
-from durable_queue.claims.store import Argument
+from durable_queue.claims.store import Argument, Operation
 from durable_queue.clock import utc_now
 from durable_queue.port import Change
 from durable_queue.rabbitmq.envelope import ms_or_zero, time_or_none
@@ -27,7 +27,8 @@ NOW_HEADER: Final = "x-an-now-ms"
 """Of an answer: what time it is at the server."""
 
 WireEvent = Sequence[str | int]
-Operation = tuple[Sequence[Argument], WireEvent | None]
+WireOperation = Sequence[Sequence[Argument] | WireEvent | None]
+"""What to do, then all that is to be told; releases without lists of it say None for nothing."""
 
 
 class ClaimSession:
@@ -42,8 +43,20 @@ class ClaimSession:
         await self.channel.declare_exchange(self.exchange, ExchangeType.DIRECT, durable=True)
 
 
-def to_wire(event: ChangeEvent) -> WireEvent:
-    """Return an event as it is sent."""
+def to_wire(operation: Operation) -> WireOperation:
+    """Return an operation as it is sent."""
+    name, arguments, events = operation
+    return (name, *arguments), *map(_event_to_wire, events)
+
+
+def from_wire(wire: WireOperation) -> Operation:
+    """Return an operation that was sent."""
+    asked, *told = wire
+    name, *arguments = asked or ()
+    return Operation(str(name), arguments, [_event_from_wire(each) for each in told if each])
+
+
+def _event_to_wire(event: ChangeEvent) -> WireEvent:
     note = event.note.decode("utf-8", "replace")
     times = (to_ms(event.at), ms_or_zero(event.due_at))
     uncertain = int(event.is_uncertain)
@@ -57,8 +70,7 @@ def to_wire(event: ChangeEvent) -> WireEvent:
     )
 
 
-def from_wire(wire_event: WireEvent) -> ChangeEvent:
-    """Return an event that was sent."""
+def _event_from_wire(wire_event: WireEvent) -> ChangeEvent:
     change, message_id, lane, at_ms, due_ms, note, uncertain = wire_event
     return ChangeEvent(
         change=Change(str(change)),

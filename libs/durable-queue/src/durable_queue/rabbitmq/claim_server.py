@@ -12,8 +12,8 @@ from service_kit.epoch import to_ms
 from service_kit.logs import get_logger
 
 from durable_queue.claims.store import ClaimStore, Reply
-from durable_queue.port import QueueUnavailable
-from durable_queue.rabbitmq.claim_protocol import NOW_HEADER, ClaimSession, Operation, from_wire
+from durable_queue.port import QueueError, QueueUnavailable
+from durable_queue.rabbitmq.claim_protocol import NOW_HEADER, ClaimSession, WireOperation, from_wire
 from durable_queue.rabbitmq.connection import Connection, notify_when_closed
 from durable_queue.rabbitmq.errors import regardless
 from durable_queue.rabbitmq.options import RabbitOptions
@@ -101,16 +101,16 @@ class ClaimServer:
         )
         await self._channel.default_exchange.publish(answer, incoming.reply_to, mandatory=False)
 
-    async def _do(self, operation: Operation) -> Reply | None:
-        (name, *arguments), wire_event = operation
-        event = None if wire_event is None else from_wire(wire_event)
+    async def _do(self, wire: WireOperation) -> Reply | None:
+        operation = from_wire(wire)
         try:
-            if name == "record" and event is not None:
-                await self._claims.record(event)
-                return ()
-            if call := self._calls.get(str(name)):
-                return await call(*arguments)
-            return await self._claims.run(str(name), *arguments, event=event)
+            if call := self._calls.get(operation.name):
+                return await call(*operation.arguments)
+            [outcome] = await self._claims.run_many([operation])
         except Exception:
-            log.exception("claim_server.failed", operation=name)
+            log.exception("claim_server.failed", operation=operation.name)
             return None
+        if isinstance(outcome, QueueError):
+            log.error("claim_server.failed", operation=operation.name, exc_info=outcome)
+            return None
+        return outcome

@@ -10,20 +10,20 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aio_pika.exceptions import PublishError
 from service_kit.epoch import to_ms
 
-from durable_queue.claims.store import Argument, Reply
+from durable_queue.claims.store import ClaimStore, Operation, Reply
 from durable_queue.clock import KnowsRemoteTime, RemoteClock, utc_now
 from durable_queue.port import QueueError, QueueUnavailable
-from durable_queue.rabbitmq.claim_protocol import NOW_HEADER, ClaimSession, Operation, to_wire
+from durable_queue.rabbitmq.claim_protocol import NOW_HEADER, ClaimSession, to_wire
 from durable_queue.rabbitmq.connection import Connection, notify_when_closed
 from durable_queue.rabbitmq.errors import as_queue_errors
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.topology import Topology
-from durable_queue.recorder import ChangeEvent
 
 _REPLY_TO: Final = "amq.rabbitmq.reply-to"
 _MOST_AT_ONCE: Final = 256
 
 _Answer = tuple[list[Reply | None], int]
+_Asked = tuple[Operation, asyncio.Future[Reply | QueueError]]
 
 
 class _RequestSession(ClaimSession):
@@ -42,7 +42,8 @@ class _RequestSession(ClaimSession):
         self._number += 1
         key = str(self._number)
         self._waiting[key] = reply = asyncio.get_running_loop().create_future()
-        body = json.dumps(operations, separators=(",", ":")).encode()
+        wire = [to_wire(operation) for operation in operations]
+        body = json.dumps(wire, separators=(",", ":")).encode()
         message = Message(body, correlation_id=key, reply_to=_REPLY_TO)
         asked_at = self._clock.monotonic()
         try:
@@ -64,7 +65,7 @@ class _RequestSession(ClaimSession):
             waiting.set_result((json.loads(incoming.body), shown_ms))
 
 
-class RemoteClaimStore(KnowsRemoteTime):
+class RemoteClaimStore(KnowsRemoteTime, ClaimStore):
     """A `ClaimStore` that asks the claim server."""
 
     def __init__(self, url: str, options: RabbitOptions | None = None) -> None:
@@ -73,23 +74,17 @@ class RemoteClaimStore(KnowsRemoteTime):
         self._timeout_s = options.call_timeout.total_seconds()
         super().__init__()
         self._connection = Connection(url, options, role="ask", set_up=self._set_up)
-        self._pending: list[tuple[Operation, asyncio.Future[Reply]]] = []
+        self._pending: list[_Asked] = []
         self._asking: asyncio.Task[None] | None = None
 
-    async def run(
-        self, operation: str, *arguments: Argument, event: ChangeEvent | None = None
-    ) -> Reply:
-        """See `ClaimStore.run`."""
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        wire_event = None if event is None else to_wire(event)
-        self._pending.append((((operation, *arguments), wire_event), answer))
+    async def run_many(self, operations: Sequence[Operation]) -> list[Reply | QueueError]:
+        """See `ClaimStore.run_many`."""
+        loop = asyncio.get_running_loop()
+        asked = [(operation, loop.create_future()) for operation in operations]
+        self._pending += asked
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
-        return await answer
-
-    async def record(self, recorded: ChangeEvent) -> None:
-        """See `ClaimStore.record`."""
-        await self.run("record", event=recorded)
+        return [await answer for _, answer in asked]
 
     async def faults(self) -> Sequence[str]:
         """See `ClaimStore.faults`: a memory promises nothing."""
@@ -110,21 +105,16 @@ class RemoteClaimStore(KnowsRemoteTime):
         finally:
             self._asking = None
 
-    async def _ask_for(self, batch: Sequence[tuple[Operation, asyncio.Future[Reply]]]) -> None:
+    async def _ask_for(self, batch: Sequence[_Asked]) -> None:
         replies: Sequence[Reply | QueueError | None]
         try:
             replies = await self._replies([operation for operation, _ in batch])
         except QueueError as error:
             replies = [error] * len(batch)
-        for (((name, *_), _), answer), reply in zip(batch, replies, strict=True):
-            if answer.done():
-                continue
-            if isinstance(reply, QueueError):
-                answer.set_exception(reply)
-            elif reply is None:
-                answer.set_exception(QueueUnavailable(f"the claim server could not do {name}"))
-            else:
-                answer.set_result(reply)
+        for (operation, answer), reply in zip(batch, replies, strict=True):
+            failed = QueueUnavailable(f"the claim server could not do {operation.name}")
+            if not answer.done():
+                answer.set_result(failed if reply is None else reply)
 
     async def _replies(self, operations: Sequence[Operation]) -> list[Reply | None]:
         try:

@@ -3,6 +3,7 @@
     P:q:<id>   HASH  st(ate) hop tok(en) un(til ms) dl deliveries vd verdict mv ho(ld) key mm memo
                      uc 1: an earlier start may have had its effect; sa when `un` was set, ms
                      pg(rogress), said at a start of this revision
+                     ln lane into which it was advanced; else the one that its copy says
     P:k:<key>  HASH  id fp(fingerprint) an(swer)   of a dedupe key; goes when it may be used again
 
 `claims.lua` says in Lua what `durable_queue.claims.state_machine` says in Python; one suite of
@@ -12,14 +13,15 @@ after the retention; times are Redis's.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import chain, groupby
 from typing import Final, cast
 
-from durable_queue.claims.store import Argument, Reply
+from durable_queue.claims.store import ClaimStore, Operation, Reply
 from durable_queue.clock import KnowsRemoteTime
-from durable_queue.port import Change
+from durable_queue.port import Change, QueueError
 from durable_queue.recorder import ChangeEvent
 from durable_queue.redis_list.batcher import Batcher
-from durable_queue.redis_list.connections import connector
+from durable_queue.redis_list.connections import Argument, connector
 from durable_queue.redis_list.inspection import Inspector
 from durable_queue.redis_list.runner import ScriptRunner
 from service_kit.epoch import to_ms, whole_ms
@@ -30,12 +32,9 @@ from notification_ledger.status_update import StatusUpdate
 
 _TIMEOUT: Final = timedelta(seconds=1.5)
 _NEW: Final = frozenset({Change.ENQUEUED, Change.SCHEDULED})
-_NOTHING: Final = ("", "", 0, 0, b"", 0)
-
-_FlatChange = tuple[str, str, int, int, bytes, int]
 
 
-class RedisClaimStore(KnowsRemoteTime):
+class RedisClaimStore(KnowsRemoteTime, ClaimStore):
     """A `ClaimStore` that all processes share, and that outlives them.
 
     All methods raise `QueueUnavailable`: it may or may not be written; writing it again is safe.
@@ -46,31 +45,26 @@ class RedisClaimStore(KnowsRemoteTime):
     ) -> None:
         self._batcher = Batcher(connector(url), timeout=_TIMEOUT)
         self._inspector = Inspector(self._batcher)
-        self._scripts = ScriptRunner(self._batcher, writing_scripts(), f"{{{namespace}:0}}")
+        scripts = writing_scripts(retention)
+        self._scripts = ScriptRunner(self._batcher, scripts, f"{{{namespace}:0}}")
         super().__init__()
         self._retention_ms = whole_ms(retention)
 
-    async def run(
-        self, operation: str, *arguments: Argument, event: ChangeEvent | None = None
-    ) -> Reply:
-        """See `ClaimStore.run`."""
-        subject, *rest = arguments
-        change = _NOTHING if event is None else _flat(event)
-        # What is new need not begin when Redis is out of memory; what is under way must end.
-        script = "reserve" if operation == "reserve" else "claim"
-        head = (self._retention_ms, operation, subject)
+    async def run_many(self, operations: Sequence[Operation]) -> list[Reply | QueueError]:
+        """See `ClaimStore.run_many`: those of one turn of the event loop are one script's run."""
         asked_at = self._clock.monotonic()
-        reply = await self._scripts.run(script, *head, *change, *rest)
-        shown_ms, *parts = cast("Sequence[bytes | int]", reply)
-        self._clock.observe(int(shown_ms), asked_at=asked_at)
-        return [part.decode() if isinstance(part, bytes) else part for part in parts]
-
-    async def record(self, recorded: ChangeEvent) -> None:
-        """See `ClaimStore.record`."""
-        script = "accept" if recorded.change in _NEW else "write"
-        change, lane, at_ms, due_ms, note, uncertain = _flat(recorded)
-        head = (change, recorded.message_id, lane, at_ms, due_ms, note)
-        await self._scripts.run(script, *head, self._retention_ms, uncertain)
+        outcomes: list[Reply | QueueError] = []
+        for script, group in groupby(operations, _script_of):
+            for reply in await self._scripts.run_many(script, map(_row, group)):
+                if isinstance(reply, QueueError):
+                    outcomes.append(reply)
+                    continue
+                shown_ms, *parts = cast("Sequence[bytes | int]", reply)
+                self._clock.observe(int(shown_ms), asked_at=asked_at)
+                outcomes.append(
+                    [part.decode() if isinstance(part, bytes) else part for part in parts]
+                )
+        return outcomes
 
     async def report_receipt(self, provider: str, message_id: str, update: StatusUpdate) -> bool:
         """See `ReceiptWriter.report_receipt`."""
@@ -95,7 +89,20 @@ class RedisClaimStore(KnowsRemoteTime):
         await self._batcher.close()
 
 
-def _flat(recorded: ChangeEvent) -> _FlatChange:
+def _script_of(operation: Operation) -> str:
+    # What is new need not begin when Redis is out of memory; what is under way must end.
+    name, _, events = operation
+    tells_new = name == "record" and any(event.change in _NEW for event in events)
+    return "reserve" if tells_new or name == "reserve" else "claim"
+
+
+def _row(operation: Operation) -> tuple[Argument, ...]:
+    name, (subject, *rest), events = operation
+    told = chain.from_iterable(map(_flat, events))
+    return name, subject, len(events), *told, *rest
+
+
+def _flat(recorded: ChangeEvent) -> tuple[Argument, ...]:
     due_ms = to_ms(recorded.due_at) if recorded.due_at else 0
     at_ms, uncertain = to_ms(recorded.at), int(recorded.is_uncertain)
     return recorded.change.value, recorded.lane, at_ms, due_ms, recorded.note, uncertain

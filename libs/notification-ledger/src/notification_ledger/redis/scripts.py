@@ -1,11 +1,13 @@
 """The Lua sources. `record.lua` becomes part of the queue's scripts, too."""
 
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 
 from durable_queue.claims.claim import GIVEN_UP, HAS_ENDED, HELD, RESERVED_STATES
 from durable_queue.recorder import LuaRecorder
 from durable_queue.redis_list.scripts import Script, lua_sources
+from service_kit.epoch import whole_ms
 
 from notification_ledger.redis.rendering import lua_list, lua_rules, lua_set
 from notification_ledger.redis.rows import COLUMNS, HASH_FIELDS
@@ -31,25 +33,24 @@ def reading_script(name: str) -> str:
     return "\n".join((header, lua_list("HASH_FIELDS", HASH_FIELDS), body))
 
 
-def writing_scripts() -> dict[str, Script]:
+def writing_scripts(retention: timedelta = timedelta(days=30)) -> dict[str, Script]:
     """Return the scripts that write where no queue's script does; each has one key, the prefix.
 
     What is new is refused when Redis is out of memory; what is under way must end even then.
     """
     kit = lua_sources()
     base = "\n".join((kit["prelude"], kit["damage"], lua_recorder().source, kit["ended"]))
-    recording = f"{base}\n{lua('write')}\nreturn write(unpack(ARGV))\n"
-    claiming = f"{base}\n{lua('write')}\n{_claim_sets()}\n{lua('claims')}"
-    refused_when_full = {"accept": recording, "reserve": claiming}
+    settings = f"local RETENTION = {whole_ms(retention)}\n{_claim_sets()}"
+    claiming = f"{base}\n{lua('write')}\n{settings}\n{lua('claims')}\n{kit['many']}"
+    refused_when_full = {"reserve": claiming}
     never_refused = {
-        "write": recording,
         "claim": claiming,
         "receipt": f"{base}\n{lua('write')}\n{lua('receipt')}",
         "forget": f"{base}\n{lua('forget')}",
         "overdue": f"{kit['prelude']}\n{lua('overdue')}",
     }
     return {
-        name: Script.of(name, f"{header}\n{source}")
+        name: Script.of(name, f"{header}\n{source}", is_for_many=source is claiming)
         for header, sources in (
             ("#!lua", refused_when_full),
             ("#!lua flags=allow-oom", never_refused),

@@ -1,20 +1,17 @@
 -- Claims, for a queue whose broker does not know single messages. `durable_queue.claims.state_machine` is
 -- the reference, and `store` beside it says what each operation is given and replies; HELD,
--- RESERVED_STATES, HAS_ENDED and GIVEN_UP are rendered from its sets.
--- KEYS 1 prefix   ARGV 1 retention ms 2 operation 3 id
--- 4 change to record, or '' 5 lane 6 at ms 7 due ms 8 note 9 '1' if it is uncertain, then the
--- operation's own
-local RETENTION, operation, id = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc', 'sa', 'pg'}
+-- RESERVED_STATES, HAS_ENDED and GIVEN_UP are rendered from its sets, RETENTION is in ms.
+local FIELDS = {'st', 'hop', 'tok', 'un', 'dl', 'vd', 'mv', 'ho', 'key', 'mm', 'uc', 'sa', 'pg', 'ln'}
 local NUMBER = {hop = true, un = true, dl = true, mv = true, ho = true, uc = true,
   sa = true}
+local id, claim -- of which message an operation is, and its claim once it is known
 
 local function claim_key(name) return P .. ':q:' .. name end
 
 local function load(name)
   local kept = on_key('HMGET', claim_key(name), unpack(FIELDS)) -- damaged is as good as forgotten
   if not kept[1] then return nil end
-  local c = {}
+  local c = {kept = kept}
   for i, field in ipairs(FIELDS) do
     c[field] = NUMBER[field] and (tonumber(kept[i] or 0) or 0) or kept[i] or ''
   end
@@ -23,22 +20,25 @@ local function load(name)
     redis.call('HSET', claim_key(name), 'un', string.format('%d', c.un), 'sa', now)
   end
   c.was = c.un
+  if name == id then claim = c end
   return c
 end
 
+-- Writes what is new of a claim. One that takes the place of another says what was `kept` of that.
 local function save(name, c)
-  local flat = {}
+  local flat, kept = {}, c.kept or {}
   if c.un ~= c.was then c.sa = now end
-  for _, field in ipairs(FIELDS) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = NUMBER[field] and string.format('%d', c[field] or 0) or c[field] or ''
+  for i, field in ipairs(FIELDS) do
+    local value = NUMBER[field] and string.format('%d', c[field] or 0) or c[field] or ''
+    if value ~= (kept[i] or (NUMBER[field] and '0' or '')) then
+      flat[#flat + 1], flat[#flat + 2] = field, value
+      kept[i] = value
+    end
   end
-  redis.call('HSET', claim_key(name), unpack(flat))
-  if HAS_ENDED[c.st] then
-    redis.call('PEXPIRE', claim_key(name), RETENTION)
-  else
-    redis.call('PERSIST', claim_key(name))
-  end
+  c.kept = kept
+  if #flat > 0 then redis.call('HSET', claim_key(name), unpack(flat)) end
+  if HAS_ENDED[c.st] then redis.call('PEXPIRE', claim_key(name), RETENTION) end
+  if name == id then claim = c end
 end
 
 -- The claim of this holder; one that was forgotten is taken as it says.
@@ -93,7 +93,10 @@ function run.reserve(token, gate_ms, key, fp, answer, keep_ms)
   if c and c.st ~= 'reserved' then return {'duplicate', id, ''} end
   if c and c.un > now then return {'wait'} end
   local hop = c and c.hop + 1 or 0
-  save(id, {st = 'reserved', hop = hop, tok = token, un = now + tonumber(gate_ms), key = key})
+  save(id, {
+    st = 'reserved', hop = hop, tok = token, un = now + tonumber(gate_ms), key = key,
+    kept = c and c.kept,
+  })
   if key ~= '' then
     redis.call('HSET', named, 'id', id, 'fp', fp, 'an', answer)
     redis.call('PEXPIRE', named, keep_ms)
@@ -114,6 +117,7 @@ function run.free(token)
   local c = load(id)
   if c and c.st == 'reserved' and c.tok == token then
     redis.call('DEL', claim_key(id))
+    claim = nil
     if c.key ~= '' then redis.call('DEL', P .. ':k:' .. c.key) end
   end
   return {'ok'}
@@ -128,7 +132,9 @@ function run.recall(fp)  -- here the id is a dedupe key
   return {'duplicate', first[1], first[3]}
 end
 
-function run.begin(hop, token, lease_ms, max_deliveries, uncertain)
+function run.record() return {'ok'} end
+
+function run.begin(hop, token, lease_ms, max_deliveries, uncertain, lane)
   hop, lease_ms, max_deliveries = tonumber(hop), tonumber(lease_ms), tonumber(max_deliveries)
   local c = load(id) or {st = 'waiting', hop = hop, tok = '', un = 0, dl = 0, vd = '', mv = 0, ho = 0}
   local over = HAS_ENDED[c.st]
@@ -138,6 +144,10 @@ function run.begin(hop, token, lease_ms, max_deliveries, uncertain)
   end
   if over or hop < c.hop or (hop == c.hop and c.st == 'dead') then return {'stale'} end
   if RESERVED_STATES[c.st] and c.un > now then return {'wait'} end
+  if lane and hop == c.hop and (c.ln or '') ~= '' and c.ln ~= lane then
+    if HELD[c.st] and c.un > now then return {'busy', c.un - now, c.ln} end
+    return {'elsewhere', c.ln}
+  end
   local was = RESERVED_STATES[c.st] and c.st or ''
   if c.st == 'leased' and c.tok == token and hop == c.hop then
     return go(c, '')  -- asked again, for its reply was lost
@@ -155,7 +165,7 @@ function run.begin(hop, token, lease_ms, max_deliveries, uncertain)
     was = 'leased'
   end
   if hop > c.hop and c.mv ~= 1 then c.dl = 0 end
-  if hop > c.hop then c.pg = '' end  -- from here on the copy itself says it
+  if hop > c.hop then c.pg, c.ln = '', '' end  -- from here on the copy itself says it
   c.hop, c.st, c.tok, c.un, c.vd, c.mv, c.mm = hop, 'leased', token, now + lease_ms, '', 0, ''
   c.dl = c.dl + 1
   save(id, c)
@@ -167,6 +177,17 @@ function run.start(token, hop, lease_ms, hold, progress)
   if not c or (c.st ~= 'leased' and c.st ~= 'started') then return {'lost'} end
   local reply = {c.st == 'started' and 'again' or 'ok'}
   c.st, c.un, c.ho = 'started', now + tonumber(lease_ms), tonumber(hold)
+  c.pg = progress or c.pg
+  save(id, c)
+  return reply
+end
+
+function run.advance(token, hop, lease_ms, hold, lane, progress)
+  local c = held(token, tonumber(hop))
+  if not c or (c.st ~= 'leased' and c.st ~= 'started') then return {'lost'} end
+  local reply = {c.ln == lane and 'again' or 'ok'}
+  if c.ln ~= lane then c.dl = 1 end
+  c.st, c.un, c.ho, c.ln = 'started', now + tonumber(lease_ms), tonumber(hold), lane
   c.pg = progress or c.pg
   save(id, c)
   return reply
@@ -207,7 +228,7 @@ end
 function run.settled(token, hop, state, suspect)
   local c = load(id)
   if not c or c.tok ~= token or (c.st ~= 'settling' and not RESERVED_STATES[c.st]) then return {'lost'} end
-  if tonumber(hop) > c.hop then c.pg = '' end
+  if tonumber(hop) > c.hop then c.pg, c.ln = '', '' end
   c.hop, c.st, c.mm = tonumber(hop), state, ''
   if suspect == '0' then c.dl, c.mv = 0, 0 end
   save(id, c)
@@ -273,13 +294,20 @@ function run.audit(hop, uncertain)
   if hop < c.hop or HAS_ENDED[c.st] then return {'stale'} end
   if (HELD[c.st] or RESERVED_STATES[c.st]) and c.un > now then return {'busy'} end
   local told = c.st == 'settling' and GIVEN_UP[c.vd]
-  save(id, {st = 'dead', hop = hop, key = c.key, ho = c.ho, uc = c.uc})
+  save(id, {st = 'dead', hop = hop, key = c.key, ho = c.ho, uc = c.uc, kept = c.kept})
   return {told and 'kept' or 'adopted'}
 end
 
-local reply = run[operation](unpack(ARGV, 10))
-if ARGV[4] ~= '' and (reply[1] == 'ok' or reply[1] == 'done') then
-  local uncertain = ARGV[9] == '1' or redis.call('HGET', claim_key(id), 'uc') == '1'
-  write(ARGV[4], id, ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[1], uncertain)
+-- ... 1 operation 2 id 3 how many changes go on record if it is carried out; each: change, lane, at ms,
+-- due ms, note, '1' if it is uncertain; then the operation's own
+local function one(operation, name, changes, ...)
+  id, claim = name, nil
+  changes = tonumber(changes)
+  local reply = run[operation](select(6 * changes + 1, ...))
+  for nth = 1, (reply[1] == 'ok' or reply[1] == 'done') and changes or 0 do
+    local change, lane, at, due, note, uncertain = select(6 * nth - 5, ...)
+    local known = claim or load(id) or {}
+    write(change, id, lane, at, due, note, RETENTION, uncertain == '1' or known.uc == 1)
+  end
+  return {now, unpack(reply)}
 end
-return {now, unpack(reply)}
