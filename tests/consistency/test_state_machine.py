@@ -87,5 +87,6 @@ def test_the_states_of_a_claim_and_its_operations_are_those_of_both_stores(
         "doubt",
         "explain",
         "recall",
+        "record",
         "renew",
     }  # they move no claim
