@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 # Those whose tests take longest come first, so that at the end no worker waits for another.
 PACKAGES := gateway libs/durable-queue libs/service-kit notification-dispatcher libs/notification-ledger libs/notification-providers libs/asyncnotify-prove \
             libs/asyncnotify-lab libs/asyncnotify notification-publisher user-service libs/notification-contracts
@@ -11,7 +12,7 @@ PYPROJECTS := $(PACKAGES:%=%/pyproject.toml)
 # Services are processes of their own, started again and again: they need not be compiled each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup run test test-containers prove prove-mutants bench dist check fmt lint types arch openapi show-lua lock clean
+.PHONY: help setup run test test-containers prove prove-mutants bench bench-guard dist check fmt lint types arch openapi show-lua lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,9 +52,15 @@ prove: $(VENV)/.run ## Prove that nothing is lost: notifications under kills, re
 prove-mutants: $(VENV)/.dev ## Build faults into the product, and have the proof find each of them
 	$(BIN)/python -m pytest -n 4 -m mutants tests/mutants $(ARGS)
 
-bench: $(VENV)/.run ## Measure: what waiting notifications cost, what the whole path costs (two minutes)
-	$(BIN)/python benchmarks/waiting.py --count $(or $(COUNT),100000)
-	$(BIN)/python benchmarks/path.py --rounds 1
+$(PEERS)/.filled: requirements/peers.txt
+	@sh requirements/venv.sh fill $(PEERS) '$(PYTHON)' $(call count,$<) --require-hashes -r $<
+	@touch $@
+
+bench: $(VENV)/.run $(PEERS)/.filled ## Measure beside others and write docs/performance.md (ten minutes); ONLY="accept dispatch"
+	@$(BIN)/python benchmarks/bench.py $(ONLY) $(ARGS)
+
+bench-guard: $(VENV)/.run ## Has it become slower? Compare with the least that it takes (half a minute)
+	@$(BIN)/python benchmarks/guard.py $(ARGS)
 
 dist: $(VENV)/.run ## Build a wheel of each package into dist/; they install together
 	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w dist $(PACKAGES:%=./%)
@@ -77,9 +84,9 @@ show-lua: $(VENV)/.dev ## Print a Lua script as Redis gets it: NAME=claim; witho
 	@$(BIN)/python -m testkit.show_lua $(NAME)
 
 lock: $(VENV)/.dev ## Compile requirements/*.txt from requirements/*.in
-	cd requirements && for name in build services run dev; do \
+	cd requirements && for name in build services run dev peers; do \
 	  ../$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras \
 	    --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; done
 
 clean: ## Remove .venv, caches and the data of `make run`
-	rm -rf $(VENV) .data dist .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) $(PEERS) .data dist .mypy_cache .ruff_cache .pytest_cache .coverage

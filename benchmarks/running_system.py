@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,108 +17,161 @@ from asyncnotify.local.ports import HOST, free_port
 from asyncnotify.local.supervised import Program
 from asyncnotify.local.supervisor import ServiceProgram, Supervisor
 from asyncnotify.local.system import LocalSystem, Ports
-from figures import cpu_ms
+from processes import memory_mb
+from redis.asyncio import Redis
 
-DISPATCHER: Final = "notification-dispatcher"
-_POLL_S: Final = 0.02
+USERS: Final = 500
+MOST_DISPATCHERS: Final = 8
+_POLL_S: Final = 0.01
+_SHORT: Final = {"notification-publisher": "publisher", "notification-dispatcher": "dispatcher"}
 
 
-@dataclass(frozen=True, slots=True)
-class SentMessage:
-    """What the provider was handed, and when, in seconds since 1970."""
+@dataclass(slots=True)
+class Outbox:
+    """The file in which the fake provider leaves what it was handed."""
 
-    text: str
-    at: float
+    path: Path
+    seen: int = 0
+    _position: int = 0
+
+    def empty(self) -> None:
+        """Forget what was sent."""
+        self.path.unlink(missing_ok=True)
+        self.seen = self._position = 0
+
+    async def until_sent(self, count: int) -> None:
+        """Wait until the provider was handed `count` messages since `empty`."""
+        while self.look() < count:
+            await asyncio.sleep(_POLL_S)
+
+    def look(self) -> int:
+        """Return how many messages there are by now."""
+        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as lines:
+            lines.seek(self._position)
+            news = lines.read()
+            self.seen, self._position = self.seen + news.count(b"\n"), self._position + len(news)
+        return self.seen
+
+    def sent_at(self) -> dict[str, float]:
+        """Return when each was handed over, in seconds since 1970 (to a millisecond)."""
+        lines = map(json.loads, self.path.read_text(encoding="utf-8").splitlines())
+        return {line["trace_id"]: datetime.fromisoformat(line["at"]).timestamp() for line in lines}
 
 
 @dataclass(frozen=True, slots=True)
 class RunningSystem:
-    """The running system. Its dispatcher is started apart, by `dispatching`."""
+    """The running system. Its dispatchers are started apart, by `dispatching`."""
 
-    folder: Path
     ports: Ports
-    programs: dict[str, Program]
-    outbox: Path
+    redis: Redis
+    programs: Mapping[str, Program]
+    dispatchers: Sequence[Program]
+    outbox: Outbox
+    log: Path
 
-    @property
-    def url(self) -> str:
-        """Return where the gateway is."""
-        return f"http://{HOST}:{self.ports.gateway}"
+    def pids(self) -> dict[str, int]:
+        """Return the process of each that runs; all dispatchers but the first by number."""
+        pids = {name: each.pid for name, each in self.programs.items() if each.pid}
+        for number, each in enumerate(self.dispatchers):
+            if each.pid and Path(f"/proc/{each.pid}").exists():
+                pids["dispatcher" + (f" {number + 1}" if number else "")] = each.pid
+        return pids
 
-    def cpu_ms(self) -> dict[str, float]:
-        """Return the processor time that each running process has had so far."""
-        times = {}
-        for name, program in self.programs.items():
-            with contextlib.suppress(FileNotFoundError):  # one that has ended keeps its number
-                times[name] = cpu_ms(program.pid or 0)
-        return times
+    def memory_mb(self) -> dict[str, float]:
+        """Return the memory of each process that runs."""
+        return {f"memory {name}": memory_mb(pid) for name, pid in self.pids().items()}
 
-    async def create_users(self, count: int) -> None:
+    async def redis_bytes(self) -> int:
+        """Return what Redis has allocated, but for the feed of changes, which is bounded."""
+        used: int = (await self.redis.info("memory"))["used_memory"]
+        feed: int | None = await self.redis.memory_usage("{an:0}:changes", samples=0)
+        return used - (feed or 0)
+
+    async def redis_commands(self, seconds: float) -> dict[str, float]:
+        """Listen for a while; return the commands a second that are sent, and those in scripts."""
+        sent = in_scripts = 0
+        async with self.redis.monitor() as monitor:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    async for command in monitor.listen():
+                        in_scripts += command["client_type"] == "lua"
+                        sent += command["client_type"] != "lua"
+        return {"commands/s": sent / seconds, "in scripts/s": in_scripts / seconds}
+
+    async def create_users(self, count: int = USERS) -> None:
         """Store users `user-0` and so on, each with an address that accepts everything."""
-        async with aiohttp.ClientSession(self.url) as http:
-            for number in range(count):
-                contact = {"email": "ok@sim.example", "sms": "+15005550001"}
-                async with http.put(f"/users/user-{number}", json=contact) as answer:
-                    answer.raise_for_status()
+        contact, numbers = {"email": "ok@sim.example", "sms": "+15005550001"}, iter(range(count))
+        async with aiohttp.ClientSession(f"http://{HOST}:{self.ports.gateway}") as http:
+
+            async def create() -> None:
+                for number in numbers:
+                    async with http.put(f"/users/user-{number}", json=contact) as answer:
+                        answer.raise_for_status()
+
+            await asyncio.gather(*(create() for _ in range(8)))
+
+    async def clear(self) -> None:
+        """Forget all notifications, and what the services said."""
+        await self.redis.flushall()
+        self.outbox.empty()
+        os.truncate(self.log, 0)
 
     @asynccontextmanager
-    async def dispatching(self) -> AsyncIterator[None]:
-        """Have one dispatcher at work; the block begins when it starts, which takes a second."""
-        await self.programs[DISPATCHER].start()
+    async def dispatching(
+        self, count: int = 1, *, until_ready: bool = False
+    ) -> AsyncIterator[None]:
+        """Have dispatchers at work; the block begins when they start, which takes a second."""
+        for each in self.dispatchers[:count]:
+            await each.start()
         try:
+            for each in self.dispatchers[:count]:
+                while until_ready and not await each.is_ready():
+                    await asyncio.sleep(_POLL_S)
             yield
         finally:
-            await self.programs[DISPATCHER].stop()
-
-    async def until_ready(self) -> None:
-        """Wait until the dispatcher is ready."""
-        while True:
-            if await self.programs[DISPATCHER].is_ready():
-                return
-            await asyncio.sleep(_POLL_S)
-
-    async def until_sent(self, count: int) -> None:
-        """Wait until the provider was handed `count` messages since `empty_outbox`."""
-        seen, position = 0, 0
-        while seen < count:
-            await asyncio.sleep(_POLL_S)
-            with contextlib.suppress(FileNotFoundError), self.outbox.open("rb") as lines:
-                lines.seek(position)
-                news = lines.read()
-                seen, position = seen + news.count(b"\n"), position + len(news)
-
-    def empty_outbox(self) -> None:
-        """Forget what was sent."""
-        self.outbox.unlink(missing_ok=True)
-
-    def sent(self) -> Sequence[SentMessage]:
-        """Read what was sent, in the order in which it was."""
-        lines = map(json.loads, self.outbox.read_text(encoding="utf-8").splitlines())
-        return [
-            SentMessage(line["message"], datetime.fromisoformat(line["at"]).timestamp())
-            for line in lines
-        ]
+            await asyncio.gather(*(each.stop() for each in self.dispatchers[:count]))
 
 
 @asynccontextmanager
-async def open_system(folder: Path) -> AsyncIterator[RunningSystem]:
-    """Start everything but the dispatcher. What the services print goes to `services.log`."""
-    ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
-    redis = EmbeddedRedis(folder / "redis", port=ports.redis)
-    url, outbox = f"redis://{HOST}:{ports.redis}/0", folder / "outbox.jsonl"
-    local = LocalSystem(
-        broker_url=url, data_dir=folder, ports=ports, fake_outbox=str(outbox), log_format="json"
+async def open_system(
+    folder: Path, *, settings: Mapping[str, str] | None = None, broker_url: str | None = None
+) -> AsyncIterator[RunningSystem]:
+    """Start everything but the dispatchers. What the services print goes to `services.log`.
+
+    Without a `broker_url` the queue is in the same Redis as the records.
+    """
+    folder.mkdir(exist_ok=True)
+    base = free_port(in_a_row=4 + MOST_DISPATCHERS)
+    names = ("redis", "gateway", "publisher", "user_service", "dispatcher")
+    ports = Ports(**{name: base + number for number, name in enumerate(names)})
+    redis, url = (
+        EmbeddedRedis(folder / "redis", port=ports.redis),
+        f"redis://{HOST}:{ports.redis}/0",
     )
-    log = os.open(folder / "services.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    services = {
-        service.name: ServiceProgram(service, dict(os.environ), output=log)
-        for service in local.services()
-    }
+    outbox, log = folder / "outbox.jsonl", folder / "services.log"
+    local = LocalSystem(
+        broker_url=broker_url or url,
+        ledger_url=url if broker_url else "",
+        data_dir=folder,
+        ports=ports,
+        dispatchers=MOST_DISPATCHERS,
+        fake_outbox=str(outbox),
+        log_format="json",
+    )
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    environment = {**os.environ, **(settings or {})}
+    services = [ServiceProgram(each, environment, output=output) for each in local.services()]
+    dispatchers = [each for each in services if each.name == "notification-dispatcher"]
+    others = [each for each in services if each not in dispatchers]
+    programs = {_SHORT.get(each.name, each.name): each for each in others}
     supervisor = Supervisor(lambda _: None)
     try:
         await supervisor.start([redis])
-        await supervisor.start([each for name, each in services.items() if name != DISPATCHER])
-        yield RunningSystem(folder, ports, {**services, "redis": redis}, outbox)
+        await supervisor.start(others)
+        async with Redis.from_url(url) as client:
+            yield RunningSystem(
+                ports, client, {**programs, "redis": redis}, dispatchers, Outbox(outbox), log
+            )
     finally:
         await supervisor.stop()
-        os.close(log)
+        os.close(output)

@@ -91,9 +91,9 @@ async def _round(
 
 
 async def _caught_up(store: Store, parts: WebhookParts) -> None:
-    while await parts.store.position() != await store.ledger.latest_change():  # noqa: ASYNC110
+    while await parts.store.position() != await store.ledger.latest_change():
         await asyncio.sleep(0.05)
-    while await parts.store.unsent():  # noqa: ASYNC110 - another process has it
+    while await parts.store.unsent():
         await asyncio.sleep(0.05)
 
 

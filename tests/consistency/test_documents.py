@@ -1,5 +1,7 @@
 import doctest
 import re
+import subprocess
+import sys
 from importlib.metadata import distributions
 
 import pytest
@@ -115,6 +117,14 @@ def test_every_proof_that_is_named_exists(root, tracked):
 
     assert len(named) > 20
     assert not missing
+
+
+def test_the_figures_about_speed_are_those_that_were_measured(root):
+    check = [sys.executable, "benchmarks/report.py", "--check"]
+
+    made = subprocess.run(check, cwd=root, capture_output=True, text=True, check=False)
+
+    assert made.returncode == 0, made.stdout + made.stderr
 
 
 def test_a_receiver_verifies_an_event_as_its_page_says(root):

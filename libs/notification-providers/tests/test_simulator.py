@@ -95,6 +95,13 @@ def test_a_slow_one_is_accepted_just_before_its_time():
     assert timedelta(seconds=9) < slow.wait < timedelta(seconds=10)
 
 
+def test_a_slow_one_of_milliseconds_is_accepted_after_exactly_those():
+    slow = simulated("slow-200ms")
+
+    assert slow.is_accepted
+    assert slow.wait == timedelta(milliseconds=200)
+
+
 def test_a_throttled_one_is_accepted_after_it_has_waited():
     first, second = simulated("429-after-5s", 1), simulated("429-after-5s", 2)
 

@@ -12,7 +12,8 @@
 | `crash@`                | +15005550008 | `sim-crash`                | ends the dispatcher      |
 | `gone@`                 | +15005550009 | `sim-gone`                 | says the address is gone |
 
-The numbers in the names are free: `fail-3-then-ok@`, `slow-2s@`. A tag makes addresses distinct:
+The numbers in the names are free: `fail-3-then-ok@`, `slow-2s@`, and `slow-200ms@`, which accepts
+after exactly that time. A tag makes addresses distinct:
 `fail-2-then-ok+anna@sim.example`, `sim-ok+anna`. Any other address is one that works. Nothing is
 remembered between messages: the number of the attempt decides.
 """
@@ -113,6 +114,10 @@ def _accept_slowly(seconds: int, _attempt: int, _fault: FaultSide) -> SimulatedC
     return replace(ACCEPT, wait=max(timedelta(seconds=seconds) - JUST_WITHIN, timedelta(0)))
 
 
+def _accept_after(milliseconds: int, _attempt: int, _fault: FaultSide) -> SimulatedCall:
+    return replace(ACCEPT, wait=timedelta(milliseconds=milliseconds))
+
+
 def _throttle_once(seconds: int, attempt: int, fault: FaultSide) -> SimulatedCall:
     if attempt > 1:
         return ACCEPT
@@ -153,6 +158,7 @@ _SCRIPTS: tuple[tuple[re.Pattern[str], Callable[[int, int, FaultSide], Simulated
     (re.compile(r"fail-permanent"), _fail_permanently),
     (re.compile(r"fail-(\d{1,9})-then-ok"), _fail_then_accept),
     (re.compile(r"slow-(\d{1,9})s"), _accept_slowly),
+    (re.compile(r"slow-(\d{1,9})ms"), _accept_after),
     (re.compile(r"429-after-(\d{1,9})s"), _throttle_once),
     (re.compile(r"timeout-after-accept"), _lose_the_answer),
     (re.compile(r"hang"), _never_answer),

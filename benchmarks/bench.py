@@ -1,0 +1,53 @@
+"""Measures the product beside others, and writes the figures into `docs/performance.md`.
+
+make bench                              everything; about ten minutes on two processors
+make bench ONLY="accept dispatch"       some sections
+make bench ONLY=scale ARGS="--backlog 1000000"
+make bench ONLY=report                  only the document, from the figures kept in results/
+"""
+
+import argparse
+import importlib
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+from report import write_report
+from results import Options
+
+SECTIONS = ("accept", "steady", "dispatch", "rabbitmq", "latency", "slow", "scale", "start")
+
+
+async def run(section: str, options: Options) -> None:
+    """Measure one section and keep what it found."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix=f"bench-{section}-") as folder:
+        results = await importlib.import_module(section).measure(Path(folder), options)
+    if results.rows:
+        results.write(options)
+    print(f"{section}: {time.monotonic() - began:.0f} s\n", flush=True)
+
+
+def main() -> int:
+    """Measure the sections in turn."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--rounds", type=int, default=Options.rounds, help="competitors take turns")
+    parser.add_argument("--count", type=int, default=Options.count, help="in each round")
+    parser.add_argument("--backlog", type=int, default=Options.backlog, help="for `scale`")
+    given = parser.parse_args()
+    unknown = set(given.sections) - {*SECTIONS, "report"}
+    if unknown:
+        parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    options = Options(given.rounds, given.count, given.backlog)
+    for section in given.sections or SECTIONS:
+        if section != "report":
+            uvloop.run(run(section, options))
+    write_report()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Has the product become slower? Compares it with the least that its work takes, on any machine.
+
+Accepting beside the lean skeleton and dispatching beside the hand-written limit: processor time per
+notification, in turns, medians of the rounds, in one run. A ratio must stay below 1.5 times the one
+in `guard.json`. A neighbour on the machine may spoil a run: only two in a row count.
+
+    make bench-guard
+    make bench-guard ARGS=--keep        writes the ratios of this machine into guard.json
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import uvloop
+from beside import BesideRedis, open_redis
+from dispatch import drain
+from load import flood
+from processes import Meter
+from running_system import RunningSystem, open_system
+from stacks import LIMIT_WORKER, SKELETON, RunningStack, do_jobs, open_stack
+
+KEPT: Final = Path(__file__).with_name("guard.json")
+MOST: Final = 1.5
+COUNT: Final = 1_500
+WARM_UP: Final = 300
+
+Costs = dict[str, list[float]]
+
+
+async def measure(folder: Path, rounds: int) -> dict[str, float]:
+    """Return the ratios."""
+    costs: Costs = {}
+    async with (
+        open_system(folder / "product") as system,
+        open_redis(folder / "beside") as redis,
+        open_stack(SKELETON, folder / "skeleton", redis) as skeleton,
+    ):
+        await system.create_users()
+        for port in (system.ports.gateway, skeleton.port):
+            await flood(port, WARM_UP)
+        for _ in range(rounds):
+            await _round(costs, system, skeleton, redis, folder)
+    least = {name: median(values) for name, values in costs.items()}
+    print("  CPU ms per 1,000:", {name: round(value, 1) for name, value in least.items()})
+    return {
+        "accept": least["product accepts"] / least["skeleton accepts"],
+        "dispatch": least["product dispatches"] / least["limit dispatches"],
+    }
+
+
+async def _round(
+    costs: Costs,
+    system: RunningSystem,
+    skeleton: RunningStack,
+    redis: BesideRedis,
+    folder: Path,
+) -> None:
+    """Let each accept once and dispatch once; what the product accepted, it then dispatches."""
+    await system.clear()
+    await redis.clear()
+    ours = {name: system.pids()[name] for name in ("gateway", "publisher", "redis")}
+    for name, port, pids in (
+        ("product accepts", system.ports.gateway, ours),
+        ("skeleton accepts", skeleton.port, skeleton.pids),
+    ):
+        meter = Meter(pids)
+        await flood(port, COUNT)
+        costs.setdefault(name, []).append(meter.read(COUNT)["cpu all"])
+    row = await drain(system, COUNT)
+    costs.setdefault("product dispatches", []).append(_cost(row))
+    await redis.clear()
+    row = await do_jobs(LIMIT_WORKER, folder, 5 * COUNT, broker_pid=redis.pid, REDIS_URL=redis.url)
+    costs.setdefault("limit dispatches", []).append(_cost(row))
+
+
+def _cost(row: dict[str, float]) -> float:
+    return row["cpu worker"] + row["cpu broker"] + row.get("cpu user-service", 0.0)
+
+
+def run(rounds: int) -> dict[str, float]:
+    """Measure in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="bench-guard-") as folder:
+        return uvloop.run(measure(Path(folder), rounds))
+
+
+def slower(ratios: dict[str, float], kept: dict[str, float]) -> list[str]:
+    """Say, of each ratio, how it compares; return the names of those above the limit."""
+    for name, ratio in ratios.items():
+        print(
+            f"  {name}: {ratio:.2f} times the least; noted {kept[name]:.2f}, at most {MOST} times"
+        )
+    return [name for name, ratio in ratios.items() if ratio > MOST * kept[name]]
+
+
+def main() -> int:
+    """Measure, a second time if need be; 1 if it has become slower."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--keep", action="store_true", help="note these ratios in guard.json")
+    options = parser.parse_args()
+    ratios = run(options.rounds)
+    if options.keep:
+        noted = {name: round(ratio, 2) for name, ratio in ratios.items()}
+        KEPT.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
+        print(f"noted in {KEPT.name}: {noted}")
+        return 0
+    kept = json.loads(KEPT.read_text(encoding="utf-8"))
+    if slower(ratios, kept):
+        print("above the limit; once more, as a neighbour may have spoilt it")
+        if names := slower(run(options.rounds), kept):
+            print(f"slower than noted in {KEPT.name}: {', '.join(names)}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
