@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from durable_queue import broker_guard as broker_module
@@ -115,10 +116,10 @@ async def test_after_a_probe_that_finds_the_broker_unsafe_nothing_is_accepted() 
 
 
 @pytest.fixture
-async def watched(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[BrokerGuard, Inspected]]:
-    monkeypatch.setattr(broker_module, "_WATCH_EVERY_S", 0.01)
+async def watched() -> AsyncIterator[tuple[BrokerGuard, Inspected]]:
     inspected, stopping = Inspected(SAFE), asyncio.Event()
-    broker = BrokerGuard(inspected, allow_volatile=False)
+    often = timedelta(milliseconds=10)
+    broker = BrokerGuard(inspected, allow_volatile=False, watch_every=often)
     await broker.start()
     watching = asyncio.create_task(broker.watch(stopping))
     yield broker, inspected

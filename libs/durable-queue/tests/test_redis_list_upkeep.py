@@ -118,6 +118,28 @@ async def test_lost_ticket_is_found_among_raw_bytes(harness: QueueHarness, redis
     assert "m" in await harness.left(LANE)
 
 
+async def calls(redis: Redis) -> int:
+    stats = await redis.info("commandstats")
+    own = ("cmdstat_info", "cmdstat_config")
+    return sum(each["calls"] for name, each in stats.items() if not name.startswith(own))
+
+
+async def test_a_look_at_lanes_in_which_nothing_is_costs_one_command(
+    harness: QueueHarness, redis: Redis
+) -> None:
+    await harness.send("m")
+    await (await harness.take()).ack()
+    await harness.queue.tick(LANES)
+    before = await calls(redis)
+
+    reports = [await harness.queue.tick(LANES) for _ in range(10)]
+
+    assert await calls(redis) - before == 10
+    assert all(report.is_empty for report in reports)
+    await harness.send("n")
+    assert not (await harness.queue.tick(LANES)).is_empty
+
+
 async def test_spent_ticket_is_no_message(harness: QueueHarness, redis: Redis) -> None:
     await harness.send("m")
     ticket = (await redis.lrange(READY, 0, 0))[0]

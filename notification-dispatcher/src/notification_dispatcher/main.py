@@ -66,6 +66,8 @@ log = get_logger(__name__)
 
 SERVICE: Final = "notification-dispatcher"
 LONGER_THAN_WORKERS: Final = timedelta(seconds=2)  # a little, so that none of them is cut off
+# It accepts nothing that the broker could lose: what it looks for is for the metric and the log.
+BROKER_WATCH: Final = timedelta(seconds=10)
 # The gateway's limit is what counts for what comes from outside.
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 TRIAL_LIMIT: Final = timedelta(seconds=8)  # the gateway waits for 10 s, unless it is told otherwise
@@ -120,7 +122,9 @@ def _guarded(
     registry: CollectorRegistry,
 ) -> BrokerGuard:
     closing, allowed = (each.close for each in stores), settings.allow_volatile
-    return BrokerGuard(stores[0], *closing, allow_volatile=allowed, registry=registry)
+    return BrokerGuard(
+        stores[0], *closing, allow_volatile=allowed, registry=registry, watch_every=BROKER_WATCH
+    )
 
 
 def _teller(

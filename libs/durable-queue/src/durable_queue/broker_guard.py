@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
@@ -15,7 +16,8 @@ log = get_logger(__name__)
 
 LOOK_AGAIN_SECONDS = 1.0
 """How often a broker that takes nothing is looked at; requests in between are refused at once."""
-_WATCH_EVERY_S: Final = 2.0
+WATCH_EVERY: Final = timedelta(seconds=2)
+"""How often a process that accepts looks at the broker's settings."""
 
 Close = Callable[[], Awaitable[None]]
 
@@ -25,7 +27,7 @@ class BrokerGuard:
 
     A `Resource`. A broker that can't be reached, at the start or later, is looked at when it
     returns; one that is unsafe at the start keeps the process from starting. Its settings may
-    change while it runs: `watch` looks at them every other second. With `allow_volatile` an unsafe
+    change while it runs: `watch` looks at them again and again. With `allow_volatile` an unsafe
     one is only complained about. The gauge `broker_safe` is 0 while it is unsafe or away.
     """
 
@@ -35,8 +37,10 @@ class BrokerGuard:
         *closing: Close,
         allow_volatile: bool,
         registry: CollectorRegistry | None = None,
+        watch_every: timedelta = WATCH_EVERY,
     ) -> None:
         self._inspection = inspection
+        self._watch_every_s = watch_every.total_seconds()
         self._allow_volatile = allow_volatile
         self._closing = closing
         self._is_safe = False
@@ -63,8 +67,8 @@ class BrokerGuard:
         await asyncio.gather(*(close() for close in self._closing))
 
     async def watch(self, stopping: asyncio.Event) -> None:
-        """Look at the broker every other second until `stopping` is set."""
-        while not await pause(stopping, jittered(_WATCH_EVERY_S)):
+        """Look at the broker every `watch_every` until `stopping` is set."""
+        while not await pause(stopping, jittered(self._watch_every_s)):
             try:
                 await self._inspect()
             except QueueUnavailable:

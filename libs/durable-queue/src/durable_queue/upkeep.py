@@ -5,7 +5,7 @@ Any number of processes may do both at once; each round is atomic at the broker.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -15,7 +15,7 @@ from service_kit.logs import get_logger
 
 from durable_queue.backoff import Outage, jittered
 from durable_queue.metrics import QueueMetrics
-from durable_queue.port import QueueUnavailable, QueueUpkeep, TickReport
+from durable_queue.port import LaneDepth, QueueUnavailable, QueueUpkeep, TickReport
 
 log = get_logger(__name__)
 
@@ -27,8 +27,9 @@ _FIRST_AUDIT: Final = timedelta(seconds=30)
 class Ticker:
     """Promotes what is due, takes back expired leases and re-issues what was lost, every second.
 
-    Comes earlier where something is due earlier: it may expire before the second is over. Also
-    shows the depth of each lane in the metrics, every fifth second.
+    Comes earlier where something is due earlier: it may expire before the second is over. Comes
+    later, `when_empty`, where there is nothing at all. Also shows the depth of each lane in the
+    metrics, every fifth second.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Ticker:
         lanes: Sequence[str],
         *,
         every: timedelta = timedelta(seconds=1),
+        when_empty: timedelta = timedelta(0),
         metrics: QueueMetrics | None = None,
     ) -> None:
         self._queue = queue
         self._lanes = lanes
         self._every_s = every.total_seconds()
+        self._when_empty_s = max(every, when_empty).total_seconds()
         self._metrics = metrics or QueueMetrics(CollectorRegistry())
         self._outage = Outage("tick")
         self._depths_due_at = time.monotonic()
@@ -52,26 +55,32 @@ class Ticker:
         At once, too: the broker's clock must be known before somebody can set it.
         """
         pause_s = 0.0
-        while not await pause(stopping, min(jittered(self._every_s), pause_s)):
-            pause_s = self._every_s
+        while not await pause(stopping, pause_s):
             try:
                 pause_s = await self._round()
             except QueueUnavailable as error:
+                pause_s = jittered(self._every_s)
                 self._outage.failed(error)
             else:
                 self._outage.over()
 
     async def _round(self) -> float:
-        """Return the seconds until something is due, or a whole period."""
+        """Return the seconds until the next one."""
         report = await self._queue.tick(self._lanes)
         self._metrics.count_tick(report)
         _log_losses(report)
         if time.monotonic() >= self._depths_due_at:
             self._depths_due_at = time.monotonic() + _DEPTHS_EVERY * self._every_s
-            self._metrics.show_depths(await self._queue.depths(self._lanes))
+            self._metrics.show_depths(await self._depths(report))
+        pause_s = jittered(self._when_empty_s if report.is_empty else self._every_s)
         if report.next_due is None:
-            return self._every_s
-        return max(report.next_due.total_seconds(), _SHORTEST_PAUSE_S)
+            return pause_s
+        return min(pause_s, max(report.next_due.total_seconds(), _SHORTEST_PAUSE_S))
+
+    async def _depths(self, report: TickReport) -> Mapping[str, LaneDepth]:
+        if report.is_empty:
+            return dict.fromkeys(self._lanes, LaneDepth())
+        return await self._queue.depths(self._lanes)
 
 
 class Auditor:

@@ -17,11 +17,11 @@ from service_kit.logs import get_logger
 
 log = get_logger(__name__)
 
-_EVERY_S: Final = 1.0
+_EVERY_S: Final = 2.0
 
 
 class FollowChannelPauses:
-    """Asks every second which channels are paused, and has their workers rest.
+    """Asks every other second which channels are paused, and has their workers rest.
 
     Workers begin at rest, until it is known for the first time: a restart sends nothing on a paused
     channel. While the store can't be reached, what was known last counts. What expires in the lanes

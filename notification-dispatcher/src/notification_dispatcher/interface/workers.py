@@ -33,6 +33,9 @@ from notification_dispatcher.interface.stages import Decide, StageHandler, deliv
 # the provider, settling; and handing back what was not begun.
 AROUND_A_SEND = timedelta(seconds=8)
 
+# Less than the shortest wait before an event is posted again: that one is not late.
+WHEN_NO_WEBHOOK_WAITS = timedelta(seconds=4)
+
 
 def grace_after(slowest_provider: timedelta) -> timedelta:
     """Return how long a worker that is to stop may need: no send that has begun is cut off."""
@@ -98,11 +101,20 @@ class Workers:
         workers = [(name, worker.run) for name, worker in self.by_stage.items()]
         upkeep = self._upkeep(self._queue, all_lanes())
         if self._webhook_queue:
-            upkeep += self._upkeep(self._webhook_queue, (WEBHOOKS,), of="webhooks' ")
+            upkeep += self._upkeep(
+                self._webhook_queue, (WEBHOOKS,), of="webhooks' ", when_empty=WHEN_NO_WEBHOOK_WAITS
+            )
         return [*workers, *upkeep, ("channel pauses", self._channel_pauses.run)]
 
-    def _upkeep(self, queue: Queue, lanes: Sequence[str], of: str = "") -> list[NamedLoop]:
-        ticker = Ticker(queue, lanes, metrics=self._queue_metrics)
+    def _upkeep(
+        self,
+        queue: Queue,
+        lanes: Sequence[str],
+        *,
+        of: str = "",
+        when_empty: timedelta = timedelta(0),
+    ) -> list[NamedLoop]:
+        ticker = Ticker(queue, lanes, when_empty=when_empty, metrics=self._queue_metrics)
         auditor = Auditor(queue, metrics=self._queue_metrics)
         return [(f"{of}ticker", ticker.run), (f"{of}auditor", auditor.run)]
 

@@ -5,6 +5,7 @@ attempt, and callers that know that a command may be repeated repeat it.
 """
 
 import contextlib
+import socket
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
@@ -20,6 +21,13 @@ Argument = str | bytes | int
 Reply = object
 
 _CONNECT_TIMEOUT_S: Final = 1.0
+# A connection that waits for long is given up after some five seconds of a dead network. Not every
+# system knows the names.
+_KEEPALIVE: Final = {
+    getattr(socket, name): value
+    for name, value in (("TCP_KEEPIDLE", 3), ("TCP_KEEPINTVL", 1), ("TCP_KEEPCNT", 2))
+    if hasattr(socket, name)
+}
 
 
 def connector(url: str) -> Connect:
@@ -39,6 +47,7 @@ def connector(url: str) -> Connect:
         socket_timeout=None,
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
         socket_keepalive=True,
+        socket_keepalive_options=_KEEPALIVE,
         driver_info=None,
     )
     return cast(Connect, pool.make_connection)

@@ -88,6 +88,10 @@ class Keys:
         """Name the sorted set of a lane's delayed messages."""
         return f"{self.prefix}:{lane}:delay"
 
+    def under_way(self, lane: str) -> list[str]:
+        """Name what is there only while messages of a lane wait, are leased or delayed."""
+        return [f"{self.prefix}:{lane}:{part}" for part in ("wait", "ready", "lease", "delay")]
+
     def lane_of(self, ready_key: bytes) -> str:
         """Return the lane in the key of a lane's list."""
         return ready_key[len(self.prefix) + len(":") : -len(":ready")].decode()

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-BLPOP_SLICE = timedelta(seconds=2)
-"""The longest that one BLPOP blocks: it bounds what a connection that died silently can swallow."""
+BLPOP_SLICE = timedelta(seconds=15)
+"""The longest that one BLPOP blocks, and nothing is heard of a Redis that is there no more."""
 
 CLAIM_LIMIT = 32
 """The most messages that one claim leases."""

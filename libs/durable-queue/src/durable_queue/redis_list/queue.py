@@ -4,7 +4,6 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, cast
 
@@ -40,11 +39,9 @@ from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.receiver import Receiver
 from durable_queue.redis_list.runner import ScriptRunner
 from durable_queue.redis_list.scripts import assemble, lua_sources
+from durable_queue.redis_list.upkeep import Upkeep
 
-_TICK_ROUNDS: Final = 20
 _RENEW_AT_ONCE: Final = 128
-_SCAN_COUNT: Final = 500
-_SCAN_PAUSE_S: Final = 0.01
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 _Row = list[bytes | None]
@@ -66,8 +63,6 @@ class RedisListQueue(RedisBatches):
         monotonic: Monotonic = time.monotonic,
     ) -> None:
         self._clock = RemoteClock(monotonic)
-        self._lanes: tuple[str, ...] = ()
-        self._set_back: dict[str, int] = {}
         self._options = options or RedisListOptions()
         self._keys = Keys(self._options.namespace)
         connect = connector(url)
@@ -75,7 +70,8 @@ class RedisListQueue(RedisBatches):
         self._batcher = Batcher(connect, timeout=self._options.call_timeout)
         self._inspector = Inspector(self._batcher)
         self._runner = ScriptRunner(self._batcher, scripts, self._keys.prefix)
-        self._early_promotion = EarlyPromotion(lambda lane: self._tick(lane, None))
+        self._upkeep = Upkeep(self._runner, self._keys, self._clock, self._options)
+        self._early_promotion = EarlyPromotion(self._upkeep.look_after)
         self._expiry = Expiry(self._runner)
         self._receiver = Receiver(self._runner, BlockingPops(connect), self._batcher, self._keys)
 
@@ -131,19 +127,7 @@ class RedisListQueue(RedisBatches):
 
     async def tick(self, lanes: Sequence[str]) -> TickReport:
         """Promote what is due, take back expired leases, re-issue what was lost on its way."""
-        self._lanes = tuple(lanes)
-        asked_at, expected = self._clock.monotonic(), self._clock.expected_ms()
-        *ticked, _ = await asyncio.gather(
-            *(self._tick(checked_lane(lane), expected) for lane in lanes), self._forget()
-        )
-        reports = cast("list[tuple[TickReport, int]]", ticked)
-        # Not before all lanes have been told of a jump.
-        for _, now_ms in reports[:1]:
-            self._clock.observe(now_ms, asked_at=asked_at)
-            if expected is not None and now_ms < expected - whole_ms(self._options.lease) // 2:
-                self._set_back.update(dict.fromkeys(lanes, 0))
-        await self._let_rest_anew()
-        return _sum([report for report, _ in reports])
+        return await self._upkeep.tick(tuple(map(checked_lane, lanes)))
 
     async def leave(self, lanes: Sequence[str]) -> None:
         """Do nothing: what is received is all that is held."""
@@ -154,17 +138,7 @@ class RedisListQueue(RedisBatches):
 
     async def heal(self) -> int:
         """Make the indexes agree with the messages; return how many were repaired."""
-        cursor, mended = b"0", 0
-        while True:
-            cursor, found = await self._scan(cursor)
-            if found:
-                ids = [self._keys.id_of(key) for key in found]
-                lanes = self._lanes
-                reply = await self._runner.run("heal", len(lanes), *lanes, *ids)
-                mended += cast(int, reply)
-            if cursor == b"0":
-                return mended
-            await asyncio.sleep(_SCAN_PAUSE_S)
+        return await self._upkeep.heal()
 
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
         """Count the messages of each lane."""
@@ -211,62 +185,6 @@ class RedisListQueue(RedisBatches):
     async def _renew(self, held: Sequence[RedisDelivery]) -> list[int]:
         claims = [part for delivery in held for part in (delivery.id, delivery.token)]
         return cast("list[int]", await self._runner.run("renew", *claims))
-
-    async def _tick(self, lane: str, expected: int | None) -> tuple[TickReport, int]:
-        """Return what one lane's upkeep did, and what Redis's clock showed before it."""
-        limit, total, shown = self._options.tick_limit, TickReport(), 0
-        for _ in range(_TICK_ROUNDS):
-            seen = "" if expected is None else expected
-            reply = cast("list[int]", await self._runner.run("tick", lane, seen))
-            *counts, now_ms, due_ms = reply
-            # From the second round on a jump is no news.
-            expected, shown = expected and now_ms, shown or now_ms
-            due = None if due_ms < 0 else due_ms * _MILLISECOND
-            moved = TickReport(**dict(zip(_TICK_COUNTS, counts, strict=True)), next_due=due)
-            total = replace(_sum([total, moved]), next_due=due)
-            full = (moved.promoted + moved.expired, moved.leases_expired + moved.died)
-            if max(*full, moved.reissued) < limit:
-                break
-        return total, shown
-
-    async def _let_rest_anew(self) -> None:
-        """Mend what rests for a while, and would rest longer since the clock was set back.
-
-        Some rounds of it, from where the last left off: promoting goes first.
-        """
-        step = self._options.tick_limit
-        for _ in range(_TICK_ROUNDS):
-            if not self._set_back:
-                return
-            lane, first = next(iter(self._set_back.items()))
-            window = (self._keys.delayed(lane), first, first + step - 1)
-            ids = cast("list[bytes]", await self._runner.command("ZRANGE", *window))
-            if ids:
-                await self._runner.run("heal", 0, *ids)  # of no lane at all
-                self._set_back[lane] = first + step
-            else:
-                del self._set_back[lane]
-
-    async def _forget(self) -> None:
-        for _ in range(_TICK_ROUNDS):
-            if cast(int, await self._runner.run("forget")) < self._options.tick_limit:
-                break
-
-    async def _scan(self, cursor: bytes) -> tuple[bytes, list[bytes]]:
-        reply = await self._runner.command(
-            "SCAN", cursor, "MATCH", self._keys.messages, "COUNT", _SCAN_COUNT
-        )
-        after, found = cast("tuple[bytes, list[bytes]]", reply)
-        return after, found
-
-
-_TICK_COUNTS: Final = ("promoted", "leases_expired", "died", "reissued", "expired")
-
-
-def _sum(reports: Sequence[TickReport]) -> TickReport:
-    counts = {name: sum(getattr(report, name) for report in reports) for name in _TICK_COUNTS}
-    due = [report.next_due for report in reports if report.next_due is not None]
-    return TickReport(**counts, next_due=min(due, default=None))
 
 
 def _depth(reply: object) -> LaneDepth:

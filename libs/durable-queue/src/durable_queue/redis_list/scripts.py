@@ -16,7 +16,7 @@ from durable_queue.redis_list.options import RedisListOptions
 _REFUSED_WHEN_FULL: Final = frozenset({"send", "ping"})
 _SILENT: Final = LuaRecorder("local function record() end\nlocal function forget() end\n")
 _PARTS: Final = frozenset({"prelude", "damage", "states", "ended", "many"})
-_FOR_MANY: Final = frozenset({"send", "start", "settle", "advance"})
+_FOR_MANY: Final = frozenset({"send", "start", "settle", "advance", "tick", "depth"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Script:
     source: str
     sha: str
     is_for_many: bool
-    """Whether one call runs it for many messages; what fails for one is that one's reply."""
+    """Whether one call runs it for many messages or lanes; what fails for one is its reply."""
 
     @classmethod
     def of(cls, name: str, source: str, *, is_for_many: bool = False) -> Self:

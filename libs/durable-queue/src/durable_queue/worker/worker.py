@@ -25,7 +25,7 @@ BATCH: Final = 64
 LEAVE_AGAIN: Final = timedelta(seconds=5)
 """How often a worker that is paused sees to it that its lanes are left."""
 
-POLL: Final = timedelta(seconds=2)
+POLL: Final = timedelta(seconds=15)
 """How long the queue may wait for messages before it answers."""
 
 

@@ -1,7 +1,7 @@
 -- Count the messages of a lane.
--- ARGV 1 lane
+-- ... 1 lane
 -- Returns {waiting, leased, delayed, ms that the one at the front has waited, the last ticket number}.
-local lane = ARGV[1]
+local lane = ...
 local first = redis.call('ZRANGE', key(lane, 'wait'), 0, 0)[1]
 local since = first and whole(kept_of(first, 'ws')[1]) or now
 return {

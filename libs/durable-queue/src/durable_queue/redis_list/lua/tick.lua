@@ -1,10 +1,14 @@
--- One round of upkeep of one lane: at most LIMIT messages of each kind. Any number of processes
+-- One round of upkeep of a lane: at most LIMIT messages of each kind. Any number of processes
 -- may call it at once.
--- ARGV 1 lane 2 what Redis's clock should show by the caller's monotonic one ('' if it can't tell)
--- Returns {promoted, leases expired, died, tickets issued again, expired, now}.
-local lane, expected = ARGV[1], tonumber(ARGV[2])
+-- ... 1 lane 2 what Redis's clock should show by the caller's monotonic one ('' if it can't tell)
+-- Returns {promoted, leases expired, died, tickets issued again, expired, now, ms until the next is due or -1}.
+local lane, expected = ...
+expected = tonumber(expected)
 local promoted, leases_expired, died, reissued, expired = 0, 0, 0, 0, 0
 local wait, ready, mark = key(lane, 'wait'), key(lane, 'ready'), key(lane, 'wm')
+if redis.call('EXISTS', wait, ready, key(lane, 'lease'), key(lane, 'delay')) == 0 then
+  return {0, 0, 0, 0, 0, now, -1}
+end
 
 -- Tickets leave the list at its head, and their numbers grow towards its tail. So a waiting message
 -- whose number is below one at the head, and whose ticket isn't there, has had its ticket popped.
