@@ -1,7 +1,7 @@
 """Events between services: versioned, additive only. Unknown fields are ignored."""
 
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from notification_contracts.states import Priority
 from notification_contracts.timestamps import Timestamp
 
+EVENT_TYPE: Final = "notification.requested"
 USER_ID_MAX_CHARS = 128
 MESSAGE_MAX_CHARS = 10_000
 SUBJECT_MAX_CHARS = 255
@@ -136,7 +137,7 @@ class NotificationRequested(AskedFields):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    type: Literal["notification.requested"] = "notification.requested"
+    type: Literal["notification.requested"] = EVENT_TYPE
     version: int = Field(default=1, ge=1)
     trace_id: str | None = None
     requested_at: Timestamp | None = None

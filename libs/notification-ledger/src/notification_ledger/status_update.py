@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Final, Self
 
 from notification_contracts.states import Status
@@ -66,19 +67,16 @@ class StatusUpdate:
                 _clean(self.user_id),
             )
         )
-        rest = {name: value for name in _REST if (value := self._cleaned(name)) is not None}
-        return f"{head}\n{_to_json(rest) if rest else ''}".encode("utf-8", "replace")
+        return f"{head}\n{self._rest()}".encode("utf-8", "replace")
 
-    def _cleaned(self, name: str) -> Any:  # noqa: ANN401 - whatever JSON takes
-        match value := getattr(self, name):
-            case str():
-                return _clean(value, _MAX_CHARS.get(name, CODE_MAX_CHARS)) or None
-            case float():
-                return round(value, 1)
-            case tuple():
-                said = [_said_of(each) for each in value[:MAX_TARGETS]]
-                return said or None
-        return value
+    def _rest(self) -> str:
+        values = _rest_of(self)
+        if values.count(None) == len(values):
+            return ""
+        given = [pair for pair in zip(_REST, values, strict=True) if pair[1] is not None]
+        cleaned = ((name, _cleaned(name, value)) for name, value in given)
+        said = {name: value for name, value in cleaned if value is not None}
+        return _to_json(said) if said else ""
 
     @classmethod
     def decode(cls, note: bytes) -> Self | None:
@@ -105,6 +103,21 @@ _MAX_CHARS: Final = {
 }
 _MAX_TARGET_CHARS: Final = _MAX_CHARS | {"detail": _TARGET_DETAIL_MAX_CHARS}
 _REST: Final = tuple(each.name for each in fields(StatusUpdate) if each.name not in _HEAD)
+
+
+_rest_of: Final = attrgetter(*_REST)
+
+
+def _cleaned(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever JSON takes
+    match value:
+        case str():
+            return _clean(value, _MAX_CHARS.get(name, CODE_MAX_CHARS)) or None
+        case float():
+            return round(value, 1)
+        case tuple():
+            said = [_said_of(each) for each in value[:MAX_TARGETS]]
+            return said or None
+    return value
 
 
 def known_fields(text: str, names: tuple[str, ...]) -> Mapping[str, Any]:

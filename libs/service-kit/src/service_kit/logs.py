@@ -118,12 +118,13 @@ class PreparedLine:
 class _Output:
     """Where lines go. A full disk or a closed pipe never fails the work that is logged."""
 
-    __slots__ = ("_lines", "_lock", "_loop", "_stream")
+    __slots__ = ("_lines", "_lock", "_loop", "_stream", "_thread")
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._lines: list[bytes] = []
         self._loop: asyncio.AbstractEventLoop | None = None  # the one that will write them
+        self._thread = 0  # in which it runs
         # Reentrant: a collected object may log anywhere.
         self._lock = threading.RLock()
 
@@ -131,14 +132,23 @@ class _Output:
         """Write a line at the end of this turn of the event loop; at once where none runs."""
         with self._lock:
             self._lines.append(line)
+            if self._is_due():
+                return
             try:
-                loop = asyncio.get_running_loop()
+                self._loop = asyncio.get_running_loop()
             except RuntimeError:
                 self.flush()
                 return
-            if loop is not self._loop:
-                self._loop = loop
-                loop.call_soon(self.flush)
+            self._thread = threading.get_ident()
+            self._loop.call_soon(self.flush)
+
+    def _is_due(self) -> bool:
+        """Tell whether this thread's loop will write what waits, without asking which it is.
+
+        To ask costs a call of the system, for each line.
+        """
+        loop = self._loop
+        return loop is not None and self._thread == threading.get_ident() and loop.is_running()
 
     def write_at_once(self, line: bytes) -> None:
         """Write a line, and before it all that wait."""

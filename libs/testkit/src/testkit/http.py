@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from math import ceil
 from typing import Final
 
 import httpx
@@ -45,7 +44,6 @@ async def live_server(
         access_log=False,
         ws="none",
         proxy_headers=False,
-        timeout_keep_alive=ceil(limits.idle.total_seconds()),
         timeout_graceful_shutdown=1,
     )
     server = _LoopServer(config)

@@ -4,7 +4,8 @@ import hashlib
 import json
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Priority, Status
@@ -44,7 +45,7 @@ class Notification:
 
     def asked(self) -> dict[str, Any]:
         """Return all that was asked for, by field."""
-        return {name: getattr(self, name) for name in FIELDS}
+        return dict(zip(FIELDS, _asked_of(self), strict=True))
 
     def fingerprint(self) -> str:
         """Return a digest that two requests share when they ask for the same thing.
@@ -61,6 +62,7 @@ class Notification:
 
 FIELDS = tuple(field.name for field in fields(Notification))
 """All that can be asked for."""
+_asked_of: Final = attrgetter(*FIELDS)
 
 
 def _comparable(value: object) -> object:

@@ -1,8 +1,9 @@
 """The `NotificationQueue`, over the queue's port."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from durable_queue.broker_guard import BrokerGuard
 from durable_queue.port import (
@@ -18,8 +19,7 @@ from durable_queue.port import (
     QueueUnavailable,
     SendOutcome,
 )
-from notification_contracts.codec import EventError, decode, encode
-from notification_contracts.events import NotificationRequested
+from notification_contracts.codec import EventError, decode, encode_fields
 from notification_contracts.lanes import validation_lane
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId
@@ -34,6 +34,9 @@ from notification_publisher.application.ports import (
     Submission,
 )
 from notification_publisher.domain.notification import FIELDS, Notification
+
+_KEPT: Final = tuple(name for name in FIELDS if name in KEPT_FIELDS)
+"""What the record is to keep of what was asked for."""
 
 
 class SendingQueue(MessageQueue, DuplicateLookup, BrokerClock, Protocol):
@@ -75,17 +78,16 @@ class DurableNotificationQueue:
             raise
 
     def _message(self, submission: Submission) -> Message:
-        asked = submission.notification
+        notification = submission.notification
+        asked = notification.asked()
         return Message(
             id=submission.trace_id,
-            lane=validation_lane(asked.priority),
-            body=encode(_event(submission)),
-            due_at=asked.due_at(submission.requested_at),
-            expires_at=asked.expires_at,
+            lane=validation_lane(notification.priority),
+            body=_event(submission, asked),
+            due_at=notification.due_at(submission.requested_at),
+            expires_at=notification.expires_at,
             dedupe=_dedupe(submission),
-            note=StatusUpdate(
-                status=submission.status, is_test=submission.is_test or None, **_kept(asked)
-            ).encode(),
+            note=_note(submission, asked),
         )
 
 
@@ -109,19 +111,20 @@ class StoredContents:
         return Notification(**{name: getattr(event, name) for name in FIELDS})
 
 
-def _kept(asked: Notification) -> dict[str, Any]:
-    """Return what the record is to keep of what was asked for."""
-    return {name: value for name, value in asked.asked().items() if name in KEPT_FIELDS}
+def _event(submission: Submission, asked: Mapping[str, Any]) -> bytes:
+    own = {
+        "trace_id": submission.trace_id,
+        "requested_at": submission.requested_at,
+        "request_id": submission.request_id,
+        "is_test": submission.is_test,
+    }
+    return encode_fields({**asked, **own})
 
 
-def _event(submission: Submission) -> NotificationRequested:
-    return NotificationRequested(
-        trace_id=submission.trace_id,
-        requested_at=submission.requested_at,
-        request_id=submission.request_id,
-        is_test=submission.is_test,
-        **submission.notification.asked(),
-    )
+def _note(submission: Submission, asked: Mapping[str, Any]) -> bytes:
+    kept = {name: asked[name] for name in _KEPT}
+    is_test = submission.is_test or None
+    return StatusUpdate(status=submission.status, is_test=is_test, **kept).encode()
 
 
 def _dedupe(submission: Submission) -> Dedupe | None:

@@ -56,6 +56,7 @@ class Connections:
         self._waiting: dict[ClientConnection, None] = {}
         shortest = min(limits.head, limits.body, limits.idle, limits.stalled)
         self._step = min(1.0, shortest.total_seconds() / 4)
+        self._loop: asyncio.AbstractEventLoop
         self._timer: asyncio.TimerHandle | None = None
         self._last_line = float("-inf")
 
@@ -68,7 +69,9 @@ class Connections:
 
         At the limit, those give way who have been waited for longest.
         """
-        now = asyncio.get_running_loop().time()
+        # Kept, because to ask for it each time costs a call of the system.
+        self._loop = asyncio.get_running_loop()
+        now = self._loop.time()
         count = len(self._open)
         while count >= self._limits.connections and self._somebody_gives_way(now):
             count -= 1
@@ -88,7 +91,7 @@ class Connections:
 
     def wait(self, connection: ClientConnection, seconds: float) -> None:
         """Note that the client is to do something within `seconds`."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         now = loop.time()
         connection.deadline = now + seconds
         if connection not in self._waiting:

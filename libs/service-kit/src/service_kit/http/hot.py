@@ -124,8 +124,8 @@ class HotCalls:
             status = answer.status
         finally:
             self._note(request, status, line)
-        head = b"%bx-request-id: %b\r\n%b"
-        return answer._replace(head=head % (answer.head, request.request_id.encode(), self._tail))
+        head = b"%bx-request-id: %b\r\n%b" % (answer.head, request.request_id.encode(), self._tail)
+        return HotAnswer(status, answer.body, head)
 
     def _answer_to(self, error: Exception, request_id: str) -> HotAnswer:
         response = answer_of(error, self._problems, request_id)

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable
 from functools import lru_cache
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -25,13 +25,14 @@ _NOBODY_WAITS: Final = asyncio.Event()
 class _ComingAnswer:
     """Stands where uvicorn has its own cycle of a request and its answer."""
 
-    __slots__ = ("answer", "disconnected", "keep_alive", "response_complete")
+    __slots__ = ("answer", "disconnected", "keep_alive", "response_complete", "task")
 
     message_event = _NOBODY_WAITS
 
     def __init__(self, *, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
         self.answer: HotAnswer | None = None
+        self.task: asyncio.Task[None] | None = None
         self.response_complete = self.disconnected = False
 
     @property
@@ -52,6 +53,8 @@ class HotProtocol(HttpToolsProtocol):
 
     hot_calls: ClassVar[HotCalls | None] = None
 
+    is_on_reserve = False
+    """Whether the connection is beyond the limit: then it is for what operators ask."""
     _hot: HotRequest | None = None
     _is_write_due = False
 
@@ -60,11 +63,17 @@ class HotProtocol(HttpToolsProtocol):
         self._answers: deque[_ComingAnswer] = deque()
         super().connection_made(transport)
 
+    def on_message_begin(self) -> None:
+        """Note what uvicorn's parts for a head need; the rest only the general road needs."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
     def on_headers_complete(self) -> None:
         """Choose the road."""
         self._hot = self._plain_request()
         if self._hot is None:
-            super().on_headers_complete()
+            self._go_the_general_road()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -79,12 +88,21 @@ class HotProtocol(HttpToolsProtocol):
         if request is None:
             super().on_message_complete()
         elif not self._take_on(request):
-            super().on_headers_complete()
+            self._go_the_general_road()
             super().on_body(request.body)
             super().on_message_complete()
 
+    def _go_the_general_road(self) -> None:
+        url, headers, expects_continue = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects_continue
+        self.headers += headers
+        if self.is_on_reserve:
+            self.scope["state"][ON_RESERVE] = True
+        super().on_headers_complete()
+
     def _plain_request(self) -> HotRequest | None:
-        if self.hot_calls is None or ON_RESERVE in self.scope["state"] or self.flow.write_paused:
+        if self.hot_calls is None or self.is_on_reserve or self.flow.write_paused:
             return None
         # What the general road serves is answered before what came after it.
         if self.pipeline or (self._is_answering() and not self._answers):
@@ -106,9 +124,9 @@ class HotProtocol(HttpToolsProtocol):
         coming = _ComingAnswer(keep_alive=self.parser.should_keep_alive())
         self._answers.append(coming)
         self.cycle = coming  # type: ignore[assignment] # has what uvicorn asks of it
-        task = self.loop.create_task(self._answer(coming, self.hot_calls.answer(request, work)))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        answering = self.hot_calls.answer(request, work)
+        coming.task = self.loop.create_task(self._answer(coming, answering))
+        self.tasks.add(coming.task)
         return True
 
     async def _answer(self, coming: _ComingAnswer, answering: Awaitable[HotAnswer]) -> None:
@@ -117,6 +135,9 @@ class HotProtocol(HttpToolsProtocol):
         except BaseException:  # it is cancelled: the server has stopped waiting
             self.transport.close()
             raise
+        finally:
+            # Not by a callback of the task: the loop would have one more thing to do for each.
+            self.tasks.discard(cast("asyncio.Task[None]", coming.task))
         if len(self._answers) == 1:
             self._write_answers()
         elif not self._is_write_due:

@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from service_kit.http.connections import ON_RESERVE, Connections, Place
+from service_kit.http.connections import Connections, Place
 from service_kit.http.hot import HotCalls
 from service_kit.http.hot_protocol import HotProtocol
 from service_kit.http.limits import ServerLimits
@@ -41,7 +41,6 @@ class ProblemProtocol(HotProtocol):
 
     deadline = 0.0
     waiting_since = 0.0
-    _place = Place.ORDINARY
     _in_head = True
     _has_begun = False
     _head_bytes = 0
@@ -51,8 +50,9 @@ class ProblemProtocol(HotProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, if there is room, and wait for a head."""
         super().connection_made(transport)
-        self._place = self.open_connections.admit(self)
-        if self._place is Place.NONE:
+        place = self.open_connections.admit(self)
+        self.is_on_reserve = place is Place.RESERVE
+        if place is Place.NONE:
             self._refuse(TOO_MANY_CONNECTIONS)
         else:
             self._wait_for_client()
@@ -83,10 +83,8 @@ class ProblemProtocol(HotProtocol):
     def on_headers_complete(self) -> None:
         """Note that the head is over."""
         self._in_head = False
-        if self._place is Place.RESERVE:
-            self.scope["state"][ON_RESERVE] = True
         super().on_headers_complete()
-        if self._place is Place.RESERVE:
+        if self.is_on_reserve:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
@@ -98,12 +96,18 @@ class ProblemProtocol(HotProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or for the rest of this one."""
-        super().on_response_complete()
+        """Wait for the next request, or for the rest of this one.
+
+        As uvicorn does, but for its timer: idle connections are looked after all together.
+        """
+        self.server_state.total_requests += 1
         if self.transport.is_closing():
             self._hang_up()
-        else:
-            self._wait_for_client()
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        self._wait_for_client()
 
     def pause_writing(self) -> None:
         """Note that the client does not read."""
@@ -161,7 +165,7 @@ class ProblemProtocol(HotProtocol):
             return self.limits.body.total_seconds()
         if self._is_answering():
             return None
-        if self._place is Place.RESERVE:
+        if self.is_on_reserve:
             return _SHORT_SECONDS
         is_idle = self._requests > 0 and not self._has_begun
         return (self.limits.idle if is_idle else self.limits.head).total_seconds()

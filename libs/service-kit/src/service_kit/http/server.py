@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from math import ceil
 from os import strerror
 from types import FrameType
 
@@ -59,7 +58,6 @@ def serve(
         backlog=limits.accept_queue,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=ceil(limits.idle.total_seconds()),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = _Server(config, app.state.stopping, StopDeadline(stop_within))
