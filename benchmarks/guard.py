@@ -26,7 +26,7 @@ from stacks import LIMIT_WORKER, SKELETON, RunningStack, do_jobs, open_stack
 
 KEPT: Final = Path(__file__).with_name("guard.json")
 MOST: Final = 1.5
-COUNT: Final = 1_500
+COUNT: Final = 2_000
 WARM_UP: Final = 300
 
 Costs = dict[str, list[float]]
@@ -45,11 +45,11 @@ async def measure(folder: Path, rounds: int) -> dict[str, float]:
             await flood(port, WARM_UP)
         for _ in range(rounds):
             await _round(costs, system, skeleton, redis, folder)
-    least = {name: median(values) for name, values in costs.items()}
-    print("  CPU ms per 1,000:", {name: round(value, 1) for name, value in least.items()})
+    medians = {name: median(values) for name, values in costs.items()}
+    print("  CPU ms per 1,000:", {name: round(value, 1) for name, value in medians.items()})
     return {
-        "accept": least["product accepts"] / least["skeleton accepts"],
-        "dispatch": least["product dispatches"] / least["limit dispatches"],
+        "accept": medians["product accepts"] / medians["skeleton accepts"],
+        "dispatch": medians["product dispatches"] / medians["limit dispatches"],
     }
 
 
@@ -60,21 +60,22 @@ async def _round(
     redis: BesideRedis,
     folder: Path,
 ) -> None:
-    """Let each accept once and dispatch once; what the product accepted, it then dispatches."""
+    """Let each accept twice and dispatch once; what the product accepted, it then dispatches."""
     await system.clear()
     await redis.clear()
     ours = {name: system.pids()[name] for name in ("gateway", "publisher", "redis")}
-    for name, port, pids in (
-        ("product accepts", system.ports.gateway, ours),
-        ("skeleton accepts", skeleton.port, skeleton.pids),
-    ):
+    both = (
+        ("product accepts", system.ports.gateway, ours, COUNT // 2),
+        ("skeleton accepts", skeleton.port, skeleton.pids, COUNT),
+    )
+    for name, port, pids, count in both * 2:
         meter = Meter(pids)
-        await flood(port, COUNT)
-        costs.setdefault(name, []).append(meter.read(COUNT)["cpu all"])
+        await flood(port, count)
+        costs.setdefault(name, []).append(meter.read(count)["cpu all"])
     row = await drain(system, COUNT)
     costs.setdefault("product dispatches", []).append(_cost(row))
     await redis.clear()
-    row = await do_jobs(LIMIT_WORKER, folder, 5 * COUNT, broker_pid=redis.pid, REDIS_URL=redis.url)
+    row = await do_jobs(LIMIT_WORKER, folder, 4 * COUNT, broker_pid=redis.pid, REDIS_URL=redis.url)
     costs.setdefault("limit dispatches", []).append(_cost(row))
 
 

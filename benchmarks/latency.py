@@ -12,8 +12,8 @@ from running_system import RunningSystem, open_system
 PRODUCT = "single ones"
 IDLE = "idle, one dispatcher"
 NO_DISPATCHER = "idle, no dispatcher"
-RATE = 15
-SINGLES = 100
+RATE = 20
+SINGLES = 200
 SETTLES_S = 3
 IDLE_S = 10
 
