@@ -3,6 +3,7 @@
 make bench                              everything; about ten minutes on two processors
 make bench ONLY="accept dispatch"       some sections
 make bench ONLY=scale ARGS="--backlog 1000000"
+make bench ONLY=growth                  does memory grow? eleven minutes
 make bench ONLY=report                  only the document, from the figures kept in results/
 """
 
@@ -17,7 +18,9 @@ import uvloop
 from report import write_report
 from results import Options
 
+ON_REQUEST = ("growth",)
 SECTIONS = ("accept", "steady", "dispatch", "rabbitmq", "latency", "slow", "scale", "start")
+NAMES = ", ".join(SECTIONS + ON_REQUEST)
 
 
 async def run(section: str, options: Options) -> None:
@@ -33,14 +36,14 @@ async def run(section: str, options: Options) -> None:
 def main() -> int:
     """Measure the sections in turn."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=NAMES)
     parser.add_argument("--rounds", type=int, default=Options.rounds, help="competitors take turns")
     parser.add_argument("--count", type=int, default=Options.count, help="in each round")
     parser.add_argument("--backlog", type=int, default=Options.backlog, help="for `scale`")
     given = parser.parse_args()
-    unknown = set(given.sections) - {*SECTIONS, "report"}
+    unknown = set(given.sections) - {*SECTIONS, *ON_REQUEST, "report"}
     if unknown:
-        parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+        parser.error(f"there is no section {', '.join(unknown)}; there are {NAMES}")
     options = Options(given.rounds, given.count, given.backlog)
     for section in given.sections or SECTIONS:
         if section != "report":

@@ -1,17 +1,14 @@
-"""What both benchmarks measure with, and how they show it."""
+"""Durations and tables of a benchmark with limits, and how fast the machine is."""
 
 import json
-import os
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Final, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
-
-_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(slots=True)
@@ -49,14 +46,6 @@ def yardstick_ms() -> float:
     for number in range(1_000_000):
         total += number
     return (time.process_time() - began) * 1000
-
-
-def cpu_ms(pid: int) -> float:
-    """Return the processor time, user's and system's, that a process has had so far."""
-    # The second field is the program's name in parentheses, which may hold spaces.
-    _, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
-    fields = rest.split()
-    return (int(fields[11]) + int(fields[12])) * 1000 / _TICKS_PER_S
 
 
 @dataclass(slots=True)

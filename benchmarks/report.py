@@ -71,6 +71,14 @@ COLUMNS: Final[dict[str, Columns]] = {
         _OTHERS,
     ),
     "scale": (*_WORKERS, _OTHERS),
+    "growth": (
+        ("sent", "sent"),
+        ("p99 ms", "p99"),
+        ("MB: gateway", "memory gateway"),
+        ("publisher", "memory publisher"),
+        ("dispatcher", "memory dispatcher"),
+        ("user-service", "memory user-service"),
+    ),
     "start": (("seconds", "seconds"), ("CPU ms", "cpu ms"), ("memory MB", "memory all")),
 }
 

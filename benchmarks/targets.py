@@ -6,6 +6,7 @@ from typing import Final
 
 import accept
 import dispatch
+import growth
 import latency
 import scale
 import start
@@ -86,6 +87,12 @@ def _start(f: Figures) -> float | None:
     redis = f.get("start", start.REDIS, "seconds")
     imports = f.get("start", start.IMPORTS, "seconds")
     return None if whole is None or redis is None else ratio(whole - redis, imports)
+
+
+def _growth(f: Figures) -> float | None:
+    names = [f"memory {name}" for name in ("gateway", "publisher", "dispatcher", "user-service")]
+    after = [f.get("growth", f"after {minutes} min", *names) for minutes in (2, growth.MINUTES)]
+    return ratio(after[1], after[0])
 
 
 def _beside(section: str, ours: str, theirs: str, name: str) -> Callable[[Figures], float | None]:
@@ -229,6 +236,12 @@ TARGETS: Final = (
         "MB",
         lambda f: f.most("scale", scale.EACH, "memory", "memory redis"),
         most=150,
+    ),
+    Target(
+        "memory of the services after ten minutes of 200 a second",
+        "times that after two",
+        _growth,
+        most=1.02,
     ),
     Target(
         "memory of a waiting notification in Redis",
