@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from durable_queue.port import QueueUnavailable
 from durable_queue.redis_list.batcher import Batcher
-from durable_queue.redis_list.connections import connector
+from durable_queue.redis_list.connections import Argument, connector
 from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.runner import ScriptRunner
 from durable_queue.redis_list.scripts import assemble, lua_sources
@@ -74,7 +74,7 @@ async def test_what_arrives_while_a_run_is_under_way_is_the_next(
 
 
 async def test_a_fault_answers_for_its_message_alone(runner: ScriptRunner) -> None:
-    rows = [("sum", 1), ("sum", "no number"), ("sum", -1), ("sum", 1)]
+    rows: list[tuple[Argument, ...]] = [("sum", value) for value in (1, "no number", -1, 1)]
 
     first, no_number, refused, last = await runner.run_many("send", rows)
 

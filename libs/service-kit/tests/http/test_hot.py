@@ -198,8 +198,8 @@ async def test_what_is_not_admitted_is_refused_alike(ask, things, options, statu
 
 
 async def _two_pieces():
-    yield b"hel"
-    yield b"lo"
+    yield b"in "
+    yield b"pieces"
 
 
 @pytest.mark.parametrize(
