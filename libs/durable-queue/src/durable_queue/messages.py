@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from service_kit.values import value
+
 
 class Change(StrEnum):
     """What happened to a message. A recorder is told of each, in the same atomic step."""
@@ -98,7 +100,7 @@ class Dedupe:
     answer: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Message:
     """What goes into a lane. `id` is unique for ever; `due_at` None means now."""
 

@@ -44,6 +44,8 @@ def encode_fields(fields: Mapping[str, Any]) -> bytes:
     """
     said = {name: value for name, value in fields.items() if value is not None}
     said["type"] = EVENT_TYPE
+    if "priority" in said:
+        said["priority"] = str(said["priority"])  # an enum costs as much as all the rest
     # A field of its own makes a test: it is not there at all for what is none.
     if not said.pop("is_test", False):
         said.setdefault("version", SUPPORTED_VERSION)

@@ -19,12 +19,12 @@ WEBHOOKS = "webhooks"
 
 def validation_lane(priority: Priority) -> str:
     """Name the queue in which a notification of this priority waits for validation."""
-    return f"{VALIDATION}.{priority}"
+    return f"{VALIDATION}.{priority.value}"
 
 
 def delivery_lane(channel: ChannelName, priority: Priority) -> str:
     """Name the queue in which a notification waits to be sent on this channel."""
-    return f"{DELIVERY}.{channel}.{priority}"
+    return f"{DELIVERY}.{channel}.{priority.value}"
 
 
 def validation_lanes() -> tuple[str, ...]:

@@ -12,6 +12,9 @@ _PATTERN = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
 
+# The first digit after the third dash says by two bits which kind of UUID this is.
+_VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+
 
 def new_trace_id(at_ms: int | None = None) -> TraceId:
     """Make a trace id for the time `at_ms`, milliseconds since 1970; now by default.
@@ -22,9 +25,9 @@ def new_trace_id(at_ms: int | None = None) -> TraceId:
     """
     milliseconds, fraction = _now() if at_ms is None else (at_ms, secrets.randbits(12))
     first = f"{milliseconds:012x}"
-    # Not `secrets.randbits`, which takes three steps to this one: it counts on the path of a send.
-    last = f"{0b10 << 62 | int.from_bytes(os.urandom(8), 'big') >> 2:016x}"
-    return TraceId(f"{first[:8]}-{first[8:]}-7{fraction:03x}-{last[:4]}-{last[4:]}")
+    last = os.urandom(8).hex()
+    variant = _VARIANTS[last[0]]
+    return TraceId(f"{first[:8]}-{first[8:]}-7{fraction:03x}-{variant}{last[1:4]}-{last[4:]}")
 
 
 def parse_trace_id(text: str) -> TraceId | None:

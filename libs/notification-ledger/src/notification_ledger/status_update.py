@@ -8,11 +8,12 @@ it; what is new goes into the JSON, where a reader passes over what it does not 
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Final, Self
 
 from notification_contracts.states import Status
+from service_kit.values import value
 
 from notification_ledger.reading import Target
 
@@ -33,7 +34,7 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
 _HEAD: Final = ("status", "reason", "channel", "attempts", "user_id")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StatusUpdate:
     """What a stage says about a change. What is None is left as it was, or to the ledger's words.
 

@@ -16,12 +16,12 @@ Errors:
 Besides, the errors of the queue's and the ledger's ports come through as they are.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from notification_contracts.states import Status
 from notification_contracts.trace_ids import TraceId
+from service_kit.values import value
 
 from notification_publisher.domain.notification import Notification
 from notification_publisher.domain.timing import TimeFault
@@ -83,7 +83,7 @@ class EndpointDisabled(PublisherError):
     """Raised when nothing is sent to an endpoint."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Submission:
     """A notification under its name, about to be stored.
 
@@ -101,7 +101,7 @@ class Submission:
     is_test: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Acceptance:
     """What a client is told, now and whenever it repeats the request under the same key."""
 

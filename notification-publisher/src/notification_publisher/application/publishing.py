@@ -50,8 +50,8 @@ class PublishNotification:
         request_id: str | None = None,
     ) -> Acceptance:
         """Accept one. Raises `TimesNotGranted`, and what `NotificationQueue.accept` raises."""
-        asked = Asked(notification=notification, key=key)
-        return await self._accept(asked, caller, await self.queue.time(), request_id)
+        now = await self.queue.time()
+        return await self._accept(notification, key, caller, now, request_id)
 
     async def each(
         self, asked: Sequence[Asked], *, caller: Caller, request_id: str | None = None
@@ -74,15 +74,19 @@ class PublishNotification:
         self, asked: Asked, caller: Caller, now: datetime, request_id: str | None
     ) -> Acceptance | PublisherError | QueueError:
         try:
-            return await self._accept(asked, caller, now, request_id)
+            return await self._accept(asked.notification, asked.key, caller, now, request_id)
         except (PublisherError, QueueError) as error:
             return error
 
     async def _accept(
-        self, asked: Asked, caller: Caller, now: datetime, request_id: str | None
+        self,
+        notification: Notification,
+        key: str | None,
+        caller: Caller,
+        now: datetime,
+        request_id: str | None,
     ) -> Acceptance:
-        notification = asked.notification
-        key = caller.own(asked.key) if asked.key else None
+        key = caller.own(key) if key else None
         fingerprint = notification.fingerprint() if key else ""
         faults = notification.time_faults(now)
         if faults:

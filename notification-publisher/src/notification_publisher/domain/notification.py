@@ -2,20 +2,21 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
 
 from notification_contracts.channels import ChannelName
 from notification_contracts.states import Priority, Status
+from service_kit.values import value
 
 from notification_publisher.domain.timing import TimeFault, time_faults
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Notification:
     """Tell this user this message: on this channel, in this span of time."""
 

@@ -1,6 +1,5 @@
 """Asking for notifications, and finding them again."""
 
-import json
 from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any, Final
@@ -129,7 +128,7 @@ def sending_routes(publish: PublishNotification, waits: Waits) -> APIRouter:
         bind_contextvars(trace_id=acceptance.trace_id)
         log_request_as(request, _ACCEPTED_EVENT, **_logged(acceptance, asked, caller))
         shown = _shown(acceptance, asked)
-        accepted = _accepted(acceptance, shown)
+        accepted = _accepted(acceptance, asked)
         return await waits.after_accepting(request, accepted, acceptance.trace_id, shown)
 
     for path in _PATHS:
@@ -172,10 +171,10 @@ def hot_calls(publish: PublishNotification) -> list[HotCall]:
         except TimesNotGranted as error:
             raise times_refused(error) from None
         request.fields = {"trace_id": acceptance.trace_id, **_logged(acceptance, asked, caller)}
-        body = _body(acceptance, _shown(acceptance, asked))
-        replayed = b"idempotent-replayed: true\r\n" if acceptance.replayed else b""
-        place = b"location: /notifications/%b\r\n" % acceptance.trace_id.encode()
-        return HotAnswer(202, body, b"".join((JSON_HEAD, place, replayed)))
+        head = b"%blocation: /notifications/%b\r\n" % (JSON_HEAD, acceptance.trace_id.encode())
+        if acceptance.replayed:
+            head += b"idempotent-replayed: true\r\n"
+        return HotAnswer(202, _body(acceptance, asked), head)
 
     return [
         HotCall(path=path, handle=send_notification, event=_ACCEPTED_EVENT, unless=(b"prefer",))
@@ -254,24 +253,29 @@ def _shown(acceptance: Acceptance, asked: Notification) -> JsonObject:
     return shown if segments is None else shown | {"segments": segments}
 
 
-def _accepted(acceptance: Acceptance, shown: JsonObject) -> Response:
-    headers = {"Location": shown["status_url"]}
+def _accepted(acceptance: Acceptance, asked: Notification) -> Response:
+    headers = {"Location": f"/notifications/{acceptance.trace_id}"}
     if acceptance.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return Response(_body(acceptance, shown), 202, headers, JSON)
+    return Response(_body(acceptance, asked), 202, headers, JSON)
 
 
-def _body(acceptance: Acceptance, shown: JsonObject) -> bytes:
-    rest = "".join(f',"{name}":{json.dumps(value)}' for name, value in shown.items())
-    return f'{{"trace_id":"{acceptance.trace_id}","status":"{acceptance.status}"{rest}}}'.encode()
+def _body(acceptance: Acceptance, asked: Notification) -> bytes:
+    trace_id, segments = acceptance.trace_id, segments_of(asked)
+    rest = "" if segments is None else f',"segments":{segments}'
+    place = f"/notifications/{trace_id}"
+    return (
+        f'{{"trace_id":"{trace_id}","status":"{acceptance.status.value}","status_url":"{place}"{rest}}}'
+    ).encode()
 
 
 def _logged(acceptance: Acceptance, asked: Notification, caller: Caller) -> dict[str, object]:
     logged: dict[str, object] = {
         "user_id": asked.user_id,
         "channel": asked.channel,
-        "priority": asked.priority,
-        "first_status": acceptance.status,
+        # Plain strings: rendering an enum costs as much as rendering the rest of the line.
+        "priority": asked.priority.value,
+        "first_status": acceptance.status.value,
         "replayed": acceptance.replayed,
     }
     return logged | {"is_test": True} if caller.is_test else logged
