@@ -22,7 +22,7 @@ def load(main: str) -> ModuleType:
     # What libraries load where it is installed, is hidden as if it were not. Measured: 7 MB and
     # 100 ms. FastAPI looks for models of `pydantic.v1` each time that it meets a type.
     modules = cast("dict[str, Any]", sys.modules)
-    modules |= dict.fromkeys(("greenlet", "pydantic.v1", "rich"))
+    modules |= dict.fromkeys(("greenlet", "pydantic.v1", "pygments", "rich"))
     import_module("structlog")
     del modules["greenlet"]  # SQLAlchemy needs it
     return import_module(main)

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-import httpx
 from service_kit.settings import EXIT_CODE_OF_INVALID_SETTINGS
 
 from asyncnotify.local.child_process import die_with_parent
+from asyncnotify.local.probes import is_ready
 from asyncnotify.local.supervised import NotStartable, Program
 from asyncnotify.local.system import ServiceProcess
 
@@ -82,10 +82,7 @@ class ServiceProgram:
 
     async def is_ready(self) -> bool:
         """Ask its readiness endpoint."""
-        async with httpx.AsyncClient(trust_env=False, timeout=2.0) as http:
-            with suppress(httpx.HTTPError):
-                return (await http.get(f"{self._service.url}/health/ready")).is_success
-        return False
+        return await is_ready(self._service.reached_by, self._service.port)
 
 
 @dataclass(slots=True)

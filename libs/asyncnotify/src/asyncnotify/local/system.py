@@ -41,9 +41,14 @@ class ServiceProcess:
     host: str = HOST
 
     @property
+    def reached_by(self) -> str:
+        """Return the host by which it is asked from this machine."""
+        return HOST if self.host in _REACHED_BY_LOOPBACK else self.host
+
+    @property
     def url(self) -> str:
         """Return where it can be asked from this machine."""
-        host = HOST if self.host in _REACHED_BY_LOOPBACK else self.host
+        host = self.reached_by
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def why_it_cannot_listen(self) -> str | None:

@@ -10,10 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from service_kit.private_files import MASK
 
 from asyncnotify.local.child_process import die_with_parent
@@ -30,11 +26,12 @@ from asyncnotify.local.embedded_redis.memory import memory_bytes
 from asyncnotify.local.embedded_redis.repair import cut_damaged_tail
 from asyncnotify.local.embedded_redis.server_log import ServerLog
 from asyncnotify.local.ports import HOST, free_port
+from asyncnotify.local.probes import redis_info
 
 _ANSWERS_WITHIN_S: Final = 10.0
 _ASKS_AGAIN_AFTER_S: Final = 0.5
 _STOPS_WITHIN_S: Final = 30.0
-_POLL_S: Final = 0.02
+_POLL_S: Final = 0.005
 
 
 class EmbeddedRedis:
@@ -250,33 +247,24 @@ class EmbeddedRedis:
     async def _until_ready(self, program: ServerProgram, log: ServerLog) -> None:
         clock = asyncio.get_running_loop().time
         started, seen_loading = clock(), False
-        connection = Redis.from_url(
-            self.url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
-        )
-        async with connection:
-            while True:
-                if self.pid is None:
-                    raise log.why_it_ended(program)
-                state = await self._state(connection)
-                if state == "ready":
-                    return
-                seen_loading = seen_loading or state == "loading"
-                longest = self._load_timeout.total_seconds() if seen_loading else _ANSWERS_WITHIN_S
-                if clock() - started > longest:
-                    raise RedisDidNotStart(
-                        f"redis-server is {state} after {longest:g} s: {log.tail}"
-                    )
-                await asyncio.sleep(_POLL_S)
+        while True:
+            if self.pid is None:
+                raise log.why_it_ended(program)
+            state = await self._state()
+            if state == "ready":
+                return
+            seen_loading = seen_loading or state == "loading"
+            longest = self._load_timeout.total_seconds() if seen_loading else _ANSWERS_WITHIN_S
+            if clock() - started > longest:
+                raise RedisDidNotStart(f"redis-server is {state} after {longest:g} s: {log.tail}")
+            await asyncio.sleep(_POLL_S)
 
-    async def _state(self, connection: Redis) -> str:
-        try:
-            info = await connection.info()
-        except (RedisError, OSError):
+    async def _state(self) -> str:
+        info = await redis_info(HOST, self._port)
+        if info.get("process_id") != str(self.pid):
+            # Or somebody else's server has the port; ours is about to end for that reason.
             return "silent"
-        if info["process_id"] != self.pid:
-            # Somebody else's server has the port; ours is about to end for that reason.
-            return "silent"
-        return "loading" if info["loading"] else "ready"
+        return "ready" if info["loading"] == "0" else "loading"
 
 
 def _before_it_runs() -> None:
