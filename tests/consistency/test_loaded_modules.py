@@ -28,7 +28,12 @@ SQLITE = "sqlite+aiosqlite:////nowhere/kept.db"
 @pytest.mark.parametrize(
     ("package", "settings", "given", "without"),
     [
-        ("gateway", "GatewaySettings", {}, {*SQL, *RABBITMQ, "redis", "phonenumbers"}),
+        (
+            "gateway",
+            "GatewaySettings",
+            {},
+            {*SQL, *RABBITMQ, "redis", "phonenumbers", "email_validator"},
+        ),
         (
             "gateway",
             "GatewaySettings",
@@ -39,7 +44,7 @@ SQLITE = "sqlite+aiosqlite:////nowhere/kept.db"
             "notification_publisher",
             "PublisherSettings",
             {},
-            {*SQL, *RABBITMQ, "aiohttp", "greenlet"},
+            {*SQL, *RABBITMQ, "aiohttp", "greenlet", "email_validator"},
         ),
         ("notification_dispatcher", "settings_class", {}, {*SQL, *RABBITMQ, "greenlet"}),
         ("user_service", "UserServiceSettings", {}, {*SQL, *RABBITMQ, "redis", "aiohttp"}),
@@ -78,3 +83,10 @@ print(gc.isenabled(), gc.get_freeze_count() > 1000)
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     assert said.stdout.split() == ["False", "0", "True", "True"]
+
+
+def test_the_command_that_runs_the_services_loads_no_client():
+    code = "import json, sys, asyncnotify.main, asyncnotify.local.up; print(json.dumps([*sys.modules]))"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout
+
+    assert {*json.loads(loaded)} & {"httpx", "redis", "rich", "fastapi", "structlog"} == set()

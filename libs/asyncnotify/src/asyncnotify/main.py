@@ -6,38 +6,35 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from asyncnotify.commands import (
-    dead_letters,
-    files,
-    history,
-    keys,
-    notifications,
-    operating,
-    users,
-    webhooks,
-)
-from asyncnotify.commands.config import config
-from asyncnotify.commands.doctor import doctor
 from asyncnotify.commands.global_options import command
-from asyncnotify.commands.group import add, add_local
-from asyncnotify.commands.sending import SendCommand, send
+from asyncnotify.commands.group import add_local
 from asyncnotify.commands.up import up
 
 
 class _Commands(TyperGroup):
     """The commands here, and those that other packages register as `asyncnotify.commands`.
 
-    Theirs are only imported when all are listed, or for a name that none of ours has.
+    `up` needs none of the others. Theirs are only imported when all are listed, or for a name that
+    none of ours has.
     """
 
     def get_command(self, _: object, cmd_name: str) -> Any:  # noqa: ANN401 - typer hides its type
+        if cmd_name not in self.commands:
+            self._add_the_clients()
         if cmd_name not in self.commands:
             self._add_plug_ins()
         return self.commands.get(cmd_name)
 
     def list_commands(self, _: object) -> list[str]:
+        self._add_the_clients()
         self._add_plug_ins()
         return list(self.commands)
+
+    def _add_the_clients(self) -> None:
+        from asyncnotify.commands import client  # noqa: PLC0415 - see above
+
+        group: Any = typer.main.get_command(client.app)
+        self.commands |= group.commands
 
     def _add_plug_ins(self) -> None:
         for plug_in in entry_points(group="asyncnotify.commands"):
@@ -62,24 +59,6 @@ def options() -> None:
 
 
 add_local(app, up)
-add(app, doctor)
-add(app, config)
-add(app, send, cls=SendCommand)
-add(app, notifications.status)
-add(app, notifications.list_notifications, "list")
-add(app, notifications.watch)
-add(app, notifications.cancel)
-add(app, history.forget)
-add(app, files.send_many, "send-many")
-add(app, files.import_users, "import-users")
-app.add_typer(users.users, name="users")
-app.add_typer(users.suppressions, name="suppressions")
-app.add_typer(dead_letters.app, name="dlq")
-app.add_typer(operating.channels, name="channels")
-add(app, operating.providers)
-app.add_typer(webhooks.app, name="webhooks")
-app.add_typer(keys.app, name="keys")
-add(app, keys.audit)
 
 
 def run() -> None:

@@ -4,7 +4,10 @@ import gc
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, Final, cast
+
+_NEVER_USED: Final = ("pydantic.v1", "pygments", "rich")
+_NOT_USED_BY: Final = {"structlog": "greenlet", "fastapi": "email_validator"}
 
 
 def launch(main: str) -> None:
@@ -19,10 +22,12 @@ def load(main: str) -> ModuleType:
     the CPU of a start: that begins when the service is ready, see `http.server.settle_memory`.
     """
     gc.disable()
-    # What libraries load where it is installed, is hidden as if it were not. Measured: 7 MB and
-    # 100 ms. FastAPI looks for models of `pydantic.v1` each time that it meets a type.
+    # Libraries load these where they are installed, whether or not they are used; so they are
+    # hidden, some from one library alone. Measured: 12 MB and 120 ms less.
     modules = cast("dict[str, Any]", sys.modules)
-    modules |= dict.fromkeys(("greenlet", "pydantic.v1", "pygments", "rich"))
-    import_module("structlog")
-    del modules["greenlet"]  # SQLAlchemy needs it
+    modules |= dict.fromkeys(_NEVER_USED)
+    for library, unused in _NOT_USED_BY.items():
+        modules[unused] = None
+        import_module(library)
+        del modules[unused]
     return import_module(main)

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Final, get_type_hints
 
 import typer
 
-from asyncnotify.commands.terminal import without_colours
 from asyncnotify.settings import KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE, api_key, gateway_url
 
 _STDIN: Final = "-"
@@ -139,6 +138,8 @@ def _set_json(options: GlobalOptions, _: bool) -> None:
 def _set_no_colour(_: GlobalOptions, __: bool) -> None:
     # Errors of usage are printed by typer, which reads it there.
     os.environ["NO_COLOR"] = "1"
+    from asyncnotify.commands.terminal import without_colours  # noqa: PLC0415 - `up` needs no rich
+
     without_colours()
 
 

@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import httpx
 from service_kit.secret_files import FILE_SUFFIX
 
 from asyncnotify.local.settings import UpSettings
@@ -35,6 +34,8 @@ async def lab_settings(lab: ServiceProcess, public_url: str) -> dict[str, str]:
     It names providers for every channel, so that none that is set otherwise is used. The lab posts
     receipts to the gateway at `public_url`.
     """
+    import httpx  # noqa: PLC0415 - nothing else that runs the services needs it
+
     async with httpx.AsyncClient(trust_env=False) as http:
         about = (await http.get(f"{lab.url}/lab")).raise_for_status().json()
     providers = {

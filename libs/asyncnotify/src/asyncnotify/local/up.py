@@ -16,6 +16,7 @@ from asyncnotify.local.lab import lab_process, lab_settings
 from asyncnotify.local.ports import HOST, why_taken
 from asyncnotify.local.private_data import keep_private
 from asyncnotify.local.settings import UpSettings, read_dotenv
+from asyncnotify.local.supervised import Program
 from asyncnotify.local.supervisor import ServiceProgram, StartFailed, Supervisor, send_signal
 from asyncnotify.local.system import LocalSystem, Ports, ServiceProcess
 from asyncnotify.local.terminal import say, spared_by_make
@@ -94,13 +95,14 @@ async def _run(
     supervisor = Supervisor(say)
 
     async def start() -> None:
-        if redis:
-            await supervisor.start([redis])
+        # Services take longer to load than Redis to be ready: nobody waits for anybody.
+        stores: list[Program] = [redis] if redis else []
         if lab:
-            await supervisor.start([ServiceProgram(lab, environment)])
+            await supervisor.start([ServiceProgram(lab, environment), *stores])
+            stores = []
             environment.update(await lab_settings(lab, f"http://{HOST}:{system.ports.gateway}"))
         services.extend(ServiceProgram(each, environment) for each in system.services())
-        await supervisor.start(services)
+        await supervisor.start([*services, *stores])
 
     starting = asyncio.create_task(start())
     asked_to_stop = asyncio.create_task(stopping.wait())
