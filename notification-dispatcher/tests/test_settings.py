@@ -20,6 +20,12 @@ def bare_environment(monkeypatch):
             monkeypatch.delenv(name, raising=False)
 
 
+def loaded(monkeypatch, environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return load_settings(settings_class())
+
+
 def test_without_an_environment_everything_has_its_default():
     settings = load_settings(settings_class())
 
@@ -46,10 +52,7 @@ def test_names_are_those_of_the_public_contract(monkeypatch, tmp_path):
         "SMS_ON_AMBIGUOUS": "hold",
         "EMAIL_PROVIDERS": "fake://one, fake://two?per_second=5",
     }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    settings = load_settings(settings_class())
+    settings = loaded(monkeypatch, environment)
 
     assert settings.channels == ["sms"]
     assert settings.validates
@@ -184,3 +187,29 @@ def test_durations_are_seconds_unless_they_say_otherwise():
         3600,
         86400,
     ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "calls"),
+    [
+        ({}, 64),
+        ({"DISPATCHER_CONCURRENCY": "1000"}, 1000),
+        ({"DISPATCHER_CONCURRENCY": "1000", "PROVIDER_CONCURRENCY": ""}, 1000),
+        ({"DISPATCHER_CONCURRENCY": "1000", "PROVIDER_CONCURRENCY": "10"}, 10),
+    ],
+)
+def test_as_many_calls_as_notifications_unless_it_is_said_otherwise(
+    monkeypatch, environment, calls
+):
+    settings = loaded(monkeypatch, environment)
+
+    assert settings.provider_limits.concurrency == calls
+
+
+def test_a_worker_takes_up_hardly_more_than_its_providers_may_be_given(monkeypatch):
+    urls = "fake://?concurrency=3,fake://?concurrency=5"
+    environment = {"DISPATCHER_CONCURRENCY": "100", "SMS_PROVIDERS": urls}
+    workers = loaded(monkeypatch, environment).workers
+
+    assert (workers.concurrency_on(None), workers.concurrency_on("email")) == (100, 100)
+    assert 8 < workers.concurrency_on("sms") < 16

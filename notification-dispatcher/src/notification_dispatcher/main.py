@@ -66,8 +66,7 @@ log = get_logger(__name__)
 
 SERVICE: Final = "notification-dispatcher"
 LONGER_THAN_WORKERS: Final = timedelta(seconds=2)  # a little, so that none of them is cut off
-# It accepts nothing that the broker could lose: what it looks for is for the metric and the log.
-BROKER_WATCH: Final = timedelta(seconds=10)
+BROKER_WATCH: Final = timedelta(seconds=10)  # it accepts nothing that the broker could lose
 # The gateway's limit is what counts for what comes from outside.
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
 TRIAL_LIMIT: Final = timedelta(seconds=8)  # the gateway waits for 10 s, unless it is told otherwise
@@ -97,7 +96,7 @@ def build(
     finding, guards = _find_contact(settings, contacts, http), _guards(settings, registry)
     deliver = _deliver(settings, finding, senders, guards, diverter, reports, queue.now)
     workers, stopping = _workers(settings, queue, pauses, deliver, teller, registry), Stopping()
-    background = _background(broker, workers, reports, teller, settings, stopping)
+    background = _background(broker, workers, senders, reports, teller, settings, stopping)
     return build_app(
         service=SERVICE,
         title="AsyncNotify notification-dispatcher",
@@ -156,6 +155,7 @@ def _find_contact(
 def _background(
     broker: BrokerGuard,
     workers: Workers,
+    senders: ChannelSenders,
     reports: GatheredAddressReports,
     teller: WebhookTeller,
     settings: DispatcherSettings,
@@ -164,6 +164,7 @@ def _background(
     return BackgroundTasks(
         ("broker", broker.watch),
         *workers.loops(),
+        ("senders", senders.run),
         ("address reports", reports.run),
         ("operator notices", teller.notices.run),
         grace=settings.workers.grace + LONGER_THAN_WORKERS,

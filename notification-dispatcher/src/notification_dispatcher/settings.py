@@ -7,12 +7,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from durable_queue.messages import MAX_ATTEMPTS
 from notification_contracts.channels import CHANNELS, ChannelName
 from notification_contracts.lanes import DELIVERY, VALIDATION, WEBHOOKS
 from notification_ledger.settings import StoreSettings
 from notification_providers.delivery import DeliveryMode, DeliveryPolicy
-from notification_providers.registry import check_provider
 from notification_providers.urls import Limits, parse
 from pydantic import AfterValidator, Field, create_model, model_validator
 from service_kit.http.client import MAX_CONNECTIONS
@@ -25,47 +23,16 @@ from notification_dispatcher.infrastructure.providers.senders import BreakerSett
 from notification_dispatcher.infrastructure.webhooks.opening import CallLimits
 from notification_dispatcher.infrastructure.webhooks.settings import StatusWebhookSettings
 from notification_dispatcher.interface.workers import WorkerOptions, grace_after
+from notification_dispatcher.setting_checks import (
+    ALL,
+    check_delivery,
+    check_provider_urls,
+    check_schedule,
+    check_stages,
+)
 
 FAKE: Final = "fake://"
-ALL: Final = "all"
 LONGEST_PROVIDER_TIMEOUT: Final = timedelta(seconds=45)
-
-
-def _schedule(text: str) -> str:
-    if len(parse_schedule(text)) >= MAX_ATTEMPTS:
-        raise ValueError(f"must not have more than {MAX_ATTEMPTS - 1} delays")
-    return text
-
-
-def _delivery(text: str) -> str:
-    if text:
-        DeliveryPolicy.parse(text)
-    return text
-
-
-def _stages(text: str) -> str:
-    known = {
-        ALL,
-        VALIDATION,
-        DELIVERY,
-        WEBHOOKS,
-        *(f"{DELIVERY}.{channel}" for channel in CHANNELS),
-    }
-    for name in comma_separated(text):
-        if name not in known:
-            raise ValueError(f"{name!r} is not a stage; known: {', '.join(sorted(known))}")
-    if not comma_separated(text):
-        raise ValueError("must name a stage")
-    return text
-
-
-def _provider_urls(text: str, *, channel: ChannelName) -> str:
-    urls = comma_separated(text)
-    if not urls:
-        raise ValueError("must name a provider, such as fake://")
-    for url in urls:
-        check_provider(url, channel)
-    return text
 
 
 class DispatcherSettings(CapSettings, ContactSettings, StatusWebhookSettings, StoreSettings):
@@ -78,7 +45,7 @@ class DispatcherSettings(CapSettings, ContactSettings, StatusWebhookSettings, St
         description="Where providers reach the gateway, such as `https://notify.example.com`: they "
         "post receipts below it, and sign its address.",
     )
-    dispatcher_stages: Annotated[str, AfterValidator(_stages)] = Field(
+    dispatcher_stages: Annotated[str, AfterValidator(check_stages)] = Field(
         default=ALL,
         description="What this process works on: `all`, or `validation`, `delivery`, "
         "`delivery.sms` and so on, and `webhooks`, comma separated.",
@@ -89,7 +56,7 @@ class DispatcherSettings(CapSettings, ContactSettings, StatusWebhookSettings, St
         le=4096,
         description="Notifications handled at once, for each stage and channel.",
     )
-    delivery: Annotated[str, AfterValidator(_delivery)] = Field(
+    delivery: Annotated[str, AfterValidator(check_delivery)] = Field(
         default="",
         description="To whom messages really go: `live`, `fake`, `capture`, `redirect:ADDRESS`, "
         "`allow:PATTERN,…`. By default `live`: fakes alone send nothing.",
@@ -104,7 +71,7 @@ class DispatcherSettings(CapSettings, ContactSettings, StatusWebhookSettings, St
         description="Where the lab's API is, if the lab stands in the place of all providers: "
         "`GET /outbox` shows what it took. `asyncnotify up --lab` sets it.",
     )
-    retry_schedule: Annotated[str, AfterValidator(_schedule)] = Field(
+    retry_schedule: Annotated[str, AfterValidator(check_schedule)] = Field(
         default=DEFAULT_SCHEDULE,
         description="Wait before attempt 2, 3, and so on; then it is given up. There is one "
         "attempt more than there are delays.",
@@ -129,8 +96,12 @@ class DispatcherSettings(CapSettings, ContactSettings, StatusWebhookSettings, St
         description="How long an event of a version that this dispatcher does not know waits for "
         "one that does; then it is a dead letter.",
     )
-    provider_concurrency: int = Field(
-        default=64, ge=1, le=4096, description="Calls under way at once, for each provider."
+    provider_concurrency: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="Calls under way at once, for each provider. By default as many as "
+        "`DISPATCHER_CONCURRENCY` says.",
     )
     provider_breaker_failures: int = Field(
         default=10, ge=1, description="Failures in a row after which a provider gets no call."
@@ -170,10 +141,19 @@ class DispatcherSettings(CapSettings, ContactSettings, StatusWebhookSettings, St
         """How this process's workers work."""
         return WorkerOptions(
             concurrency=self.dispatcher_concurrency,
+            calls_at_once=self._calls_at_once,
             lease=self.lease,
             grace=grace_after(max(self.slowest_provider, self.webhook_timeout)),
             longest_version_wait=timedelta(seconds=self.unknown_version_seconds),
         )
+
+    @property
+    def _calls_at_once(self) -> Mapping[ChannelName, int]:
+        """How many calls each channel's providers may take at once, all together."""
+        return {
+            channel: sum(parse(url, self.provider_limits)[1].concurrency for url in urls)
+            for channel, urls in self.opened_urls.items()
+        }
 
     @property
     def retries(self) -> RetryPolicy:
@@ -218,7 +198,7 @@ class DispatcherSettings(CapSettings, ContactSettings, StatusWebhookSettings, St
     def descriptors(self) -> int:
         """How many connections to providers, webhooks and the user-service may be open at once."""
         to_webhooks = self.dispatcher_concurrency if self.tells_webhooks else 0
-        return MAX_CONNECTIONS + self.provider_concurrency * len(self.channels) + to_webhooks
+        return MAX_CONNECTIONS + self.provider_limits.concurrency * len(self.channels) + to_webhooks
 
     @property
     def holding_channels(self) -> frozenset[ChannelName]:
@@ -260,7 +240,7 @@ class DispatcherSettings(CapSettings, ContactSettings, StatusWebhookSettings, St
         """How much a provider may be asked to do whose URL says nothing of it."""
         return Limits(
             timeout=timedelta(seconds=self.provider_timeout_seconds),
-            concurrency=self.provider_concurrency,
+            concurrency=self.provider_concurrency or self.dispatcher_concurrency,
         )
 
     def _of(self, channel: ChannelName, what: str) -> str:
@@ -276,7 +256,7 @@ def settings_class() -> type[DispatcherSettings]:
     fields: dict[str, Any] = {}
     for channel in CHANNELS:
         fields[_field_name(channel, "providers")] = (
-            Annotated[str, AfterValidator(partial(_provider_urls, channel=channel))],
+            Annotated[str, AfterValidator(partial(check_provider_urls, channel=channel))],
             Field(
                 default=FAKE,
                 repr=False,  # it may hold keys

@@ -1,7 +1,7 @@
 """What this process works on: a worker for validation, one for each channel, and the upkeep."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,14 +46,27 @@ def grace_after(slowest_provider: timedelta) -> timedelta:
 class WorkerOptions:
     """How workers work.
 
-    `concurrency` is how many notifications each handles at once, `lease` the queue's, `grace` how
-    long they may take to stop, `longest_version_wait` how long one of an unknown version waits.
+    `concurrency` is how many notifications each handles at once, `calls_at_once` how many calls the
+    providers of a channel may take, `lease` the queue's, `grace` how long they may take to stop,
+    `longest_version_wait` how long one of an unknown version waits.
     """
 
     concurrency: int
+    calls_at_once: Mapping[ChannelName, int]
     lease: timedelta
     grace: timedelta
     longest_version_wait: timedelta
+
+    def concurrency_on(self, channel: ChannelName | None) -> int:
+        """Return how many a worker handles at once; `channel` is None for what calls no provider.
+
+        A few more than the providers may be given, which get ready meanwhile: the rest waits in its
+        queue, where others may take it and what is urgent overtakes it.
+        """
+        if channel is None:
+            return self.concurrency
+        calls = self.calls_at_once[channel]
+        return min(self.concurrency, calls + calls // 4 + 1)
 
 
 class Workers:
@@ -142,7 +155,7 @@ class Workers:
             lanes,
             stage.handle,
             isolation=self._isolation,
-            is_paused=channel is not None,
+            channel=channel,
         )
 
     def _worker(
@@ -153,17 +166,17 @@ class Workers:
         handle: Handle,
         *,
         isolation: Isolation,
-        is_paused: bool = False,
+        channel: ChannelName | None = None,
     ) -> Worker:
         return Worker(
             queue,
             lanes,
             handle,
             name=name,
-            concurrency=self._options.concurrency,
+            concurrency=self._options.concurrency_on(channel),
             lease=self._options.lease,
             grace=self._options.grace,
             metrics=self._queue_metrics,
             isolation=isolation,
-            is_paused=is_paused,
+            is_paused=channel is not None,
         )

@@ -3,15 +3,8 @@ from datetime import timedelta
 
 import pytest
 from notification_contracts.states import Reason
-from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.domain.sending import NotTried
-from notification_dispatcher.infrastructure.circuit_breaker import BreakerState, CircuitBreaker
-from notification_dispatcher.infrastructure.providers.gate import Gate
-from notification_dispatcher.infrastructure.providers.pauses.memory import InMemoryPauses
-from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
-from notification_dispatcher.infrastructure.providers.protected import ProtectedProvider
-from notification_providers.delivery import DeliveryPolicy, Diverter
-from notification_providers.memory import InMemoryProvider
+from notification_dispatcher.infrastructure.circuit_breaker import BreakerState
 from notification_providers.port import (
     Accepted,
     AddressGone,
@@ -50,39 +43,6 @@ class CrashingProvider:
 
 async def on_start(provider):
     """Begin without a queue."""
-
-
-@pytest.fixture
-def provider():
-    return InMemoryProvider(name="post")
-
-
-@pytest.fixture
-def pauses():
-    return InMemoryPauses()
-
-
-@pytest.fixture
-def observed():
-    return []
-
-
-@pytest.fixture
-def protect(observed, pauses):
-    def wrap(provider, *, concurrency=10, max_wait=0.01, failures=3):
-        return ProtectedProvider(
-            name="post",
-            provider=provider,
-            timeout=timedelta(seconds=0.02),
-            gate=Gate(concurrency=concurrency, max_wait=max_wait),
-            breaker=CircuitBreaker(failures=failures, pause=timedelta(seconds=30)),
-            pause=ProviderPause(name="email.post", pauses=pauses),
-            bounded=RetryPolicy().bounded,
-            diverter=Diverter(delivery=DeliveryPolicy()),
-            observe=lambda outcome, seconds: observed.append(outcome),
-        )
-
-    return wrap
 
 
 async def test_the_outcome_comes_with_who_gave_it_and_how_long_it_took(protect, provider, observed):
@@ -133,14 +93,15 @@ async def test_what_starting_raises_is_raised_and_leaves_the_limits_as_they_were
     assert (await protected.send(MESSAGE, on_start=on_start)).outcome == Accepted()
 
 
-async def test_at_its_limit_nothing_is_begun(protect, provider):
+async def test_at_its_rate_nothing_is_begun(protect, provider):
     started = []
 
     async def on_start(name):
         started.append(name)
 
-    protected = protect(provider, concurrency=1)
+    protected = protect(provider, per_second=0.01)
     await protected.gate.enter()
+    protected.gate.leave()
     report = await protected.send(MESSAGE, on_start=on_start)
 
     assert isinstance(report.outcome, NotTried)
@@ -239,18 +200,6 @@ async def test_it_is_asked_again_when_its_time_has_come(protect, provider, pause
     report = await protected.send(MESSAGE, on_start=on_start)
 
     assert report.outcome == Accepted()
-
-
-async def test_a_message_that_waited_for_room_sees_a_pause_that_began_meanwhile(protect, provider):
-    protected = protect(provider, concurrency=1, max_wait=30)
-    await protected.gate.enter()
-    waiting = asyncio.create_task(protected.send(MESSAGE, on_start=on_start))
-    await asyncio.sleep(0)
-    await protected.pause.begin(timedelta(minutes=5))
-    protected.gate.leave()
-
-    assert isinstance((await waiting).outcome, NotTried)
-    assert provider.sent == []
 
 
 async def test_a_retry_after_of_a_recipient_pauses_no_other(protect, provider):

@@ -37,7 +37,8 @@ class FailoverSender:
     The next one is tried when a provider's breaker is open, when it is paused, or when it failed
     through a fault of its own and surely has not taken the message. It is not tried when the
     recipient is at fault, nor when the outcome is uncertain: that would be asking for a duplicate.
-    A provider at its limit is waited for, not passed over: the order is the operator's choice.
+    A provider that is busy or at its limit is waited for, not passed over: the order is the
+    operator's choice.
     """
 
     providers: Sequence[ProtectedProvider]

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,50 +35,84 @@ class TokenBucket:
         return wait
 
 
+class Turned(StrEnum):
+    """Why a call was turned away."""
+
+    RATE_IS_USED_UP = "rate is used up"
+    IS_CLOSED = "is closed"
+
+
 @dataclass(slots=True, kw_only=True)
 class Gate:
-    """Both limits of a provider. Turns a call away that finds no room within `max_wait` seconds.
+    """Both limits of a provider.
 
-    Waiting a little, rather than turning away at once, keeps a backlog where it is, in its queue
-    and in its order; it would be deferred again and again at full speed.
+    A call waits for its turn for as long as `concurrency` others are inside: who is merely busy
+    turns nobody away. One that gets no token within `max_wait` seconds is turned away. Waiting a
+    little keeps a backlog where it is, in its queue and in its order; it would be deferred again
+    and again at full speed.
     """
 
     concurrency: int
     per_second: float | None = None
     max_wait: float = 2.0
-    _slots: asyncio.Semaphore = field(init=False)
+    _inside: int = field(default=0, init=False)
+    _waiting: deque[asyncio.Future[bool]] = field(default_factory=deque, init=False)
+    _is_closed: bool = field(default=False, init=False)
     _bucket: TokenBucket | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self._slots = asyncio.Semaphore(self.concurrency)
         self._bucket = TokenBucket(per_second=self.per_second) if self.per_second else None
 
-    async def enter(self) -> bool:
-        """Wait for room. `leave` must follow if, and only if, this returned True."""
-        if not await self._slot():
-            return False
+    @property
+    def is_full(self) -> bool:
+        """True when a call would have to wait for its turn."""
+        return self._inside >= self.concurrency
+
+    async def enter(self) -> Turned | None:
+        """Wait for room. `leave` must follow if, and only if, this returned None."""
+        if not await self._turn():
+            return Turned.IS_CLOSED
         try:
             has_token = await self._token()
         except BaseException:
-            self._slots.release()
+            self.leave()
             raise
-        if not has_token:
-            self._slots.release()
-        return has_token
+        if has_token:
+            return None
+        self.leave()
+        return Turned.RATE_IS_USED_UP
 
     def leave(self) -> None:
         """Make room for the next."""
-        self._slots.release()
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(True)  # and as many are inside as before
+                return
+        self._inside -= 1
 
-    async def _slot(self) -> bool:
-        if not self._slots.locked():
-            return await self._slots.acquire()  # at once: no need for a timer
-        try:
-            async with asyncio.timeout(self.max_wait):
-                await self._slots.acquire()
-        except TimeoutError:
+    def close(self) -> None:
+        """Turn away those who wait for their turn, and who would have to from now on."""
+        self._is_closed = True
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(False)
+
+    async def _turn(self) -> bool:
+        if not self.is_full:
+            self._inside += 1
+            return True
+        if self._is_closed:
             return False
-        return True
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.result():
+                self.leave()  # it had its turn at the same moment
+            raise
 
     async def _token(self) -> bool:
         if self._bucket is None:

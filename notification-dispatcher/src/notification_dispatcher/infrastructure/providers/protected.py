@@ -29,8 +29,8 @@ from service_kit.logs import get_logger
 
 from notification_dispatcher.application.ports import OnStart
 from notification_dispatcher.domain.sending import NotTried, ProviderCall, SendOutcome, SendResult
-from notification_dispatcher.infrastructure.circuit_breaker import CircuitBreaker
-from notification_dispatcher.infrastructure.providers.gate import Gate
+from notification_dispatcher.infrastructure.circuit_breaker import CallPermit, CircuitBreaker
+from notification_dispatcher.infrastructure.providers.gate import Gate, Turned
 from notification_dispatcher.infrastructure.providers.pauses.provider_pause import ProviderPause
 
 log = get_logger(__name__)
@@ -76,21 +76,28 @@ class ProtectedProvider:
         """Hand the message over, unless a limit or a pause forbids it: then `NotTried`."""
         if pause := self.pause.remaining:
             return SendResult(outcome=self._is_paused(pause))
-        permit = self.breaker.acquire()
-        if permit is None:
+        if not self.breaker.is_available:
             return SendResult(outcome=self._breaker_is_open())
+        if turned := await self.gate.enter():
+            return SendResult(outcome=self._turned_away(turned))
+        try:
+            # It may have been paused, or have failed too often, while this message waited for room.
+            if pause := await self.pause.look():
+                return SendResult(outcome=self._is_paused(pause))
+            permit = self.breaker.acquire()
+            if permit is None:
+                return SendResult(outcome=self._breaker_is_open())
+            return await self._send(message, permit, on_start)
+        finally:
+            self.gate.leave()
+
+    async def _send(
+        self, message: OutgoingMessage, permit: CallPermit, on_start: OnStart
+    ) -> SendResult:
         is_healthy = opens_for = None
         try:
-            if not await self.gate.enter():
-                return SendResult(outcome=self._is_busy())
-            try:
-                # Last, for it may have been paused while this message waited for room.
-                if pause := await self.pause.look():
-                    return SendResult(outcome=self._is_paused(pause))
-                await on_start(self.name)
-                answer, call = await self._timed(message)
-            finally:
-                self.gate.leave()
+            await on_start(self.name)
+            answer, call = await self._timed(message)
             is_healthy = _health(answer)
             if isinstance(answer, Misconfigured):
                 opens_for = Reason.PROVIDER_AUTH
@@ -185,7 +192,12 @@ class ProtectedProvider:
             reason=Reason.RATE_LIMITED, detail=detail, retry_in=pause, is_unavailable=True
         )
 
-    def _is_busy(self) -> NotTried:
+    def _turned_away(self, why: Turned) -> NotTried:
+        if why is Turned.IS_CLOSED:
+            detail = "this dispatcher stops, and leaves it to the next"
+            return NotTried(
+                reason=Reason.PROVIDER_UNAVAILABLE, detail=detail, retry_in=timedelta(0)
+            )
         detail = f"{self.name} is at its limit"
         return NotTried(reason=Reason.RATE_LIMITED, detail=detail, retry_in=THROTTLED_FOR)
 

@@ -19,6 +19,7 @@ from notification_providers.port import (
 from notification_providers.registry import Providers
 from notification_providers.urls import Limits
 from prometheus_client import CollectorRegistry
+from service_kit.lifecycle import Stopping
 from service_kit.logs import get_logger
 
 from notification_dispatcher.application.provider_states import NamedProvider, ProviderState
@@ -87,6 +88,12 @@ class ChannelSenders:
             closing.push_async_callback(self._pauses.close)
             for _, protected in self._all():
                 closing.push_async_callback(protected.provider.close)
+
+    async def run(self, stopping: Stopping) -> None:
+        """Begin no call that would have to wait for another to end, once the process is to stop."""
+        await stopping.wait()
+        for _, protected in self._all():
+            protected.gate.close()
 
     @property
     def pauses_are_shared(self) -> bool:

@@ -49,8 +49,9 @@ class HttpEndpointCaller:
     async def call(self, endpoint: Endpoint, event: WebhookEvent) -> EndpointAnswer | NotCalled:
         """See `EndpointCaller`."""
         room = self._room(endpoint.id)
-        if not await room.gate.enter():
+        if room.gate.is_full:
             return NotCalled(delay=_WHEN_FULL)
+        await room.gate.enter()
         try:
             permit = room.breaker.acquire()
             if permit is not None:
@@ -91,7 +92,7 @@ class HttpEndpointCaller:
         if room is None:
             if len(self._rooms) >= _KNOWN_ENDPOINTS:
                 del self._rooms[next(iter(self._rooms))]
-            gate = Gate(concurrency=self.at_once, max_wait=0)
+            gate = Gate(concurrency=self.at_once)
             room = self._rooms[endpoint_id] = _Room(gate, self.new_breaker())
         return room
 
