@@ -104,7 +104,7 @@ async def test_what_was_cancelled_in_flight_does_not_stay_in_flight(
         await delivery.start()
 
     assert await harness.left() == []
-    assert delivery.copy.incoming.processed
+    assert delivery.copy.incoming.is_returned
 
 
 async def test_a_send_that_another_under_its_key_did_not_wait_for_does_not_claim_to_count(

@@ -4,10 +4,12 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from typing import Final
 
 from service_kit.epoch import whole_ms
 
+from durable_queue.claims.holding import BeginReply, LeaseTerms
 from durable_queue.claims.store import ClaimStore, Reply, State
 from durable_queue.messages import REPEATABLE_FOR
 from durable_queue.port import (
@@ -34,43 +36,24 @@ class Reservation:
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class BeginReply:
-    """The reply to taking up a message, or to losing it, in the words of `store`."""
-
-    token: str
-    code: str
-    number: int = 0
-    was: str = ""
-    memo: str = ""
-    is_uncertain: bool = False
-    progress: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseTerms:
-    """How long a claim lasts, and when a message counts as poison."""
-
-    lease: timedelta
-    max_deliveries: int
-
-    @property
-    def lease_ms(self) -> int:
-        """The lease in milliseconds."""
-        return whole_ms(self.lease)
-
-
 class Claims:
     """The operations of a store, with types. What is to be told goes on record in the same step."""
 
     def __init__(self, store: ClaimStore, terms: LeaseTerms) -> None:
         self._run = store.run
-        self._terms = terms
+        self.run_many = store.run_many
+        self.terms = terms
+        self._own = secrets.token_hex(6)
+        self._number = count()
         self._store = store
         self.record = store.record
         self.close = store.close
         self.faults = store.faults
         self.now = store.now
+
+    def new_token(self) -> str:
+        """Return a token that no other holder has."""
+        return f"{self._own}.{next(self._number):x}"
 
     async def learn_time(self) -> None:
         """See to it that `now` is the store's time. Raises `QueueUnavailable`."""
@@ -94,7 +77,7 @@ class Claims:
         Raises:
             QueueUnavailable: somebody else is about to send it, and does not come to an end.
         """
-        token = secrets.token_hex(8)
+        token = self.new_token()
         dedupe_arguments = (
             (dedupe.key, dedupe.fingerprint, dedupe.answer, whole_ms(REPEATABLE_FOR))
             if dedupe
@@ -126,58 +109,6 @@ class Claims:
         code, *rest = await self._run("recall", dedupe.key, dedupe.fingerprint)
         return None if code == "none" else _first(code, rest)
 
-    async def begin(self, message_id: str, revision: int, *, is_uncertain: bool) -> BeginReply:
-        """Try to take up a copy that arrived, and says whether an earlier start is uncertain."""
-        token, terms = secrets.token_hex(8), self._terms
-        code, *rest = await self._run(
-            "begin",
-            message_id,
-            revision,
-            token,
-            terms.lease_ms,
-            terms.max_deliveries,
-            int(is_uncertain),
-        )
-        match code, *rest:
-            case "go", number, was, uncertain, *said:
-                return BeginReply(
-                    token,
-                    "go",
-                    int(number),
-                    str(was),
-                    is_uncertain=bool(uncertain),
-                    progress=str(said[0]) if said else "",
-                )
-            case "bury", memo, uncertain:
-                return BeginReply(token, "bury", memo=str(memo), is_uncertain=bool(uncertain))
-            case "poison", number, uncertain:
-                return BeginReply(token, "poison", int(number), is_uncertain=bool(uncertain))
-            case "busy", number:
-                return BeginReply(token, "busy", int(number))
-        return BeginReply(token, str(code), is_uncertain=code == "ambiguous")
-
-    async def start(
-        self,
-        message_id: str,
-        token: str,
-        revision: int,
-        *,
-        hold: bool,
-        progress: str | None,
-        event: ChangeEvent | None,
-    ) -> bool:
-        """Pass the point of no return, unless the claim is over.
-
-        With `hold` the message is not repeated if its holder goes silent from here on.
-        """
-        lease_ms = self._terms.lease_ms
-        # A server of an earlier release knows no progress: it is told of none where there is none.
-        said = (progress,) if progress else ()
-        code, *_ = await self._run(
-            "start", message_id, token, revision, lease_ms, int(hold), *said, event=event
-        )
-        return code != "lost"
-
     async def decide(
         self,
         message_id: str,
@@ -194,7 +125,7 @@ class Claims:
         Who finds a message given up, but not yet among the dead letters, gets the `memo`.
         `is_uncertain` says that it is unknown whether what was started had its effect.
         """
-        terms = self._terms
+        terms = self.terms
         code, *rest = await self._run(
             "decide",
             message_id,
@@ -219,13 +150,6 @@ class Claims:
         code, *_ = await self._run("explain", message_id, token, memo, event=event)
         return code != "lost"
 
-    async def finish(
-        self, message_id: str, token: str, revision: int, verdict: str, event: ChangeEvent | None
-    ) -> bool:
-        """Settle on a verdict after which nothing is left to do, unless the claim is over."""
-        code, *_ = await self._run("finish", message_id, token, revision, verdict, event=event)
-        return code != "lost"
-
     async def settled(
         self,
         message_id: str,
@@ -245,14 +169,9 @@ class Claims:
         )
         return code == "ok"
 
-    async def renew(self, message_id: str, token: str, revision: int) -> bool:
-        """Extend the lease, unless the claim is over."""
-        code, *_ = await self._run("renew", message_id, token, revision, self._terms.lease_ms)
-        return code == "ok"
-
     async def lose(self, message_id: str, token: str) -> BeginReply:
         """End a claim whose holder went silent: `waiting`, `poison`, `ambiguous` or `lost`."""
-        terms = self._terms
+        terms = self.terms
         code, *rest = await self._run(
             "lose", message_id, token, terms.max_deliveries, terms.lease_ms
         )
@@ -271,7 +190,7 @@ class Claims:
 
     async def move(self, message_id: str) -> Reservation | ControlOutcome:
         """Reserve a dead letter for an operator."""
-        token = secrets.token_hex(8)
+        token = self.new_token()
         code, *rest = await self._run("move", message_id, token, _RESERVATION_MS)
         return Reservation(token, int(rest[0])) if code == "ok" else ControlOutcome(str(code))
 

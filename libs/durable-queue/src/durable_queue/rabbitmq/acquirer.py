@@ -1,17 +1,16 @@
 """From a copy that arrived to a delivery, or to whatever else it turns out to be."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
-from typing import Final
+from typing import Any, Final
 
-from aio_pika.abc import AbstractIncomingMessage
 from service_kit.failpoints import afailpoint
 from service_kit.logs import get_logger
 
-from durable_queue.claims.operations import BeginReply
+from durable_queue.claims.holding import BeginReply, begin_reply, finish
 from durable_queue.claims.store import State
 from durable_queue.messages import AMBIGUOUS_ERROR
 from durable_queue.port import Change, QueueError
@@ -22,8 +21,10 @@ from durable_queue.rabbitmq.dead_lettering import (
     poison,
     unsupported_schema,
 )
-from durable_queue.rabbitmq.delivery import RabbitDelivery, StopTracking, requeue_in_front
+from durable_queue.rabbitmq.delivery import RabbitDelivery
 from durable_queue.rabbitmq.envelope import Envelope, own_id
+from durable_queue.rabbitmq.held import StopTracking, requeue_in_front
+from durable_queue.rabbitmq.incoming import IncomingMessage
 from durable_queue.rabbitmq.manual_requeue import replay_requeued
 from durable_queue.rabbitmq.reconciliation import reserve_new_id, reserve_own_id
 from durable_queue.rabbitmq.routing import MessageRouter, publish_and_record
@@ -47,7 +48,7 @@ class Acquirer:
         self._stop_tracking = stop_tracking
 
     async def examine(
-        self, lane: str, incoming: AbstractIncomingMessage, session: ConsumerSession
+        self, lane: str, incoming: IncomingMessage, session: ConsumerSession
     ) -> ReceivedCopy | None:
         """Look at what was just delivered: what must not wait for a worker is dealt with."""
         envelope = Envelope.from_amqp(incoming.body, incoming.headers, lane)
@@ -63,7 +64,7 @@ class Acquirer:
             return None
         if not self._router.is_due(envelope):
             await self._router.put(envelope)
-            await copy.done()
+            copy.done()
             return None
         if self._router.is_expired(envelope):
             await self.begin(copy)
@@ -72,33 +73,17 @@ class Acquirer:
         self.promoted += copy.was_delayed
         return copy
 
-    async def begin(self, copy: ReceivedCopy) -> RabbitDelivery | None:
-        """Take up a copy if it is the one that counts and no worker holds it."""
-        envelope, router = copy.envelope, self._router
-        begun = await router.claims.begin(
-            envelope.id, envelope.revision, is_uncertain=envelope.uncertain
-        )
-        copy.mark_uncertain(begun.is_uncertain)
-        match begun.code:
-            case "go":
-                return await self._take_up(copy, begun)
-            case "stale":
-                # What the broker itself gave up, and somebody put back, says nothing of it.
-                await replay_requeued(router, copy)
-            case "bury" | "poison" | "ambiguous":
-                await self._give_up(copy, begun)
-            case "busy":
-                # Another holds it, or did until it went silent: look again later.
-                await router.publisher.to_delay_queue(envelope, min(begun.number, _BUSY_DELAY_MS))
-                await copy.done()
-            case _:  # it is still being put into the broker
-                await asyncio.sleep(_RESERVED_WAIT_S)
-                requeue_in_front(copy)
-        return None
+    async def begin(self, copy: ReceivedCopy) -> None:
+        """Take up a copy that no worker is to have, for what else has to be done with it."""
+        [begun] = await self._begun([copy])
+        if isinstance(begun, QueueError):
+            raise begun
+        if delivery := await self._sort_out(copy, begun):  # the clock was set back meanwhile
+            await delivery.give_back()
 
     async def begin_all(self, copies: Sequence[ReceivedCopy]) -> list[RabbitDelivery]:
         """Take up what can be; of what is suspect only one, and that alone."""
-        outcomes = await asyncio.gather(*map(self.begin, copies), return_exceptions=True)
+        outcomes = await self._outcomes(copies)
         found = [outcome for outcome in outcomes if isinstance(outcome, RabbitDelivery)]
         failed = [error for error in outcomes if isinstance(error, BaseException)]
         for copy, outcome in reversed(list(zip(copies, outcomes, strict=True))):
@@ -110,6 +95,84 @@ class Acquirer:
         with suppress(QueueError):  # leases run out
             await self.hand_back(found[len(neighbours) :])
         return neighbours
+
+    async def _outcomes(
+        self, copies: Sequence[ReceivedCopy]
+    ) -> list[RabbitDelivery | BaseException | None]:
+        try:
+            begun = await self._begun(copies)
+        except Exception as error:  # noqa: BLE001 - a bug: what it hit is looked at again
+            return [error] * len(copies)
+        outcomes: list[RabbitDelivery | BaseException | None] = [None] * len(copies)
+        others: dict[int, Coroutine[Any, Any, RabbitDelivery | None]] = {}
+        for place, (copy, reply) in enumerate(zip(copies, begun, strict=True)):
+            if isinstance(reply, QueueError):
+                outcomes[place] = reply
+            elif reply.code == "go" and self._is_plain(copy, reply):
+                outcomes[place] = self._delivery(copy, reply)
+            else:
+                others[place] = self._sort_out(copy, reply)
+        sorted_out = await asyncio.gather(*others.values(), return_exceptions=True)
+        for place, outcome in zip(others, sorted_out, strict=True):
+            outcomes[place] = outcome
+        return outcomes
+
+    def _is_plain(self, copy: ReceivedCopy, begun: BeginReply) -> bool:
+        """Tell whether nothing is left to do but to hand it out."""
+        envelope = copy.envelope
+        is_known = envelope.is_schema_supported and not begun.was
+        return is_known and not copy.was_delayed and not self._router.is_expired(envelope)
+
+    def _delivery(self, copy: ReceivedCopy, begun: BeginReply) -> RabbitDelivery:
+        return RabbitDelivery(copy, begun, self._router, self._stop_tracking)
+
+    async def _sort_out(self, copy: ReceivedCopy, begun: BeginReply) -> RabbitDelivery | None:
+        envelope, router = copy.envelope, self._router
+        if begun.lane:  # its worker had advanced it into another lane
+            envelope = envelope.in_lane(begun.lane)
+        match begun.code:
+            case "go":
+                return await self._take_up(copy, begun)
+            case "stale":
+                # What the broker itself gave up, and somebody put back, says nothing of it.
+                await replay_requeued(router, copy)
+            case "bury" | "poison" | "ambiguous":
+                await self._give_up(copy, begun)
+            case "busy":
+                # Another holds it, or did until it went silent: look again later.
+                await router.publisher.to_delay_queue(envelope, min(begun.number, _BUSY_DELAY_MS))
+                copy.done()
+            case "elsewhere":
+                await router.publisher.to_lane(envelope)
+                copy.done()
+            case _:  # it is still being put into the broker
+                await asyncio.sleep(_RESERVED_WAIT_S)
+                requeue_in_front(copy)
+        return None
+
+    async def _begun(self, copies: Sequence[ReceivedCopy]) -> list[BeginReply | QueueError]:
+        """Ask the claims of copies; they say, too, which may have had an effect already."""
+        claims = self._router.claims
+        tokens = [claims.new_token() for _ in copies]
+        replies = await claims.run_many(
+            [
+                claims.terms.begin(
+                    copy.envelope.id,
+                    copy.envelope.revision,
+                    token,
+                    is_uncertain=copy.envelope.uncertain,
+                    lane=copy.envelope.lane,
+                )
+                for copy, token in zip(copies, tokens, strict=True)
+            ]
+        )
+        found: list[BeginReply | QueueError] = []
+        for copy, token, reply in zip(copies, tokens, replies, strict=True):
+            outcome = reply if isinstance(reply, QueueError) else begin_reply(token, reply)
+            if isinstance(outcome, BeginReply):
+                copy.mark_uncertain(outcome.is_uncertain)
+            found.append(outcome)
+        return found
 
     async def lose(self, delivery: RabbitDelivery) -> bool:
         """Take a message back whose worker, in this process, went silent; tell if it was held."""
@@ -136,7 +199,7 @@ class Acquirer:
     async def _take_up(self, copy: ReceivedCopy, begun: BeginReply) -> RabbitDelivery | None:
         envelope, router = copy.envelope, self._router
         if not envelope.is_schema_supported:
-            delivery = RabbitDelivery(copy, begun, router, self._stop_tracking)
+            delivery = self._delivery(copy, begun)
             await delivery.give_up("poison", unsupported_schema(envelope.schema))
             self.died += 1
             return None
@@ -149,13 +212,16 @@ class Acquirer:
             return None
         if copy.was_delayed:
             await router.record(Change.PROMOTED, envelope)
-        return RabbitDelivery(copy, begun, router, self._stop_tracking)
+        return self._delivery(copy, begun)
 
     async def _expire(self, copy: ReceivedCopy, begun: BeginReply) -> None:
         envelope, router = copy.envelope, self._router
         event = router.event(Change.EXPIRED, replace(envelope, due=0))
-        await router.claims.finish(envelope.id, begun.token, envelope.revision, "expire", event)
-        await copy.done()
+        ending = finish(envelope.id, begun.token, envelope.revision, "expire", event)
+        [outcome] = await router.claims.run_many([ending])
+        if isinstance(outcome, QueueError):
+            raise outcome
+        copy.done()
         self.expired += envelope.due > 0
 
     async def _give_up(self, copy: ReceivedCopy, begun: BeginReply) -> None:
@@ -169,16 +235,16 @@ class Acquirer:
         await move_to_dead_letters(self._router, copy, begun.token, end)
         self.died += 1
 
-    async def _adopt(self, lane: str, incoming: AbstractIncomingMessage) -> None:
+    async def _adopt(self, lane: str, incoming: IncomingMessage) -> None:
         """Give a foreign producer's message an id, and publish it in this queue's format.
 
         Under a new copy, for only a message that carries its name is the same one after a crash.
         """
         named = await reserve_own_id(self._router, incoming.body)
-        if named is None and incoming.redelivered and own_id(incoming.body):
+        if named is None and incoming.is_redelivered and own_id(incoming.body):
             # The process that adopted it died before this.
             log.info("rabbitmq.adopted_before", message_id=own_id(incoming.body), lane=lane)
-            await incoming.ack()
+            incoming.ack()
             return
         name, reservation = named or await reserve_new_id(self._router)
         envelope = Envelope(
@@ -189,7 +255,7 @@ class Acquirer:
             since=self._router.now_ms,
         )
         await publish_and_record(self._router, envelope, reservation, Change.ADOPTED)
-        await incoming.ack()
+        incoming.ack()
 
 
 def _end(begun: BeginReply) -> DeadLetterReason:

@@ -7,22 +7,21 @@ delay queue instead, and one without an id is adopted.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
-from aio_pika.abc import (
-    AbstractChannel,
-    AbstractConnection,
-    AbstractIncomingMessage,
-    AbstractQueue,
-)
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aiormq.abc import DeliveredMessage
+from aiormq.channel import Channel as UnderlayChannel
 from service_kit.logs import get_logger
 
 from durable_queue.port import QueueError
 from durable_queue.rabbitmq.connection import Connection, notify_when_closed
 from durable_queue.rabbitmq.envelope import Envelope
 from durable_queue.rabbitmq.errors import as_queue_errors, regardless
+from durable_queue.rabbitmq.incoming import IncomingMessage, Returns
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.topology import Topology
 
@@ -37,7 +36,7 @@ class ReceivedCopy:
     """A copy that this process holds; the broker gives it to another when the session breaks."""
 
     envelope: Envelope
-    incoming: AbstractIncomingMessage
+    incoming: IncomingMessage
     session: "ConsumerSession"
     was_delayed: bool = False
 
@@ -51,16 +50,17 @@ class ReceivedCopy:
         if is_uncertain and not self.envelope.uncertain:
             self.envelope = replace(self.envelope, uncertain=True)
 
-    async def done(self) -> None:
+    def move_to(self, lane: str) -> None:
+        """Go on with it in another lane, where attempts are counted anew."""
+        self.envelope = self.envelope.in_lane(lane)
+        self.incoming.go_away()
+
+    def done(self) -> None:
         """Tell the broker that this copy is no longer needed."""
-        # If this fails, the copy comes again, and its claim says that it is old.
-        with regardless():
-            await self.incoming.ack()
+        self.incoming.ack()
 
 
-Examine = Callable[
-    [str, AbstractIncomingMessage, "ConsumerSession"], Awaitable[ReceivedCopy | None]
-]
+Examine = Callable[[str, IncomingMessage, "ConsumerSession"], Awaitable[ReceivedCopy | None]]
 """Says what is to wait for a worker; None if there is nothing."""
 
 
@@ -68,18 +68,25 @@ class ConsumerSession:
     """The consumers of one connection, and what they brought."""
 
     def __init__(
-        self, channel: AbstractChannel, topology: Topology, examine: Examine, prefetch: int
+        self,
+        channel: AbstractChannel,
+        underlay: UnderlayChannel,
+        topology: Topology,
+        examine: Examine,
+        prefetch: int,
     ) -> None:
         self.buffers: dict[str, deque[ReceivedCopy]] = {}
-        self.news = asyncio.Event()
         self.is_live = True
+        self.returns = Returns(underlay)
         self._channel = channel
+        self._underlay = underlay
         self._topology = topology
         self._examine = examine
         self._prefetch = prefetch
         self._examining = 0
         self._subscribing = asyncio.Lock()
-        self._consumers: dict[str, tuple[AbstractQueue, str]] = {}
+        self._consumers: dict[str, str] = {}
+        self._waiting: dict[asyncio.Future[None], Sequence[str]] = {}
 
     async def check(self) -> None:
         """Ask the broker something, and for whether our consumers are still there."""
@@ -108,21 +115,21 @@ class ConsumerSession:
         await self._topology.bind_lane(queue, lane)
         self.buffers[lane] = deque()
         try:
-            tag = await queue.consume(partial(self._on_message, lane))
+            begun = await self._underlay.basic_consume(queue.name, partial(self._on_message, lane))
         except BaseException:
             del self.buffers[lane]
             raise
-        self._consumers[lane] = (queue, tag)
+        self._consumers[lane] = begun.consumer_tag or ""
 
     async def leave(self, lanes: Sequence[str]) -> None:
         """Consume these lanes no more, and give back what waits here."""
         async with self._subscribing:
             for lane in set(lanes) & set(self._consumers):
-                queue, tag = self._consumers.pop(lane)
+                tag = self._consumers.pop(lane)
                 held = self.buffers.pop(lane)
-                await queue.cancel(tag)
+                await self._underlay.basic_cancel(tag)
                 for copy in held:
-                    await _reject(copy.incoming)
+                    copy.incoming.give_back()
 
     async def fetch(self, lanes: Sequence[str]) -> None:
         """Wait until what the broker has for these lanes is here, as far as the prefetch allows."""
@@ -149,42 +156,61 @@ class ConsumerSession:
         """Let a copy wait here before all others; of a lane that was left, give it back."""
         buffer = self.buffers.get(copy.envelope.lane)
         if buffer is None:
-            self.put_back_later(copy.incoming)
+            copy.incoming.give_back_later()
         else:
             buffer.appendleft(copy)
+            self.announce(copy.envelope.lane)
 
-    def announce(self) -> None:
-        """Wake up the receives that wait for messages."""
-        self.news.set()
-        self.news = asyncio.Event()
+    def has_room_away(self, lane: str, more: int) -> bool:
+        """Tell whether after so `more` yet another message of a lane may be worked on elsewhere.
 
-    async def _on_message(self, lane: str, incoming: AbstractIncomingMessage) -> None:
+        That is half of what may be fetched ahead: else a slow lane would keep the others waiting.
+        """
+        return self.is_live and self.returns.away[lane] + more < self._prefetch // 2
+
+    def knows_that_none_waits(self, lane: str) -> bool | None:
+        """Tell whether no message waits in a lane; None if it is not consumed here."""
+        if lane not in self.buffers:
+            return None
+        # With all that may be fetched ahead in hand, there may be more in the broker.
+        return not self.buffers[lane] and self.returns.held[lane] < self._prefetch
+
+    async def wait(self, lanes: Sequence[str], at_most_s: float) -> None:
+        """Return when there is something new in these lanes, or nothing more will be."""
+        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[news] = lanes
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(at_most_s):
+                    await news
+        finally:
+            del self._waiting[news]
+
+    def announce(self, lane: str | None = None) -> None:
+        """Wake up the receives that wait for messages of a lane, or all."""
+        for news, lanes in self._waiting.items():
+            if (lane is None or lane in lanes) and not news.done():
+                news.set_result(None)
+
+    async def _on_message(self, lane: str, delivered: DeliveredMessage) -> None:
+        incoming = IncomingMessage(delivered, lane, self.returns)
         self._examining += 1
         try:
             copy = await self._examine(lane, incoming, self)
         except QueueError as error:
             # Unacknowledged; it comes again when the session is set up anew.
             log.warning("rabbitmq.not_examined", lane=lane, error=str(error))
-            self.put_back_later(incoming)
+            incoming.give_back_later()
             return
         finally:
             self._examining -= 1
         if copy is None:
             return
         if lane not in self.buffers:  # it was left meanwhile
-            await _reject(incoming)
+            incoming.give_back()
             return
         self.buffers[lane].append(copy)
-        self.announce()
-
-    def put_back_later(self, incoming: AbstractIncomingMessage) -> None:
-        """Give a copy back to the broker."""
-        asyncio.get_running_loop().call_later(1.0, lambda: asyncio.ensure_future(_reject(incoming)))
-
-
-async def _reject(incoming: AbstractIncomingMessage) -> None:
-    with regardless():
-        await incoming.reject(requeue=True)
+        self.announce(lane)
 
 
 class Consumer:
@@ -244,8 +270,11 @@ class Consumer:
 
     async def close(self) -> None:
         """Close the connection; the broker takes back what was not acknowledged."""
-        if self._connection.session is not None:
-            self._connection.session.announce()
+        if self.session is not None:
+            self.session.announce()
+            with regardless():
+                async with asyncio.timeout(self._timeout_s):
+                    await self.session.returns.tell()
         await self._connection.close()
 
     async def _set_up(
@@ -254,7 +283,8 @@ class Consumer:
         channel = await connection.channel(publisher_confirms=False)
         await self._topology.declare(channel)
         await channel.set_qos(prefetch_count=self._prefetch, global_=False)
-        session = ConsumerSession(channel, self._topology, self._examine, self._prefetch)
+        underlay = cast(UnderlayChannel, await channel.get_underlay_channel())
+        session = ConsumerSession(channel, underlay, self._topology, self._examine, self._prefetch)
 
         def end(why: str) -> None:
             session.is_live = False
@@ -262,7 +292,6 @@ class Consumer:
             broken(why)
 
         notify_when_closed(channel, "the channel", end)
-        underlay = await channel.get_underlay_channel()
         underlay.on_consumer_cancel_callbacks.add(lambda *_: end("the broker cancelled a consumer"))
         await session.subscribe(list(self._lanes))
         return session

@@ -68,7 +68,7 @@ async def move_to_dead_letters(
     )
     await router.publisher.to_dead_letters(dead)
     await router.claims.settled(envelope.id, token, dead.revision, State.DEAD)
-    await copy.done()
+    copy.done()
 
 
 def _text(note: Note) -> str:

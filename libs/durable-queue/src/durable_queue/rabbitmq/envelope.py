@@ -63,6 +63,10 @@ class Envelope:
         """Return the next copy."""
         return replace(self, revision=self.revision + 1, schema=SCHEMA, **changes)  # type: ignore[arg-type]  # by name
 
+    def in_lane(self, lane: str) -> Self:
+        """Return this copy as one of another lane, where attempts are counted anew."""
+        return replace(self, lane=lane, attempt=1, deferrals=0, due=0)
+
     def replayed(self, *, due: int, since: int) -> Self:
         """Return the next copy of a dead letter: as one that was never tried."""
         return self.moved(

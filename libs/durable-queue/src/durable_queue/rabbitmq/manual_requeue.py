@@ -37,7 +37,7 @@ async def replay_requeued(router: MessageRouter, copy: ReceivedCopy) -> None:
         _say("rabbitmq.dead_letter_not_understood", copy)
     elif not (known in {"kept", "adopted"} and await _replayed(router, copy)):
         await router.publisher.to_delay_queue(copy.envelope, _LOOK_AGAIN_MS)
-    await copy.done()
+    copy.done()
 
 
 async def _replayed(router: MessageRouter, copy: ReceivedCopy) -> bool:

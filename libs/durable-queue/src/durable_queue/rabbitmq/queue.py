@@ -2,19 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
 
 from service_kit.epoch import to_ms
 
+from durable_queue.claims.holding import LeaseTerms, is_ours
 from durable_queue.claims.memory import InMemoryClaimStore
-from durable_queue.claims.operations import Claims, LeaseTerms, Reservation
+from durable_queue.claims.operations import Claims, Reservation
 from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import ClaimStore
 from durable_queue.clock import steady_now, utc_now
-from durable_queue.one_by_one import OneByOne
 from durable_queue.port import (
     Change,
     Conflict,
@@ -33,6 +32,7 @@ from durable_queue.port import (
     TickReport,
 )
 from durable_queue.rabbitmq.acquirer import Acquirer
+from durable_queue.rabbitmq.batches import RabbitBatches
 from durable_queue.rabbitmq.consumer import Consumer
 from durable_queue.rabbitmq.control import RabbitControl
 from durable_queue.rabbitmq.delivery import RabbitDelivery
@@ -46,7 +46,7 @@ from durable_queue.receiving import LaneOrder, Receives
 from durable_queue.recorder import Recorder
 
 
-class RabbitQueue(OneByOne):
+class RabbitQueue(RabbitBatches):
     """A `Queue` on RabbitMQ 3.10 to 4.x. It connects when it is first used.
 
     What the broker can't know of a message is in `claims`: with a store that all processes share,
@@ -130,15 +130,30 @@ class RabbitQueue(OneByOne):
         await self._claims.close()
 
     async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-        """Extend the leases; return those deliveries whose claim is over."""
+        """Extend the leases; return those deliveries whose claim is over.
+
+        Those that could not be asked for stay held here, as long as somebody asks in time: from a
+        worker that lives, only a broken session takes what it holds.
+        """
         held = cast("Sequence[RabbitDelivery]", deliveries)
-        alive = await asyncio.gather(
-            *(self._claims.renew(each.id, each.token, each.revision) for each in held)
-        )
-        until = self._router.lease_ends
-        for delivery, is_alive in zip(held, alive, strict=True):
-            delivery.lease_until = until if is_alive else delivery.lease_until
-        return [each for each, is_alive in zip(held, alive, strict=True) if not is_alive]
+        before = [each.lease_until for each in held]
+        for delivery in held:
+            delivery.lease_until = self._router.lease_ends
+        renew = self._claims.terms.renew
+        asked = [renew(each.id, each.token, each.revision) for each in held]
+        over: list[Delivery] = []
+        error: QueueError | None = None
+        for each, until, reply in zip(
+            held, before, await self._claims.run_many(asked), strict=True
+        ):
+            if isinstance(reply, QueueError):
+                error = reply
+            elif not is_ours(reply):
+                each.lease_until = until
+                over.append(each)
+        if error:
+            raise error
+        return over
 
     async def tick(self, lanes: Sequence[str]) -> TickReport:
         """Take back what silent workers of this process hold; report what became due meanwhile.
@@ -256,7 +271,6 @@ class RabbitQueue(OneByOne):
         if is_new or wait <= timedelta(0):
             await self._consumer.fetch(session, lanes)
         while True:
-            news = session.news
             found = await self._acquirer.begin_all(session.take(order, limit))
             self._in_flight.update((delivery.token, delivery) for delivery in found)
             left = deadline - loop.time()
@@ -265,9 +279,7 @@ class RabbitQueue(OneByOne):
             if not any(session.buffers.get(lane) for lane in lanes):
                 if left <= 0:
                     return []
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(left):
-                        await news.wait()
+                await session.wait(lanes, left)
             if not session.is_live:
                 raise QueueUnavailable("the connection to RabbitMQ broke")
 
