@@ -44,7 +44,7 @@ async def test_queues_have_a_member_on_each_node(
     cluster: RabbitCluster, balancer: TcpProxy
 ) -> None:
     async with RabbitWorkers(balancer.url, direct_url=cluster.nodes[1].url) as workers:
-        await workers.send("m")
+        await workers.insist("m")
         listed = await asyncio.to_thread(
             cluster.nodes[0].control, "list_queues", "name", "type", "members"
         )
