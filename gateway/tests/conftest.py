@@ -45,10 +45,10 @@ class Door:
 
 
 @asynccontextmanager
-async def _open_door(service_url: str, **settings: Any) -> AsyncIterator[Door]:
+async def _open_door(service_url: str, *, hot: bool = True, **settings: Any) -> AsyncIterator[Door]:
     names = ("publisher_url", "user_service_url", "dispatcher_url")
     urls: Any = dict.fromkeys(names, service_url)
-    async with live_server(build(GatewaySettings(**urls, **settings))) as url:
+    async with live_server(build(GatewaySettings(**urls, **settings)), hot=hot) as url:
         yield Door(url)
 
 

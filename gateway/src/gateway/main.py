@@ -1,5 +1,6 @@
 """Puts the gateway together, and runs it."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -9,6 +10,7 @@ from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
 from service_kit.http.client import UpstreamClient
+from service_kit.http.hot import HotCall
 from service_kit.http.internal_token import internal_headers
 from service_kit.http.limits import grant, limits_of
 from service_kit.http.problems import ProblemTable
@@ -18,7 +20,7 @@ from service_kit.logs import configure_logging
 from service_kit.settings import load_settings
 
 from gateway.application.ports import KeyStore
-from gateway.document import document_text, relayed_calls
+from gateway.document import Call, document_text, relayed_calls
 from gateway.interface.audit import audit_routes
 from gateway.interface.docs_page import docs_routes
 from gateway.interface.keys import key_routes
@@ -28,6 +30,7 @@ from gateway.interface.room_page import room_routes
 from gateway.interface.sessions import session_routes
 from gateway.keys import KeyParts, open_keys, utc_now
 from gateway.relay.headers import SECURITY_HEADERS
+from gateway.relay.hot import HOT_CALL, hot_relay
 from gateway.relay.problems import PROBLEMS as RELAY_PROBLEMS
 from gateway.relay.routes import relay_routes
 from gateway.relay.service import Service
@@ -55,13 +58,14 @@ def build(
         for name, client in clients.items()
     }
     document = document_text()
+    calls = relayed_calls(document)
     keys = open_keys(settings, store=store)
     slots = StreamSlots(settings.max_streams if max_streams is None else max_streams)
     app = build_app(
         service=SERVICE,
         title="AsyncNotify",
         routers=[
-            relay_routes(relayed_calls(document), services, slots, keys.needed, keys.limits),
+            relay_routes(calls, services, slots, keys.needed, keys.limits),
             *own_routes(document, keys),
         ],
         problems=PROBLEMS,
@@ -73,6 +77,7 @@ def build(
             access=access_of(settings, service=SERVICE, listens_on=settings.gateway_host),
             for_operators=(*OPERATOR_PATHS, "/keys", "/session", "/audit"),
         ),
+        hot_calls=_hot_calls(calls, services, keys),
     )
     lock(
         app.routes,
@@ -93,6 +98,17 @@ def own_routes(document: str, keys: KeyParts) -> list[APIRouter]:
         audit_routes(keys.trail),
         docs_routes(document),
         room_routes(),
+    ]
+
+
+def _hot_calls(
+    calls: Sequence[Call], services: Mapping[str, Service], keys: KeyParts
+) -> list[HotCall]:
+    known_with = keys.door.known_with if keys.door else None
+    return [
+        hot_relay(call, services[call.service], known_with, keys.limits)
+        for call in calls
+        if (call.method, call.path) == HOT_CALL
     ]
 
 

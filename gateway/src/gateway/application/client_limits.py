@@ -40,6 +40,11 @@ class ClientLimits:
         policy = self._policies_of(key)[1]
         return await self._limiter.take(key.family, policy) if policy else None
 
+    def are_for(self, key: ApiKey) -> bool:
+        """Tell whether requests or notifications are counted at all."""
+        _, requests, notifications = self._policies_of(key)
+        return requests is not None or notifications is not None
+
     def limits_notifications(self, key: ApiKey) -> bool:
         """Tell whether notifications are counted at all."""
         return self._policies_of(key)[2] is not None

@@ -11,6 +11,7 @@ from service_kit.http.requests import log_also
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.application.known_keys import CALLER, KnownKeys, Principal
+from gateway.application.ports import StoreUnavailable
 from gateway.interface.problems import MISSING_SCOPE, UNAUTHENTICATED, UNPROVEN_CHANGE
 
 COOKIE: Final = "asyncnotify_session"
@@ -73,11 +74,25 @@ class Door:
             raise ProblemError(UNPROVEN_CHANGE)
         return caller
 
-    async def _with_key(self, authorization: bytes) -> Principal | None:
-        if authorization[:7].lower() != _SCHEME:
+    def known_with(self, authorization: bytes) -> Principal | None:
+        """Tell who is known to send this header; None also if the store has to be asked."""
+        text = _key_in(authorization)
+        try:
+            return None if text is None else self._known.known_with_key(text)
+        except StoreUnavailable:
             return None
-        text = authorization[7:].decode("latin-1").strip()
+
+    async def _with_key(self, authorization: bytes) -> Principal | None:
+        text = _key_in(authorization)
+        if text is None:
+            return None
         return self._known.known_with_key(text) or await self._known.caller_with_key(text)
+
+
+def _key_in(authorization: bytes) -> str | None:
+    if authorization[:7].lower() != _SCHEME:
+        return None
+    return authorization[7:].decode("latin-1").strip()
 
 
 def _session_in(cookies: bytes) -> str | None:

@@ -1,6 +1,6 @@
 """Which headers pass the gateway, in either direction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from service_kit.http.client import UpstreamResponse, UpstreamStream
@@ -43,6 +43,15 @@ _PASSED: Final = {name.encode(): name for name in REQUEST_HEADERS}
 def headers_for_service(request: Request) -> dict[str, str]:
     """Give what passes of a request's headers."""
     return _passed(request, _PASSED.get)
+
+
+def plain_headers_for_service(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Give what passes of a request's headers, none of which came twice."""
+    return {
+        name: headers[raw_name].decode("latin-1")
+        for raw_name, name in _PASSED.items()
+        if raw_name in headers
+    }
 
 
 def headers_as_they_are(request: Request) -> dict[str, str]:
