@@ -114,7 +114,7 @@ class HotCalls:
         """Return the answer to a request that was taken on, once log and metrics have it."""
         # The task is this request's own, and so is its context.
         bind_contextvars(request_id=request.request_id)
-        status, line = CLIENT_GONE, self._served
+        status, line = CLIENT_GONE, None
         try:
             try:
                 answer = await work
@@ -123,7 +123,7 @@ class HotCalls:
                 answer = self._answer_to(error, request.request_id)
             status = answer.status
         finally:
-            self._note(request, status, line)
+            self.note(request, status, line)
         head = b"%bx-request-id: %b\r\n%b" % (answer.head, request.request_id.encode(), self._tail)
         return HotAnswer(status, answer.body, head)
 
@@ -135,7 +135,9 @@ class HotCalls:
         headers = [each for each in response.raw_headers if each[0] != b"content-length"]
         return HotAnswer(response.status_code, bytes(response.body), header_lines(headers))
 
-    def _note(self, request: HotRequest, status: int, line: PreparedLine) -> None:
+    def note(self, request: HotRequest, status: int, line: PreparedLine | None = None) -> None:
+        """Note in log and metrics that a request has ended."""
+        line = line or self._served
         seconds = perf_counter() - request.started
         self._metrics.observe("POST", request.path, status, seconds)
         line.write(

@@ -1,11 +1,6 @@
-"""The wire's part of the hot road: a plain request never becomes one of the framework's.
-
-Requests that come together on one connection, as a relay's do, are served together. Answers keep
-the order of the requests, and those that are ready together are written together.
-"""
+"""The wire's part of the hot road: a plain request never becomes one of the framework's."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable
 from functools import lru_cache
 from typing import ClassVar, Final, cast
@@ -18,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from service_kit.http.connections import ON_RESERVE
 from service_kit.http.hot import HotAnswer, HotCalls, HotRequest, header_lines
+from service_kit.http.requests import CLIENT_GONE
 
 _NOBODY_WAITS: Final = asyncio.Event()
 
@@ -25,13 +21,12 @@ _NOBODY_WAITS: Final = asyncio.Event()
 class _ComingAnswer:
     """Stands where uvicorn has its own cycle of a request and its answer."""
 
-    __slots__ = ("answer", "disconnected", "keep_alive", "response_complete", "task")
+    __slots__ = ("disconnected", "keep_alive", "response_complete", "task")
 
     message_event = _NOBODY_WAITS
 
     def __init__(self, *, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
-        self.answer: HotAnswer | None = None
         self.task: asyncio.Task[None] | None = None
         self.response_complete = self.disconnected = False
 
@@ -56,12 +51,6 @@ class HotProtocol(HttpToolsProtocol):
     is_on_reserve = False
     """Whether the connection is beyond the limit: then it is for what operators ask."""
     _hot: HotRequest | None = None
-    _is_write_due = False
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection."""
-        self._answers: deque[_ComingAnswer] = deque()
-        super().connection_made(transport)
 
     def on_message_begin(self) -> None:
         """Note what uvicorn's parts for a head need; the rest only the general road needs."""
@@ -88,9 +77,25 @@ class HotProtocol(HttpToolsProtocol):
         if request is None:
             super().on_message_complete()
         elif not self._take_on(request):
-            self._go_the_general_road()
-            super().on_body(request.body)
+            self._hand_over(request)
             super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note a request that never came to its end."""
+        if self._hot is not None and self.hot_calls is not None:
+            self.hot_calls.note(self._hot, CLIENT_GONE)
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Finish what is running: the general road knows how to wait for the rest of a body."""
+        request, self._hot = self._hot, None
+        if request is not None:
+            self._hand_over(request)
+        super().shutdown()
+
+    def _hand_over(self, request: HotRequest) -> None:
+        self._go_the_general_road()
+        super().on_body(request.body)
 
     def _go_the_general_road(self) -> None:
         url, headers, expects_continue = self.url, self.headers, self.expect_100_continue
@@ -104,8 +109,8 @@ class HotProtocol(HttpToolsProtocol):
     def _plain_request(self) -> HotRequest | None:
         if self.hot_calls is None or self.is_on_reserve or self.flow.write_paused:
             return None
-        # What the general road serves is answered before what came after it.
-        if self.pipeline or (self._is_answering() and not self._answers):
+        # Requests that come before the answer to the one before have to wait for it.
+        if self._is_answering() or self.pipeline:
             return None
         if self.parser.get_http_version() != "1.1":
             return None
@@ -122,7 +127,6 @@ class HotProtocol(HttpToolsProtocol):
         if work is None:
             return False
         coming = _ComingAnswer(keep_alive=self.parser.should_keep_alive())
-        self._answers.append(coming)
         self.cycle = coming  # type: ignore[assignment] # has what uvicorn asks of it
         answering = self.hot_calls.answer(request, work)
         coming.task = self.loop.create_task(self._answer(coming, answering))
@@ -131,37 +135,21 @@ class HotProtocol(HttpToolsProtocol):
 
     async def _answer(self, coming: _ComingAnswer, answering: Awaitable[HotAnswer]) -> None:
         try:
-            coming.answer = await answering
+            answer = await answering
         except BaseException:  # it is cancelled: the server has stopped waiting
             self.transport.close()
             raise
         finally:
             # Not by a callback of the task: the loop would have one more thing to do for each.
             self.tasks.discard(cast("asyncio.Task[None]", coming.task))
-        if len(self._answers) == 1:
-            self._write_answers()
-        elif not self._is_write_due:
-            self._is_write_due = True
-            self.loop.call_soon(self._write_answers)
-
-    def _write_answers(self) -> None:
-        """Write what is ready and has its turn."""
-        self._is_write_due = False
-        data, keep_alive = [], True
-        default_lines = _lines_once(tuple(self.server_state.default_headers))
-        while keep_alive and self._answers and (answer := self._answers[0].answer):
-            coming = self._answers.popleft()
-            coming.response_complete = True
-            keep_alive = coming.keep_alive
-            data.append(coming.as_bytes(answer, default_lines))
-        if not data or self.transport.is_closing():
+        coming.response_complete = True
+        if self.transport.is_closing():
             return
-        self.transport.write(b"".join(data))
-        self.server_state.total_requests += len(data) - 1
-        if not keep_alive:
+        default_lines = _lines_once(tuple(self.server_state.default_headers))
+        self.transport.write(coming.as_bytes(answer, default_lines))
+        if not coming.keep_alive:
             self.transport.close()
-        if not keep_alive or not self._answers:
-            self.on_response_complete()
+        self.on_response_complete()
 
 
 _lines_once = lru_cache(maxsize=2)(header_lines)
