@@ -27,8 +27,10 @@ class Publish(Protocol):
 
 
 @pytest.fixture
-def publisher() -> Publish:
-    """Serve a publisher in this process."""
+def publisher(request: pytest.FixtureRequest, served_publisher: Publish) -> Publish:
+    """Serve a publisher in this process; with the parameter "hot" on a socket."""
+    if getattr(request, "param", "general") == "hot":
+        return served_publisher
 
     def on(broker_url: str, **settings: object) -> AbstractAsyncContextManager[httpx.AsyncClient]:
         return asgi_client(build(PublisherSettings(broker_url=broker_url, **settings)))  # type: ignore[arg-type]
@@ -38,7 +40,7 @@ def publisher() -> Publish:
 
 @pytest.fixture
 def served_publisher() -> Publish:
-    """Serve a publisher on a socket, for streams."""
+    """Serve a publisher on a socket: for streams, and for what plain requests of hot calls do."""
 
     @asynccontextmanager
     async def on(broker_url: str, **settings: object) -> AsyncIterator[httpx.AsyncClient]:

@@ -25,6 +25,8 @@ WITHIN_CEILING_S = 60
 
 Configure = Callable[[str, str], None]
 
+on_both_roads = pytest.mark.parametrize("publisher", ["general", "hot"], indirect=True)
+
 
 class Publish(Protocol):
     def __call__(
@@ -50,6 +52,7 @@ async def queue(redis_url: str) -> AsyncIterator[Queue]:
     await queue.close()
 
 
+@on_both_roads
 async def test_a_202_means_that_record_and_queue_entry_are_there(
     publisher: Publish, redis_url: str, queue: Queue
 ) -> None:
@@ -63,6 +66,7 @@ async def test_a_202_means_that_record_and_queue_entry_are_there(
     assert decode(delivery.body).message == ASKED["message"]
 
 
+@on_both_roads
 async def test_a_hundred_posts_at_once_under_one_key_are_one_notification(
     publisher: Publish, redis_url: str, queue: Queue
 ) -> None:
@@ -99,6 +103,7 @@ async def test_an_honest_repetition_is_answered_after_its_times_have_passed(
     assert unknown.json()["errors"][0]["code"] == "in_the_past"
 
 
+@on_both_roads
 async def test_a_lost_reply_makes_neither_an_error_nor_a_second_notification(
     publisher: Publish, redis_url: str, queue: Queue
 ) -> None:
@@ -114,6 +119,7 @@ async def test_a_lost_reply_makes_neither_an_error_nor_a_second_notification(
     assert sum(depth.waiting for depth in depths.values()) == 2
 
 
+@on_both_roads
 async def test_without_redis_there_is_a_503_soon_and_a_202_again_by_itself(
     publisher: Publish, private_redis: EmbeddedRedis
 ) -> None:

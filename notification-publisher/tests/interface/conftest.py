@@ -10,7 +10,7 @@ from notification_ledger.memory import MemoryLedger
 from notification_publisher.main import build
 from notification_publisher.settings import PublisherSettings
 from testkit.clock import FrozenClock
-from testkit.http import asgi_client
+from testkit.http import asgi_client, hot_client
 
 MAX_WAITING = 20
 
@@ -28,9 +28,15 @@ def queue(clock: FrozenClock, ledger: MemoryLedger) -> InMemoryQueue:
 
 @pytest.fixture
 async def client(
-    settings: PublisherSettings, queue: InMemoryQueue, ledger: MemoryLedger, clock: FrozenClock
+    request: pytest.FixtureRequest,
+    settings: PublisherSettings,
+    queue: InMemoryQueue,
+    ledger: MemoryLedger,
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async with asgi_client(build(settings, queue=queue, ledger=ledger)) as client:
+    """Give a client; with the parameter "hot" its server has hot calls, else none."""
+    app = build(settings, queue=queue, ledger=ledger)
+    asking = hot_client if getattr(request, "param", "general") == "hot" else asgi_client
+    async with asking(app) as client:
         yield client
 
 

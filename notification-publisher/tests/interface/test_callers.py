@@ -10,6 +10,8 @@ ORDER = {"Idempotency-Key": "order-1"}
 LIVE = {"X-Key-Id": "k1", "X-Key-Kind": "live"}
 TEST = {"X-Key-Id": "k2", "X-Key-Kind": "test"}
 
+pytestmark = pytest.mark.parametrize("client", ["general", "hot"], indirect=True)
+
 
 async def test_what_a_test_key_asks_for_is_a_test_in_the_event_the_record_and_the_list(
     client, take

@@ -10,6 +10,8 @@ from testkit.clock import FrozenClock
 ASKED = {"user_id": "user_test", "message": "hello"}
 KEY = {"Idempotency-Key": "order-4711"}
 
+pytestmark = pytest.mark.parametrize("client", ["general", "hot"], indirect=True)
+
 
 async def test_a_repetition_gets_the_first_answer_and_makes_no_second_notification(
     client: httpx.AsyncClient, queue: InMemoryQueue

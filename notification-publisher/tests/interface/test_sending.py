@@ -4,18 +4,26 @@ from datetime import timedelta
 import httpx
 import pytest
 from durable_queue.memory import InMemoryQueue
-from durable_queue.port import Delivery
+from durable_queue.port import Delivery, Message, QueueUnavailable, SendOutcome
 from notification_contracts.codec import decode
 from notification_contracts.states import Priority
 from notification_contracts.trace_ids import parse_trace_id
+from notification_ledger.memory import MemoryLedger
+from notification_publisher.main import build
+from notification_publisher.settings import PublisherSettings
+from starlette.types import Receive, Scope, Send
 from testkit.clock import FrozenClock
+from testkit.http import hot_client
 from testkit.logs import captured_logs
 
 Take = Callable[[], Awaitable[Delivery]]
 ASKED = {"user_id": "user_test", "message": "your purchase was completed successfully"}
 
+on_both_roads = pytest.mark.parametrize("client", ["general", "hot"], indirect=True)
+
 
 @pytest.mark.parametrize("path", ["/notifications", "/notification"])
+@on_both_roads
 async def test_the_least_request_is_accepted_whatever_its_content_type(
     client: httpx.AsyncClient, path: str
 ) -> None:
@@ -37,9 +45,27 @@ async def test_the_least_request_is_accepted_whatever_its_content_type(
     assert "Idempotent-Replayed" not in answer.headers
 
 
+@pytest.mark.parametrize("path", ["/notifications", "/notification"])
+async def test_a_plain_request_needs_nothing_of_the_framework(
+    settings: PublisherSettings, queue: InMemoryQueue, ledger: MemoryLedger, path: str
+) -> None:
+    app = build(settings, queue=queue, ledger=ledger)
+    framework = app.build_middleware_stack()
+
+    async def nothing_but_the_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "lifespan"
+        await framework(scope, receive, send)
+
+    app.middleware_stack = nothing_but_the_lifespan
+    async with hot_client(app) as client:
+        assert (await client.post(path, json=ASKED)).status_code == 202
+        assert (await client.get(path)).status_code == 500
+
+
 @pytest.mark.parametrize(
     ("message", "segments"), [("hello", 1), ("m" * 161, 2), ("\N{GRINNING FACE}" * 36, 2)]
 )
+@on_both_roads
 async def test_an_sms_is_told_how_many_segments_it_takes(
     client: httpx.AsyncClient, message: str, segments: int
 ) -> None:
@@ -48,6 +74,7 @@ async def test_an_sms_is_told_how_many_segments_it_takes(
     assert (await client.post("/notifications", json=body)).json()["segments"] == segments
 
 
+@on_both_roads
 async def test_the_event_in_the_queue_is_what_was_asked_for(
     client: httpx.AsyncClient, take: Take, clock: FrozenClock
 ) -> None:
@@ -77,6 +104,7 @@ async def test_the_event_in_the_queue_is_what_was_asked_for(
     assert event.tags == ("a", "b")
 
 
+@on_both_roads
 async def test_a_notification_for_later_is_not_handed_out_before(
     client: httpx.AsyncClient, queue: InMemoryQueue, take: Take, clock: FrozenClock
 ) -> None:
@@ -91,6 +119,7 @@ async def test_a_notification_for_later_is_not_handed_out_before(
 
 
 @pytest.mark.parametrize("user_id", ["a/b", "..", "a?b=c", "a%2fb", "ü" * 128])
+@on_both_roads
 async def test_any_text_may_be_a_user_id(
     client: httpx.AsyncClient, take: Take, user_id: str
 ) -> None:
@@ -100,12 +129,14 @@ async def test_any_text_may_be_a_user_id(
     assert decode((await take()).body).user_id == user_id
 
 
+@on_both_roads
 async def test_an_unknown_user_is_accepted_for_the_worker_to_find_out(
     client: httpx.AsyncClient,
 ) -> None:
     assert (await client.post("/notifications", json=ASKED | {"user_id": "x"})).status_code == 202
 
 
+@on_both_roads
 async def test_one_log_line_tells_of_an_accepted_notification_without_its_message(
     client: httpx.AsyncClient,
 ) -> None:
@@ -125,6 +156,7 @@ async def test_one_log_line_tells_of_an_accepted_notification_without_its_messag
     assert ASKED["message"] not in str(line)
 
 
+@on_both_roads
 async def test_a_queue_that_is_down_is_answered_with_503_and_when_to_come_back(
     client: httpx.AsyncClient, queue: InMemoryQueue
 ) -> None:
@@ -136,6 +168,24 @@ async def test_a_queue_that_is_down_is_answered_with_503_and_when_to_come_back(
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+@on_both_roads
+async def test_what_may_have_been_stored_is_answered_with_503_and_not_sent_again(
+    client: httpx.AsyncClient, queue: InMemoryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = queue.send
+
+    async def store_and_fail(message: Message) -> SendOutcome:
+        await store(message)
+        raise QueueUnavailable("the reply was lost")
+
+    monkeypatch.setattr(queue, "send", store_and_fail)
+    answer = await client.post("/notifications", json=ASKED)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "queue_unavailable")
+    assert (await queue.depths(["validation.normal"]))["validation.normal"].waiting == 1
+
+
+@on_both_roads
 async def test_a_queue_that_is_back_takes_notifications_again(
     client: httpx.AsyncClient, queue: InMemoryQueue
 ) -> None:
@@ -146,6 +196,7 @@ async def test_a_queue_that_is_back_takes_notifications_again(
     assert (await client.post("/notifications", json=ASKED)).status_code == 202
 
 
+@on_both_roads
 async def test_one_more_than_may_wait_is_refused(
     client: httpx.AsyncClient, send: Callable[..., Awaitable[str]]
 ) -> None:

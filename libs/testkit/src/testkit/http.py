@@ -30,6 +30,13 @@ async def asgi_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
+async def hot_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of a server on which plain requests of hot calls go the hot road."""
+    async with live_server(app) as url, httpx.AsyncClient(base_url=url, timeout=60) as client:
+        yield client
+
+
+@asynccontextmanager
 async def live_server(
     app: ASGIApp, *, limits: ServerLimits = DEFAULT_LIMITS, hot: bool = True
 ) -> AsyncIterator[str]:
