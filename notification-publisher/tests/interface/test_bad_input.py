@@ -13,9 +13,6 @@ ASKED = {"user_id": "user_test", "message": "hello"}
 LIMIT_BYTES = 1_572_864
 
 
-on_both_roads = pytest.mark.parametrize("client", ["general", "hot"], indirect=True)
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -108,7 +105,6 @@ async def test_each_bad_field_is_named(
     assert all(depth.waiting + depth.delayed == 0 for depth in depths.values())
 
 
-@on_both_roads
 async def test_an_sms_that_is_too_long_is_told_its_segments(client: httpx.AsyncClient) -> None:
     body = ASKED | {"channel": "sms", "message": "😀" * 800}
 
@@ -126,7 +122,7 @@ async def test_an_sms_of_1600_characters_of_any_alphabet_is_accepted(
     assert (await client.post("/notifications", json=body)).status_code == 202
 
 
-@on_both_roads
+@pytest.mark.parametrize("client", ["general", "hot"], indirect=True)
 async def test_all_bad_fields_are_named_at_once(client: httpx.AsyncClient) -> None:
     body = {"message": "", "channel": "fax", "priority": 1, "x": 1}
 
@@ -143,14 +139,12 @@ async def test_all_bad_fields_are_named_at_once(client: httpx.AsyncClient) -> No
     }
 
 
-@on_both_roads
 async def test_an_answer_does_not_repeat_what_was_sent(client: httpx.AsyncClient) -> None:
     answer = await client.post("/notifications", json={"user_id": 1, "message": {"secret": "s3"}})
 
     assert "s3" not in answer.text
 
 
-@on_both_roads
 async def test_a_body_may_be_one_and_a_half_mib_and_no_more(client: httpx.AsyncClient) -> None:
     body = json.dumps(ASKED).encode()
     as_large_as_may_be = body + b" " * (LIMIT_BYTES - len(body))
