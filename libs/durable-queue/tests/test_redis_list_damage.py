@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from durable_queue.port import Change, ControlOutcome, Dedupe, LeaseLost, QueueUnavailable
 from redis.asyncio import Redis
+from testkit.message_text import set_column
 from testkit.queue_contract.harness import AT_ONCE, LANE, LANES, QueueHarness, message
 from testkit.redis_list_harness import PREFIX, redis_list_harness
 
@@ -23,17 +24,22 @@ async def wrong_state(redis: Redis) -> None:
     await redis.set(STATE, b"what was here")
 
 
+async def wrong_type_of_state(redis: Redis) -> None:
+    await redis.delete(STATE)
+    await redis.rpush(STATE, b"what was here")
+
+
 async def no_lane(redis: Redis) -> None:
-    await redis.hdel(STATE, "ln")
+    await set_column(redis, STATE, "ln", "")
 
 
 async def no_such_state(redis: Redis) -> None:
-    await redis.hset(STATE, "st", "gone fishing")
+    await set_column(redis, STATE, "st", "gone fishing")
 
 
 def no_number(field: str, value: str = "many") -> Damage:
     async def damage(redis: Redis) -> None:
-        await redis.hset(STATE, field, value)
+        await set_column(redis, STATE, field, value)
 
     return damage
 
@@ -41,6 +47,7 @@ def no_number(field: str, value: str = "many") -> Damage:
 DAMAGES: dict[str, Damage] = {
     "body": wrong_body,
     "state": wrong_state,
+    "type of state": wrong_type_of_state,
     "no lane": no_lane,
     "no such state": no_such_state,
     **{f"{field} is no number": no_number(field) for field in ("ex", "dl", "at", "mx", "df")},
@@ -189,7 +196,7 @@ async def test_ended_one_whose_time_is_none_does_not_stop_the_audit(
 ) -> None:
     await harness.send("bad", "other")
     await (await harness.take()).ack()
-    await redis.hset(STATE, "n:ut", "long ago")
+    await set_column(redis, STATE, "over", "9" * 20)
     await redis.delete(f"{PREFIX}:ended", f"{PREFIX}:{LANE}:wait", f"{PREFIX}:{LANE}:ready")
 
     assert await harness.queue.heal() == 2

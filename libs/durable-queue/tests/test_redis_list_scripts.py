@@ -10,12 +10,16 @@ from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.scripts import assemble, lua_sources
 
 SOURCES = lua_sources()
-# `wait_again` and `die` of settle.lua pass their first argument on.
-TOLD = re.compile(r"\b(?:record|record_end|wait_again|die)\('(\w+)'")
+# `wait_again` and `die` of settle.lua pass their argument on.
+TOLD = re.compile(r"\b(?:tell|tell_end)\(m, '(\w+)'|\b(?:wait_again|die)\('(\w+)'")
 
 
 def test_scripts_tell_the_recorder_of_every_change_there_is() -> None:
-    events = {change for source in SOURCES.values() for change in TOLD.findall(source)}
+    events = {
+        change or passed_on
+        for source in SOURCES.values()
+        for change, passed_on in TOLD.findall(source)
+    }
 
     assert events == set(Change)
 

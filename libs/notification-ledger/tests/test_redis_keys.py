@@ -12,9 +12,11 @@ from notification_contracts.states import Status
 from notification_contracts.trace_ids import new_trace_id
 from notification_ledger.reading import RecordQuery
 from notification_ledger.redis import RedisLedger, lua_recorder
+from notification_ledger.redis.rows import RANK_STEP, RANKS, TOLD
 from notification_ledger.status_update import StatusUpdate
 from redis.asyncio import Redis
 from testkit.ledger.harness import VALIDATION, recorded
+from testkit.message_text import columns_of
 
 KeysOf = Callable[[str], Awaitable[list[str]]]
 USER = StatusUpdate(status=Status.QUEUED, user_id="user_test").encode()
@@ -34,27 +36,22 @@ async def test_keys_are_those_of_the_documentation(
 ) -> None:
     await queue.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
 
-    fields = await redis.hgetall("{an:0}:e:one")
-    created = str(fields["n:ct"])
-    assert {name: value for name, value in fields.items() if str(name).startswith("n:")} == {
-        "n:s": "queued",
-        "n:r": "",
-        "n:u": "user_test",
-        "n:ct": created,
-        "n:ut": created,
-        "n:nx": "0",
+    own, told, *lines = str(await redis.get("{an:0}:e:one")).split("\n")
+    columns = await columns_of(redis, "{an:0}:e:one")
+    assert (own.count("\t"), columns["st"], columns["ln"]) == (17, "queued", VALIDATION)
+    created = int(columns["born"])
+    assert dict(zip(TOLD, told.split("\t"), strict=True)) == {
+        **dict.fromkeys(TOLD, ""),
+        "status": "queued",
+        "updated": "0",
+        "user_id": "user_test",
     }
-    assert await redis.get("{an:0}:t:one") == f"{created}\tqueued\t\t\t\n"
-    assert await redis.zrange("{an:0}:x:queued", 0, -1) == ["one"]
+    assert lines == ["q0", ""]
+    assert await redis.zrange("{an:0}:x", 0, -1, withscores=True) == [
+        ("one", RANKS["queued"] * RANK_STEP + created)
+    ]
     assert await redis.zrange("{an:0}:u:user_test", 0, -1) == ["one"]
     assert await redis.xlen("{an:0}:changes") == 1
-
-
-async def test_hash_of_a_message_stays_small(queue: RedisListQueue, redis: Redis) -> None:
-    await queue.send(Message(id=new_trace_id(), lane=VALIDATION, body=b"{}", note=USER))
-    (key,) = await redis.keys("{an:0}:e:*")
-
-    assert await redis.object("ENCODING", key) == "listpack"
 
 
 async def test_nothing_is_left_of_a_forgotten_notification_but_its_changes(
@@ -182,7 +179,7 @@ async def test_index_entry_without_a_record_is_passed_over(
     ledger: RedisLedger, redis: Redis
 ) -> None:
     await ledger.record(recorded("one", Change.ENQUEUED))
-    await redis.zadd("{an:0}:x:queued", {"damaged": 10**13})
+    await redis.zadd("{an:0}:x", {"damaged": RANKS["queued"] * RANK_STEP + 10**12})
 
     page = await ledger.find(RecordQuery(limit=1))
 

@@ -15,6 +15,7 @@ from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from durable_queue.worker import Isolation, Worker
 from redis.asyncio import Redis
+from testkit.message_text import columns_of
 from testkit.running import until
 
 LANES = ("first", "second")
@@ -136,8 +137,8 @@ asyncio.run(main())
 
 
 async def states(redis: Redis, names: list[str]) -> dict[str, str]:
-    found = [await redis.hget(f"{{an:0}}:e:{name}", "st") for name in names]
-    return {name: (state or b"").decode() for name, state in zip(names, found, strict=True)}
+    found = [(await columns_of(redis, f"{{an:0}}:e:{name}"))["st"] for name in names]
+    return dict(zip(names, found, strict=True))
 
 
 async def test_poison_affects_no_other_message(

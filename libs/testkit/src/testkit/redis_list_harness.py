@@ -24,11 +24,13 @@ CLOCK = f"{PREFIX}:clock"
 
 _LOGGING = LuaRecorder(
     """
-local function record(change, id, lane, now, due, note, uncertain)
-  assert(redis.call('EXISTS', P .. ':e:' .. id) == 1)
-  local told = {change, id, lane, now, due, note, uncertain or false}
-  redis.call('RPUSH', P .. ':log', cjson.encode(told))
+local function record(change, id, lane, now, due, note, uncertain, told, born)
+  assert(type(born) == 'number')
+  local entry = {change, id, lane, now, due, note, uncertain or false}
+  redis.call('RPUSH', P .. ':log', cjson.encode(entry))
+  return told .. change .. '\\n'
 end
+local function former() return '', now end
 local function forget(id)
   assert(redis.call('EXISTS', P .. ':e:' .. id) == 1)
   redis.call('RPUSH', P .. ':forgotten', id)

@@ -1,4 +1,4 @@
-"""The Lua scripts, assembled: header, settings, prelude, damage, recorder, states, ended, body."""
+"""The Lua scripts, assembled: header, settings, shared parts, body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,12 @@ from durable_queue.redis_list.options import RedisListOptions
 
 # A send is refused as a whole when Redis is full; all others make room, or are needed to.
 _REFUSED_WHEN_FULL: Final = frozenset({"send", "ping"})
-_SILENT: Final = LuaRecorder("local function record() end\nlocal function forget() end\n")
-_PARTS: Final = frozenset({"prelude", "damage", "states", "ended", "many"})
+_SILENT: Final = LuaRecorder(
+    "local function record(_, _, _, _, _, _, _, told) return told end\n"
+    "local function forget() end\n"
+    "local function former() return '', now end\n"
+)
+_PARTS: Final = frozenset({"prelude", "damage", "message", "states", "ended", "many"})
 _FOR_MANY: Final = frozenset({"send", "start", "settle", "advance", "tick", "depth"})
 
 
@@ -51,7 +55,8 @@ def assemble(
 ) -> dict[str, Script]:
     """Make the scripts of a queue, by name."""
     before = _settings(options) + sources["prelude"] + sources["damage"]
-    before += (recorder or _SILENT).source + "\n" + sources["states"] + sources["ended"]
+    before += (recorder or _SILENT).source + "\n"
+    before += sources["message"] + sources["states"] + sources["ended"]
     scripts = {}
     for name in sources.keys() - _PARTS:
         header = "#!lua\n" if name in _REFUSED_WHEN_FULL else "#!lua flags=allow-oom\n"

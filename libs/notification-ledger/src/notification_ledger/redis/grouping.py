@@ -7,7 +7,7 @@ from service_kit.epoch import from_ms
 
 from notification_ledger.grouping import GroupCounts
 from notification_ledger.reading import DeadLetterGroups
-from notification_ledger.redis.scripts import lua
+from notification_ledger.redis.scripts import reading_script
 
 LOOKS_AT: Final = 20_000
 """After how many dead letters one call stops: some fifty milliseconds of Redis' time."""
@@ -18,7 +18,7 @@ class DeadLetterCounter:
     """Counts the newest dead letters. Redis' errors come as they are."""
 
     def __init__(self, redis: Redis, prefix: str, *, looks_at: int = LOOKS_AT) -> None:
-        self._groups = redis.register_script(lua("groups"))
+        self._groups = redis.register_script(reading_script("groups"))
         self._prefix = prefix
         self._looks_at = looks_at
 

@@ -1,6 +1,7 @@
 """Lists records from the ledger's indexes in Redis: newest first, in bounded steps."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from notification_contracts.states import Status
@@ -9,15 +10,26 @@ from service_kit.epoch import to_ms
 
 from notification_ledger.cursors import Position, decode_cursor, encode_cursor
 from notification_ledger.reading import NotificationRecord, RecordPage, RecordQuery
-from notification_ledger.redis.rows import DELETED, Row, matches, record_of, row_of
+from notification_ledger.redis.rows import (
+    DELETED,
+    RANK_STEP,
+    RANKS,
+    Row,
+    matches,
+    record_of,
+    row_of,
+)
 from notification_ledger.redis.scripts import lua, reading_script
 
 SCAN_LIMIT: Final = 2_000
 """After how many records one call stops to look: some ten milliseconds of Redis' time."""
 
 _BATCH: Final = 200
-_NEWEST: Position = (10**15 - 1, "\x7f")
+_NEWEST: Position = (RANK_STEP - 1, "\x7f")
 _MANY: Final = 10**12
+
+_Index = tuple[str, int | None]
+"""A sorted set, and the score of what was made in 1970; None for one whose scores are but times."""
 
 
 class RecordReader:
@@ -54,45 +66,55 @@ class RecordReader:
 
     async def count_by_status(self) -> Mapping[Status, int]:
         """Return how many records the index of each status holds."""
-        keys = [f"{self._prefix}:x:{status}" for status in Status]
-        return dict(zip(Status, await self._cards(keys), strict=True))
+        counts = await self._counts([part for each in Status for part in self._of_status(each)])
+        return dict(zip(Status, map(sum, zip(counts[::2], counts[1::2], strict=True)), strict=True))
 
-    async def _cards(self, keys: Sequence[str], *, damaged: int = 0) -> Sequence[int]:
-        """Return how many members each set has, or `damaged` for what is no sorted set."""
+    async def _counts(self, indexes: Sequence[_Index], *, damaged: int = 0) -> Sequence[int]:
+        """Return how many members each index has, or `damaged` for what is no sorted set."""
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for key in keys:
-                pipeline.zcard(key)
+            for key, base in indexes:
+                if base is None:
+                    pipeline.zcard(key)
+                else:
+                    pipeline.zcount(key, base, base + RANK_STEP - 1)
             counts = await pipeline.execute(raise_on_error=False)
         return [each if isinstance(each, int) else damaged for each in counts]
 
-    async def _indexes(self, query: RecordQuery) -> Sequence[str]:
+    def _of_status(self, name: str) -> Sequence[_Index]:
+        """Return where records of a status are; the second is where the release before put them."""
+        return (f"{self._prefix}:x", RANKS[name] * RANK_STEP), (f"{self._prefix}:x:{name}", None)
+
+    async def _indexes(self, query: RecordQuery) -> Sequence[_Index]:
         """Choose the keys that hold the fewest candidates."""
         names = [DELETED, *Status]
         if query.dead_letters:
             names = [Status.FAILED]
         elif query.status:
             names = [query.status, DELETED] if query.status is Status.FAILED else [query.status]
-        by_status = [f"{self._prefix}:x:{name}" for name in names]
-        others = [
-            f"{self._prefix}:{kind}:{value}"
+        by_status = [part for name in names for part in self._of_status(name)]
+        others: list[_Index] = [
+            (f"{self._prefix}:{kind}:{value}", None)
             for kind, value in (("f", query.reference), ("u", query.user_id), ("g", query.tag))
             if value is not None
         ]
         if not others:
             return by_status
         # A damaged index is asked only if all others are longer.
-        held = await self._cards([*others, *by_status], damaged=_MANY)
-        fewest, key = min(zip(held, others, strict=False))
-        return [key] if fewest <= sum(held[len(others) :]) else by_status
+        held = await self._counts([*others, *by_status], damaged=_MANY)
+        fewest, key = min(zip(held, (key for key, _ in others), strict=False))
+        return [(key, None)] if fewest <= sum(held[len(others) :]) else by_status
 
     async def _after(
-        self, indexes: Sequence[str], position: Position
+        self, indexes: Sequence[_Index], position: Position
     ) -> tuple[Sequence[Position], bool]:
         """Return the next positions in all indexes together, and whether there are no more."""
         offsets = [0] * len(indexes)
         while True:
-            arguments = [position[0], _BATCH, *offsets]
-            replies = await self._positions(keys=indexes, args=arguments)
+            places = zip(
+                offsets, ("" if base is None else base for _, base in indexes), strict=True
+            )
+            arguments = [position[0], _BATCH, *chain.from_iterable(places)]
+            replies = await self._positions(keys=[key for key, _ in indexes], args=arguments)
             batches = [_positions(reply) for reply in replies]
             full = [batch[-1] for batch in batches if len(batch) == _BATCH]
             # Beyond the end of a full batch, its index may hold more that would come in between.

@@ -5,7 +5,15 @@ from collections.abc import Collection, Iterable
 from notification_contracts.states import Status
 from service_kit.epoch import whole_ms
 
-from notification_ledger.redis.rows import DELETED, NOT_IN_REST
+from notification_ledger.redis.rows import (
+    DELETED,
+    FORMER_FIELDS,
+    LETTERS,
+    NOT_IN_REST,
+    RANK_STEP,
+    RANKS,
+    TOLD,
+)
 from notification_ledger.rules import (
     ENDED,
     FINAL,
@@ -28,6 +36,14 @@ def lua_rules() -> str:
     return "\n".join(
         (
             lua_list("KEPT_FIELDS", KEPT_FIELDS),
+            lua_list("FORMER_FIELDS", FORMER_FIELDS),
+            f"local FIRST_KEPT = {1 + TOLD.index(KEPT_FIELDS[0])}",
+            *(
+                f"local {name.upper()} = {1 + TOLD.index(name)}"
+                for name in ("channel", "user_id", "reference", "tags")
+            ),
+            lua_ranks(),
+            _letters(),
             f"local MAYBE_SENT = '{MAYBE_SENT}'",
             _predicate("has_ended", {*ENDED, DELETED}),
             _predicate("is_final", {*FINAL, DELETED}),
@@ -55,6 +71,17 @@ def lua_rules() -> str:
             "end",
         )
     )
+
+
+def lua_ranks() -> str:
+    """Render the ranks of the statuses in their index."""
+    ranks = ", ".join(f"{name} = {rank}" for name, rank in RANKS.items())
+    return f"local RANK, RANK_STEP = {{{ranks}}}, {RANK_STEP}"
+
+
+def _letters() -> str:
+    letters = ", ".join(f"{status} = '{letter}'" for status, letter in LETTERS.items())
+    return f"local LETTER = {{{letters}}}"
 
 
 def lua_list(name: str, values: Iterable[str]) -> str:

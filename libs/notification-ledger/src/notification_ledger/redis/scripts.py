@@ -9,9 +9,8 @@ from durable_queue.recorder import LuaRecorder
 from durable_queue.redis_list.scripts import Script, lua_sources
 from service_kit.epoch import whole_ms
 
-from notification_ledger.redis.rendering import lua_list, lua_rules, lua_set
-from notification_ledger.redis.rows import COLUMNS, HASH_FIELDS
-from notification_ledger.rules import KEPT_FIELDS
+from notification_ledger.redis.rendering import lua_list, lua_ranks, lua_rules, lua_set
+from notification_ledger.redis.rows import FORMER_COLUMNS
 
 
 @cache
@@ -23,14 +22,13 @@ def lua(name: str) -> str:
 @cache
 def lua_recorder() -> LuaRecorder:
     """Return what a Redis queue makes part of its scripts, so that it keeps the ledger."""
-    columns = lua_list("COLUMNS", (COLUMNS[name].key for name in KEPT_FIELDS))
-    return LuaRecorder("\n".join((lua_rules(), columns, lua("record"))))
+    return LuaRecorder("\n".join((lua_rules(), lua("record"))))
 
 
 def reading_script(name: str) -> str:
     """Return the source of a script that only reads; its first line stays the first."""
     header, _, body = lua(name).partition("\n")
-    return "\n".join((header, lua_list("HASH_FIELDS", HASH_FIELDS), body))
+    return "\n".join((header, lua_list("FORMER_COLUMNS", FORMER_COLUMNS), lua_ranks(), body))
 
 
 def writing_scripts(retention: timedelta = timedelta(days=30)) -> dict[str, Script]:
@@ -39,7 +37,8 @@ def writing_scripts(retention: timedelta = timedelta(days=30)) -> dict[str, Scri
     What is new is refused when Redis is out of memory; what is under way must end even then.
     """
     kit = lua_sources()
-    base = "\n".join((kit["prelude"], kit["damage"], lua_recorder().source, kit["ended"]))
+    recorder = lua_recorder().source
+    base = "\n".join((kit["prelude"], kit["damage"], recorder, kit["message"], kit["ended"]))
     settings = f"local RETENTION = {whole_ms(retention)}\n{_claim_sets()}"
     claiming = f"{base}\n{lua('write')}\n{settings}\n{lua('claims')}\n{kit['many']}"
     refused_when_full = {"reserve": claiming}

@@ -2,14 +2,13 @@
 -- ARGV 1 id 2 name of this call
 -- Returns 'DONE', 'UNKNOWN' or 'REFUSED'; 'DONE' again when the same call is repeated.
 local id, op = ARGV[1], ARGV[2]
-local kept = kept_of(id, 'st', 'ln', 'op')
-local state, lane = kept[1], kept[2]
+local m = load(id)
 local index = {queued = 'wait', leased = 'lease', delayed = 'delay'}
-if not state then return 'UNKNOWN' end
-if not lane then return 'REFUSED' end -- damaged
-if kept[3] == op then return 'DONE' end
-if not index[state] then return 'REFUSED' end
-redis.call('ZREM', key(lane, index[state]), id)
-finish(id, 'cancelled', op)
-record_end('cancelled', id, lane, '')
+if not m then return 'UNKNOWN' end
+if m.op == op then return 'DONE' end
+if m.damage or m.ln == '' or not index[m.st] then return 'REFUSED' end
+redis.call('ZREM', key(m.ln, index[m.st]), id)
+finish(m, 'cancelled', op)
+tell_end(m, 'cancelled', '')
+save(m)
 return 'DONE'

@@ -7,30 +7,27 @@
 local token, n, again = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 local claimed, alone = {}, false
 
-local function details(id)
-  return kept_of(id, 'st', 'tok', 'ex', 'dl', 'at', 'mx', 'df', 'pg')
-end
-
-local function give(id, lane, kept, deliveries)
+local function give(m, body, deliveries)
   claimed[#claimed + 1] = {
-    id, lane, redis.call('GET', payload(id)) or '',
-    kept[5] or '0', kept[6] or '1', kept[7] or '0', kept[3] or '', deliveries, kept[8] or nil,
+    m.id, m.ln, body or '', m.at ~= '' and m.at or '0', m.mx ~= '' and m.mx or '1',
+    m.df ~= '' and m.df or '0', m.ex, deliveries, m.pg ~= '' and unescaped(m.pg) or nil,
   }
 end
 
-local function lease(id, lane)
-  if condemn(id, lane) then return end
-  local kept = details(id)
-  if kept[1] ~= 'queued' then return end -- an index that disagrees with its message is wrong
-  if kept[3] and tonumber(kept[3]) <= now then
-    expire(id, lane)
+local function lease(m, lane)
+  local body = redis.pcall('GET', payload(m.id))
+  if condemn(m, lane, body) then return end
+  if m.st ~= 'queued' then return end -- an index that disagrees with its message is wrong
+  local ex, deliveries = tonumber(m.ex), (tonumber(m.dl) or 0) + 1
+  if ex and ex <= now then
+    expire(m)
     return
   end
-  local deliveries = (kept[4] or 0) + 1
   alone = deliveries > SUSPECT_AFTER
-  redis.call('HSET', event(id), 'st', 'leased', 'tok', token, 'dl', deliveries)
-  redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
-  give(id, lane, kept, deliveries)
+  m.st, m.tok, m.dl = 'leased', token, deliveries
+  redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, m.id)
+  save(m)
+  give(m, body, deliveries)
 end
 
 local UUID7 = '^%x%x%x%x%x%x%x%x%-%x%x%x%x%-7%x%x%x%-[89abAB]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$'
@@ -55,23 +52,30 @@ end
 local function adopt(lane, raw)
   local id = own_id(raw) or made_id(lane, raw)
   redis.call('SET', payload(id), raw)
-  redis.call('HSET', event(id), 'st', 'queued', 'ln', lane, 'mx', RAW_ATTEMPTS, 'ws', now)
-  record('adopted', id, lane, now, 0, '')
-  lease(id, lane)
+  local m = blank(id, now)
+  m.st, m.ln, m.mx, m.ws = 'queued', lane, tostring(RAW_ATTEMPTS), now
+  tell(m, 'adopted', 0, '')
+  save(m)
+  lease(m, lane)
 end
 
 -- True for a ticket that was issued once more than needed, or whose message was withdrawn.
-local function is_spent(lane, seq, id)
-  if redis.call('EXISTS', event(id)) == 1 then return true end
+local function is_spent(lane, seq, id, m)
+  if m then return true end
   local issued = tonumber(redis.call('GET', key(lane, 'seq')) or 0) or 0
   return tonumber(seq) <= issued and string.match(id, UUID7) ~= nil
 end
 
-local function take(lane, element)
+-- The number and the id of a ticket, and the message.
+local function ticket_of(element)
   local seq, id = string.match(element, '^(%-?%d+)|(.+)$')
+  return seq, id, seq and load(id)
+end
+
+local function take(lane, element, seq, id, m)
   if seq and redis.call('ZREM', key(lane, 'wait'), id) == 1 then
-    lease(id, lane)
-  elseif not seq or not is_spent(lane, seq, id) then
+    if m then lease(m, lane) end
+  elseif not seq or not is_spent(lane, seq, id, m) then
     adopt(lane, element)
   end
 end
@@ -83,22 +87,22 @@ for i = 6, #ARGV do lanes[#lanes + 1] = ARGV[i] end
 if again then
   for _, lane in ipairs(lanes) do -- the newest leases have the latest deadlines
     for _, id in ipairs(redis.call('ZREVRANGE', key(lane, 'lease'), 0, 1999)) do
-      local kept = details(id)
-      if kept[1] == 'leased' and kept[2] == token and not condemn(id, lane) then
-        give(id, lane, kept, tonumber(kept[4] or 1))
+      local m = load(id)
+      local body = redis.pcall('GET', payload(id))
+      if m and m.st == 'leased' and m.tok == token and not condemn(m, lane, body) then
+        give(m, body, tonumber(m.dl) or 1)
         if claimed[#claimed][3] == popped then is_popped = false end
       end
     end
   end
 end
-if is_popped then take(ARGV[4], popped) end
+if is_popped then take(ARGV[4], popped, ticket_of(popped)) end
 if again and #claimed > 0 then return claimed end
 
 -- True for a suspect that would not be alone, and for all that would join one.
-local function must_wait(element)
+local function must_wait(m)
   if alone or #claimed == 0 then return alone end
-  local id = string.match(element, '^%-?%d+|(.+)$')
-  return id and (tonumber(kept_of(id, 'dl')[1] or 0) or 0) >= SUSPECT_AFTER
+  return m and (tonumber(m.dl) or 0) >= SUSPECT_AFTER
 end
 
 local tries = n * 4 -- bounds the time spent on spent tickets
@@ -108,11 +112,12 @@ for _, lane in ipairs(lanes) do
     if not elements then break end
     tries = tries - #elements
     for i, element in ipairs(elements) do
-      if must_wait(element) then
+      local seq, id, m = ticket_of(element)
+      if must_wait(m) then
         for back = #elements, i, -1 do redis.call('LPUSH', key(lane, 'ready'), elements[back]) end
         return claimed
       end
-      take(lane, element)
+      take(lane, element, seq, id, m)
     end
   end
 end

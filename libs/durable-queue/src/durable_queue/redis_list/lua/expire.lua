@@ -5,12 +5,12 @@ local lane, from = ARGV[1], tonumber(ARGV[2])
 local expired = 0
 local ids = redis.call('ZRANGE', key(lane, 'wait'), from, from + LIMIT - 1)
 for _, id in ipairs(ids) do
-  local kept = kept_of(id, 'st', 'ex')
-  local ends = kept[1] == 'queued' and whole(kept[2])
-  if ends and ends <= now and not damage_of(id) then
+  local m = load(id)
+  local ends = m and m.st == 'queued' and m.ex ~= '' and whole(m.ex)
+  if ends and ends <= now and not damage_of(m) then
     -- Its ticket in the list is spent: who pops it finds that nothing waits.
     redis.call('ZREM', key(lane, 'wait'), id)
-    expire(id, lane)
+    expire(m)
     expired = expired + 1
   end
 end

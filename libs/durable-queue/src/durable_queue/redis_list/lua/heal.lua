@@ -15,41 +15,44 @@ end
 -- The ways back, by state; each returns true if there was something to repair.
 local mend = {}
 
-function mend.queued(id, lane)
-  if is_in(key(lane, 'wait'), id) then return false end
-  push(lane, id)
+function mend.queued(m)
+  if is_in(key(m.ln, 'wait'), m.id) then return false end
+  push(m, m.ln)
+  save(m)
   return true
 end
 
-function mend.leased(id, lane)
-  return redis.call('ZADD', key(lane, 'lease'), 'NX', now, id) == 1
+function mend.leased(m)
+  return redis.call('ZADD', key(m.ln, 'lease'), 'NX', now, m.id) == 1
 end
 mend.started = mend.leased
 
-function mend.delayed(id, lane)
-  local kept = kept_of(id, 'du', 'rs', 'rd', 'ex')
-  local since = tonumber(kept[2])
+function mend.delayed(m)
+  local since = tonumber(m.rs)
   if not since or since <= now then
-    return redis.call('ZADD', key(lane, 'delay'), 'NX', kept[1] or now, id) == 1
+    return redis.call('ZADD', key(m.ln, 'delay'), 'NX', tonumber(m.du) or now, m.id) == 1
   end
   -- It rests for a while, since a time that is still to come: the clock was set back.
-  park(lane, id, now + kept[3], tonumber(kept[4]), 'rs', now)
+  m.rs = now
+  park(m, m.ln, now + m.rd)
+  save(m)
   return true
 end
 
-function mend.dead(id)
-  return redis.call('ZADD', P .. ':dead', 'NX', now, id) == 1
+function mend.dead(m)
+  return redis.call('ZADD', P .. ':dead', 'NX', now, m.id) == 1
 end
 
-function mend.done(id)
-  return on_key('ZADD', P .. ':ended', 'NX', whole(kept_of(id, 'n:ut')[1]) or now, id) == 1
+function mend.done(m)
+  return on_key('ZADD', P .. ':ended', 'NX', tonumber(m.over) or now, m.id) == 1
 end
 mend.cancelled, mend.expired, mend.deleted = mend.done, mend.done, mend.done
 
 -- Where a message is whose state can't be read: in the lane whose index has it, else in the first.
 -- One that has ended stays as it is until it is forgotten.
-local function lane_of(id)
-  if is_in(P .. ':ended', id) then return nil end
+local function lane_of(m)
+  local id = m.id
+  if HAS_ENDED[m.st] or is_in(P .. ':ended', id) then return nil end
   for _, lane in ipairs(lanes) do
     for _, part in ipairs({'wait', 'lease', 'delay'}) do
       if is_in(key(lane, part), id) then return lane end
@@ -62,14 +65,9 @@ end
 redis.call('UNLINK', P .. ':gone')
 
 for _, id in ipairs(ids) do
-  local kept = kept_of(id, 'st', 'ln')
-  local lane = kept[2] or lane_of(id)
-  if lane and condemn(id, lane) then
-    mended = mended + 1
-    kept = {}
-  end
-  if kept[1] and kept[2] and mend[kept[1]] and mend[kept[1]](id, kept[2]) then
-    mended = mended + 1
-  end
+  local m = load(id)
+  local lane = m and (m.ln ~= '' and m.ln or lane_of(m))
+  local is_mended = lane and condemn(m, lane) or m and mend[m.st] and mend[m.st](m)
+  if is_mended then mended = mended + 1 end
 end
 return mended

@@ -2,18 +2,19 @@
 -- ARGV 1 id 2 name of this call 3 delay ms
 -- Returns 'DONE', 'UNKNOWN' or 'REFUSED'; 'DONE' again when the same call is repeated.
 local id, op, delay = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local kept = kept_of(id, 'st', 'ln', 'ex', 'op')
-local state, lane = kept[1], kept[2]
-if not state then return 'UNKNOWN' end
-if kept[4] == op then return 'DONE' end
-if state ~= 'dead' or not lane then return 'REFUSED' end
+local m = load(id)
+if not m then return 'UNKNOWN' end
+if m.op == op then return 'DONE' end
+if m.st ~= 'dead' or m.ln == '' then return 'REFUSED' end
 redis.call('ZREM', P .. ':dead', id)
-redis.call('HDEL', event(id), 'at', 'dl', 'df', 'er', 'pg')
+m.op, m.at, m.dl, m.df, m.pg = op, '', '', '', ''
 local due = delay > 0 and now + delay or 0
 if due > 0 then
-  park(lane, id, due, tonumber(kept[3]), 'rs', now, 'rd', delay, 'op', op)
+  m.rs, m.rd = now, delay
+  park(m, m.ln, due)
 else
-  push(lane, id, 'op', op)
+  push(m, m.ln)
 end
-record('replayed', id, lane, now, due, '')
+tell(m, 'replayed', due, '')
+save(m)
 return 'DONE'

@@ -4,30 +4,28 @@
 -- Returns {'ENQUEUED'}, {'DUPLICATE', id, answer}, {'CONFLICT', id} or {'FULL'}.
 -- Runs without allow-oom: Redis refuses it as a whole when its memory is full.
 local id, lane, body, due, ex, attempts, note, dedupe, fingerprint, answer, keep_ms = ...
-due, ex = tonumber(due) or 0, tonumber(ex)
-dedupe = dedupe ~= '' and P .. ':i:' .. dedupe
+due, dedupe = tonumber(due) or 0, dedupe ~= '' and P .. ':i:' .. dedupe
 if dedupe then
   local first = redis.call('HMGET', dedupe, 'id', 'fp', 'an')
   if first[1] and first[2] ~= fingerprint then return {'CONFLICT', first[1]} end
   if first[1] then return {'DUPLICATE', first[1], first[3]} end
 end
 if redis.call('EXISTS', event(id)) == 1 then return {'DUPLICATE', id, ''} end
--- What waits for its time counts as much as what waits for its turn.
-local held = redis.call('ZCARD', key(lane, 'wait')) + redis.call('ZCARD', key(lane, 'delay'))
-if held >= MAX_WAITING then return {'FULL'} end
+if is_full(lane) then return {'FULL'} end
 
-local fields = {'mx', attempts}
-if ex then fields[#fields + 1] = 'ex'; fields[#fields + 1] = ex end
 redis.call('SET', payload(id), body)
 if dedupe then
   redis.call('HSET', dedupe, 'id', id, 'fp', fingerprint, 'an', answer)
   redis.call('PEXPIRE', dedupe, keep_ms)
 end
+local m = blank(id, now)
+m.mx, m.ex = attempts, ex
 if due > now then
-  park(lane, id, due, ex, unpack(fields))
-  record('scheduled', id, lane, now, due, note)
+  park(m, lane, due)
+  tell(m, 'scheduled', due, note)
 else
-  push(lane, id, unpack(fields))
-  record('enqueued', id, lane, now, 0, note)
+  push(m, lane)
+  tell(m, 'enqueued', 0, note)
 end
+save(m)
 return {'ENQUEUED'}

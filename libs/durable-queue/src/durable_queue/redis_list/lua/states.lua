@@ -1,10 +1,18 @@
 -- What the scripts share: where a message can be, and the only ways in and out.
--- A message's hash says the truth in `st`; the sorted sets are its index, the list is a hint.
--- Each way takes further fields for the hash, so that it is written once.
-local function event(id) return P .. ':e:' .. id end
-local function payload(id) return P .. ':b:' .. id end
-local function key(lane, part) return P .. ':' .. lane .. ':' .. part end
-local function kept_of(id, ...) return fields_of(event(id), ...) end
+-- A message's text says the truth in `st`; the sorted sets are its index, the list is a hint. The ways
+-- change the message in hand; whoever goes them saves it, once.
+local function kept_of(id, ...)
+  local m, kept = load(id), {}
+  for i, name in ipairs({...}) do kept[i] = m and m[name] ~= '' and m[name] or false end
+  return kept
+end
+
+local function tell(m, change, due, note, uncertain)
+  m.told = record(change, m.id, m.ln, now, due, note, uncertain, m.told, tonumber(m.born) or now)
+end
+
+-- Tells the recorder of an end: where an earlier start may have had its effect, it says so.
+local function tell_end(m, change, note) tell(m, change, 0, note, m.unc == '1') end
 
 local function next_number(lane)
   local seq = redis.pcall('INCR', key(lane, 'seq'))
@@ -16,53 +24,48 @@ local function next_number(lane)
 end
 
 -- queued, behind all others of the lane
-local function push(lane, id, ...)
+local function push(m, lane)
   local seq = next_number(lane)
-  redis.call('HSET', event(id), 'st', 'queued', 'ln', lane, 'ws', now, ...)
-  redis.call('ZADD', key(lane, 'wait'), seq, id)
-  redis.call('RPUSH', key(lane, 'ready'), seq .. '|' .. id)
+  m.st, m.ln, m.ws = 'queued', lane, now
+  redis.call('ZADD', key(lane, 'wait'), seq, m.id)
+  redis.call('RPUSH', key(lane, 'ready'), seq .. '|' .. m.id)
 end
 
 -- queued, before all others of the lane: it was at the front before, and a backlog must not hold
 -- it up a second time
-local function unshift(lane, id, ...)
+local function unshift(m, lane)
   local first = redis.call('ZRANGE', key(lane, 'wait'), 0, 0, 'WITHSCORES')[2]
   local seq = first and first - 1 or next_number(lane)
-  redis.call('HSET', event(id), 'st', 'queued', 'ln', lane, 'ws', now, ...)
-  redis.call('ZADD', key(lane, 'wait'), seq, id)
-  redis.call('LPUSH', key(lane, 'ready'), seq .. '|' .. id)
+  m.st, m.ln, m.ws = 'queued', lane, now
+  redis.call('ZADD', key(lane, 'wait'), seq, m.id)
+  redis.call('LPUSH', key(lane, 'ready'), seq .. '|' .. m.id)
 end
 
 -- delayed; looked at again when it is due or expires, whichever is first
-local function park(lane, id, due, ex, ...)
-  local look_at = ex and math.min(due, ex) or due
-  redis.call('HSET', event(id), 'st', 'delayed', 'ln', lane, 'du', look_at, ...)
-  redis.call('ZADD', key(lane, 'delay'), look_at, id)
+local function park(m, lane, due)
+  local ex = tonumber(m.ex)
+  m.st, m.ln, m.du = 'delayed', lane, ex and math.min(due, ex) or due
+  redis.call('ZADD', key(lane, 'delay'), m.du, m.id)
 end
 
--- ended: its bytes go now, its hash when the retention is over
-local function finish(id, state, op)
-  redis.call('DEL', payload(id))
-  redis.call('HDEL', event(id), 'mx', 'ex', 'at', 'dl', 'df', 'ws', 'du', 'am', 'er', 'pg')
-  redis.call('HSET', event(id), 'st', state, 'op', op)
-  on_key('ZADD', P .. ':ended', now, id)
-end
-
--- Tells the recorder of an end: where an earlier start may have had its effect, it says so.
-local function record_end(change, id, lane, note)
-  record(change, id, lane, now, 0, note, redis.call('HGET', event(id), 'unc') == '1')
+-- ended: its bytes go now, its text when the retention is over
+local function finish(m, state, op)
+  redis.call('DEL', payload(m.id))
+  m.st, m.op, m.over = state, op, now
+  on_key('ZADD', P .. ':ended', now, m.id)
 end
 
 -- expired: too late for another start
-local function expire(id, lane)
-  finish(id, 'expired', 'expired')
-  record_end('expired', id, lane, '')
+local function expire(m)
+  finish(m, 'expired', 'expired')
+  tell_end(m, 'expired', '')
+  save(m)
 end
 
 -- dead: kept with its bytes until it is replayed or deleted
-local function dead_letter(id, reason, op)
-  redis.call('HSET', event(id), 'st', 'dead', 'er', reason, 'op', op)
-  redis.call('ZADD', P .. ':dead', now, id)
+local function dead_letter(m, op)
+  m.st, m.op = 'dead', op
+  redis.call('ZADD', P .. ':dead', now, m.id)
 end
 
 local STATES = {
@@ -72,33 +75,50 @@ local STATES = {
 local NUMBERS = {'ex', 'dl', 'at', 'mx', 'df', 'du', 'rs', 'rd'}
 
 -- Says what is damaged of a message that is under way; nil if nothing is.
-local function damage_of(id)
-  local kept = redis.pcall('HMGET', event(id), 'st', 'ln', unpack(NUMBERS))
-  if kept.err then return 'its state is a ' .. redis.call('TYPE', event(id)).ok .. ', not a hash' end
-  local state, lane = kept[1], kept[2]
-  if STATES[state] == false then return nil end
-  if not STATES[state] or not lane then return 'its state names no state or no lane' end
-  for i, name in ipairs(NUMBERS) do
-    local value = kept[i + 2]
-    if value and not whole(value) then
+local function damage_of(m, body)
+  if m.damage then return m.damage end
+  if STATES[m.st] == false then return nil end
+  if not STATES[m.st] or m.ln == '' then return 'its state names no state or no lane' end
+  for _, name in ipairs(NUMBERS) do
+    local value = m[name]
+    if value ~= '' and not whole(value) then
       local shown = string.gsub(string.sub(value, 1, 40), '[^%w%p ]', '?')
       return name .. ' of its state is no number: ' .. shown
     end
   end
-  if is_wrong_type(redis.pcall('STRLEN', payload(id))) then
-    return 'its body is a ' .. redis.call('TYPE', payload(id)).ok .. ', not a string'
+  if is_wrong_type(body or redis.pcall('STRLEN', payload(m.id))) then
+    return 'its body is a ' .. redis.call('TYPE', payload(m.id)).ok .. ', not a string'
   end
 end
 
 -- Makes a dead letter of a message that is damaged; all that there is of it is kept. Returns
--- whether it was.
-local function condemn(id, lane)
-  local damage = damage_of(id)
-  if not damage or redis.call('EXISTS', event(id)) == 0 then return false end
-  for _, part in ipairs({'wait', 'lease', 'delay'}) do redis.call('ZREM', key(lane, part), id) end
-  on_key('HSET', event(id), 'ln', lane)
-  redis.call('HSETNX', event(id), 'mx', RAW_ATTEMPTS)
-  dead_letter(id, 'damaged: ' .. damage, 'damaged')
-  record_end('damaged', id, lane, damage)
+-- whether it was. `body` is what Redis replied when it was asked for it, if it was.
+local function condemn(m, lane, body)
+  local damage = damage_of(m, body)
+  if not damage then return false end
+  for _, part in ipairs({'wait', 'lease', 'delay'}) do redis.call('ZREM', key(lane, part), m.id) end
+  if m.damage then put_aside(event(m.id)) end
+  m.ln, m.mx = lane, m.mx ~= '' and m.mx or RAW_ATTEMPTS
+  dead_letter(m, 'damaged')
+  tell_end(m, 'damaged', damage)
+  save(m)
   return true
+end
+
+-- How many messages wait in each lane of which a script asked. What waits for its time counts as much as
+-- what waits for its turn.
+local waiting = {}
+local function is_full(lane)
+  waiting[lane] = (waiting[lane]
+    or redis.call('ZCARD', key(lane, 'wait')) + redis.call('ZCARD', key(lane, 'delay'))) + 1
+  return waiting[lane] > MAX_WAITING
+end
+
+local function has_token(m, token)
+  return m.tok == token or (HAS_ENDED[m.st] and m.tok == end_of(token))
+end
+
+-- Whether a message is held by the claim of this token.
+local function is_held(m, token)
+  return m and m.tok == token and (m.st == 'leased' or m.st == 'started') and m.ln ~= ''
 end

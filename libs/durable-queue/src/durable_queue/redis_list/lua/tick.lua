@@ -86,41 +86,45 @@ end
 -- Calls `move` for a message that is in one of the two states; else its index entry is astray.
 local function move_from(part, id, one, other, move)
   redis.call('ZREM', key(lane, part), id)
-  if condemn(id, lane) then
+  local m = load(id)
+  if m and condemn(m, lane) then
     died = died + 1
-    return
+  elseif m and (m.st == one or m.st == other) and m.ln == lane then
+    move(m)
   end
-  local kept = kept_of(id, 'st', 'ln', 'ex', 'dl', 'am')
-  if (kept[1] == one or kept[1] == other) and kept[2] == lane then move(id, kept) end
 end
 
-local function promote(id, kept)
-  if kept[3] and tonumber(kept[3]) <= now then
-    expire(id, lane)
+local function promote(m)
+  local ex = tonumber(m.ex)
+  if ex and ex <= now then
+    expire(m)
     expired = expired + 1
   else
-    push(lane, id)
-    record('promoted', id, lane, now, 0, '')
+    push(m, lane)
+    tell(m, 'promoted', 0, '')
+    save(m)
     promoted = promoted + 1
   end
 end
 
-local function take_back(id, kept)
-  local deliveries = tonumber(kept[4] or 0)
-  if kept[1] == 'started' then redis.call('HSET', event(id), 'unc', 1) end
-  if kept[1] == 'started' and kept[5] == 'hold' then
-    dead_letter(id, 'ambiguous: its worker went silent after it had started', 'ambiguous')
-    record_end('ambiguous', id, lane, '')
+local function take_back(m)
+  local is_started = m.st == 'started'
+  if is_started then m.unc = '1' end
+  if is_started and m.am == 'hold' then
+    dead_letter(m, 'ambiguous')
+    tell_end(m, 'ambiguous', '')
     died = died + 1
-  elseif deliveries >= MAX_DELIVERIES then
-    dead_letter(id, 'poison: ' .. deliveries .. ' deliveries without an outcome', 'poisoned')
-    record_end('poisoned', id, lane, '')
+  elseif (tonumber(m.dl) or 0) >= MAX_DELIVERIES then
+    dead_letter(m, 'poisoned')
+    tell_end(m, 'poisoned', '')
     died = died + 1
   else
-    unshift(lane, id, 'op', 'lease_lost')
-    record('lease_lost', id, lane, now, 0, '')
+    m.op = 'lease_lost'
+    unshift(m, lane)
+    tell(m, 'lease_lost', 0, '')
     leases_expired = leases_expired + 1
   end
+  save(m)
 end
 
 for _, id in ipairs(due('delay')) do move_from('delay', id, 'delayed', 'delayed', promote) end

@@ -3,14 +3,27 @@
 -- KEYS 1 the key prefix
 -- ARGV 1 how many were looked at before 2 how many to look at
 -- Returns {how many there were, reason, channel, count, first and last time in ms, reason, ...}.
-local ids = redis.pcall('ZREVRANGE', KEYS[1] .. ':x:failed', ARGV[1], ARGV[1] + ARGV[2] - 1)
-if ids.err then return {0} end -- a damaged index: the audit makes it anew
+local first, last = RANK.failed * RANK_STEP, (RANK.failed + 1) * RANK_STEP - 1
+local ids = redis.pcall('ZREVRANGEBYSCORE', KEYS[1] .. ':x', last, first, 'LIMIT', ARGV[1], ARGV[2])
+if ids.err then ids = {} end -- a damaged index: the audit makes it anew
+local former = redis.pcall('ZCARD', KEYS[1] .. ':x:failed') -- of the release before, until it is read
+if #ids == 0 and type(former) == 'number' and former > 0 then
+  local passed = ARGV[1] - redis.call('ZCOUNT', KEYS[1] .. ':x', first, last)
+  ids = redis.call('ZREVRANGE', KEYS[1] .. ':x:failed', passed, passed + ARGV[2] - 1)
+end
 local groups, order = {}, {}
+local TEXT = '^[^\t\n]*\t(%d+)[^\n]*\n([^\t\n]*)\t([^\t\n]*)\t(%-?%d+)\t[^\t\n]*\t([^\t\n]*)'
 for _, id in ipairs(ids) do
-  local kept = redis.pcall('HMGET', KEYS[1] .. ':e:' .. id, 'n:s', 'n:r', 'n:c', 'n:ut')
-  local at = not kept.err and kept[1] == 'failed' and tonumber(kept[4])
-  if at then
-    local reason, channel = kept[2] or '', kept[3] or ''
+  local text = redis.pcall('GET', KEYS[1] .. ':e:' .. id)
+  local born, status, reason, channel, at
+  if type(text) == 'string' then
+    born, status, reason, at, channel = string.match(text, TEXT)
+    at = born and born + at
+  elseif text then
+    local kept = redis.pcall('HMGET', KEYS[1] .. ':e:' .. id, 'n:s', 'n:r', 'n:c', 'n:ut')
+    if not kept.err then status, reason, channel, at = kept[1], kept[2] or '', kept[3] or '', tonumber(kept[4]) end
+  end
+  if at and status == 'failed' then
     local name = reason .. '\t' .. channel
     local group = groups[name]
     if not group then

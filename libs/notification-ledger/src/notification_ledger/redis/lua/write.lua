@@ -1,12 +1,18 @@
--- Follows record.lua where no queue's script is around it: keeps the hash, and forgets what ended.
+-- Follows record.lua where no queue's script is around it: keeps the text, and forgets what ended.
 -- `at` is in ms, 0 for now, as is `due`. Returns 0 if there is nothing to report about.
 local function write(change, id, lane, at, due, note, retention, uncertain)
-  local hash = P .. ':e:' .. id
-  if is_receipt(change) and redis.call('EXISTS', hash) == 0 then return 0 end
-  at = tonumber(at)
-  record(change, id, lane, at > 0 and at or now, tonumber(due), note, uncertain == true or uncertain == '1')
+  local m = load(id)
+  if is_receipt(change) and not m then return 0 end
+  at = tonumber(at) > 0 and tonumber(at) or now
+  if not m or m.damage then
+    if m then put_aside(event(id)) end
+    m = blank(id, at)
+  end
+  uncertain = uncertain == true or uncertain == '1'
+  m.told = record(change, id, lane, at, tonumber(due), note, uncertain, m.told, tonumber(m.born) or at)
+  save(m)
 
-  if has_ended(redis.call('HGET', hash, 'n:s')) then on_key('ZADD', P .. ':ended', 'NX', now, id) end
+  if has_ended(string.match(m.told, '^[^\t]*')) then on_key('ZADD', P .. ':ended', 'NX', now, id) end
   -- Each ended notification is added once, and two are taken away per call: no sweeper is needed.
   forget_ended(now - tonumber(retention), 2)
   return 1
