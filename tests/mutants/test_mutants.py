@@ -24,16 +24,16 @@ class Mutant:
     found_as: str
 
 
-FENCE = "kept[2] ~= token or (state ~= 'leased' and state ~= 'started')"
-LOST_LEASE = "unshift(lane, id, 'op', 'lease_lost')"
+FENCE = "not is_held(m, token)"
+LOST_LEASE = "unshift(m, lane)"
 
 MUTANTS = {
     "no fence on settle": Mutant(
-        f"{LUA}/settle.lua", [(FENCE, "false")], "deaths", "a late verdict counted|and then was"
+        f"{LUA}/settle.lua", [(FENCE, "not m")], "deaths", "a late verdict counted|and then was"
     ),
     "no fence on start": Mutant(
         f"{LUA}/start.lua",
-        [(FENCE, "false")],
+        [(FENCE, "not m")],
         "deaths",
         r"was sent \d+ times, but started|was started while",
     ),
@@ -45,7 +45,7 @@ MUTANTS = {
     ),
     "expiry not checked at claim": Mutant(
         f"{LUA}/claim.lua",
-        [("if kept[3] and tonumber(kept[3]) <= now then", "if false then")],
+        [("if ex and ex <= now then", "if false then")],
         "expiries",
         "after it had expired, and no worker had taken it up",
     ),
@@ -65,9 +65,9 @@ MUTANTS = {
         f"{LUA}/tick.lua",
         [
             (
-                "    push(lane, id)\n    record('promoted'",
+                "    push(m, lane)\n    tell(m, 'promoted'",
                 "    if redis.call('INCR', P .. ':mutant') % 20 == 0 then return end\n"
-                "    push(lane, id)\n    record('promoted'",
+                "    push(m, lane)\n    tell(m, 'promoted'",
             )
         ],
         "calm",
@@ -75,19 +75,13 @@ MUTANTS = {
     ),
     "a forward lost once in 300": Mutant(
         f"{LUA}/settle.lua",
-        [("push(detail, id,", SOMETIMES.format(300) + "push(detail, id,")],
+        [("push(m, detail)", SOMETIMES.format(300) + "push(m, detail)")],
         "calm",
         "lost its lease .* though no worker had died|still validated",
     ),
     "a crash that burns an attempt": Mutant(
         f"{LUA}/tick.lua",
-        [
-            (
-                LOST_LEASE,
-                "unshift(lane, id, 'op', 'lease_lost', 'at',"
-                " (redis.call('HGET', event(id), 'at') or 0) + 1)",
-            )
-        ],
+        [(LOST_LEASE, f"m.at = (tonumber(m.at) or 0) + 1; {LOST_LEASE}")],
         "deaths",
         "was at attempt 2 after 0 had failed",
     ),
