@@ -24,11 +24,15 @@ CLOCK = f"{PREFIX}:clock"
 
 _LOGGING = LuaRecorder(
     """
-local function record(change, id, lane, now, due, note, uncertain, told, born)
+local function opened(told, born)
   assert(type(born) == 'number')
+  return {told}
+end
+local function closed(_, kept) return kept[1] end
+local function record(change, id, lane, now, due, note, uncertain, kept)
   local entry = {change, id, lane, now, due, note, uncertain or false}
   redis.call('RPUSH', P .. ':log', cjson.encode(entry))
-  return told .. change .. '\\n'
+  kept[1] = kept[1] .. change .. '\\n'
 end
 local function former() return '', now end
 local function forget(id)

@@ -15,7 +15,9 @@ from durable_queue.redis_list.options import RedisListOptions
 # A send is refused as a whole when Redis is full; all others make room, or are needed to.
 _REFUSED_WHEN_FULL: Final = frozenset({"send", "ping"})
 _SILENT: Final = LuaRecorder(
-    "local function record(_, _, _, _, _, _, _, told) return told end\n"
+    "local function opened(told) return told end\n"
+    "local function record() end\n"
+    "local function closed(_, told) return told end\n"
     "local function forget() end\n"
     "local function former() return '', now end\n"
 )

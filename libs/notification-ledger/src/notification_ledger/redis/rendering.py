@@ -57,7 +57,7 @@ def lua_rules() -> str:
             f"  if to ~= '{Status.VALIDATED}' then return false end",
             *(_case(name, f"was == '{rule.keeps}'") for name, rule in RULES.items() if rule.keeps),
             "end",
-            f"local function is_in_rest(name) return not ({_is_any('name', NOT_IN_REST)}) end",
+            lua_set("NOT_IN_REST", NOT_IN_REST),
             _predicate("is_receipt", RECEIPTS),
             _predicate("is_not_replayable", NOT_REPLAYABLE),
             f"local MAX_PARKED, PARKED_FOR_MS = {MAX_PARKED}, {whole_ms(PARKED_FOR)}",

@@ -21,6 +21,7 @@ local function unescaped(text)
 end
 
 local function save(m)
+  if m.kept then m.told = closed(m.id, m.kept) end
   local text = m.st .. '\t' .. m.born .. '\t' .. m.over .. '\t' .. m.op .. '\t'
   if HAS_ENDED[m.st] then
     text = text .. end_of(m.tok) .. '\t' .. m.unc .. '\n' .. m.told

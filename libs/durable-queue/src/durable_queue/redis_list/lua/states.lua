@@ -8,7 +8,8 @@ local function kept_of(id, ...)
 end
 
 local function tell(m, change, due, note, uncertain)
-  m.told = record(change, m.id, m.ln, now, due, note, uncertain, m.told, tonumber(m.born) or now)
+  m.kept = m.kept or opened(m.told, tonumber(m.born) or now)
+  record(change, m.id, m.ln, now, due, note, uncertain, m.kept)
 end
 
 -- Tells the recorder of an end: where an earlier start may have had its effect, it says so.

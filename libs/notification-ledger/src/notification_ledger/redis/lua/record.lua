@@ -1,13 +1,13 @@
--- The ledger's part of the queue's scripts: `record` is called for every change of a message, `forget`
--- before its text goes, `former` for what the release before kept of one. `P` is the queue's key prefix;
--- `redis/ledger.py` lists the keys and says what is in `told`. The queue's damage.lua comes before, and
+-- The ledger's part of the queue's scripts. Of a message's text, the ledger's part is `told`: `opened` makes
+-- a record of it, `record` is called for every change, and `closed` makes a text of it again and puts what
+-- is new into the indexes. `forget` is called before a text goes, `former` for what the release before kept.
+-- `P` is the queue's key prefix; `redis/ledger.py` lists the keys. The queue's damage.lua comes before, and
 -- what rendering.py makes of the rules.
-local record, forget, former
+local opened, record, closed, forget, former
 do
   local MAX_TIMELINE, KEEP_HEAD, KEEP_TAIL, MAX_CHANGES = 16384, 2048, 10240, 100000
   local TIMELINE = FIRST_KEPT + #KEPT_FIELDS
   local TOLD = '^' .. string.rep('([^\t\n]*)\t', TIMELINE - 2) .. '([^\t\n]*)\n(.*)$'
-  local IN_COLUMNS = {'provider', 'attempt', 'duration_ms', 'message_id'}
 
   local function index_of(kind, value) return P .. kind .. value end
 
@@ -124,25 +124,25 @@ do
 
   -- A line of the timeline; what has no column is JSON, but for what is kept elsewhere.
   local function line_of(since, said, channel)
-    local line = LETTER[said.status] .. string.format('%d', since) .. '\t'
-      .. (said.reason and column(said.reason) or '') .. '\t' .. channel
-    local rest, is_alone = {}, true
+    local rest, provider, attempt, duration, message = nil, '', '', '', ''
     for name, value in pairs(said) do
-      if is_in_rest(name) then rest[name], is_alone = value, false end
-    end
-    for _, name in ipairs(IN_COLUMNS) do
-      local value, text = said[name], ''
-      if type(value) == 'number' and (name == 'attempt' or name == 'duration_ms') then
-        text = string.format('%.14g', value)
-      elseif type(value) == 'string' and value ~= '' and (name == 'provider' or name == 'message_id')
-        and not string.find(value, '%c') then
-        text = value
-      elseif value ~= nil then
-        rest[name], is_alone = value, false
+      local is_text = type(value) == 'string' and value ~= '' and not string.find(value, '%c')
+      if name == 'provider' and is_text then
+        provider = value
+      elseif name == 'message_id' and is_text then
+        message = value
+      elseif name == 'attempt' and type(value) == 'number' then
+        attempt = value
+      elseif name == 'duration_ms' and type(value) == 'number' then
+        duration = value
+      elseif not NOT_IN_REST[name] then
+        rest = rest or {}
+        rest[name] = value
       end
-      line = line .. '\t' .. text
     end
-    if not is_alone then return line .. '\t' .. cjson.encode(rest) end
+    local line = LETTER[said.status] .. since .. '\t' .. (said.reason and column(said.reason) or '') .. '\t'
+      .. channel .. '\t' .. provider .. '\t' .. attempt .. '\t' .. duration .. '\t' .. message
+    if rest then return line .. '\t' .. cjson.encode(rest) end
     return (string.gsub(line, '\t+$', ''))
   end
 
@@ -154,37 +154,44 @@ do
     if to ~= '' then on_key('ZADD', index_of(kind, to), created, id) end
   end
 
-  -- Puts what is `kept` of a message into the indexes, in place of what was; both by column.
-  local function index(id, created, before, kept)
-    local was, to = before[1], kept[1]
-    if to == '' then
+  -- Puts what is kept of a message into the indexes, in place of what was; both by column.
+  local function index(id, created, was, to)
+    if to[1] == '' then
       on_key('ZREM', P .. ':x', id)
-    elseif was ~= to then
-      on_key('ZADD', P .. ':x', RANK[to] * RANK_STEP + created, id)
+    elseif was[1] ~= to[1] then
+      on_key('ZADD', P .. ':x', RANK[to[1]] * RANK_STEP + created, id)
     end
-    move(':u:', id, created, before[USER_ID], kept[USER_ID])
-    move(':f:', id, created, before[REFERENCE], kept[REFERENCE])
-    if before[TAGS] == kept[TAGS] then return end
-    for _, tag in ipairs(labels_in(before[TAGS])) do move(':g:', id, created, column(tag), '') end
-    for _, tag in ipairs(labels_in(kept[TAGS])) do move(':g:', id, created, '', column(tag)) end
-  end
-
-  -- What waits for a time, by that time: so that what a broker has lost on the way shows.
-  local function note_due(id, before, due)
-    if due ~= '' then
-      on_key('ZADD', P .. ':due', due, id)
-    elseif before ~= '' then
+    -- What waits for a time, by that time: so that what a broker has lost on the way shows.
+    if to[4] ~= '' then
+      on_key('ZADD', P .. ':due', to[4], id)
+    elseif was[4] ~= '' then
       on_key('ZREM', P .. ':due', id)
     end
+    move(':u:', id, created, was[USER_ID], to[USER_ID])
+    move(':f:', id, created, was[REFERENCE], to[REFERENCE])
+    if was[TAGS] == to[TAGS] then return end
+    for _, tag in ipairs(labels_in(was[TAGS])) do move(':g:', id, created, column(tag), '') end
+    for _, tag in ipairs(labels_in(to[TAGS])) do move(':g:', id, created, '', column(tag)) end
   end
-
-  local function text_of(kept, timeline) return table.concat(kept, '\t', 1, TIMELINE - 1) .. '\n' .. timeline end
 
   local NOTHING = {}
   for i = 1, TIMELINE do NOTHING[i] = '' end
 
+  opened = function(told, born)
+    local kept = {string.match(told, TOLD)}
+    local was = kept[1] and {unpack(kept)} or NOTHING
+    if not kept[1] then kept = {unpack(NOTHING)} end
+    kept.was, kept.born = was, born
+    return kept
+  end
+
+  closed = function(id, kept)
+    index(id, kept.born, kept.was, kept)
+    return table.concat(kept, '\t', 1, TIMELINE - 1) .. '\n' .. kept[TIMELINE]
+  end
+
   -- Notes the messages that an attempt named, and applies the receipts that waited for them.
-  local function learn(id, said, now, told, born)
+  local function learn(id, said, now, kept)
     local names = messages_of(said)
     for _, name in ipairs(names) do
       redis.call('SET', P .. ':m:' .. name, #names > 1 and id .. '\tof one' or id)
@@ -192,11 +199,9 @@ do
       local parked = on_key('LRANGE', waiting, 0, -1)
       if #parked > 0 then redis.call('DEL', waiting) end
       for _, note in ipairs(parked) do
-        local change = #names > 1 and 'reported_of_one' or 'reported'
-        told = record(change, id, '', now, 0, note, false, told, born)
+        record(#names > 1 and 'reported_of_one' or 'reported', id, '', now, 0, note, false, kept)
       end
     end
-    return told
   end
 
   -- Whether the timeline has a line already, at whatever time; `channel` is what the line shows.
@@ -209,50 +214,45 @@ do
     return false
   end
 
-  record = function(change, id, lane, now, due, note, uncertain, told, born)
-    local old = {string.match(told, TOLD)}
-    local was = old[1]
-    if not was then old = NOTHING end
-    if was and is_first(change) then return told end
-    if was and change == 'promoted' and not moves(change, was) then
-      note_due(id, old[4], '')
-      old[4] = ''
-      return text_of(old, old[TIMELINE])
+  record = function(change, id, lane, now, due, note, uncertain, kept)
+    local was = kept[1]
+    local is_known = was ~= ''
+    if is_known and is_first(change) then return end
+    if is_known and change == 'promoted' and not moves(change, was) then
+      kept[4] = ''
+      return
     end
 
     local said = read(change, lane, note, uncertain)
     if keeps_status(change, was, said.status) then said.status = was end
-    local kept = {said.status, said.reason and column(said.reason) or '', string.format('%d', now - born)}
+    local since, shown = now - kept.born, kept[CHANNEL]
+    local channel = said.channel and column(said.channel) or shown
+    local line = line_of(since, said, channel ~= shown and channel or '')
+    if is_receipt(change) and is_told(kept[TIMELINE], line, channel) then return end
+
     for i, field in ipairs(KEPT_FIELDS) do
       local value = said[field]
-      kept[FIRST_KEPT - 1 + i] = value ~= nil and column(value) or old[FIRST_KEPT - 1 + i]
+      if value ~= nil then kept[FIRST_KEPT - 1 + i] = column(value) end
     end
-    local channel = kept[CHANNEL]
-    local line = line_of(now - born, said, channel ~= old[CHANNEL] and channel or '')
-    if is_receipt(change) and is_told(old[TIMELINE], line, channel) then return told end
-
-    kept[4] = due > 0 and string.format('%d', due) or ''
-    if was and not moves(change, was, said.status) then
-      kept[1], kept[2], kept[4] = was, old[2], old[4]
-    elseif said.status == 'failed' and is_not_replayable(change) then
-      kept[1], kept[2] = 'deleted', change == 'deleted' and was and old[2] or kept[2]
+    kept[3], kept[TIMELINE] = since, appended(id, kept[TIMELINE], line)
+    local status = said.status
+    if not is_known or moves(change, was, status) then
+      local reason = said.reason and column(said.reason) or ''
+      if status == 'failed' and is_not_replayable(change) then
+        status, reason = 'deleted', change == 'deleted' and is_known and kept[2] or reason
+      end
+      kept[1], kept[2], kept[4] = status, reason, due > 0 and due or ''
     end
-    note_due(id, old[4], kept[4])
-    index(id, born, old, kept)
-    local shown = kept[1] == 'deleted' and 'failed' or kept[1]
     on_key('XADD', P .. ':changes', 'MAXLEN', '~', MAX_CHANGES, '*', 'c', id .. '\t' .. now
-      .. '\t' .. shown .. '\t' .. kept[2] .. '\t' .. channel .. '\t' .. kept[USER_ID])
-    told = text_of(kept, appended(id, old[TIMELINE], line))
-    if (said.message_id or said.targets) and not is_receipt(change) then
-      return learn(id, said, now, told, born)
-    end
-    return told
+      .. '\t' .. (kept[1] == 'deleted' and 'failed' or kept[1]) .. '\t' .. kept[2] .. '\t' .. channel
+      .. '\t' .. kept[USER_ID])
+    if (said.message_id or said.targets) and not is_receipt(change) then learn(id, said, now, kept) end
   end
 
   forget = function(id, told)
-    local old = {string.match(told, TOLD)}
-    index(id, 0, old[1] and old or NOTHING, NOTHING)
-    if old[1] then unlearn(id, old[TIMELINE], '') end
+    local kept = opened(told, 0)
+    index(id, 0, kept, NOTHING)
+    unlearn(id, kept[TIMELINE], '')
     -- A claim says of a copy that comes again that it is old; an hour later none can be left, unless
     -- it waits among the dead letters, and what is there has not ended.
     local ended_at = tonumber(redis.call('ZSCORE', P .. ':ended', id))
@@ -281,6 +281,6 @@ do
     for i, field in ipairs(FORMER_FIELDS) do kept[FIRST_KEPT - 1 + i] = column(hash[field] or '') end
     on_key('ZREM', P .. ':x:' .. kept[1], id)
     on_key('ZADD', P .. ':x', RANK[kept[1]] * RANK_STEP + born, id)
-    return text_of(kept, timeline), born
+    return table.concat(kept, '\t') .. '\n' .. timeline, born
   end
 end

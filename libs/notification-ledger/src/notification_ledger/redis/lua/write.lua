@@ -9,10 +9,11 @@ local function write(change, id, lane, at, due, note, retention, uncertain)
     m = blank(id, at)
   end
   uncertain = uncertain == true or uncertain == '1'
-  m.told = record(change, id, lane, at, tonumber(due), note, uncertain, m.told, tonumber(m.born) or at)
+  m.kept = m.kept or opened(m.told, tonumber(m.born) or at)
+  record(change, id, lane, at, tonumber(due), note, uncertain, m.kept)
   save(m)
 
-  if has_ended(string.match(m.told, '^[^\t]*')) then on_key('ZADD', P .. ':ended', 'NX', now, id) end
+  if has_ended(m.kept[1]) then on_key('ZADD', P .. ':ended', 'NX', now, id) end
   -- Each ended notification is added once, and two are taken away per call: no sweeper is needed.
   forget_ended(now - tonumber(retention), 2)
   return 1
