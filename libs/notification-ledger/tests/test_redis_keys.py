@@ -126,7 +126,7 @@ async def test_shorter_retention_of_a_queue_counts_for_what_has_ended_already(
 
 
 async def test_what_an_earlier_release_noted_as_ended_is_forgotten_after_an_audit(
-    queue: RedisListQueue, redis: Redis, ledger: RedisLedger
+    queue: RedisListQueue, redis: Redis, redis_url: str, ledger: RedisLedger
 ) -> None:
     await queue.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
     (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
@@ -136,7 +136,10 @@ async def test_what_an_earlier_release_noted_as_ended_is_forgotten_after_an_audi
     assert await ledger.get("one") is not None
 
     await queue.heal()
-    await queue.tick([VALIDATION])
+    options = RedisListOptions(retention=timedelta(0))
+    another = RedisListQueue(redis_url, recorder=lua_recorder(), options=options)
+    await another.tick([VALIDATION])
+    await another.close()
 
     assert await ledger.get("one") is None
     assert not await redis.exists("{an:0}:gone")

@@ -6,7 +6,7 @@ local m = load(id)
 if not m then return 'UNKNOWN' end
 if m.op == op then return 'DONE' end
 if m.st ~= 'dead' or m.ln == '' then return 'REFUSED' end
-redis.call('ZREM', P .. ':dead', id)
+on_key('ZREM', P .. ':dead', id)
 finish(m, 'deleted', op)
 tell(m, 'deleted', 0, '')
 save(m)

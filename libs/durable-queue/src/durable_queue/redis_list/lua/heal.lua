@@ -40,7 +40,7 @@ function mend.delayed(m)
 end
 
 function mend.dead(m)
-  return redis.call('ZADD', P .. ':dead', 'NX', now, m.id) == 1
+  return on_key('ZADD', P .. ':dead', 'NX', now, m.id) == 1
 end
 
 function mend.done(m)
@@ -67,7 +67,8 @@ redis.call('UNLINK', P .. ':gone')
 for _, id in ipairs(ids) do
   local m = load(id)
   local lane = m and (m.ln ~= '' and m.ln or lane_of(m))
-  local is_mended = lane and condemn(m, lane) or m and mend[m.st] and mend[m.st](m)
+  local is_mended = lane and condemn(m, lane) 
+    or m and (m.ln ~= '' or HAS_ENDED[m.st]) and mend[m.st] and mend[m.st](m)
   if is_mended then mended = mended + 1 end
 end
 return mended

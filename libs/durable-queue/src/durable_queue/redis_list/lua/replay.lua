@@ -6,7 +6,7 @@ local m = load(id)
 if not m then return 'UNKNOWN' end
 if m.op == op then return 'DONE' end
 if m.st ~= 'dead' or m.ln == '' then return 'REFUSED' end
-redis.call('ZREM', P .. ':dead', id)
+on_key('ZREM', P .. ':dead', id)
 m.op, m.at, m.dl, m.df, m.pg = op, '', '', '', ''
 local due = delay > 0 and now + delay or 0
 if due > 0 then

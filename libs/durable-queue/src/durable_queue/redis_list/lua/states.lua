@@ -66,7 +66,7 @@ end
 -- dead: kept with its bytes until it is replayed or deleted
 local function dead_letter(m, op)
   m.st, m.op = 'dead', op
-  redis.call('ZADD', P .. ':dead', now, m.id)
+  on_key('ZADD', P .. ':dead', now, m.id)
 end
 
 local STATES = {
