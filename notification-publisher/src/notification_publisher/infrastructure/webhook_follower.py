@@ -73,8 +73,8 @@ class WebhookFollower:
         try:
             if await self._changes.endpoints():
                 await self._send_lines()
-            if await self._changes.followers() and await self._acquire():
-                await self._follow(stopping)
+                if await self._changes.followers() and await self._acquire():
+                    await self._follow(stopping)
         except FollowerReplaced:
             log.info("webhooks.follower_replaced")
         except (WebhooksUnavailable, LedgerUnavailable, QueueError) as error:

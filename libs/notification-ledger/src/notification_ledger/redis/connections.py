@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-_LOOK_EVERY_S: Final = 1.0
+_LOOK_EVERY_S: Final = 5.0
 
 
 class _FollowsThePrimary(AbstractConnection):
@@ -23,7 +23,7 @@ class _FollowsThePrimary(AbstractConnection):
     _looked_at: float | None = None
 
     async def check_health(self) -> None:
-        """Check the server's role, at most once a second; before each command."""
+        """Check the server's role before a command, every few seconds."""
         now = asyncio.get_running_loop().time()
         if self._looked_at is not None and now - self._looked_at < _LOOK_EVERY_S:
             return
