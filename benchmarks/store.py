@@ -13,7 +13,7 @@ from typing import Final
 from asyncnotify.local.embedded_redis import EmbeddedRedis
 from durable_queue.factory import open_queue
 from durable_queue.port import Delivery, Enqueued, Message, Queue
-from durable_queue.worker import Worker
+from durable_queue.worker import Worker, one_by_one
 from figures import Laps
 from notification_contracts.codec import encode
 from notification_contracts.events import NotificationRequested
@@ -74,7 +74,7 @@ class Store:
             if worker.stats().handled >= count:
                 done.set()
 
-        worker = Worker(self.queue, [LANE], handle, name="benchmark", concurrency=64)
+        worker = Worker(self.queue, [LANE], one_by_one(handle), name="benchmark", concurrency=64)
         began = time.perf_counter()
         running = asyncio.create_task(worker.run(done))
         await done.wait()

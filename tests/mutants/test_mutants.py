@@ -16,12 +16,16 @@ SOMETIMES = "local _ = redis.call('INCR', P .. ':mutant') % {} ~= 0 and "
 
 @dataclass(frozen=True)
 class Mutant:
-    """What is changed in one file of the queue, in which plan it shows, and as what."""
+    """What is changed in one file of the queue, in which plan it shows, and as what.
+
+    `also` is another file in which the same is changed.
+    """
 
     file: str
     changes: Sequence[tuple[str, str]]
     plan: str
     found_as: str
+    also: str | None = None
 
 
 FENCE = "not is_held(m, token)"
@@ -36,6 +40,7 @@ MUTANTS = {
         [(FENCE, "not m")],
         "deaths",
         r"was sent \d+ times, but started|was started while",
+        also=f"{LUA}/advance.lua",
     ),
     "an idempotency key forgotten once in 200": Mutant(
         f"{LUA}/send.lua",
@@ -54,6 +59,7 @@ MUTANTS = {
         [("if ex and ex <= now then", "if false then")],
         "expiries",
         "was started .* after it had expired",
+        also=f"{LUA}/advance.lua",
     ),
     "a started one cancelled": Mutant(
         f"{LUA}/cancel.lua",
@@ -79,6 +85,17 @@ MUTANTS = {
         "calm",
         "lost its lease .* though no worker had died|still validated",
     ),
+    "an advance lost once in 300": Mutant(
+        f"{LUA}/advance.lua",
+        [
+            (
+                "redis.call('HSET', event(id), 'st', 'started',",
+                SOMETIMES.format(300) + "redis.call('HSET', event(id), 'st', 'started',",
+            )
+        ],
+        "calm",
+        "lost its lease .* though no worker had died|still (queued|validated|sending)",
+    ),
     "a crash that burns an attempt": Mutant(
         f"{LUA}/tick.lua",
         [(LOST_LEASE, f"m.at = (tonumber(m.at) or 0) + 1; {LOST_LEASE}")],
@@ -86,8 +103,8 @@ MUTANTS = {
         "was at attempt 2 after 0 had failed",
     ),
     "leases not renewed": Mutant(
-        "worker/in_flight.py",
-        [("await self._renewal.renew([held.delivery for held in renewed.values()])", "[]")],
+        "worker/leases.py",
+        [("await self._queue.renew([delivery for _, delivery in renewed])", "[]")],
         "renewals",
         "lost its lease .* though no worker had died",
     ),
@@ -132,11 +149,12 @@ def build(mutant: Mutant, folder: Path) -> None:
     package = Path(durable_queue.__file__).parent
     copy = folder / package.name
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (copy / mutant.file).read_text()
-    for good, bad in mutant.changes:
-        assert text.count(good) == 1, f"{mutant.file} has changed, so must this mutant: {good}"
-        text = text.replace(good, bad)
-    (copy / mutant.file).write_text(text)
+    for file in filter(None, (mutant.file, mutant.also)):
+        text = (copy / file).read_text()
+        for good, bad in mutant.changes:
+            assert text.count(good) == 1, f"{file} has changed, so must this mutant: {good}"
+            text = text.replace(good, bad)
+        (copy / file).write_text(text)
 
 
 @pytest.mark.parametrize("name", MUTANTS)

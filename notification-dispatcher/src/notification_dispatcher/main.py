@@ -35,18 +35,17 @@ from service_kit.metrics import new_registry
 from service_kit.settings import load_settings
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification
-from notification_dispatcher.application.find_contact import FindContact
+from notification_dispatcher.application.find_contact import FindContacts
 from notification_dispatcher.application.outbox import ShowOutbox
 from notification_dispatcher.application.ports import AddressReports, ContactDirectory
 from notification_dispatcher.application.take_receipts import TakeReceipts
 from notification_dispatcher.application.try_providers import TryProviders
-from notification_dispatcher.application.validate_notification import ValidateNotification
 from notification_dispatcher.infrastructure.caps.guard import ChannelGuards
 from notification_dispatcher.infrastructure.caps.opening import open_windows
 from notification_dispatcher.infrastructure.contacts.batching import BatchingContactDirectory
 from notification_dispatcher.infrastructure.contacts.gathered_reports import GatheredAddressReports
 from notification_dispatcher.infrastructure.contacts.health_reports import HttpHealthReports
-from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
+from notification_dispatcher.infrastructure.contacts.http import HttpContactDirectory
 from notification_dispatcher.infrastructure.outbox.opening import open_outbox
 from notification_dispatcher.infrastructure.providers.capturing import CapturingSender
 from notification_dispatcher.infrastructure.providers.pauses.opening import open_pauses
@@ -82,7 +81,7 @@ def build(
     pauses: ChannelPauses | None = None,
 ) -> FastAPI:
     """Put the service together, on what the settings say or on what is given."""
-    now, registry = partial(datetime.now, UTC), new_registry()
+    now, registry, stopping = partial(datetime.now, UTC), new_registry(), Stopping()
     queue = queue or _open_queue(settings)
     receipts = receipts or open_receipt_writer(settings.stores)
     pauses = pauses or open_channel_pauses(settings.stores)
@@ -93,9 +92,9 @@ def build(
     reports = GatheredAddressReports(health=health)
     diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
     senders = _senders(settings, providers or {}, diverter, registry, teller)
-    finding, guards = _find_contact(settings, contacts, http), _guards(settings, registry)
-    deliver = _deliver(settings, finding, senders, guards, diverter, reports, queue.now)
-    workers, stopping = _workers(settings, queue, pauses, deliver, teller, registry), Stopping()
+    finding, guards = _find_contacts(settings, contacts, http), _guards(settings, registry)
+    deliver = _deliver(settings, senders, guards, diverter, reports, queue.now)
+    workers = _workers(settings, queue, pauses, finding, deliver, teller, registry)
     background = _background(broker, workers, senders, reports, teller, settings, stopping)
     return build_app(
         service=SERVICE,
@@ -143,13 +142,13 @@ def _user_service(settings: DispatcherSettings) -> UpstreamClient:
     )
 
 
-def _find_contact(
+def _find_contacts(
     settings: DispatcherSettings, contacts: ContactDirectory | None, http: HttpClient
-) -> FindContact:
+) -> FindContacts:
     if contacts is None:
-        lookup = HttpContactLookup(http=http)
-        contacts = BatchingContactDirectory(lookup=lookup, limits=settings.contacts)
-    return FindContact(contacts=contacts, random=random.random)
+        behind = HttpContactDirectory(http=http)
+        contacts = BatchingContactDirectory(behind=behind, limits=settings.contacts)
+    return FindContacts(contacts=contacts, random=random.random)
 
 
 def _background(
@@ -248,7 +247,6 @@ def _guards(settings: DispatcherSettings, registry: CollectorRegistry) -> Channe
 
 def _deliver(
     settings: DispatcherSettings,
-    find_contact: FindContact,
     senders: ChannelSenders,
     guards: ChannelGuards,
     diverter: Diverter,
@@ -256,7 +254,6 @@ def _deliver(
     now: Callable[[], datetime],
 ) -> DeliverNotification:
     return DeliverNotification(
-        find_contact=find_contact,
         senders=guards.before(senders.by_channel),
         for_tests=CapturingSender(diverter=diverter),
         retries=settings.retries,
@@ -271,13 +268,14 @@ def _workers(
     settings: DispatcherSettings,
     queue: Queue,
     pauses: ChannelPauses,
+    find_contacts: FindContacts,
     deliver: DeliverNotification,
     teller: WebhookTeller,
     registry: CollectorRegistry,
 ) -> Workers:
-    workers = Workers(queue, pauses, registry, settings.workers)
+    workers = Workers(queue, pauses, find_contacts, registry, settings.workers)
     if settings.validates:
-        workers.validate(ValidateNotification(find_contact=deliver.find_contact))
+        workers.validate()
     for channel in settings.channels:
         workers.deliver(channel, deliver)
     if settings.tells_webhooks and teller.parts.are_shared:

@@ -5,7 +5,7 @@ import pytest
 from notification_contracts.events import NotificationRequested
 from notification_dispatcher.application.attempt import DeliveryAttempt
 from notification_dispatcher.application.deliver_notification import DeliverNotification
-from notification_dispatcher.application.find_contact import FindContact
+from notification_dispatcher.application.find_contact import FindContacts
 from notification_dispatcher.application.ports import Starting
 from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.infrastructure.contacts.memory import InMemoryAddressReports
@@ -24,6 +24,7 @@ class Attempts:
     """Makes the attempts of one notification, and keeps between them what a queue keeps."""
 
     deliver: DeliverNotification
+    find_contacts: FindContacts
     event: NotificationRequested
     channel: str
     number: int = 1
@@ -41,7 +42,8 @@ class Attempts:
             expires_at=expires_at,
             progress=self.progress,
         )
-        verdict = await self.deliver(self.event, attempt, on_start=self._start)
+        [contact] = await self.find_contacts([(self.event.user_id, attempt.deferrals)])
+        verdict = await self.deliver(self.event, attempt, contact, on_start=self._start)
         if (said := getattr(verdict, "progress", None)) is not None:
             self.progress = said
         self.number += type(verdict).__name__ == "Retrying"
@@ -75,7 +77,6 @@ def attempts(contacts, reports, event):
             now=lambda: NOW,
         )
         deliver = DeliverNotification(
-            find_contact=FindContact(contacts=contacts, random=lambda: 0.5),
             senders=senders.by_channel,
             for_tests=CapturingSender(diverter=Diverter(delivery=DeliveryPolicy())),
             retries=RetryPolicy(),
@@ -84,6 +85,7 @@ def attempts(contacts, reports, event):
             random=lambda: 0.5,
             now=lambda: NOW,
         )
-        return Attempts(deliver, event, channel)
+        finding = FindContacts(contacts=contacts, random=lambda: 0.5)
+        return Attempts(deliver, finding, event, channel)
 
     return begin

@@ -5,7 +5,7 @@ import pytest
 from notification_contracts.states import Reason
 from notification_dispatcher.application.attempt import DeliveryAttempt
 from notification_dispatcher.application.deliver_notification import DeliverNotification
-from notification_dispatcher.application.find_contact import FindContact
+from notification_dispatcher.application.find_contact import FindContacts
 from notification_dispatcher.domain.retries import RetryPolicy
 from notification_dispatcher.domain.sending import NotTried, ProviderCall, SendOutcome, SendResult
 from notification_dispatcher.domain.verdicts import Deferred, Failed, Retrying, Sent
@@ -52,8 +52,8 @@ def reports():
 
 @pytest.fixture
 def deliver(contacts, sender, reports):
-    return DeliverNotification(
-        find_contact=FindContact(contacts=contacts, random=lambda: 0.5),
+    find_contacts = FindContacts(contacts=contacts, random=lambda: 0.5)
+    deliver = DeliverNotification(
         senders={"email": sender, "sms": sender, "push": sender},
         for_tests=CapturingSender(diverter=Diverter(delivery=DeliveryPolicy())),
         retries=RetryPolicy(),
@@ -62,6 +62,12 @@ def deliver(contacts, sender, reports):
         random=lambda: 0.5,
         now=lambda: NOW,
     )
+
+    async def run(event, attempt, *, on_start):
+        [contact] = await find_contacts([(event.user_id, attempt.deferrals)])
+        return await deliver(event, attempt, contact, on_start=on_start)
+
+    return run
 
 
 def attempt(number=1, *, limit=100, channel="email"):

@@ -1,13 +1,19 @@
 import pytest
 from notification_contracts.states import Reason
-from notification_dispatcher.application.find_contact import FindContact
-from notification_dispatcher.application.validate_notification import ValidateNotification
+from notification_dispatcher.application.find_contact import FindContacts
+from notification_dispatcher.application.validate_notification import validated
 from notification_dispatcher.domain.verdicts import Deferred, Failed, Validated
 
 
 @pytest.fixture
 def validate(contacts):
-    return ValidateNotification(find_contact=FindContact(contacts=contacts, random=lambda: 0.5))
+    find_contacts = FindContacts(contacts=contacts, random=lambda: 0.5)
+
+    async def run(event, *, deferrals):
+        [contact] = await find_contacts([(event.user_id, deferrals)])
+        return validated(event, contact)
+
+    return run
 
 
 async def test_it_is_forwarded_to_the_preferred_channel(validate, event):

@@ -3,10 +3,14 @@ from datetime import timedelta
 
 import pytest
 from durable_queue.memory import InMemoryQueue
+from durable_queue.metrics import QueueMetrics
 from durable_queue.port import Message, OnAmbiguous
+from durable_queue.worker import Isolation
+from durable_queue.worker.in_flight import InFlight
 from notification_contracts.trace_ids import new_trace_id
 from notification_dispatcher.interface.metrics import StageMetrics
-from notification_dispatcher.interface.stages import StageHandler
+from notification_dispatcher.interface.settlement import Stage
+from notification_dispatcher.interface.stages import DeliveryStage, StageHandler, ValidationStage
 from notification_ledger.memory import MemoryLedger
 from prometheus_client import CollectorRegistry
 from testkit.clock import FrozenClock
@@ -41,25 +45,53 @@ def metrics(registry):
 
 @pytest.fixture
 def handle(queue, metrics):
-    """Let a stage handle the next message with a verdict that is given; None: it starts it."""
+    """Let a stage bring the next message to its end, by a verdict or by what makes one.
+
+    A callable gets the event and, for a channel, what passes the point of no return.
+    """
 
     async def run(decide, *, channel="email", on_ambiguous=OnAmbiguous.RESEND):
-        async def decide_so(event, in_stage):
-            return await decide(event, in_stage) if callable(decide) else decide
+        async def deliver(event, attempt, contact, *, on_start):
+            return await decide(event, on_start) if callable(decide) else decide
 
-        stage = StageHandler(
+        async def find(asked):
+            if channel is not None:
+                return [None for _ in asked]
+            return [await decide(*each) if callable(decide) else decide for each in asked]
+
+        stage = Stage(
             name="delivery.email" if channel else "validation",
-            decide=decide_so,
-            metrics=metrics,
-            random=random.random,
             channel=channel,
             on_ambiguous=on_ambiguous,
+            metrics=metrics,
+        )
+        own = DeliveryStage(stage=stage, channel=channel, deliver=deliver)
+        handler = StageHandler(
+            stage=stage,
+            find_contacts=find,
+            go=own.go if channel else ValidationStage(deliveries={}).go,
+            random=random.random,
             longest_version_wait=timedelta(days=1),
         )
-        [delivery] = await queue.receive(LANES, limit=1, wait=timedelta(0))
-        await stage.handle(delivery)
+        in_flight = in_flight_of(queue, handler.handle)
+        in_flight.add(await queue.receive(LANES, limit=1, wait=timedelta(0)))
+        while in_flight.in_flight:
+            await in_flight.wait_for_slot()
 
     return run
+
+
+def in_flight_of(queue, handle, **fields):
+    return InFlight(
+        queue,
+        handle,
+        worker="test",
+        concurrency=10,
+        lease=timedelta(seconds=60),
+        metrics=QueueMetrics(CollectorRegistry()),
+        isolation=Isolation(),
+        **fields,
+    )
 
 
 @pytest.fixture

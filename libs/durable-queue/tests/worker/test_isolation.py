@@ -13,7 +13,7 @@ from durable_queue.messages import SUSPECT_AFTER
 from durable_queue.port import Delivery, Message
 from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
-from durable_queue.worker import Isolation, Worker
+from durable_queue.worker import Isolation, Worker, one_by_one
 from redis.asyncio import Redis
 from testkit.message_text import columns_of
 from testkit.running import until
@@ -63,7 +63,7 @@ async def working(queue: RedisListQueue, process: Process) -> AsyncIterator[None
         Worker(
             queue,
             [lane],
-            process.handle,
+            one_by_one(process.handle),
             name=lane,
             concurrency=5,
             lease=LEASE,
@@ -112,15 +112,17 @@ from datetime import timedelta
 from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from durable_queue.upkeep import Ticker
-from durable_queue.worker import Isolation, Worker
+from durable_queue.worker import Isolation, Worker, one_by_one
 
 LEASE = timedelta(milliseconds=500)
 
-async def handle(delivery):
+async def handle_one(delivery):
     if delivery.id == "poison":
         os._exit(9)
     await asyncio.sleep(0.05)
     await delivery.ack()
+
+handle = one_by_one(handle_one)
 
 async def main():
     queue = RedisListQueue(sys.argv[1], options=RedisListOptions(lease=LEASE, max_deliveries=4))

@@ -13,13 +13,14 @@ MAX_BATCH: Final = 500
 
 
 @dataclass(slots=True)
-class _Question(Generic[V]):
-    answer: asyncio.Future[V | None]
+class _Question(Generic[K, V]):
+    keys: Sequence[K]
+    answer: asyncio.Future[Mapping[K, V]]
     context: Context
 
 
 class Gathered(Generic[K, V]):
-    """Answers all callers who ask for a key at about the same time with one call of `get_many`.
+    """Answers all callers who ask for keys at about the same time with one call of `get_many`.
 
     Calls that come while one runs are answered by the next one, so an answer is never older than
     its question; and the busier it is, the cheaper each answer becomes. `get_many` gets up to 500
@@ -28,19 +29,20 @@ class Gathered(Generic[K, V]):
 
     def __init__(self, get_many: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]) -> None:
         self._get_many = get_many
-        self._asked: dict[K, _Question[V]] = {}
+        self._asked: list[_Question[K, V]] = []
         self._calls: asyncio.Task[None] | None = None
 
     async def get(self, key: K) -> V | None:
         """Return what belongs to the key; None if `get_many` left it out. Raises what it raises."""
-        question = self._asked.get(key)
-        if question is None:
-            future = asyncio.get_running_loop().create_future()
-            question = self._asked[key] = _Question(future, copy_context())
+        return (await self.get_all((key,))).get(key)
+
+    async def get_all(self, keys: Sequence[K]) -> Mapping[K, V]:
+        """Return what belongs to these keys, 500 at most, and perhaps to others."""
+        answer: asyncio.Future[Mapping[K, V]] = asyncio.get_running_loop().create_future()
+        self._asked.append(_Question(keys, answer, copy_context()))
         if self._calls is None or self._calls.done():
             self._calls = asyncio.create_task(self._call_until_all_are_answered())
-        # Others may wait for the same answer; one who gives up must not take it from them.
-        return await asyncio.shield(question.answer)
+        return await answer
 
     async def stop(self) -> None:
         """Answer those who still wait."""
@@ -49,17 +51,24 @@ class Gathered(Generic[K, V]):
 
     async def _call_until_all_are_answered(self) -> None:
         while self._asked:
-            keys = list(self._asked)[:MAX_BATCH]
-            batch = {key: self._asked.pop(key) for key in keys}
-            context = batch[keys[0]].context
-            await asyncio.create_task(self._answer(batch), context=context)
+            keys: dict[K, None] = {}
+            batch: list[_Question[K, V]] = []
+            for question in self._asked:
+                if batch and len(keys) + len(question.keys) > MAX_BATCH:
+                    break
+                keys.update(dict.fromkeys(question.keys))
+                batch.append(question)
+            del self._asked[: len(batch)]
+            await asyncio.create_task(self._answer(batch, list(keys)), context=batch[0].context)
 
-    async def _answer(self, batch: Mapping[K, _Question[V]]) -> None:
+    async def _answer(self, batch: Sequence[_Question[K, V]], keys: Sequence[K]) -> None:
         try:
-            found = await self._get_many(list(batch))
+            found = await self._get_many(keys)
         except Exception as error:  # noqa: BLE001 - belongs to those who asked
-            for question in batch.values():
-                question.answer.set_exception(error)
+            for question in batch:
+                if not question.answer.done():  # else who asked has given up
+                    question.answer.set_exception(error)
         else:
-            for key, question in batch.items():
-                question.answer.set_result(found.get(key))
+            for question in batch:
+                if not question.answer.done():
+                    question.answer.set_result(found)

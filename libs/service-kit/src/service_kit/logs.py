@@ -29,6 +29,7 @@ __all__ = [
     "bound_contextvars",
     "configure_logging",
     "get_logger",
+    "reset_logging",
     "write_waiting_lines",
 ]
 
@@ -74,6 +75,13 @@ def configure_logging(service: str, *, format: str, level: str) -> None:  # noqa
     _current.output = output
     _current.service = service
     _current.renders_prepared = not console and severity <= logging.INFO
+
+
+def reset_logging() -> None:
+    """Undo `configure_logging`, but for what libraries log through `logging`."""
+    write_waiting_lines()
+    structlog.reset_defaults()
+    _current.output = None
 
 
 def get_logger(name: str) -> FilteringBoundLogger:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 
 import structlog
-from service_kit.logs import configure_logging, write_waiting_lines
+from service_kit.logs import configure_logging, reset_logging, write_waiting_lines
 
 LoggedLines = Callable[[], list[dict[str, object]]]
 
@@ -31,5 +31,5 @@ def captured_logs(service: str = "test", *, level: str = "DEBUG") -> Iterator[Lo
     try:
         yield lines
     finally:
-        structlog.reset_defaults()
+        reset_logging()
         root.handlers, root.level = handlers, root_level

@@ -7,8 +7,7 @@ from datetime import timedelta
 from durable_queue.metrics import QueueMetrics
 from durable_queue.port import Queue
 from durable_queue.upkeep import Ticker
-from durable_queue.worker import Isolation, Worker
-from durable_queue.worker.in_flight import Handle
+from durable_queue.worker import Handle, Isolation, Worker, one_by_one
 
 
 async def until(holds: Callable[[], bool], *, within_s: float = 60) -> None:
@@ -46,7 +45,7 @@ class Running:
         worker = Worker(
             self.queue,
             ["work"],
-            handle,
+            one_by_one(handle),
             name="test",
             concurrency=concurrency,
             lease=lease or self.lease,

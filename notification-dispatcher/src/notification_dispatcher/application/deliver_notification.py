@@ -12,7 +12,7 @@ from notification_providers.port import Accepted, AddressGone, AddressReport
 
 from notification_dispatcher.application.attempt import DeliveryAttempt
 from notification_dispatcher.application.conclude import Conclude
-from notification_dispatcher.application.find_contact import FindContact
+from notification_dispatcher.application.find_contact import FoundContact
 from notification_dispatcher.application.ports import (
     AddressReports,
     PassPointOfNoReturn,
@@ -51,7 +51,6 @@ class DeliverNotification:
     `for_tests`, on whatever channel, and to no other sender.
     """
 
-    find_contact: FindContact
     senders: Mapping[ChannelName, Sender]
     for_tests: Sender
     retries: RetryPolicy
@@ -70,12 +69,12 @@ class DeliverNotification:
         self,
         event: NotificationRequested,
         attempt: DeliveryAttempt,
+        contact: FoundContact,
         *,
         on_start: PassPointOfNoReturn,
     ) -> DeliveryVerdict:
         """Make one attempt. `on_start` passes the point of no return; what it raises is raised."""
         progress = Progress.decode(attempt.progress) if attempt.progress else NOTHING
-        contact = await self.find_contact(event.user_id, deferrals=attempt.deferrals)
         if not isinstance(contact, Contact):
             return _unless_taken(contact, progress)
         if (detail := CHANNELS[attempt.channel].too_long(event.message)) is not None:

@@ -12,7 +12,7 @@ from notification_contracts.meanings import in_place, meaning_of
 from notification_contracts.states import Reason
 from notification_ledger.channel_pauses import ChannelPauses
 
-from notification_dispatcher.application.find_contact import FindContact
+from notification_dispatcher.application.find_contact import FindContacts
 from notification_dispatcher.application.provider_states import ProviderState, ProviderStates
 from notification_dispatcher.domain.contact import Contact, choose_channel
 from notification_dispatcher.domain.verdicts import Deferred, Failed
@@ -59,14 +59,14 @@ class DryRun:
     What only a provider can tell is not foreseen, nor what is not yet known of its times.
     """
 
-    find_contact: FindContact
+    find_contacts: FindContacts
     states: ProviderStates
     pauses: ChannelPauses
     now: Callable[[], datetime]
 
     async def __call__(self, asked: AskedFields, *, is_test: bool) -> Foreseen:
         delivery = "capture" if is_test else self.states.delivery
-        contact = await self.find_contact(asked.user_id, deferrals=0)
+        [contact] = await self.find_contacts([(asked.user_id, 0)])
         if isinstance(contact, Deferred):
             said = _because(contact.reason, asked.user_id, asked.channel)
             sentence = f"It would wait, {said}; it goes on by itself."

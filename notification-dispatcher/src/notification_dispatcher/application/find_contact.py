@@ -1,14 +1,14 @@
-"""Look up a user's contact; every failure is a verdict."""
+"""Look up users' contacts; every failure is a verdict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from notification_contracts.states import Reason
 
 from notification_dispatcher.application.ports import (
+    ContactAnswer,
     ContactDirectory,
-    ContactsUnavailable,
     NoSuchUser,
 )
 from notification_dispatcher.domain.contact import Contact
@@ -18,20 +18,26 @@ from notification_dispatcher.domain.verdicts import Deferred, Failed
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(seconds=60)
 
+FoundContact = Contact | Deferred | Failed
+"""A user's contact, or the verdict that follows from having none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FindContact:
-    """Find a user's contact. Without an answer the notification waits, longer each time."""
+class FindContacts:
+    """Find users' contacts. Without an answer a notification waits, longer each time."""
 
     contacts: ContactDirectory
     random: Callable[[], float]
 
-    async def __call__(self, user_id: str, *, deferrals: int) -> Contact | Deferred | Failed:
-        """Return the contact, or the verdict that follows from having none."""
-        try:
-            return await self.contacts.contact_of(user_id)
-        except NoSuchUser:
+    async def __call__(self, asked: Sequence[tuple[str, int]]) -> Sequence[FoundContact]:
+        """Look up users, each with how often its notification was deferred, in one go."""
+        answers = await self.contacts.contacts_of([user_id for user_id, _ in asked])
+        return [self._found(answers[user_id], deferrals) for user_id, deferrals in asked]
+
+    def _found(self, answer: ContactAnswer, deferrals: int) -> FoundContact:
+        if isinstance(answer, Contact):
+            return answer
+        if isinstance(answer, NoSuchUser):
             return Failed(reason=Reason.UNKNOWN_USER, detail="there is no such user")
-        except ContactsUnavailable as error:
-            delay = growing(deferrals, self.random(), first=FIRST_WAIT, cap=LONGEST_WAIT)
-            return Deferred(delay=delay, reason=Reason.CONTACTS_UNAVAILABLE, detail=str(error))
+        delay = growing(deferrals, self.random(), first=FIRST_WAIT, cap=LONGEST_WAIT)
+        return Deferred(delay=delay, reason=Reason.CONTACTS_UNAVAILABLE, detail=str(answer))

@@ -1,6 +1,6 @@
 """What the use cases need from outside, and the errors that it raises."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -31,16 +31,15 @@ class UnknownChannel(Exception):
     """Raised when no provider is for such a channel."""
 
 
+ContactAnswer = Contact | NoSuchUser | ContactsUnavailable
+"""What came of one user's look-up: one that failed takes no other with it."""
+
+
 class ContactDirectory(Protocol):
-    """Knows how each user can be reached."""
+    """Knows how users can be reached."""
 
-    async def contact_of(self, user_id: str) -> Contact:
-        """Return the user's contact: as it is now, or, while there is no answer, as it was.
-
-        Raises:
-            NoSuchUser: there is no such user.
-            ContactsUnavailable: there is no answer for now.
-        """
+    async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, ContactAnswer]:
+        """Look up users as they are now, or, while there is no answer, as they were."""
         ...
 
 

@@ -17,7 +17,7 @@ from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.openapi_parts import JSON, answer, json_body
 
 from notification_dispatcher.application.dry_run import DryRun
-from notification_dispatcher.application.find_contact import FindContact
+from notification_dispatcher.application.find_contact import FindContacts
 from notification_dispatcher.application.provider_states import ProviderStates
 from notification_dispatcher.interface.problems import refusals
 
@@ -56,14 +56,14 @@ class ForeseenView(BaseModel):
 
 
 def dry_run_routes(
-    find_contact: FindContact,
+    find_contacts: FindContacts,
     states: ProviderStates,
     pauses: ChannelPauses,
     now: Callable[[], datetime],
 ) -> APIRouter:
     """Build the route that answers before anything is sent."""
     router = APIRouter(tags=["notifications"], default_response_class=Response)
-    dry_run = DryRun(find_contact=find_contact, states=states, pauses=pauses, now=now)
+    dry_run = DryRun(find_contacts=find_contacts, states=states, pauses=pauses, now=now)
 
     @router.post(
         "/notifications/explain",

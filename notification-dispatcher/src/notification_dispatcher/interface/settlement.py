@@ -3,19 +3,21 @@
 `StageDelivery.settlement` is the one place that decides these three.
 """
 
-from collections.abc import Awaitable, Callable
+import time
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import Any, assert_never
+from functools import lru_cache, partial
+from typing import Any, Final, assert_never
 
-from durable_queue.port import ClaimEnded, Delivery, MessageExpired, OnAmbiguous
+from durable_queue import port as queue
+from durable_queue.port import ClaimEnded, MessageExpired, OnAmbiguous
+from durable_queue.worker import NotAdvanced, TrackedDelivery
 from notification_contracts.channels import ChannelName
 from notification_contracts.events import NotificationRequested
 from notification_contracts.lanes import delivery_lane
 from notification_contracts.states import Priority, Reason, Status
 from notification_ledger.status_update import StatusUpdate
-from service_kit.logs import get_logger
+from service_kit.logs import PreparedLine, get_logger
 
 from notification_dispatcher.application.ports import Starting
 from notification_dispatcher.domain.sending import ProviderCall
@@ -28,31 +30,33 @@ from notification_dispatcher.domain.verdicts import (
     Validated,
     Verdict,
 )
+from notification_dispatcher.interface.metrics import StageMetrics
 
 log = get_logger(__name__)
 
 
-async def _stay() -> None:
-    """Move nothing: the queue has settled the message already."""
+_PREPARED: Final = {
+    name: PreparedLine(__name__, f"notification.{name}")
+    for name in ("validated", "sent", "deferred", "retrying", "expired", "claim_lost")
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Settlement:
     """How one outcome is settled.
 
     `name` is the verdict in the metrics, and with `notification.` before it the event in the log.
-    `move` raises `LeaseLost` if the notification is another worker's by now: nothing was changed.
+    `verdict` is what the queue is told; None if it has settled the message already.
     """
 
     name: str
-    move: Callable[[], Awaitable[None]] = _stay
+    verdict: queue.Verdict | None = None
     channel: ChannelName | None = None
     reason: Reason | None = None
     call: ProviderCall | None = None
     delay: timedelta | None = None
-    is_worrying: bool = False
 
-    def log(self, **fields: str | int | float) -> None:
+    def log(self, fields: dict[str, object]) -> None:
         """Write the line. Neither addresses nor texts are ever in it, so details are not."""
         if self.channel is not None:
             fields["channel"] = self.channel
@@ -63,89 +67,149 @@ class Settlement:
         if self.call is not None:
             fields["provider"] = self.call.provider
             fields["send_ms"] = _milliseconds(self.call.duration)
-        write = log.warning if self.is_worrying else log.info
-        write(f"notification.{self.name}", **fields)
+        if line := _PREPARED.get(self.name):
+            line.write(fields)
+        else:
+            log.warning(f"notification.{self.name}", **fields)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageDelivery:
-    """A message that a stage works on.
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """What all messages of a stage have in common.
 
-    `channel` is the stage's, None for validation; `event` is None if it can't be understood.
-    `on_ambiguous` says what becomes of it if this process dies while it is being sent.
+    `channel` is None for validation. `on_ambiguous` says what becomes of a message if this process
+    dies while it is being sent.
     """
 
-    delivery: Delivery
+    name: str
     channel: ChannelName | None
     on_ambiguous: OnAmbiguous
-    event: NotificationRequested | None = None
+    metrics: StageMetrics
+
+
+class StageDelivery:
+    """A message that a stage works on. `event` is None if it can't be understood.
+
+    One that came from validation without having left it yet has `ahead` what it is there, and how
+    that is settled: its start takes it on, and any outcome before that lets it wait in the lane.
+    """
+
+    __slots__ = ("_ahead", "_began", "attempt", "delivery", "event", "stage")
+
+    def __init__(
+        self,
+        stage: Stage,
+        delivery: TrackedDelivery,
+        event: NotificationRequested | None = None,
+        ahead: "tuple[StageDelivery, Settlement] | None" = None,
+    ) -> None:
+        self.stage = stage
+        self.delivery = delivery
+        self.event = event
+        self.attempt = delivery.attempt if ahead is None else 1
+        self._ahead = ahead
+        self._began = time.perf_counter()
 
     async def start(self, starting: Starting) -> None:
         """Pass the point of no return; see `Delivery.start`.
 
         Raises:
             ClaimEnded: the notification is another worker's, was cancelled, or has expired.
+            NotAdvanced: it came from validation, and waits behind others now.
         """
-        attempt = self.delivery.attempt
-        update = StatusUpdate(
-            status=Status.SENDING,
-            channel=self.channel,
-            provider=starting.provider,
-            attempt=attempt,
-            attempts=attempt,
-        )
-        repeatable = OnAmbiguous.RESEND if starting.is_repeatable else self.on_ambiguous
-        await self.delivery.start(
-            update.encode(), on_ambiguous=repeatable, progress=starting.progress
-        )
+        note = _sending(self.stage.channel, starting.provider, self.attempt)
+        on_ambiguous = OnAmbiguous.RESEND if starting.is_repeatable else self.stage.on_ambiguous
+        if self._ahead is None:
+            await self.delivery.start(note, on_ambiguous=on_ambiguous, progress=starting.progress)
+            return
+        validation, settlement = self._ahead
+        match settlement.verdict:
+            case queue.Forward(lane, forwarded):
+                start = queue.Start(note, on_ambiguous, starting.progress)
+                try:
+                    await self.delivery.advance(queue.Advance(lane, forwarded, start))
+                except NotAdvanced:
+                    validation.tell(settlement)
+                    raise
+        self._ahead, self._began = None, time.perf_counter()
+        validation.tell(settlement)
+
+    def conclude(self, outcome: Verdict | ClaimEnded) -> None:
+        """Settle a verdict, soon, and tell of it; or tell of a claim that ended before."""
+        if self._ahead is None:
+            self._settle(self.settlement(outcome))
+        elif isinstance(outcome, ClaimEnded):
+            self._ahead[0].conclude(outcome)
+        else:
+            validation, settlement = self._ahead
+            validation._settle(settlement)  # noqa: SLF001 - the same class
+
+    def _settle(self, settlement: Settlement) -> None:
+        if settlement.verdict is None:
+            self.tell(settlement)
+        else:
+            self.delivery.settle_soon(settlement.verdict, partial(self._settled, settlement))
+
+    def _settled(self, settlement: Settlement, error: BaseException | None) -> None:
+        if error is None:
+            self.tell(settlement)
+        elif isinstance(error, ClaimEnded):
+            self.tell(self.settlement(error))
+
+    def tell(self, settlement: Settlement) -> None:
+        """Count an outcome, and write its line in the log."""
+        seconds = time.perf_counter() - self._began
+        stage, event = self.stage, self.event
+        stage.metrics.count(stage.name, settlement.name, settlement.reason or "", seconds)
+        fields: dict[str, object] = {"trace_id": self.delivery.id}
+        if event is not None and event.request_id is not None:
+            fields["request_id"] = event.request_id
+        fields["stage"] = stage.name
+        fields["attempt"] = self.attempt
+        fields["duration_ms"] = round(seconds * 1000, 1)
+        settlement.log(fields)
 
     def settlement(self, outcome: Verdict | ClaimEnded) -> Settlement:
         """Decide how a verdict is settled, or a claim that ended before there was one."""
-        delivery = self.delivery
+        channel = self.stage.channel
         match outcome:
-            case Validated(channel=channel):
-                note = self._note(Status.VALIDATED, outcome)
-                move = partial(delivery.forward, delivery_lane(channel, self._priority), note)
-                settled = Settlement(name="validated", move=move, channel=channel)
+            case Validated(channel=chosen):
+                lane = delivery_lane(chosen, self._priority)
+                forward = queue.Forward(lane, self._note(Status.VALIDATED, outcome))
+                return Settlement(name="validated", verdict=forward, channel=chosen)
             case Sent(call=call):
-                move = partial(delivery.ack, self._note(Status.SENT, outcome))
-                settled = Settlement(name="sent", move=move, channel=self.channel, call=call)
+                ack = queue.Ack(self._note(Status.SENT, outcome))
+                return Settlement(name="sent", verdict=ack, channel=channel, call=call)
             case Deferred(delay=delay, call=call, progress=progress):
                 note = self._note(Status.RETRYING if call else self._waiting, outcome)
-                move = partial(delivery.defer, delay, note, progress=progress)
-                settled = self._unsent("deferred", move, outcome, delay)
+                return self._unsent("deferred", queue.Defer(delay, note, progress), outcome, delay)
             case Retrying(delay=delay, is_uncertain=uncertain, progress=progress):
                 note = self._note(Status.RETRYING, outcome)
-                retry = partial(delivery.retry, is_uncertain=uncertain, progress=progress)
-                move = partial(retry, delay, note)
-                settled = self._unsent("retrying", move, outcome, delay)
+                retry = queue.Retry(delay, note, uncertain, progress)
+                return self._unsent("retrying", retry, outcome, delay)
             case Failed(reason=reason, detail=detail, is_uncertain=uncertain):
                 note, error = self._note(Status.FAILED, outcome), f"{reason}: {detail}"
-                move = partial(delivery.dead_letter, error, note, is_uncertain=uncertain)
-                settled = self._unsent("failed", move, outcome)
-            case MessageExpired():
-                settled = Settlement(name="expired", channel=self.channel)
-            case ClaimEnded():  # cancelled, or another worker's by now; that the upkeep warns of
-                settled = Settlement(name="claim_lost", channel=self.channel)
+                return self._unsent("failed", queue.GiveUp(error, note, uncertain), outcome)
+            case ClaimEnded():  # cancelled, or another worker's by now: that the upkeep warns of
+                is_expired = isinstance(outcome, MessageExpired)
+                return Settlement(name="expired" if is_expired else "claim_lost", channel=channel)
             case never:
                 assert_never(never)
-        return settled
 
     def _unsent(
         self,
         name: str,
-        move: Callable[[], Awaitable[None]],
+        move: queue.Verdict,
         verdict: NotSent,
         delay: timedelta | None = None,
     ) -> Settlement:
         return Settlement(
             name=name,
-            move=move,
-            channel=self.channel,
+            verdict=move,
+            channel=self.stage.channel,
             reason=verdict.reason,
             call=verdict.call,
             delay=delay,
-            is_worrying=isinstance(verdict, Failed),
         )
 
     @property
@@ -155,20 +219,20 @@ class StageDelivery:
     @property
     def _waiting(self) -> Status:
         """What a notification is while it waits for its turn in this stage."""
-        if self.channel is None:
+        if self.stage.channel is None:
             return Status.QUEUED
-        return Status.VALIDATED if self.delivery.attempt == 1 else Status.RETRYING
+        return Status.VALIDATED if self.attempt == 1 else Status.RETRYING
 
     def _note(self, status: Status, verdict: Verdict) -> bytes:
         unsent = verdict if isinstance(verdict, NotSent) else None
         sent = verdict if isinstance(verdict, Sent) else None
         call = None if isinstance(verdict, Validated) else verdict.call
-        attempt = self.delivery.attempt if call else None
+        attempt = self.attempt if call else None
         return StatusUpdate(
             status=status,
             reason=unsent.reason if unsent else None,
             detail=unsent.detail if unsent else None,
-            channel=verdict.channel if isinstance(verdict, Validated) else self.channel,
+            channel=verdict.channel if isinstance(verdict, Validated) else self.stage.channel,
             provider=call.provider if call else None,
             attempt=attempt,
             attempts=attempt,
@@ -183,10 +247,22 @@ class StageDelivery:
         """Return what a record keeps of the event: one that was pushed by hand has it from here."""
         if self.event is None:
             return {}
-        if self.channel is not None:
+        if self.stage.channel is not None:
             return {"user_id": self.event.user_id}
         kept = {name: getattr(self.event, name) for name in ("user_id", "tags", "reference")}
         return kept | {"is_test": self.event.is_test or None}
+
+
+@lru_cache
+def _sending(channel: ChannelName | None, provider: str, attempt: int) -> queue.Note:
+    """Say that a provider is about to get it: the same for all on their first attempt."""
+    return StatusUpdate(
+        status=Status.SENDING,
+        channel=channel,
+        provider=provider,
+        attempt=attempt,
+        attempts=attempt,
+    ).encode()
 
 
 def _milliseconds(duration: timedelta) -> float:

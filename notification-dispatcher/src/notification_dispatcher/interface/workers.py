@@ -1,15 +1,14 @@
 """What this process works on: a worker for validation, one for each channel, and the upkeep."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from durable_queue.metrics import QueueMetrics
 from durable_queue.port import OnAmbiguous, Queue
 from durable_queue.upkeep import Auditor, Ticker
-from durable_queue.worker import Isolation, Worker
-from durable_queue.worker.in_flight import Handle
+from durable_queue.worker import Handle, HandleClaim, Isolation, Worker, one_by_one
 from notification_contracts.channels import ChannelName
 from notification_contracts.lanes import (
     DELIVERY,
@@ -24,10 +23,16 @@ from prometheus_client import CollectorRegistry
 from service_kit.lifecycle import NamedLoop
 
 from notification_dispatcher.application.deliver_notification import DeliverNotification
-from notification_dispatcher.application.validate_notification import ValidateNotification
+from notification_dispatcher.application.find_contact import FindContacts
 from notification_dispatcher.interface.channel_pauses import FollowChannelPauses
 from notification_dispatcher.interface.metrics import StageMetrics
-from notification_dispatcher.interface.stages import Decide, StageHandler, delivery_on, validation
+from notification_dispatcher.interface.settlement import Stage
+from notification_dispatcher.interface.stages import (
+    DeliveryStage,
+    Go,
+    StageHandler,
+    ValidationStage,
+)
 
 # What may come before and after a send that a stop has to wait for: a look-up, waiting for room at
 # the provider, settling; and handing back what was not begun.
@@ -76,11 +81,14 @@ class Workers:
         self,
         queue: Queue,
         pauses: ChannelPauses,
+        find_contacts: FindContacts,
         registry: CollectorRegistry,
         options: WorkerOptions,
     ) -> None:
         self.by_stage: dict[str, Worker] = {}
         self._by_channel: dict[ChannelName, Worker] = {}
+        self._deliveries: dict[ChannelName, DeliveryStage] = {}
+        self._find_contacts = find_contacts
         self._channel_pauses = FollowChannelPauses(pauses, self._by_channel, queue, registry)
         self._queue = queue
         self._options = options
@@ -89,21 +97,26 @@ class Workers:
         self._isolation = Isolation()
         self._webhook_queue: Queue | None = None
 
-    def validate(self, validate: ValidateNotification) -> None:
+    def validate(self) -> None:
         """Work on validation."""
-        self._add(VALIDATION, validation(validate), validation_lanes())
+        stage = self._stage(VALIDATION)
+        go = ValidationStage(deliveries=self._deliveries).go
+        self._add(stage, go, validation_lanes())
 
     def deliver(self, channel: ChannelName, deliver: DeliverNotification) -> None:
         """Work on the delivery of one channel, once its worker is resumed."""
-        decide, name = delivery_on(channel, deliver), f"{DELIVERY}.{channel}"
-        self._add(name, decide, delivery_lanes(channel), channel, holds=channel in deliver.holds)
-        self._by_channel[channel] = self.by_stage[name]
+        stage = self._stage(f"{DELIVERY}.{channel}", channel, holds=channel in deliver.holds)
+        delivery = DeliveryStage(stage=stage, channel=channel, deliver=deliver)
+        worker = self._add(stage, delivery.go, delivery_lanes(channel))
+        if self._queue.advances:
+            delivery.worker = worker
+        self._by_channel[channel], self._deliveries[channel] = worker, delivery
 
     def tell_webhooks(self, queue: Queue, handle: Handle) -> None:
         """Tell webhooks of events. What is suspect among these holds up no notification."""
         self._webhook_queue = queue
         self.by_stage[WEBHOOKS] = self._worker(
-            queue, WEBHOOKS, (WEBHOOKS,), handle, isolation=Isolation()
+            queue, WEBHOOKS, (WEBHOOKS,), one_by_one(handle), isolation=Isolation()
         )
 
     def loops(self) -> list[NamedLoop]:
@@ -131,42 +144,47 @@ class Workers:
         auditor = Auditor(queue, metrics=self._queue_metrics)
         return [(f"{of}ticker", ticker.run), (f"{of}auditor", auditor.run)]
 
-    def _add(
-        self,
-        name: str,
-        decide: Decide,
-        lanes: Sequence[str],
-        channel: ChannelName | None = None,
-        *,
-        holds: bool = False,
-    ) -> None:
-        stage = StageHandler(
+    def _stage(
+        self, name: str, channel: ChannelName | None = None, *, holds: bool = False
+    ) -> Stage:
+        return Stage(
             name=name,
-            decide=decide,
-            metrics=self._stage_metrics,
-            random=random.random,
             channel=channel,
             on_ambiguous=OnAmbiguous.HOLD if holds else OnAmbiguous.RESEND,
+            metrics=self._stage_metrics,
+        )
+
+    def _add(self, stage: Stage, go: Go, lanes: Sequence[str]) -> Worker:
+        handler = StageHandler(
+            stage=stage,
+            find_contacts=self._find_contacts,
+            go=go,
+            random=random.random,
             longest_version_wait=self._options.longest_version_wait,
         )
-        self.by_stage[name] = self._worker(
+        worker = self.by_stage[stage.name] = self._worker(
             self._queue,
-            name,
+            stage.name,
             lanes,
-            stage.handle,
+            handler.handle,
             isolation=self._isolation,
-            channel=channel,
+            channel=stage.channel,
+            onward=self._by_channel.values()
+            if stage.channel is None and self._queue.advances
+            else (),
         )
+        return worker
 
     def _worker(
         self,
         queue: Queue,
         name: str,
         lanes: Sequence[str],
-        handle: Handle,
+        handle: HandleClaim,
         *,
         isolation: Isolation,
         channel: ChannelName | None = None,
+        onward: Collection[Worker] = (),
     ) -> Worker:
         return Worker(
             queue,
@@ -179,4 +197,5 @@ class Workers:
             metrics=self._queue_metrics,
             isolation=isolation,
             is_paused=channel is not None,
+            onward=onward,
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 import pytest
 from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
 from notification_dispatcher.domain.contact import ContactAddress
-from notification_dispatcher.infrastructure.contacts.http import HttpContactLookup
+from notification_dispatcher.infrastructure.contacts.http import HttpContactDirectory
 from service_kit.http.client import UpstreamResponse, UpstreamTimeout, UpstreamUnavailable
 
 ADA = {"email": "ada@example.com", "sms": None, "push": "", "preferred_channel": "email"}
@@ -30,7 +30,7 @@ def answering(status, body):
 
 
 async def contact_of(http, user_id="ada"):
-    answers = await HttpContactLookup(http=http).contacts_of([user_id])
+    answers = await HttpContactDirectory(http=http).contacts_of([user_id])
     assert list(answers) == [user_id]
     return answers[user_id]
 
@@ -108,7 +108,7 @@ async def test_every_other_answer_means_that_there_is_no_contact_for_now(http):
 async def test_many_are_looked_up_by_one_request():
     http = answering(200, {"contacts": {"ada": ADA, "bob": None}})
 
-    answers = await HttpContactLookup(http=http).contacts_of(["ada", "bob"])
+    answers = await HttpContactDirectory(http=http).contacts_of(["ada", "bob"])
 
     assert [each.value for each in answers["ada"].on("email")] == ["ada@example.com"]
     assert isinstance(answers["bob"], NoSuchUser)
@@ -120,7 +120,7 @@ async def test_where_that_is_refused_each_is_looked_up_by_itself(status):
     http = answering(200, ADA)
     http.by_method["POST"] = UpstreamResponse(status, {}, b"{}")
 
-    answers = await HttpContactLookup(http=http).contacts_of(["ada", "eve"])
+    answers = await HttpContactDirectory(http=http).contacts_of(["ada", "eve"])
 
     assert [answer.on("email")[0].value for answer in answers.values()] == ["ada@example.com"] * 2
     assert http.paths[1:] == ["GET /users/ada/contact-info", "GET /users/eve/contact-info"]
@@ -138,7 +138,7 @@ async def test_where_that_is_refused_each_is_looked_up_by_itself(status):
     ],
 )
 async def test_without_an_answer_that_makes_sense_there_is_no_contact_of_any(http):
-    answers = await HttpContactLookup(http=http).contacts_of(["ada", "bob"])
+    answers = await HttpContactDirectory(http=http).contacts_of(["ada", "bob"])
 
     assert set(answers) == {"ada", "bob"}
     assert all(isinstance(answer, ContactsUnavailable) for answer in answers.values())

@@ -6,8 +6,8 @@ from datetime import timedelta
 BLPOP_SLICE = timedelta(seconds=15)
 """The longest that one BLPOP blocks, and nothing is heard of a Redis that is there no more."""
 
-CLAIM_LIMIT = 32
-"""The most messages that one claim leases."""
+CLAIM_LIMIT = 128
+"""The most messages that one claim leases: they keep Redis from all else for some 3 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,7 +109,7 @@ class RedisListQueue(RedisBatches):
     async def receive(
         self, lanes: Sequence[str], *, limit: int, wait: timedelta
     ) -> Sequence[Delivery]:
-        """Lease up to `limit` messages, at most 32, of earlier lanes first."""
+        """Lease up to `limit` messages, at most 128, of earlier lanes first."""
         return await self._receiver.receive(tuple(map(checked_lane, lanes)), limit, wait)
 
     async def close(self) -> None:

@@ -1,37 +1,38 @@
-"""The messages that a worker is at: one task for each, their leases, and what becomes of them."""
+"""The messages that a worker is at: claims, their leases, and what becomes of each message."""
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final, Protocol
 
 from service_kit.failpoints import afailpoint
 from service_kit.logs import get_logger
 from structlog.typing import FilteringBoundLogger
 
-from durable_queue.backoff import Outage, end_tasks, is_being_cancelled
+from durable_queue.backoff import end_tasks, is_being_cancelled
 from durable_queue.metrics import QueueMetrics
 from durable_queue.port import (
     ClaimEnded,
     Delivery,
     LeaseRenewal,
+    MessageBatches,
     MessageExpired,
     QueueError,
     QueueUnavailable,
+    Verdict,
 )
+from durable_queue.worker.calls import QueueCalls
+from durable_queue.worker.handling import HandleClaim, outcome_of
 from durable_queue.worker.isolation import Isolation
-from durable_queue.worker.tracked_delivery import TrackedDelivery
+from durable_queue.worker.leases import Leases
+from durable_queue.worker.tracked_delivery import Settled, TrackedDelivery
 
 log = get_logger(__name__)
 
-Handle = Callable[[Delivery], Awaitable[None]]
-
 RELEASE_AFTER_FAILURE: Final = timedelta(seconds=5)
 """How long a message rests after its handler failed in a way that it didn't foresee."""
-
 
 LONGEST_END_S: Final = 1.5
 """How long those that are dropped may take to end, and those that are handed back to arrive."""
@@ -41,13 +42,17 @@ class NoVerdict(Exception):
     """Raised when a handler ended without an error and without having settled its message."""
 
 
+class InFlightQueue(LeaseRenewal, MessageBatches, Protocol):
+    """What is asked of a queue for messages in flight."""
+
+
 class InFlight:
-    """Up to `concurrency` messages at a time."""
+    """Up to `concurrency` messages at a time. `is_open` says that it takes others' over."""
 
     def __init__(
         self,
-        renewal: LeaseRenewal,
-        handle: Handle,
+        queue: InFlightQueue,
+        handle: HandleClaim,
         *,
         worker: str,
         concurrency: int,
@@ -57,61 +62,90 @@ class InFlight:
     ) -> None:
         self.concurrency = concurrency
         self.handled = 0
-        self._renewal = renewal
+        self.is_open = False
+        self.calls = QueueCalls(queue)
         self._handle = handle
         self._worker = worker
-        self._lease_s = lease.total_seconds()
         self._metrics = metrics
         self._isolation = isolation
-        self._tasks: dict[asyncio.Task[None], TrackedDelivery] = {}
+        self._held: dict[TrackedDelivery, None] = {}
+        self.leases = Leases(queue, self._held, lease, worker)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._suspect: TrackedDelivery | None = None
+        self._settling = 0
         self._freed = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
         """How many messages are in flight."""
-        return len(self._tasks)
+        return len(self._held)
 
     @property
     def free_slots(self) -> int:
-        """How many more could be."""
-        return self.concurrency - len(self._tasks)
+        """How many more could be. One that is being settled takes no slot, up to as many again."""
+        held = len(self._held)
+        return self.concurrency - max(held - self._settling, held - self.concurrency)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether most slots are taken by messages that are started: their effects are slow."""
+        started = sum(held.is_started and not held.is_settling for held in self._held)
+        return started > self.concurrency // 2
 
     async def wait_for_slot(self) -> None:
-        """Return when a slot is free."""
+        """Return when a slot was freed."""
         self._freed.clear()
         await self._freed.wait()
 
+    def freed(self) -> None:
+        """Wake up who waits for a slot."""
+        self._freed.set()
+
     def add(self, deliveries: Sequence[Delivery]) -> None:
         """Begin to work on messages that were just received."""
-        lease_ends = time.monotonic() + self._lease_s
-        is_refused = self._isolation.is_on  # another worker's message is to be alone
-        for delivery in deliveries:
-            held = TrackedDelivery(delivery, lease_ends=lease_ends)
-            if held.is_suspect and not is_refused:
-                self._isolation.begin()
-            work = self._return(held) if is_refused else self._work(held)
-            task = asyncio.create_task(work)
-            self._tasks[task] = held
+        lease_ends = self.leases.ends()
+        claim = [TrackedDelivery(each, self, lease_ends=lease_ends) for each in deliveries]
+        # What others hand over meanwhile takes slots, too.
+        refused = claim if self._isolation.is_on else claim[max(self.free_slots, 0) :]
+        for held in claim:
+            self._held[held] = None
             self._isolation.message_added()
-            end = partial(self._remove, is_alone=held.is_suspect and not is_refused)
-            task.add_done_callback(end)
+        for held in refused:
+            self._run(self._return(held))
+        if accepted := claim[: len(claim) - len(refused)]:
+            if accepted[0].is_suspect:  # it came alone
+                self._suspect = accepted[0]
+                self._isolation.begin()
+            self._run(self._work(accepted))
 
-    async def renew_for_ever(self) -> None:
-        """Renew the leases of all messages in flight, in one batch every third of a lease."""
-        outage = Outage(f"{self._worker}: renew")
-        pause_s = self._lease_s / 3
-        while True:
-            await asyncio.sleep(pause_s)
-            try:
-                await self._renew()
-            except (Exception, asyncio.CancelledError) as error:
-                if is_being_cancelled():
-                    raise
-                _log_unforeseen("worker.renew_failed", error, worker=self._worker)
-                pause_s = min(outage.failed(error), self._lease_s / 10)
-            else:
-                outage.over()
-                pause_s = self._lease_s / 3
+    def take_over(self, held: TrackedDelivery, work: Coroutine[Any, Any, None]) -> None:
+        """Let a message that another worker of this process holds go on in a slot of this one."""
+        giver = held.keeper
+        giver.let_go(held)
+        held.giver, held.keeper = giver, self
+        self._held[held] = None
+        self.go_on(held, work)
+
+    def let_go(self, held: TrackedDelivery) -> None:
+        """Free the slot of a message that another worker takes over."""
+        del self._held[held]
+        self.freed()
+
+    def count(self, outcome: str) -> None:
+        """Count a message with which this worker is done."""
+        self.handled += 1
+        self._metrics.count_handled(self._worker, outcome)
+
+    def go_on(self, held: TrackedDelivery, work: Coroutine[Any, Any, None]) -> None:
+        """Give a message a task of its own."""
+        held.task = self._run(self._alone(held, work))
+
+    def settle_soon(self, held: TrackedDelivery, verdict: Verdict, then: Settled) -> None:
+        """Settle a message with what else is settled in this turn; see `TrackedDelivery`."""
+        held.is_settling = True
+        self._settling += 1
+        self.freed()
+        self.calls.verdicts.add(held, verdict, partial(self._settled, held, verdict, then))
 
     async def finish(self, within_s: float) -> None:
         """Wait until nothing is in flight; at the end hand back what isn't started, drop the rest.
@@ -119,16 +153,17 @@ class InFlight:
         Two tenths of the time, and no more than three seconds, are kept for that end.
         """
         last_s = min(within_s * 0.1, LONGEST_END_S)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=within_s - 2 * last_s)
-        if not self._tasks:
-            return
-        unstarted = [held for held in self._tasks.values() if held.may_be_given_back]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s - 2 * last_s):
+                while self._held:
+                    await self.wait_for_slot()
+                return
+        unstarted = [held for held in self._held if held.may_be_given_back]
         log.warning(
             "worker.cut_off",
             worker=self._worker,
             handed_back=len(unstarted),
-            left_to_lease=len(self._tasks) - len(unstarted),
+            left_to_lease=len(self._held) - len(unstarted),
         )
         await self.drop(last_s)
         with contextlib.suppress(TimeoutError):
@@ -138,62 +173,113 @@ class InFlight:
 
     async def drop(self, within_s: float) -> None:
         """Stop working at once; leases run out by themselves."""
-        await end_tasks(*self._tasks, within_s=within_s)
+        await end_tasks(*self._tasks, *self.calls.under_way, within_s=within_s)
 
-    async def _renew(self) -> None:
-        renewed = {task: held for task, held in self._tasks.items() if not held.is_claim_over}
-        if not renewed:
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _end(self, held: TrackedDelivery, outcome: str | None = None) -> None:
+        if held not in self._held:
             return
-        lease_ends = time.monotonic() + self._lease_s
-        over = await self._renewal.renew([held.delivery for held in renewed.values()])
-        over_ids = set(map(id, over))
-        for task, held in renewed.items():
-            if id(held.delivery) in over_ids:
-                self._lose(task, held)
-            else:
-                held.lease_ends = lease_ends
-
-    def _lose(self, task: asyncio.Task[None], held: TrackedDelivery) -> None:
-        if held.may_be_given_back and not held.is_settling:
-            held.is_claim_over = True
-            task.cancel()
-        elif held.is_started and not held.verdict:
-            # It must run to its end: what it began can't be taken back. Its verdict won't count.
-            held.is_claim_over = True
-            log.warning("worker.claim_lost_while_started", worker=self._worker, message_id=held.id)
-
-    def _remove(self, task: asyncio.Task[None], *, is_alone: bool) -> None:
-        del self._tasks[task]
+        del self._held[held]
+        self.freed()
         self._isolation.message_removed()
-        if is_alone:
+        if held is self._suspect:
+            self._suspect = None
             self._isolation.end()
-        self.handled += 1
-        self._freed.set()
+        if outcome:
+            (held.giver or self).count(outcome)
 
     async def _return(self, held: TrackedDelivery) -> None:
-        with contextlib.suppress(QueueError):  # its lease runs out instead
-            await held.give_back()
-
-    async def _work(self, held: TrackedDelivery) -> None:
         try:
-            outcome = await self._outcome(held)
-        except ClaimEnded as ended:
-            self._say(held).info("worker.claim_ended", why=type(ended).__name__)
-            outcome = "expired" if isinstance(ended, MessageExpired) else "claim_ended"
+            with contextlib.suppress(QueueError):  # its lease runs out instead
+                await held.give_back()
+        finally:
+            self._end(held)
+
+    async def _work(self, claim: Sequence[TrackedDelivery]) -> None:
+        """Let the handler see a claim; of several it sees those that it failed at one by one."""
+        failure: Exception | None = None
+        try:
+            if claim[0] is self._suspect:
+                await self._isolation.until_alone()
+            await afailpoint("worker.after_receive")
+            await self._handle(claim)
         except asyncio.CancelledError:
-            if not held.is_claim_over:
+            if is_being_cancelled():
+                for held in filter(self._is_left, claim):
+                    self._end(held)
                 raise
-            self._say(held).info("worker.claim_ended", why="renewal was refused")
-            outcome = "claim_ended"
-        except QueueUnavailable as error:
-            self._say(held).warning("worker.queue_unavailable", error=str(error))
-            outcome = "unavailable"
-            await self._give_back(held)
-        except Exception:  # noqa: BLE001 - a handler's bug must not harm other messages
-            self._say(held).error("worker.handler_failed", exc_info=True)
-            outcome = "failed"
-            await self._give_back(held)
-        self._metrics.count_handled(self._worker, outcome)
+            failure = NoVerdict("what the handler awaited was cancelled")
+        except Exception as error:  # noqa: BLE001 - a handler's bug must not harm other messages
+            failure = error
+        for held in filter(self._is_left, claim):
+            if failure and len(claim) > 1:
+                self._run(self._work((held,)))
+            else:
+                await self._conclude(held, failure)
+
+    async def _alone(self, held: TrackedDelivery, work: Coroutine[Any, Any, None]) -> None:
+        failure: Exception | None = None
+        try:
+            await work
+        except asyncio.CancelledError:
+            if held.is_claim_over:
+                self._say(held).info("worker.claim_ended", why="renewal was refused")
+                return self._end(held, "claim_ended")
+            if is_being_cancelled():
+                self._end(held)
+                raise
+            failure = NoVerdict("what the handler awaited was cancelled")
+        except Exception as error:  # noqa: BLE001 - a handler's bug must not harm other messages
+            failure = error
+        held.task = None
+        if failure or self._is_left(held):
+            await self._conclude(held, failure)
+        return None
+
+    def _is_left(self, held: TrackedDelivery) -> bool:
+        """Tell whether nobody is at it any more, though it is in flight."""
+        return held in self._held and not held.is_settling and held.task is None
+
+    def _settled(
+        self, held: TrackedDelivery, verdict: Verdict, then: Settled, error: BaseException | None
+    ) -> None:
+        held.is_settling = False
+        self._settling -= 1
+        if error is None:
+            held.verdict = verdict
+        then(error)
+        if error is None:
+            self._end(held, outcome_of(verdict))
+        elif isinstance(error, Exception):
+            self._run(self._conclude(held, error))
+        else:
+            self._end(held)
+
+    async def _conclude(self, held: TrackedDelivery, failure: Exception | None) -> None:
+        """Let go of a message at which nobody is any more; hand it back if it has no verdict."""
+        verdict = held.verdict
+        match failure:
+            case None if verdict is not None:
+                outcome = outcome_of(verdict)
+            case None:
+                return await self._conclude(held, NoVerdict("the handler left it unsettled"))
+            case ClaimEnded():
+                self._say(held).info("worker.claim_ended", why=type(failure).__name__)
+                outcome = "expired" if isinstance(failure, MessageExpired) else "claim_ended"
+            case QueueUnavailable():
+                self._say(held).warning("worker.queue_unavailable", error=str(failure))
+                outcome = "unavailable"
+                await self._give_back(held)
+            case _:
+                self._say(held).error("worker.handler_failed", exc_info=failure)
+                outcome = "failed"
+                await self._give_back(held)
+        return self._end(held, outcome)
 
     def _say(self, held: TrackedDelivery) -> FilteringBoundLogger:
         return log.bind(
@@ -204,28 +290,11 @@ class InFlight:
             started=held.is_started,
         )
 
-    async def _outcome(self, held: TrackedDelivery) -> str:
-        try:
-            if held.is_suspect:
-                await self._isolation.until_alone()
-            await afailpoint("worker.after_receive")
-            await self._handle(held)
-        except asyncio.CancelledError as error:
-            if is_being_cancelled():
-                raise
-            raise NoVerdict("what the handler awaited was cancelled") from error
-        if held.verdict is None:
-            raise NoVerdict("the handler returned without settling the message")
-        return held.verdict
-
     async def _give_back(self, held: TrackedDelivery) -> None:
         if held.may_be_given_back:
             try:
                 await held.release(RELEASE_AFTER_FAILURE)
-            except Exception as error:  # noqa: BLE001 - the lease runs out instead
-                _log_unforeseen("worker.release_failed", error, message_id=held.id)
-
-
-def _log_unforeseen(event: str, error: BaseException, **fields: str) -> None:
-    if not isinstance(error, QueueError):
-        log.error(event, exc_info=error, **fields)
+            except QueueError:
+                return  # the lease runs out instead
+            except Exception:
+                log.exception("worker.release_failed", message_id=held.id)

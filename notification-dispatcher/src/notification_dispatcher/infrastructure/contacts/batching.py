@@ -13,10 +13,14 @@ from datetime import timedelta
 
 from service_kit.gathering import Gathered
 
-from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
+from notification_dispatcher.application.ports import (
+    ContactAnswer,
+    ContactDirectory,
+    ContactsUnavailable,
+    NoSuchUser,
+)
 from notification_dispatcher.domain.contact import Contact
 from notification_dispatcher.infrastructure.circuit_breaker import CircuitBreaker
-from notification_dispatcher.infrastructure.contacts.lookup import Answer, ContactLookup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +43,15 @@ class _Remembered:
 
 @dataclass(slots=True, kw_only=True)
 class BatchingContactDirectory:
-    """A `ContactDirectory` over a look-up of many.
+    """A `ContactDirectory` that spares the one behind it.
 
-    While the look-up fails again and again, it is not called for a second at a time, so that a dead
-    user-service costs each notification no time-out. A look-up without a remembered contact then
-    fails after `outage_delay`, so that a backlog isn't deferred again and again at full speed.
+    While that fails again and again, it is not called for a second at a time, so that a dead
+    user-service costs each notification no time-out. Look-ups of which none has an answer, or a
+    remembered contact, then fail after `outage_delay`, so that a backlog isn't deferred again and
+    again at full speed.
     """
 
-    lookup: ContactLookup
+    behind: ContactDirectory
     limits: ContactLimits
     outage_delay: timedelta = timedelta(seconds=0.2)
     monotonic: Callable[[], float] = time.monotonic
@@ -54,33 +59,38 @@ class BatchingContactDirectory:
         default_factory=lambda: CircuitBreaker(failures=3, pause=timedelta(seconds=1))
     )
     _remembered: OrderedDict[str, _Remembered] = field(default_factory=OrderedDict, init=False)
-    _gathered: Gathered[str, Answer] = field(init=False)
+    _gathered: Gathered[str, ContactAnswer] = field(init=False)
 
     def __post_init__(self) -> None:
         self._gathered = Gathered(self._look_up)
 
-    async def contact_of(self, user_id: str) -> Contact:
-        """Return the contact as it is now; as it was, while there is no answer."""
-        if (contact := self._not_older_than(self.limits.fresh, user_id)) is not None:
-            return contact
-        answer = await self._gathered.get(user_id)
-        if isinstance(answer, Contact):
-            return answer
-        if isinstance(answer, NoSuchUser):
-            raise NoSuchUser(user_id)
-        if (contact := self._not_older_than(self.limits.stale, user_id)) is not None:
-            return contact
-        await asyncio.sleep(self.outage_delay.total_seconds())
-        raise ContactsUnavailable(str(answer))
+    async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, ContactAnswer]:
+        """Return the contacts as they are now; as they were, while there is no answer."""
+        answers: dict[str, ContactAnswer] = {}
+        for user_id in user_ids:
+            if contact := self._not_older_than(self.limits.fresh, user_id):
+                answers[user_id] = contact
+        if asked := [user_id for user_id in dict.fromkeys(user_ids) if user_id not in answers]:
+            answers.update(await self._gathered.get_all(asked))
+        is_answered = not asked
+        for user_id in asked:
+            if not isinstance(answers[user_id], ContactsUnavailable):
+                is_answered = True
+            elif contact := self._not_older_than(self.limits.stale, user_id):
+                answers[user_id] = contact
+                is_answered = True
+        if not is_answered:
+            await asyncio.sleep(self.outage_delay.total_seconds())
+        return answers
 
-    async def _look_up(self, user_ids: Sequence[str]) -> Mapping[str, Answer]:
+    async def _look_up(self, user_ids: Sequence[str]) -> Mapping[str, ContactAnswer]:
         permit = self.breaker.acquire()
         if permit is None:
             error = ContactsUnavailable("contacts could not be looked up too often just now")
             return dict.fromkeys(user_ids, error)
         is_healthy = None
         try:
-            answers = await self.lookup.contacts_of(user_ids)
+            answers = await self.behind.contacts_of(user_ids)
             is_healthy = not all(
                 isinstance(answer, ContactsUnavailable) for answer in answers.values()
             )
@@ -90,7 +100,7 @@ class BatchingContactDirectory:
             self._remember(user_id, answer)
         return answers
 
-    def _remember(self, user_id: str, answer: Answer) -> None:
+    def _remember(self, user_id: str, answer: ContactAnswer) -> None:
         if isinstance(answer, NoSuchUser):
             self._remembered.pop(user_id, None)
         elif isinstance(answer, Contact):

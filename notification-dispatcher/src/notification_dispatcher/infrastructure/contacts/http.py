@@ -12,9 +12,12 @@ from service_kit.http.client import HttpClient, UpstreamError, UpstreamResponse
 from service_kit.http.paths import path_segment
 from structlog.contextvars import get_contextvars
 
-from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
+from notification_dispatcher.application.ports import (
+    ContactAnswer,
+    ContactsUnavailable,
+    NoSuchUser,
+)
 from notification_dispatcher.domain.contact import Contact, ContactAddress
-from notification_dispatcher.infrastructure.contacts.lookup import Answer
 
 _HEADER_SAFE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _Object = dict[str, JsonValue]
@@ -27,19 +30,19 @@ _MANY_MAX_BYTES = 16 << 20  # 500 contacts, however long their addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpContactLookup:
+class HttpContactDirectory:
     """Asks the user-service: by one request for all, and one by one where it refuses that."""
 
     http: HttpClient
 
-    async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, Answer]:
-        """See `ContactLookup`."""
+    async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, ContactAnswer]:
+        """See `ContactDirectory`."""
         if len(user_ids) > 1 and (answers := await self._all(user_ids)) is not None:
             return answers
         each = await asyncio.gather(*map(self._one, user_ids))
         return dict(zip(user_ids, each, strict=True))
 
-    async def _all(self, user_ids: Sequence[str]) -> Mapping[str, Answer] | None:
+    async def _all(self, user_ids: Sequence[str]) -> Mapping[str, ContactAnswer] | None:
         """Return all answers; None if this request is refused, perhaps because of one user."""
         try:
             body = to_json({"user_ids": user_ids})
@@ -62,7 +65,7 @@ class HttpContactLookup:
             return dict.fromkeys(user_ids, _nonsense())
         return {user_id: _among(found, user_id) for user_id in user_ids}
 
-    async def _one(self, user_id: str) -> Answer:
+    async def _one(self, user_id: str) -> ContactAnswer:
         path = f"/users/{path_segment(user_id)}/contact-info"
         try:
             answer = await self.http.request("GET", path, headers=_request_id())
@@ -71,7 +74,7 @@ class HttpContactLookup:
         return _answer_about(user_id, answer)
 
 
-def _answer_about(user_id: str, answer: UpstreamResponse) -> Answer:
+def _answer_about(user_id: str, answer: UpstreamResponse) -> ContactAnswer:
     if answer.status == 200:
         try:
             return _contact(_OBJECT.validate_json(answer.body))
@@ -82,7 +85,7 @@ def _answer_about(user_id: str, answer: UpstreamResponse) -> Answer:
     return _answers(answer.status)
 
 
-def _among(found: Mapping[str, _Object | None], user_id: str) -> Answer:
+def _among(found: Mapping[str, _Object | None], user_id: str) -> ContactAnswer:
     if user_id not in found:
         return _nonsense()
     fields = found[user_id]

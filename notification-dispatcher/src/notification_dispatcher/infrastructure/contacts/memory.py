@@ -1,4 +1,4 @@
-"""Contacts in memory: twins of the directory, of the look-up behind it, and of the reports."""
+"""Contacts in memory: twins of the directory and of the reports."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,9 +7,12 @@ from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
 from notification_providers.port import AddressReport
 
-from notification_dispatcher.application.ports import ContactsUnavailable, NoSuchUser
+from notification_dispatcher.application.ports import (
+    ContactAnswer,
+    ContactsUnavailable,
+    NoSuchUser,
+)
 from notification_dispatcher.domain.contact import Contact, ContactAddress
-from notification_dispatcher.infrastructure.contacts.lookup import Answer
 
 
 @dataclass(kw_only=True)
@@ -33,24 +36,15 @@ class InMemoryContactDirectory:
         }
         self.contacts[user_id] = Contact(addresses=lists, preferred_channel=preferred_channel)
 
-    async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, Answer]:
-        """Answer as `contact_of` does, for each."""
-        return {user_id: await self._answer(user_id) for user_id in user_ids}
+    async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, ContactAnswer]:
+        """Return the contacts that were added."""
+        return {user_id: self._answer(user_id) for user_id in user_ids}
 
-    async def _answer(self, user_id: str) -> Answer:
-        try:
-            return await self.contact_of(user_id)
-        except (NoSuchUser, ContactsUnavailable) as error:
-            return error
-
-    async def contact_of(self, user_id: str) -> Contact:
-        """Return the contact that was added."""
+    def _answer(self, user_id: str) -> ContactAnswer:
         self.lookups.append(user_id)
         if self.is_down:
-            raise ContactsUnavailable("made to fail")
-        if user_id not in self.contacts:
-            raise NoSuchUser(user_id)
-        return self.contacts[user_id]
+            return ContactsUnavailable("made to fail")
+        return self.contacts.get(user_id) or NoSuchUser(user_id)
 
 
 @dataclass(kw_only=True)
