@@ -22,6 +22,7 @@ from redis.asyncio import Redis
 
 USERS: Final = 500
 MOST_DISPATCHERS: Final = 8
+_BATCH: Final = 250
 _POLL_S: Final = 0.01
 _SHORT: Final = {"notification-publisher": "publisher", "notification-dispatcher": "dispatcher"}
 
@@ -100,15 +101,13 @@ class RunningSystem:
 
     async def create_users(self, count: int = USERS) -> None:
         """Store users `user-0` and so on, each with an address that accepts everything."""
-        contact, numbers = {"email": "ok@sim.example", "sms": "+15005550001"}, iter(range(count))
+        contact = {"email": "ok@sim.example", "sms": "+15005550001"}
+        users = [{"user_id": f"user-{number}", **contact} for number in range(count)]
         async with aiohttp.ClientSession(f"http://{HOST}:{self.ports.gateway}") as http:
-
-            async def create() -> None:
-                for number in numbers:
-                    async with http.put(f"/users/user-{number}", json=contact) as answer:
-                        answer.raise_for_status()
-
-            await asyncio.gather(*(create() for _ in range(8)))
+            for first in range(0, count, _BATCH):
+                body = {"users": users[first : first + _BATCH]}
+                async with http.post("/users/batch", json=body) as answer:
+                    answer.raise_for_status()
 
     async def clear(self) -> None:
         """Forget all notifications, and what the services said."""

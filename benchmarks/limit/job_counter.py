@@ -7,6 +7,7 @@ leaves both notes in the file `REPORT`.
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -14,19 +15,21 @@ JOBS = int(os.environ.get("JOBS", "0"))
 REPORT = Path(os.environ.get("REPORT", "report.json"))
 _seen: list[dict[str, float]] = []
 _done = 0
+_lock = threading.Lock()  # some workers have threads
 
 
 def job_done(count: int = 1) -> None:
     """Count."""
     global _done  # noqa: PLW0603 - one counter for each process
-    if not _seen:
-        _note()
-    _done += count
-    if _done >= JOBS and len(_seen) == 1:
-        _note()
-        whole = REPORT.with_suffix(".part")
-        whole.write_text(json.dumps(_seen))
-        whole.rename(REPORT)
+    with _lock:
+        if not _seen:
+            _note()
+        _done += count
+        if _done >= JOBS and len(_seen) == 1:
+            _note()
+            whole = REPORT.with_suffix(".part")
+            whole.write_text(json.dumps(_seen))
+            whole.rename(REPORT)
 
 
 def _note() -> None:
