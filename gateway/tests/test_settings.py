@@ -94,3 +94,12 @@ def test_a_gateway_that_would_be_open_by_accident_does_not_start(
     assert stop.value.code == 2
     assert said in written
     assert "s3cret" not in written
+
+
+def test_workers_need_a_database_that_all_of_them_use(monkeypatch, capsys):
+    monkeypatch.setenv("GATEWAY_WORKERS", "2")
+
+    with pytest.raises(SystemExit):
+        load_settings(GatewaySettings)
+
+    assert "GATEWAY_WORKERS needs GATEWAY_DATABASE_URL" in capsys.readouterr().err

@@ -155,4 +155,5 @@ def run() -> None:
         port=settings.gateway_port,
         service=SERVICE,
         limits=limits,
+        workers=settings.gateway_workers,
     )

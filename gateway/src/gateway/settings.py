@@ -18,6 +18,12 @@ class GatewaySettings(ServiceSettings):
 
     gateway_host: str = Field(default="127.0.0.1", description="The address to listen on.")
     gateway_port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on.")
+    gateway_workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that share the port; more than one need GATEWAY_DATABASE_URL.",
+    )
     gateway_bind: str = Field(
         default="",
         description="In a container: the address by which it is reached from outside; it counts "
@@ -110,6 +116,16 @@ class GatewaySettings(ServiceSettings):
             message = (
                 "GATEWAY_AUTH=keys needs INTERNAL_TOKEN, the same for all services: without it who "
                 "reaches them needs no key"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _workers_share_keys(self) -> Self:
+        if self.gateway_workers > 1 and self.gateway_database_url == MEMORY_URL:
+            message = (
+                "GATEWAY_WORKERS needs GATEWAY_DATABASE_URL: in memory:// each worker would have "
+                "keys and an audit list of its own"
             )
             raise ValueError(message)
         return self

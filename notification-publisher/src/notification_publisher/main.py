@@ -221,4 +221,5 @@ def run() -> None:
         port=settings.publisher_port,
         service=SERVICE,
         limits=limits,
+        workers=settings.publisher_workers,
     )

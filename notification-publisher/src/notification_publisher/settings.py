@@ -1,7 +1,9 @@
 """What the publisher can be told, by environment variables."""
 
+from typing import Self
+
 from notification_ledger.settings import StoreSettings
-from pydantic import Field
+from pydantic import Field, model_validator
 
 
 class PublisherSettings(StoreSettings):
@@ -9,6 +11,12 @@ class PublisherSettings(StoreSettings):
 
     publisher_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     publisher_port: int = Field(default=8001, ge=0, le=65535, description="Port to listen on.")
+    publisher_workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that share the port; more than one need records in Redis.",
+    )
     max_waiting: int = Field(
         default=1_000_000,
         ge=1,
@@ -30,3 +38,13 @@ class PublisherSettings(StoreSettings):
         description="How many more dead letters within ten minutes webhooks for operators are told "
         "of.",
     )
+
+    @model_validator(mode="after")
+    def _workers_share_records(self) -> Self:
+        if self.publisher_workers > 1 and not self.stores.are_tracked_in_redis:
+            message = (
+                "PUBLISHER_WORKERS needs records in Redis: set BROKER_URL or LEDGER_URL to a "
+                "redis:// URL; in memory:// each worker would know of its own notifications alone"
+            )
+            raise ValueError(message)
+        return self

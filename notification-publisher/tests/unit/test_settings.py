@@ -87,3 +87,16 @@ def test_a_bad_value_ends_the_start_and_is_named(
 
 def test_a_password_in_a_url_is_not_shown() -> None:
     assert "secret" not in repr(PublisherSettings(broker_url=RABBITMQ))
+
+
+@pytest.mark.parametrize(("broker", "ledger"), [("memory://", None), (RABBITMQ, None)])
+def test_workers_need_records_that_all_of_them_see(broker, ledger):
+    with pytest.raises(ValueError, match="PUBLISHER_WORKERS needs records in Redis"):
+        PublisherSettings(publisher_workers=2, broker_url=broker, ledger_url=ledger)
+
+
+@pytest.mark.parametrize(("broker", "ledger"), [(REDIS, None), (RABBITMQ, REDIS)])
+def test_workers_may_share_records_in_redis(broker, ledger):
+    settings = PublisherSettings(publisher_workers=2, broker_url=broker, ledger_url=ledger)
+
+    assert settings.publisher_workers == 2

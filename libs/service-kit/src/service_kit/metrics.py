@@ -34,7 +34,7 @@ def new_registry() -> CollectorRegistry:
     return registry
 
 
-def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+def exposition(registry: CollectorRegistry | Collector, accept: str) -> tuple[bytes, str]:
     """Render all metrics in the format that `accept` asks for; give body and content type."""
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type

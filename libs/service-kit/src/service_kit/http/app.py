@@ -84,6 +84,7 @@ def build_app(  # noqa: PLR0913 - the one place where a service is put together
     )
     app.state.registry = registry
     app.state.stopping = stopping
+    app.state.workers = None
     app.state.hot_calls = HotCalls(hot_calls, admission, metrics, problems, answer_headers)
     install_problems(app, problems)
     return app

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from service_kit.http.openapi_parts import answer, refusals
 from service_kit.http.problems import Problem, problem_response
 from service_kit.http.requests import request_id_of
+from service_kit.http.worker_group import WorkerGroup
 from service_kit.logs import get_logger
 from service_kit.metrics import exposition
 
@@ -57,7 +58,10 @@ def health_router(checks: Mapping[str, Check], registry: CollectorRegistry) -> A
     )
     async def get_readiness(request: Request) -> Response:
         """Exercise what the service needs to do its work, each within two seconds."""
-        results = await _run_all(checks)
+        workers: WorkerGroup | None = request.app.state.workers
+        results = await _run_all(
+            checks if workers is None else {**checks, "workers": workers.check}
+        )
         if all(result["status"] == "ok" for result in results.values()):
             return JSONResponse({"status": "ready", "checks": results})
         failed = ", ".join(name for name, result in results.items() if result["status"] != "ok")
@@ -75,7 +79,9 @@ def health_router(checks: Mapping[str, Check], registry: CollectorRegistry) -> A
     )
     async def get_metrics(request: Request) -> Response:
         """Give all metrics in the Prometheus text format."""
-        body, content_type = exposition(registry, request.headers.get("accept", ""))
+        workers: WorkerGroup | None = request.app.state.workers
+        counted = registry if workers is None else await workers.metrics(registry)
+        body, content_type = exposition(counted, request.headers.get("accept", ""))
         return Response(body, headers={"Content-Type": content_type})
 
     return router
