@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
+from service_kit.epoch import utc_now
 from service_kit.http.app import Check
 from service_kit.lifecycle import BackgroundTasks, Resource
 from service_kit.sql.urls import MEMORY_URL
@@ -50,11 +50,6 @@ class KeyParts:
 
     async def _check(self) -> None:
         self.known.check()
-
-
-def utc_now() -> datetime:
-    """Return the time."""
-    return datetime.now(UTC)
 
 
 def open_keys(settings: GatewaySettings, *, store: KeyStore | None = None) -> KeyParts:

@@ -6,6 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 from notification_contracts.http.operations import OPERATOR_PATHS
+from service_kit.epoch import utc_now
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
@@ -28,7 +29,7 @@ from gateway.interface.lock import lock
 from gateway.interface.problems import PROBLEMS as KEY_PROBLEMS
 from gateway.interface.room_page import room_routes
 from gateway.interface.sessions import session_routes
-from gateway.keys import KeyParts, open_keys, utc_now
+from gateway.keys import KeyParts, open_keys
 from gateway.relay.headers import SECURITY_HEADERS
 from gateway.relay.hot import HOT_CALL, hot_relay
 from gateway.relay.problems import PROBLEMS as RELAY_PROBLEMS

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -22,6 +22,7 @@ from notification_providers.delivery import DeliveryMode, Diverter
 from notification_providers.registry import Providers, open_providers
 from notification_providers.urls import ProviderContext
 from prometheus_client import CollectorRegistry
+from service_kit.epoch import utc_now
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
@@ -81,16 +82,16 @@ def build(
     pauses: ChannelPauses | None = None,
 ) -> FastAPI:
     """Put the service together, on what the settings say or on what is given."""
-    now, registry, stopping = partial(datetime.now, UTC), new_registry(), Stopping()
+    registry, stopping = new_registry(), Stopping()
     queue = queue or _open_queue(settings)
     receipts = receipts or open_receipt_writer(settings.stores)
     pauses = pauses or open_channel_pauses(settings.stores)
-    teller = _teller(settings, registry, now)
+    teller = _teller(settings, registry)
     broker = _guarded((queue, receipts, pauses), settings, registry)
     http, outbox = _user_service(settings), open_outbox(settings.fake_outbox, settings.lab_url)
-    health = HttpHealthReports(http=http, now=now, on_health=teller.notices.address_reported)
+    health = HttpHealthReports(http=http, now=utc_now, on_health=teller.notices.address_reported)
     reports = GatheredAddressReports(health=health)
-    diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, now)
+    diverter = Diverter.of(settings.delivers_to, settings.fake_outbox, utc_now)
     senders = _senders(settings, providers or {}, diverter, registry, teller)
     finding, guards = _find_contacts(settings, contacts, http), _guards(settings, registry)
     deliver = _deliver(settings, senders, guards, diverter, reports, queue.now)
@@ -128,10 +129,9 @@ def _guarded(
 def _teller(
     settings: DispatcherSettings,
     registry: CollectorRegistry,
-    now: Callable[[], datetime],
 ) -> WebhookTeller:
     parts = open_webhooks(settings.stores, lease=settings.lease)
-    return open_teller(settings, parts, WebhookMetrics(registry), settings.webhook_calls, now)
+    return open_teller(settings, parts, WebhookMetrics(registry), settings.webhook_calls, utc_now)
 
 
 def _user_service(settings: DispatcherSettings) -> UpstreamClient:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from durable_queue.clock import utc_now
 from durable_queue.factory import open_queue
 from durable_queue.memory import InMemoryQueue, MemoryOptions
 from durable_queue.port import Message, Queue
@@ -20,6 +19,7 @@ from notification_dispatcher.settings import settings_class
 from notification_ledger.memory import MemoryLedger
 from notification_ledger.redis import RedisLedger, lua_recorder
 from notification_ledger.status_update import StatusUpdate
+from service_kit.epoch import utc_now
 from service_kit.http.paths import SegmentPaths, decode_segment
 from starlette.applications import Starlette
 from starlette.middleware import Middleware

@@ -3,11 +3,11 @@
 import asyncio
 from datetime import timedelta
 
-from durable_queue.clock import utc_now
 from notification_contracts.lanes import delivery_lanes
 from notification_contracts.states import Status
 from notification_ledger.channel_pauses import InMemoryChannelPauses
 from notification_ledger.redis.channel_pauses import RedisChannelPauses
+from service_kit.epoch import utc_now
 
 
 async def until_healthy(http, word):

@@ -1,11 +1,11 @@
 """Puts the user-service together, and runs it."""
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol
 
 from fastapi import FastAPI
 from notification_contracts.http.fields import MAX_REQUEST_BYTES
+from service_kit.epoch import utc_now
 from service_kit.http.access import access_of
 from service_kit.http.admission import Admission
 from service_kit.http.app import build_app
@@ -49,9 +49,8 @@ class Users(UserReader, UserWriter, AddressHealthStore, Protocol):
 def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastAPI:
     """Put the service together, on the store of the settings or on `users`."""
     users, resources = (users, []) if users else _open_users(settings.users_database_url)
-    now = partial(datetime.now, UTC)
     normalise = address_normaliser(settings.users_default_region)
-    store = StoreUser(users=users, normalise=normalise, now=now)
+    store = StoreUser(users=users, normalise=normalise, now=utc_now)
 
     async def can_read() -> None:
         await users.page(after=None, limit=1)
@@ -64,14 +63,14 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
                 show=ShowUser(users=users),
                 list_users=ListUsers(users=users),
                 look_up=LookUpUsers(users=users),
-                now=now,
+                now=utc_now,
             ),
-            writing_routes(store=store, remove=RemoveUser(users=users), now=now),
+            writing_routes(store=store, remove=RemoveUser(users=users), now=utc_now),
             batch_routes(store),
             suppression_routes(
-                report=ReportAddresses(store=users, normalise=normalise, now=now),
-                release=ReleaseAddress(store=users, normalise=normalise, now=now),
-                list_suppressions=ListSuppressions(store=users, now=now),
+                report=ReportAddresses(store=users, normalise=normalise, now=utc_now),
+                release=ReleaseAddress(store=users, normalise=normalise, now=utc_now),
+                list_suppressions=ListSuppressions(store=users, now=utc_now),
             ),
         ],
         problems=PROBLEMS,

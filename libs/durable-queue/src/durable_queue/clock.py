@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from service_kit.epoch import from_ms, to_ms
+from service_kit.epoch import from_ms, to_ms, utc_now
 
 Monotonic = Callable[[], float]
 """Seconds that go on evenly, from any beginning."""
@@ -31,11 +31,6 @@ def steady_now() -> datetime:
 def steady_ms() -> int:
     """Return the same in milliseconds since 1970."""
     return to_ms(steady_now())
-
-
-def utc_now() -> datetime:
-    """Return this process's time of day."""
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)

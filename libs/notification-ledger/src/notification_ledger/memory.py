@@ -9,11 +9,10 @@ from heapq import nlargest
 from itertools import islice
 from typing import Final
 
-from durable_queue.clock import utc_now
 from durable_queue.messages import Change
 from durable_queue.recorder import ChangeEvent
 from notification_contracts.states import Status
-from service_kit.epoch import from_ms, to_ms
+from service_kit.epoch import from_ms, to_ms, utc_now
 
 from notification_ledger.counting import count_by_status
 from notification_ledger.cursors import decode_cursor, encode_cursor

@@ -1,10 +1,15 @@
-"""Times as whole milliseconds since 1970, as brokers and stores keep them."""
+"""The time of day, and times as whole milliseconds since 1970, as brokers and stores keep them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def utc_now() -> datetime:
+    """Return this process's time of day."""
+    return datetime.now(UTC)
 
 
 def to_ms(at: datetime) -> int:

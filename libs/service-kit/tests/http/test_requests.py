@@ -137,10 +137,10 @@ async def test_the_context_of_a_request_ends_with_it(app):
             assert get_contextvars() == {"request_id": "outer", "trace_id": "outer"}
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics"])
-async def test_health_and_metrics_are_told_only_for_debugging(app, logged, path):
+@pytest.mark.parametrize("asked", ["GET /health/live", "GET /metrics", "GET /providers"])
+async def test_what_is_asked_again_and_again_is_told_only_for_debugging(app, logged, asked):
     async with asgi_client(app) as client:
-        await client.get(path)
+        await client.request(*asked.split())
 
     assert served(logged())["level"] == "debug"
 

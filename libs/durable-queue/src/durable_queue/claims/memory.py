@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from service_kit.epoch import utc_now
+
 from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import ClaimStore, Operation, Reply
-from durable_queue.clock import utc_now
 from durable_queue.messages import UNDONE
 from durable_queue.port import QueueError, QueueUnavailable
 from durable_queue.recorder import ChangeEvent, Recorder

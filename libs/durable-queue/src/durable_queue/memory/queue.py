@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from service_kit.epoch import to_ms
+from service_kit.epoch import to_ms, utc_now
 
 from durable_queue.claims.dedupe_keys import DedupeKey, DedupeKeys
-from durable_queue.clock import steady_now, utc_now
+from durable_queue.clock import steady_now
 from durable_queue.memory.delivery import MemoryBatches, MemoryDelivery, MemoryOptions
 from durable_queue.memory.store import Entry, MessageState, Store
 from durable_queue.messages import AMBIGUOUS_ERROR, REPEATABLE_FOR, poison_error

@@ -15,10 +15,9 @@ from typing import Final
 
 from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
-from service_kit.epoch import to_ms
+from service_kit.epoch import to_ms, utc_now
 
 from durable_queue.claims.store import Argument, Operation
-from durable_queue.clock import utc_now
 from durable_queue.port import Change
 from durable_queue.rabbitmq.envelope import ms_or_zero, time_or_none
 from durable_queue.recorder import ChangeEvent

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
 
-from service_kit.epoch import to_ms
+from service_kit.epoch import to_ms, utc_now
 
 from durable_queue.claims.holding import LeaseTerms, is_ours
 from durable_queue.claims.memory import InMemoryClaimStore
 from durable_queue.claims.operations import Claims, Reservation
 from durable_queue.claims.state_machine import ClaimStateMachine
 from durable_queue.claims.store import ClaimStore
-from durable_queue.clock import steady_now, utc_now
+from durable_queue.clock import steady_now
 from durable_queue.port import (
     Change,
     Conflict,

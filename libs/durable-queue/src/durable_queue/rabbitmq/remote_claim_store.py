@@ -8,10 +8,10 @@ from typing import Final
 from aio_pika import Message
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import PublishError
-from service_kit.epoch import to_ms
+from service_kit.epoch import to_ms, utc_now
 
 from durable_queue.claims.store import ClaimStore, Operation, Reply
-from durable_queue.clock import KnowsRemoteTime, RemoteClock, utc_now
+from durable_queue.clock import KnowsRemoteTime, RemoteClock
 from durable_queue.port import QueueError, QueueUnavailable
 from durable_queue.rabbitmq.claim_protocol import NOW_HEADER, ClaimSession, to_wire
 from durable_queue.rabbitmq.connection import Connection, notify_when_closed

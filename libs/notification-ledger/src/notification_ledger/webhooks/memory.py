@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from durable_queue.clock import utc_now
 from notification_contracts.trace_ids import new_trace_id
 from notification_contracts.webhooks import AttemptOutcome, DisabledFor
-from service_kit.epoch import to_ms
+from service_kit.epoch import to_ms, utc_now
 
 from notification_ledger.webhooks.endpoints import Attempt, Endpoint, KeptAttempt, WebhookEvent
 from notification_ledger.webhooks.port import (

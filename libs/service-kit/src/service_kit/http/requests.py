@@ -24,7 +24,8 @@ log = get_logger(__name__)
 CLIENT_GONE: Final = 499  # what nginx logs when the client hangs up before it is answered
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
-_QUIET = ("/health/", "/metrics", "/pipeline")  # asked again and again
+_QUIET = ("/health/", "/metrics", "/pipeline", "/providers")  # asked again and again
+_READING = frozenset({"GET", "HEAD"})
 _MAX_LOGGED_PATH_CHARS = 256
 _PERSONAL = "{address"  # a route's parameter that no log may hold
 _LINE = "line"
@@ -132,7 +133,8 @@ class RequestContext:
         path: str = (scope.get("raw_path") or b"").decode("latin-1") or scope["path"]
         if _PERSONAL in route:
             path = route
-        write = log.debug if path.startswith(_QUIET) else log.info
+        is_quiet = method in _READING and path.startswith(_QUIET)
+        write = log.debug if is_quiet else log.info
         event, fields = scope["state"].get(_LINE, _SERVED)
         write(
             event,
