@@ -1,0 +1,161 @@
+"""What was advanced has only its old copy in the broker; its claim says in which lane it is."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import cast
+
+import pytest
+from durable_queue.claims.memory import InMemoryClaimStore
+from durable_queue.claims.state_machine import ClaimStateMachine
+from durable_queue.claims.store import Operation, Reply
+from durable_queue.port import (
+    Advance,
+    Change,
+    ControlOutcome,
+    Delivery,
+    Message,
+    OnAmbiguous,
+    QueueError,
+    QueueUnavailable,
+    Start,
+)
+from durable_queue.rabbitmq.options import RabbitOptions
+from durable_queue.rabbitmq.queue import RabbitQueue
+from testkit.clock import FrozenClock
+from testkit.rabbitmq_harness import delete_queues
+from testkit.rabbitmq_workers import LANE, NEXT, RabbitWorkers
+
+pytestmark = pytest.mark.rabbitmq
+
+SOON = timedelta(seconds=60)
+AT_ONCE = timedelta(0)
+
+
+@pytest.fixture
+async def workers(rabbitmq_url: str) -> AsyncIterator[RabbitWorkers]:
+    async with RabbitWorkers(rabbitmq_url, call_timeout=SOON) as workers:
+        yield workers
+
+
+async def advanced(queue: RabbitQueue, on_ambiguous: OnAmbiguous) -> Delivery:
+    [delivery] = await queue.receive([LANE], limit=1, wait=SOON)
+    onward = Advance(NEXT, b"", Start(b"", on_ambiguous, "far"))
+    [outcome] = await queue.advance_all([(delivery, onward)])
+    return cast(Delivery, outcome)
+
+
+async def test_one_whose_worker_died_comes_again_in_the_lane_where_it_was(
+    workers: RabbitWorkers,
+) -> None:
+    await workers.send("m", max_attempts=5)
+    [delivery] = await workers.queue.receive([LANE], limit=1, wait=SOON)
+    await delivery.retry(AT_ONCE)
+    await advanced(workers.queue, OnAmbiguous.RESEND)
+    await workers.queue.close()
+    next_one = workers.another()
+
+    found: Sequence[Delivery] = ()
+    async with asyncio.timeout(60):
+        while not found:
+            assert await next_one.receive([LANE], limit=1, wait=AT_ONCE) == []
+            found = await next_one.receive([NEXT], limit=1, wait=timedelta(seconds=1))
+
+    [again] = found
+    assert (again.id, again.lane, again.attempt, again.max_attempts) == ("m", NEXT, 1, 5)
+    assert again.progress == "far"
+    await again.ack()
+    story = workers.changes("m")[2:]
+    assert story == [Change.FORWARDED, Change.STARTED, Change.LEASE_LOST, Change.DONE]
+
+
+async def test_one_that_is_not_to_be_repeated_dies_in_the_lane_where_it_was(
+    workers: RabbitWorkers,
+) -> None:
+    await workers.send("m")
+    await advanced(workers.queue, OnAmbiguous.HOLD)
+    await workers.queue.close()
+    next_one = workers.another()
+
+    async with asyncio.timeout(60):
+        while Change.AMBIGUOUS not in workers.changes("m"):
+            assert await next_one.receive([LANE, NEXT], limit=1, wait=AT_ONCE) == []
+            await asyncio.sleep(0.05)
+
+    async with asyncio.timeout(60):
+        while await next_one.replay("m") is not ControlOutcome.DONE:
+            await asyncio.sleep(0.05)
+    [again] = await next_one.receive([NEXT], limit=1, wait=SOON)
+    await again.ack()
+
+
+async def test_none_goes_before_those_that_wait_here(workers: RabbitWorkers) -> None:
+    queue = workers.queue
+    assert await queue.receive([NEXT], limit=1, wait=AT_ONCE) == []
+    await queue.send(Message(id="before", lane=NEXT, body=b""))
+    await workers.send("m")
+    async with asyncio.timeout(60):
+        while not (await queue.depths([NEXT]))[NEXT].oldest_waiting:
+            await asyncio.sleep(0.01)
+    [delivery] = await queue.receive([LANE], limit=1, wait=SOON)
+
+    assert list(await queue.advance_all([(delivery, Advance(NEXT, b"", Start()))])) == [None]
+
+    found: list[str] = []
+    while len(found) < 2:
+        found += [each.id for each in await queue.receive([NEXT], limit=2, wait=SOON)]
+    assert found == ["before", "m"]
+
+
+async def test_those_in_another_lane_leave_room_for_the_rest(rabbitmq_url: str) -> None:
+    options = RabbitOptions(namespace="room", prefetch=4, call_timeout=SOON)
+    queue = RabbitQueue(rabbitmq_url, options=options)
+    for number in range(5):
+        await queue.send(Message(id=f"m{number}", lane=LANE, body=b""))
+    held: list[Delivery] = []
+    while len(held) < 4:
+        held += await queue.receive([LANE], limit=4 - len(held), wait=SOON)
+
+    outcomes = await queue.advance_all([(each, Advance(NEXT, b"", Start())) for each in held])
+
+    assert [each is None for each in outcomes] == [False, False, True, True]
+    [last] = await queue.receive([LANE], limit=4, wait=SOON)
+    assert last.id == "m4"
+    await held[0].ack()
+    assert list(await queue.advance_all([(last, Advance(NEXT, b"", Start()))])) == [last]
+    await queue.close()
+    await delete_queues(rabbitmq_url, options)
+
+
+class StuckStore(InMemoryClaimStore):
+    """Answers no renewal while it is stuck."""
+
+    is_stuck = False
+
+    async def run_many(self, operations: Sequence[Operation]) -> list[Reply | QueueError]:
+        if self.is_stuck and operations and operations[0].name == "renew":
+            return [QueueUnavailable("stuck")] * len(operations)
+        return await super().run_many(operations)
+
+
+async def test_what_a_living_worker_could_not_renew_is_not_taken_from_it(
+    rabbitmq_url: str,
+) -> None:
+    clock = FrozenClock()
+    store = StuckStore(ClaimStateMachine())
+    options = RabbitOptions(namespace="stuck", lease=timedelta(seconds=60), call_timeout=SOON)
+    queue = RabbitQueue(rabbitmq_url, claims=store, options=options, steady=clock.steady)
+    await queue.send(Message(id="m", lane=LANE, body=b""))
+    [delivery] = await queue.receive([LANE], limit=1, wait=SOON)
+
+    store.is_stuck = True
+    for _ in range(3):
+        clock.advance(timedelta(seconds=50))
+        with pytest.raises(QueueUnavailable):
+            await queue.renew([delivery])
+        assert (await queue.tick([LANE])).leases_expired == 0
+    store.is_stuck = False
+
+    await delivery.ack()
+    await queue.close()
+    await delete_queues(rabbitmq_url, options)
