@@ -1,9 +1,10 @@
 """What was advanced has only its old copy in the broker; its claim says in which lane it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from durable_queue.claims.memory import InMemoryClaimStore
@@ -36,6 +37,26 @@ AT_ONCE = timedelta(0)
 async def workers(rabbitmq_url: str) -> AsyncIterator[RabbitWorkers]:
     async with RabbitWorkers(rabbitmq_url, call_timeout=SOON) as workers:
         yield workers
+
+
+Open = Callable[..., RabbitQueue]
+
+
+@pytest.fixture
+async def open_queue(rabbitmq_url: str) -> AsyncIterator[Open]:
+    """Open a queue with options and a store of its own; it is closed at the end."""
+    opened: list[tuple[RabbitQueue, RabbitOptions]] = []
+
+    def open_one(prefetch: int = 128, **rest: Any) -> RabbitQueue:
+        namespace = f"a{secrets.token_hex(4)}"
+        options = RabbitOptions(namespace=namespace, prefetch=prefetch, call_timeout=SOON)
+        opened.append((RabbitQueue(rabbitmq_url, options=options, **rest), options))
+        return opened[-1][0]
+
+    yield open_one
+    for queue, options in opened:
+        await queue.close()
+        await delete_queues(rabbitmq_url, options)
 
 
 async def advanced(queue: RabbitQueue, on_ambiguous: OnAmbiguous) -> Delivery:
@@ -107,9 +128,8 @@ async def test_none_goes_before_those_that_wait_here(workers: RabbitWorkers) -> 
     assert found == ["before", "m"]
 
 
-async def test_those_in_another_lane_leave_room_for_the_rest(rabbitmq_url: str) -> None:
-    options = RabbitOptions(namespace="room", prefetch=4, call_timeout=SOON)
-    queue = RabbitQueue(rabbitmq_url, options=options)
+async def test_those_in_another_lane_leave_room_for_the_rest(open_queue: Open) -> None:
+    queue = open_queue(prefetch=4)
     for number in range(5):
         await queue.send(Message(id=f"m{number}", lane=LANE, body=b""))
     held: list[Delivery] = []
@@ -121,10 +141,11 @@ async def test_those_in_another_lane_leave_room_for_the_rest(rabbitmq_url: str) 
     assert [each is None for each in outcomes] == [False, False, True, True]
     [last] = await queue.receive([LANE], limit=4, wait=SOON)
     assert last.id == "m4"
+    for _ in range(2):
+        [forwarded] = await queue.receive([NEXT], limit=1, wait=SOON)
+        await forwarded.ack()
     await held[0].ack()
     assert list(await queue.advance_all([(last, Advance(NEXT, b"", Start()))])) == [last]
-    await queue.close()
-    await delete_queues(rabbitmq_url, options)
 
 
 class StuckStore(InMemoryClaimStore):
@@ -138,13 +159,10 @@ class StuckStore(InMemoryClaimStore):
         return await super().run_many(operations)
 
 
-async def test_what_a_living_worker_could_not_renew_is_not_taken_from_it(
-    rabbitmq_url: str,
-) -> None:
+async def test_what_a_living_worker_could_not_renew_is_not_taken_from_it(open_queue: Open) -> None:
     clock = FrozenClock()
     store = StuckStore(ClaimStateMachine())
-    options = RabbitOptions(namespace="stuck", lease=timedelta(seconds=60), call_timeout=SOON)
-    queue = RabbitQueue(rabbitmq_url, claims=store, options=options, steady=clock.steady)
+    queue = open_queue(claims=store, steady=clock.steady)
     await queue.send(Message(id="m", lane=LANE, body=b""))
     [delivery] = await queue.receive([LANE], limit=1, wait=SOON)
 
@@ -157,5 +175,3 @@ async def test_what_a_living_worker_could_not_renew_is_not_taken_from_it(
     store.is_stuck = False
 
     await delivery.ack()
-    await queue.close()
-    await delete_queues(rabbitmq_url, options)
