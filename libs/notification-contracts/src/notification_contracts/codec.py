@@ -1,6 +1,5 @@
 """Bytes to events and back. Golden samples of the bytes are in `samples/`."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -34,23 +33,22 @@ class _Envelope(BaseModel):
 
 def encode(event: NotificationRequested) -> bytes:
     """Return the event as compact UTF-8 JSON, without fields that are not set."""
-    return encode_fields(event.__dict__)
+    fields = {name: value for name, value in event.__dict__.items() if value is not None}
+    return encode_fields(fields, is_test=fields.pop("is_test"))
 
 
-def encode_fields(fields: Mapping[str, Any]) -> bytes:
-    """Return the event that has these fields, which are known to be right.
+def encode_fields(fields: dict[str, Any], *, is_test: bool = False) -> bytes:
+    """Return the event that has these fields: all that are set, and known to be right.
 
     Measured: to build the event, which looks at each of them again, costs twice as much as this.
     """
-    said = {name: value for name, value in fields.items() if value is not None}
-    said["type"] = EVENT_TYPE
+    said = {"version": SUPPORTED_VERSION, **fields, "type": EVENT_TYPE}
     if "priority" in said:
         said["priority"] = str(said["priority"])  # an enum costs as much as all the rest
-    # A field of its own makes a test: it is not there at all for what is none.
-    if not said.pop("is_test", False):
-        said.setdefault("version", SUPPORTED_VERSION)
-        return to_json(said)
-    return to_json(said | {"version": TEST_VERSION, "is_test": True})
+    if is_test:
+        # A field of its own makes a test: it is not there at all for what is none.
+        said |= {"version": TEST_VERSION, "is_test": True}
+    return to_json(said)
 
 
 def decode(body: bytes) -> NotificationRequested:

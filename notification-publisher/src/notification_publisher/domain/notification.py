@@ -45,8 +45,9 @@ class Notification:
         return self.send_at if self.send_at is not None and self.send_at > now else None
 
     def asked(self) -> dict[str, Any]:
-        """Return all that was asked for, by field."""
-        return dict(zip(FIELDS, _asked_of(self), strict=True))
+        """Return what was asked for, by field, without what is not set."""
+        pairs = zip(FIELDS, _asked_of(self), strict=True)
+        return {name: value for name, value in pairs if value is not None}
 
     def fingerprint(self) -> str:
         """Return a digest that two requests share when they ask for the same thing.
@@ -55,8 +56,7 @@ class Notification:
         """
         # What is unset is left out, so that a field of a later release changes no old fingerprint.
         canonical = json.dumps(
-            {name: _comparable(value) for name, value in self.asked().items() if value is not None},
-            sort_keys=True,
+            {name: _comparable(value) for name, value in self.asked().items()}, sort_keys=True
         )
         return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -112,17 +112,18 @@ class StoredContents:
 
 
 def _event(submission: Submission, asked: Mapping[str, Any]) -> bytes:
-    own = {
+    fields = {
+        **asked,
         "trace_id": submission.trace_id,
         "requested_at": submission.requested_at,
-        "request_id": submission.request_id,
-        "is_test": submission.is_test,
     }
-    return encode_fields({**asked, **own})
+    if submission.request_id is not None:
+        fields["request_id"] = submission.request_id
+    return encode_fields(fields, is_test=submission.is_test)
 
 
 def _note(submission: Submission, asked: Mapping[str, Any]) -> bytes:
-    kept = {name: asked[name] for name in _KEPT}
+    kept = {name: asked[name] for name in _KEPT if name in asked}
     is_test = submission.is_test or None
     return StatusUpdate(status=submission.status, is_test=is_test, **kept).encode()
 
