@@ -20,7 +20,12 @@ from typing import BinaryIO, Final, cast
 
 import structlog
 from pydantic_core import to_json
-from structlog.contextvars import bind_contextvars, bound_contextvars, merge_contextvars
+from structlog.contextvars import (
+    bind_contextvars,
+    bound_contextvars,
+    get_contextvars,
+    merge_contextvars,
+)
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 __all__ = [
@@ -28,6 +33,7 @@ __all__ = [
     "bind_contextvars",
     "bound_contextvars",
     "configure_logging",
+    "get_contextvars",
     "get_logger",
     "reset_logging",
     "write_waiting_lines",

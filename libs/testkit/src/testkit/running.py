@@ -1,13 +1,14 @@
 """Workers and upkeep that run while a test does."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import timedelta
+from typing import Any
 
 from durable_queue.metrics import QueueMetrics
 from durable_queue.port import Queue
 from durable_queue.upkeep import Ticker
-from durable_queue.worker import Handle, Isolation, Worker, one_by_one
+from durable_queue.worker import Handle, HandleClaim, Isolation, Worker, one_by_one
 
 
 async def until(holds: Callable[[], bool], *, within_s: float = 60) -> None:
@@ -30,22 +31,28 @@ class Running:
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def worker(
+    def worker(self, handle: Handle, **fields: Any) -> Worker:  # noqa: ANN401 - go on to the next
+        """Start a worker called `test` that handles messages one by one."""
+        return self.worker_of_claims(one_by_one(handle), **fields)
+
+    def worker_of_claims(  # noqa: PLR0913 - all by keyword
         self,
-        handle: Handle,
+        handle: HandleClaim,
         *,
+        lanes: Sequence[str] = ("work",),
         concurrency: int = 10,
         lease: timedelta | None = None,
         grace: timedelta = timedelta(seconds=5),
         metrics: QueueMetrics | None = None,
         isolation: Isolation | None = None,
         is_paused: bool = False,
+        onward: Collection[Worker] = (),
     ) -> Worker:
         """Start a worker called `test`."""
         worker = Worker(
             self.queue,
-            ["work"],
-            one_by_one(handle),
+            lanes,
+            handle,
             name="test",
             concurrency=concurrency,
             lease=lease or self.lease,
@@ -53,6 +60,7 @@ class Running:
             metrics=metrics,
             isolation=isolation,
             is_paused=is_paused,
+            onward=onward,
         )
         self._run(worker.run(self._stopping))
         return worker

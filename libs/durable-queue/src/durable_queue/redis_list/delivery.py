@@ -1,9 +1,8 @@
 """A message that a worker holds."""
 
 from collections.abc import Sequence
-from copy import copy
 from datetime import datetime
-from typing import Final, cast
+from typing import Final, Self, cast
 
 from service_kit.epoch import from_ms, whole_ms
 
@@ -97,12 +96,11 @@ class RedisDelivery(VerdictMethods):
         if outcome:
             raise outcome
 
-    def advanced(self, lane: str, progress: str | None) -> "RedisDelivery":
-        """Return the message as it is once `lua/advance.lua` has put it into another lane."""
-        moved = copy(self)
-        moved.lane, moved.attempt, moved.deferrals = lane, 1, 0
-        moved.progress = self.progress if progress is None else progress
-        return moved
+    def advanced(self, lane: str, progress: str | None) -> Self:
+        """Become what `lua/advance.lua` has made of it in another lane."""
+        self.lane, self.attempt, self.deferrals = lane, 1, 0
+        self.progress = self.progress if progress is None else progress
+        return self
 
 
 def verdict_fields(verdict: Verdict) -> tuple[Argument, ...]:

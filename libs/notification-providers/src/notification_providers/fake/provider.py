@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from service_kit.failpoints import EXIT_CODE
-from service_kit.logs import get_logger
+from service_kit.logs import PreparedLine, get_contextvars
 
 from notification_providers.fake.outbox import FIRST_NAME, FakeOutbox
 from notification_providers.fake.simulator import (
@@ -43,7 +43,7 @@ from notification_providers.urls import (
     ProviderUrl,
 )
 
-log = get_logger(__name__)
+_accepted = PreparedLine(__name__, "fake.accepted")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +105,9 @@ class FakeProvider:
             failure = self.outbox.keep(message, provider=self.name)
             if failure is not None:
                 return failure
-        log.info("fake.accepted", trace_id=message.trace_id, channel=message.channel)
+        _accepted.write(
+            get_contextvars() | {"trace_id": message.trace_id, "channel": message.channel}
+        )
         return answer
 
 
