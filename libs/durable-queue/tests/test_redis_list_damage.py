@@ -197,7 +197,7 @@ async def test_ended_one_whose_time_is_none_does_not_stop_the_audit(
     await harness.send("bad", "other")
     await (await harness.take()).ack()
     await set_column(redis, STATE, "over", "9" * 20)
-    await redis.delete(f"{PREFIX}:ended", f"{PREFIX}:{LANE}:wait", f"{PREFIX}:{LANE}:ready")
+    await redis.delete(f"{PREFIX}:o", f"{PREFIX}:{LANE}:wait", f"{PREFIX}:{LANE}:ready")
 
     assert await harness.queue.heal() == 2
     assert await harness.left() == ["other"]
@@ -226,7 +226,7 @@ async def test_damaged_index_is_made_anew(
     assert sorted(await harness.left()) == ["due", "held", "new", "waits"]
 
 
-@pytest.mark.parametrize("part", ["dead", "gone"])
+@pytest.mark.parametrize("part", ["dead", "gone", "o", "ended"])
 async def test_damaged_list_of_the_dead_or_ended_stops_nothing(
     harness: QueueHarness, redis: Redis, part: str
 ) -> None:

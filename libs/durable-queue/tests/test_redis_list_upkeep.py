@@ -189,7 +189,7 @@ async def test_heal_restores_every_index(harness: QueueHarness, redis: Redis) ->
     await (await harness.take()).start()
     await (await harness.take()).retry(2 * harness.moment)
     before = await harness.queue.depths([LANE])
-    for part in (f"{LANE}:wait", f"{LANE}:lease", f"{LANE}:delay", "dead", "ended"):
+    for part in (f"{LANE}:wait", f"{LANE}:lease", f"{LANE}:delay", "dead", "o"):
         await redis.delete(f"{PREFIX}:{part}")
 
     assert await harness.queue.heal() == 6

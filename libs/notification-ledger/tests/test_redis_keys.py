@@ -16,7 +16,7 @@ from notification_ledger.redis.rows import RANK_STEP, RANKS, TOLD
 from notification_ledger.status_update import StatusUpdate
 from redis.asyncio import Redis
 from testkit.ledger.harness import VALIDATION, recorded
-from testkit.message_text import columns_of
+from testkit.message_text import columns_of, set_column
 
 KeysOf = Callable[[str], Awaitable[list[str]]]
 USER = StatusUpdate(status=Status.QUEUED, user_id="user_test").encode()
@@ -88,10 +88,9 @@ async def test_records_written_without_a_queues_script_are_kept_for_the_retentio
     await ledger.record(recorded("one", Change.ENQUEUED, USER))
     await ledger.record(recorded("one", Change.DONE))
 
-    ended_at = float(await redis.zscore("{an:0}:ended", "one") or 0)
-    assert abs(datetime.now(UTC) - datetime.fromtimestamp(ended_at / 1000, UTC)) < timedelta(
-        hours=1
-    )
+    columns = await columns_of(redis, "{an:0}:e:one")
+    ended_at = datetime.fromtimestamp((int(columns["born"]) + int(columns["over"])) / 1000, UTC)
+    assert abs(datetime.now(UTC) - ended_at) < timedelta(hours=1)
     assert await ledger.get("one") is not None
 
 
@@ -131,7 +130,8 @@ async def test_what_an_earlier_release_noted_as_ended_is_forgotten_after_an_audi
     await queue.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
     (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
     await delivery.ack()
-    await redis.rename("{an:0}:ended", "{an:0}:gone")
+    await redis.delete("{an:0}:o", *await redis.keys("{an:0}:o:*"))
+    await redis.zadd("{an:0}:gone", {"one": 1})
     await queue.tick([VALIDATION])
     assert await ledger.get("one") is not None
 
@@ -232,7 +232,7 @@ async def test_claim_of_what_ended_long_ago_is_forgotten_with_it(
         await ledger.record(recorded(trace_id, Change.ENQUEUED, USER))
         await ledger.record(recorded(trace_id, Change.DONE))
         await redis.hset(f"{{an:0}}:q:{trace_id}", "st", "ended")
-    await redis.zincrby("{an:0}:ended", -2 * 3600 * 1000, "old")
+    await set_column(redis, "{an:0}:e:old", "over", str(-2 * 3600 * 1000))
 
     await ledger.forget(datetime.now(UTC) + timedelta(minutes=1), limit=10)
 

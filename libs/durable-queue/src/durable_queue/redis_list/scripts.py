@@ -58,7 +58,7 @@ def assemble(
     """Make the scripts of a queue, by name."""
     before = _settings(options) + sources["prelude"] + sources["damage"]
     before += (recorder or _SILENT).source + "\n"
-    before += sources["message"] + sources["states"] + sources["ended"]
+    before += sources["message"] + sources["ended"] + sources["states"]
     scripts = {}
     for name in sources.keys() - _PARTS:
         header = "#!lua\n" if name in _REFUSED_WHEN_FULL else "#!lua flags=allow-oom\n"

@@ -1,6 +1,7 @@
 """Lists records from the ledger's indexes in Redis: newest first, in bounded steps."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -12,6 +13,7 @@ from notification_ledger.cursors import Position, decode_cursor, encode_cursor
 from notification_ledger.reading import NotificationRecord, RecordPage, RecordQuery
 from notification_ledger.redis.rows import (
     DELETED,
+    LISTED,
     RANK_STEP,
     RANKS,
     Row,
@@ -19,7 +21,7 @@ from notification_ledger.redis.rows import (
     record_of,
     row_of,
 )
-from notification_ledger.redis.scripts import lua, reading_script
+from notification_ledger.redis.scripts import reading_script
 
 SCAN_LIMIT: Final = 2_000
 """After how many records one call stops to look: some ten milliseconds of Redis' time."""
@@ -28,8 +30,17 @@ _BATCH: Final = 200
 _NEWEST: Position = (RANK_STEP - 1, "\x7f")
 _MANY: Final = 10**12
 
-_Index = tuple[str, int | None]
-"""A sorted set, and the score of what was made in 1970; None for one whose scores are but times."""
+_OF_LISTS: Final = "lists"
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Where ids are by when their records were made, as `positions.lua` reads it."""
+
+    key: str
+    base: int | str = ""
+    status: str = ""
+    """Where it is one of lists, that of which status: `P:n` counts them."""
 
 
 class RecordReader:
@@ -39,7 +50,7 @@ class RecordReader:
         self._redis = redis
         self._prefix = prefix
         self._records = redis.register_script(reading_script("records"))
-        self._positions = redis.register_script(lua("positions"))
+        self._positions = redis.register_script(reading_script("positions"))
 
     async def get(self, trace_id: str) -> NotificationRecord | None:
         """Return one record."""
@@ -66,23 +77,29 @@ class RecordReader:
 
     async def count_by_status(self) -> Mapping[Status, int]:
         """Return how many records the index of each status holds."""
-        counts = await self._counts([part for each in Status for part in self._of_status(each)])
+        counts = await self._counts([index for each in Status for index in self._of_status(each)])
         return dict(zip(Status, map(sum, zip(counts[::2], counts[1::2], strict=True)), strict=True))
 
     async def _counts(self, indexes: Sequence[_Index], *, damaged: int = 0) -> Sequence[int]:
-        """Return how many members each index has, or `damaged` for what is no sorted set."""
+        """Return how many members each index has, or `damaged` for what is none."""
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for key, base in indexes:
-                if base is None:
-                    pipeline.zcard(key)
+            for index in indexes:
+                if index.status:
+                    pipeline.hget(f"{self._prefix}:n", index.status)
+                elif isinstance(index.base, int):
+                    pipeline.zcount(index.key, index.base, index.base + RANK_STEP - 1)
                 else:
-                    pipeline.zcount(key, base, base + RANK_STEP - 1)
+                    pipeline.zcard(index.key)
             counts = await pipeline.execute(raise_on_error=False)
-        return [each if isinstance(each, int) else damaged for each in counts]
+        return [_count(each, damaged) for each in counts]
 
     def _of_status(self, name: str) -> Sequence[_Index]:
         """Return where records of a status are; the second is where the release before put them."""
-        return (f"{self._prefix}:x", RANKS[name] * RANK_STEP), (f"{self._prefix}:x:{name}", None)
+        if name in LISTED:
+            index = _Index(f"{self._prefix}:h", _OF_LISTS, name)
+        else:
+            index = _Index(f"{self._prefix}:x", RANKS[name] * RANK_STEP)
+        return index, _Index(f"{self._prefix}:x:{name}")
 
     async def _indexes(self, query: RecordQuery) -> Sequence[_Index]:
         """Choose the keys that hold the fewest candidates."""
@@ -92,17 +109,19 @@ class RecordReader:
         elif query.status:
             names = [query.status, DELETED] if query.status is Status.FAILED else [query.status]
         by_status = [part for name in names for part in self._of_status(name)]
-        others: list[_Index] = [
-            (f"{self._prefix}:{kind}:{value}", None)
+        others = [
+            _Index(f"{self._prefix}:{kind}:{value}")
             for kind, value in (("f", query.reference), ("u", query.user_id), ("g", query.tag))
             if value is not None
         ]
+        # All lists are read as one.
+        apart = list({(index.key, index.base): index for index in by_status}.values())
         if not others:
-            return by_status
+            return apart
         # A damaged index is asked only if all others are longer.
         held = await self._counts([*others, *by_status], damaged=_MANY)
-        fewest, key = min(zip(held, (key for key, _ in others), strict=False))
-        return [(key, None)] if fewest <= sum(held[len(others) :]) else by_status
+        fewest, key = min(zip(held, (index.key for index in others), strict=False))
+        return [_Index(key)] if fewest <= sum(held[len(others) :]) else apart
 
     async def _after(
         self, indexes: Sequence[_Index], position: Position
@@ -110,11 +129,9 @@ class RecordReader:
         """Return the next positions in all indexes together, and whether there are no more."""
         offsets = [0] * len(indexes)
         while True:
-            places = zip(
-                offsets, ("" if base is None else base for _, base in indexes), strict=True
-            )
+            places = zip(offsets, (index.base for index in indexes), strict=True)
             arguments = [position[0], _BATCH, *chain.from_iterable(places)]
-            replies = await self._positions(keys=[key for key, _ in indexes], args=arguments)
+            replies = await self._positions(keys=[each.key for each in indexes], args=arguments)
             batches = [_positions(reply) for reply in replies]
             full = [batch[-1] for batch in batches if len(batch) == _BATCH]
             # Beyond the end of a full batch, its index may hold more that would come in between.
@@ -136,6 +153,11 @@ class RecordReader:
 def _positions(reply: Sequence[str]) -> Sequence[Position]:
     pairs = zip(reply[::2], reply[1::2], strict=True)
     return [(_bounded(float(score)), trace_id) for trace_id, score in pairs]
+
+
+def _count(reply: object, damaged: int) -> int:
+    text = str(reply or 0)
+    return max(int(text), 0) if text.removeprefix("-").isdecimal() else damaged
 
 
 def _bounded(score: float) -> int:

@@ -9,6 +9,8 @@ from notification_ledger.redis.rows import (
     DELETED,
     FORMER_FIELDS,
     LETTERS,
+    LIST_STEP,
+    LISTED,
     NOT_IN_REST,
     RANK_STEP,
     RANKS,
@@ -44,6 +46,7 @@ def lua_rules() -> str:
             ),
             lua_ranks(),
             _letters(),
+            _predicate("is_listed", LISTED),
             f"local MAYBE_SENT = '{MAYBE_SENT}'",
             _predicate("has_ended", {*ENDED, DELETED}),
             _predicate("is_final", {*FINAL, DELETED}),
@@ -76,7 +79,7 @@ def lua_rules() -> str:
 def lua_ranks() -> str:
     """Render the ranks of the statuses in their index."""
     ranks = ", ".join(f"{name} = {rank}" for name, rank in RANKS.items())
-    return f"local RANK, RANK_STEP = {{{ranks}}}, {RANK_STEP}"
+    return f"local RANK, RANK_STEP, LIST_STEP = {{{ranks}}}, {RANK_STEP}, {LIST_STEP}"
 
 
 def _letters() -> str:

@@ -40,6 +40,10 @@ LETTERS: Final[Mapping[str, str]] = {
 RANKS: Final[Mapping[str, int]] = {status: rank for rank, status in enumerate(LETTERS)}
 RANK_STEP: Final = 2**42
 """In `P:x` a score is the status' rank times this, and the ms at which the record was made."""
+LISTED: Final = (Status.SENT, Status.DELIVERED)
+"""Most records are of these: they are not in `P:x` but in lists, in a third of the memory."""
+LIST_STEP: Final = 4096
+"""For how many ms there is one list."""
 _STATUS_OF: Final = {letter: status for status, letter in LETTERS.items()}
 _NUMBER: Final = re.compile(r"\d{1,14}")
 _DIFFERENCE: Final = re.compile(r"-?\d{1,14}")

@@ -44,7 +44,11 @@ function mend.dead(m)
 end
 
 function mend.done(m)
-  return on_key('ZADD', P .. ':ended', 'NX', tonumber(m.over) or now, m.id) == 1
+  if not tonumber(m.over) or ended_at(m) > now then
+    m.over = now - m.born
+    save(m)
+  end
+  return mend_end(m)
 end
 mend.cancelled, mend.expired, mend.deleted = mend.done, mend.done, mend.done
 
@@ -52,13 +56,13 @@ mend.cancelled, mend.expired, mend.deleted = mend.done, mend.done, mend.done
 -- One that has ended stays as it is until it is forgotten.
 local function lane_of(m)
   local id = m.id
-  if HAS_ENDED[m.st] or is_in(P .. ':ended', id) then return nil end
+  if HAS_ENDED[m.st] then return nil end
   for _, lane in ipairs(lanes) do
     for _, part in ipairs({'wait', 'lease', 'delay'}) do
       if is_in(key(lane, part), id) then return lane end
     end
   end
-  return lanes[1]
+  return redis.call('EXISTS', payload(id)) == 1 and lanes[1] or nil -- without its bytes, it has ended
 end
 
 -- Earlier releases noted there when to forget each; the retention counts when it is looked at.

@@ -1,11 +1,11 @@
 -- A message's state is one text: its first line says in columns where the message is, in the order of
--- `save`; all after it is the recorder's. What has ended has only the first columns, and the end of its
--- token. The release before kept a hash: it becomes a text when it is first read.
+-- `save`; all after it is the recorder's. `born` is in ms since 1970, `over` in ms after it. What has
+-- ended, or is not in this queue, has only the first columns, and the end of its token. The release before kept a hash: it becomes a text when it is first read.
 local function event(id) return P .. ':e:' .. id end
 local function payload(id) return P .. ':b:' .. id end
 local function key(lane, part) return P .. ':' .. lane .. ':' .. part end
 
-local SHORT = '^([^\t\n]*)\t(%d*)\t(%d*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)'
+local SHORT = '^([^\t\n]*)\t(%d*)\t(%-?%d*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)'
 local LONG = SHORT .. string.rep('\t([^\t\n]*)', 12) .. '\n(.*)$'
 SHORT = SHORT .. '\n(.*)$'
 local HAS_ENDED = {done = true, cancelled = true, expired = true, deleted = true}
@@ -23,7 +23,7 @@ end
 local function save(m)
   if m.kept then m.told = closed(m.id, m.kept) end
   local text = m.st .. '\t' .. m.born .. '\t' .. m.over .. '\t' .. m.op .. '\t'
-  if HAS_ENDED[m.st] then
+  if HAS_ENDED[m.st] or m.st == '' then
     text = text .. end_of(m.tok) .. '\t' .. m.unc .. '\n' .. m.told
   else
     text = text .. m.tok .. '\t' .. m.unc .. '\t' .. m.ln .. '\t' .. m.mx .. '\t' .. m.at .. '\t' .. m.df
@@ -53,8 +53,8 @@ local function from_hash(id)
     if m[name] and name ~= 'id' and name ~= 'told' then m[name] = escaped(value) end
   end
   m.told, m.born = former(id, hash)
-  if HAS_ENDED[m.st] then m.over = redis.pcall('ZSCORE', P .. ':ended', id) end
-  if type(m.over) ~= 'string' then m.over = HAS_ENDED[m.st] and now or '' end
+  local ended_at = redis.pcall('ZSCORE', P .. ':ended', id)
+  m.over = type(ended_at) == 'string' and ended_at - m.born or HAS_ENDED[m.st] and now - m.born or ''
   save(m)
   return m
 end
@@ -72,7 +72,7 @@ local function parsed(id, text)
   end
   local m = blank(id, now)
   st, born, over, op, tok, unc, told = string.match(text, SHORT)
-  if HAS_ENDED[st] then
+  if HAS_ENDED[st] or st == '' then
     m.st, m.born, m.over, m.op, m.tok, m.unc, m.told = st, born, over, op, tok, unc, told
   else
     m.damage = 'its state is no such text'

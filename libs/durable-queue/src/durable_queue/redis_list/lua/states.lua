@@ -52,8 +52,8 @@ end
 -- ended: its bytes go now, its text when the retention is over
 local function finish(m, state, op)
   redis.call('DEL', payload(m.id))
-  m.st, m.op, m.over = state, op, now
-  on_key('ZADD', P .. ':ended', now, m.id)
+  m.st, m.op, m.over = state, op, now - m.born
+  note_end(m)
 end
 
 -- expired: too late for another start

@@ -2,16 +2,44 @@
 -- Read several indexes at one moment: what moves from one to another is in exactly one of them.
 -- KEYS indexes
 -- ARGV 1 the highest position 2 how many of each, then for each: how many to pass over, and the score of
---      position 0, '' of an index that has no other scores than positions
+--      position 0, '' of an index that has no other scores than positions, or 'lists' of that of lists
 -- Returns {id, position, id, position, ...} of each, highest first.
+local highest, count = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+local function of_lists(index, offset)
+  local found, passed = {}, 0
+  local parts = redis.call('ZREVRANGEBYSCORE', index, math.floor(highest / LIST_STEP), '-inf')
+  for _, part in ipairs(parts) do
+    local entries = redis.call('LRANGE', index .. ':' .. part, 0, -1)
+    table.sort(entries, function(one, other) return one > other end)
+    for _, entry in ipairs(entries) do
+      local position = part * LIST_STEP + tonumber(string.sub(entry, 1, 3), 16)
+      if position <= highest then
+        passed = passed + 1
+        if passed > offset then
+          found[#found + 1] = string.sub(entry, 4)
+          found[#found + 1] = string.format('%d', position)
+        end
+        if #found == 2 * count then return found end
+      end
+    end
+  end
+  return found
+end
+
+local function of_set(index, offset, base)
+  local entries = redis.call('ZREVRANGEBYSCORE', index, highest + (tonumber(base) or 0),
+    base == '' and '-inf' or base, 'WITHSCORES', 'LIMIT', offset, count)
+  if base ~= '' then
+    for i = 2, #entries, 2 do entries[i] = string.format('%d', entries[i] - base) end
+  end
+  return entries
+end
+
 local found = {}
 for i, index in ipairs(KEYS) do
-  local base = ARGV[2 * i + 2]
-  local entries = redis.pcall('ZREVRANGEBYSCORE', index, ARGV[1] + (tonumber(base) or 0),
-    base == '' and '-inf' or base, 'WITHSCORES', 'LIMIT', ARGV[2 * i + 1], ARGV[2])
-  if base ~= '' then
-    for j = 2, #entries, 2 do entries[j] = string.format('%d', entries[j] - base) end
-  end
-  found[i] = entries.err and {} or entries -- one that is damaged hides none of the others
+  local offset, base = tonumber(ARGV[2 * i + 1]), ARGV[2 * i + 2]
+  local is_read, entries = pcall(base == 'lists' and of_lists or of_set, index, offset, base)
+  found[i] = is_read and entries or {} -- one that is damaged hides none of the others
 end
 return found

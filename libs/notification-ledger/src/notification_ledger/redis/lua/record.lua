@@ -154,13 +154,35 @@ do
     if to ~= '' then on_key('ZADD', index_of(kind, to), created, id) end
   end
 
+  -- Most records are of what was sent. Those made within LIST_STEP ms are a list, each how many ms after
+  -- its first and the id; `P:h` has the numbers of all lists, and `P:n` how many of each status there are.
+  local function move_listed(id, created, was, to)
+    local part = math.floor(created / LIST_STEP)
+    local list, entry = P .. ':h:' .. part, string.format('%03x', created % LIST_STEP) .. id
+    if is_listed(was) and on_key('HINCRBY', P .. ':n', was, -1) == 0 then redis.call('HDEL', P .. ':n', was) end
+    if is_listed(to) then on_key('HINCRBY', P .. ':n', to, 1) end
+    if is_listed(was) == is_listed(to) then return end
+    if is_listed(to) then
+      if on_key('RPUSH', list, entry) == 1 then on_key('ZADD', P .. ':h', part, part) end
+    else
+      on_key('LREM', list, 1, entry)
+      if redis.call('EXISTS', list) == 0 then on_key('ZREM', P .. ':h', part) end
+    end
+  end
+
+  local function move_status(id, created, was, to)
+    if was == to then return end
+    if is_listed(was) or is_listed(to) then move_listed(id, created, was, to) end
+    if to ~= '' and not is_listed(to) then
+      on_key('ZADD', P .. ':x', RANK[to] * RANK_STEP + created, id)
+    elseif was ~= '' and not is_listed(was) then
+      on_key('ZREM', P .. ':x', id)
+    end
+  end
+
   -- Puts what is kept of a message into the indexes, in place of what was; both by column.
   local function index(id, created, was, to)
-    if to[1] == '' then
-      on_key('ZREM', P .. ':x', id)
-    elseif was[1] ~= to[1] then
-      on_key('ZADD', P .. ':x', RANK[to[1]] * RANK_STEP + created, id)
-    end
+    move_status(id, created, was[1], to[1])
     -- What waits for a time, by that time: so that what a broker has lost on the way shows.
     if to[4] ~= '' then
       on_key('ZADD', P .. ':due', to[4], id)
@@ -249,14 +271,13 @@ do
     if (said.message_id or said.targets) and not is_receipt(change) then learn(id, said, now, kept) end
   end
 
-  forget = function(id, told)
-    local kept = opened(told, 0)
-    index(id, 0, kept, NOTHING)
+  forget = function(id, told, born, over)
+    local kept = opened(told, born)
+    index(id, born, kept, NOTHING)
     unlearn(id, kept[TIMELINE], '')
     -- A claim says of a copy that comes again that it is old; an hour later none can be left, unless
     -- it waits among the dead letters, and what is there has not ended.
-    local ended_at = tonumber(redis.call('ZSCORE', P .. ':ended', id))
-    if ended_at and ended_at < now - 3600000 then redis.call('DEL', P .. ':q:' .. id) end
+    if over and over < now - 3600000 then redis.call('DEL', P .. ':q:' .. id) end
   end
 
   -- What the release before kept in a message's hash, beside it, and in an index of each status.
@@ -280,7 +301,7 @@ do
     kept[4] = due ~= '0' and due or ''
     for i, field in ipairs(FORMER_FIELDS) do kept[FIRST_KEPT - 1 + i] = column(hash[field] or '') end
     on_key('ZREM', P .. ':x:' .. kept[1], id)
-    on_key('ZADD', P .. ':x', RANK[kept[1]] * RANK_STEP + born, id)
+    move_status(id, born, '', kept[1])
     return table.concat(kept, '\t') .. '\n' .. timeline, born
   end
 end

@@ -11,9 +11,11 @@ local function write(change, id, lane, at, due, note, retention, uncertain)
   uncertain = uncertain == true or uncertain == '1'
   m.kept = m.kept or opened(m.told, tonumber(m.born) or at)
   record(change, id, lane, at, tonumber(due), note, uncertain, m.kept)
+  if has_ended(m.kept[1]) and m.over == '' then
+    m.over = now - m.born
+    note_end(m)
+  end
   save(m)
-
-  if has_ended(m.kept[1]) then on_key('ZADD', P .. ':ended', 'NX', now, id) end
   -- Each ended notification is added once, and two are taken away per call: no sweeper is needed.
   forget_ended(now - tonumber(retention), 2)
   return 1
