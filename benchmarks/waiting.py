@@ -25,7 +25,7 @@ from notification_contracts.states import Status
 from notification_ledger.reading import RecordQuery
 from store import LANE, Store, open_store
 
-MAX_BYTES_EACH: Final = 1536
+MAX_BYTES_EACH: Final = 1200
 MAX_SLOWDOWN: Final = 2.0
 MAX_TICK_MS: Final = 10.0
 

@@ -12,15 +12,20 @@ from durable_queue.port import Change, Note
 
 @dataclass(frozen=True, slots=True)
 class LuaRecorder:
-    """Lua that defines `local function record(change, id, lane, now, due, note, uncertain)`.
+    """Lua that becomes part of the scripts, and defines these local functions.
 
-    `lane` is where the message is after the change. `now` and `due` are milliseconds since 1970,
-    `due` 0 where there is none; `note` is '' where the caller had nothing to say; `uncertain` is
-    true for an end of which `ChangeEvent.is_uncertain` tells. It runs inside the script that makes
-    the change, after the message's hash `P .. ':e:' .. id` is written; `P` is the queue's key
-    prefix. It may keep fields of its own in that hash, named `n:...`, and keys of its own under
-    `P`. The source also defines `local function forget(id)`, called in the script that removes an
-    ended message's hash when its retention is over, before the hash goes.
+    `opened(told, born)` returns what it keeps of a message, from `told`, the text that `closed`
+    returned for it before, '' at first. `record(change, id, lane, now, due, note, uncertain, kept)`
+    is told of each change of it; `closed(id, kept)` comes once after all changes of a script, and
+    returns the new text. They run inside the script that makes the change; they may keep keys of
+    their own under `P`, the queue's key prefix.
+
+    `lane` is where the message is after the change. `born`, `now` and `due` are milliseconds since
+    1970, `due` 0 where there is none; `note` is '' where the caller had nothing to say; `uncertain`
+    is true for an end of which `ChangeEvent.is_uncertain` tells.
+
+    `forget(id, told, born, over)` comes before an ended message's text is removed; `over` is when
+    it ended. `former(id, hash)` returns `told` and `born` of a hash that the release before kept.
     """
 
     source: str

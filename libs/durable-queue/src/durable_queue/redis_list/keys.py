@@ -4,7 +4,7 @@ Every key begins with the prefix `P` = `{<namespace>:0}`, by default `{an:0}`. T
 hash tag: on a cluster all keys are on one node, so that one script may touch any of them.
 
     key              type    holds                                             goes when
-    P:e:<id>         HASH    a message's state, the truth (fields below)       forgotten
+    P:e:<id>         STRING  a message's state, the truth (columns below)      forgotten
     P:b:<id>         STRING  its body, the exact bytes; kept while it is dead  it ends
     P:i:<key>        HASH    a dedupe key: id, fp(fingerprint), an(swer)       a day is over
     P:<lane>:ready   LIST    tickets "number|id", and bytes pushed by hand     popped
@@ -14,7 +14,8 @@ hash tag: on a cluster all keys are on one node, so that one script may touch an
     P:<lane>:seq     STRING  the last ticket number                            never
     P:<lane>:wm      HASH    what the last search for lost tickets saw         never
     P:dead           ZSET    id -> died ms            dead letters, all lanes  replayed or deleted
-    P:ended          ZSET    id -> ended at ms        ended messages           forgotten
+    P:o:<n>          LIST    ids of what ended within the n-th 65,536 ms       forgotten
+    P:o              ZSET    n -> n, of those lists                            the list is empty
     P:damaged:<ms>:… any     what was in the place of another key              never
     P:ping           STRING  when a health check last wrote                    a minute later
     P:p:<name>       STRING  ms for which a provider is paused          the pause is over
@@ -24,19 +25,23 @@ is pushed is adopted as a message when it is popped: under its own `trace_id` if
 with one that is an unknown UUIDv7, else under a new one. It is safe from then on; a consumer that
 dies between BLPOP and claim takes it along, so a producer that can should go through `send`.
 
-Fields of `P:e:<id>`; an absent counter is 0:
+The first line of `P:e:<id>` has these columns, tabs between them; an empty counter is 0. What has
+ended has the first six and the end of its token. All after the line is the recorder's.
 
-    st   queued, leased, started, delayed, done, dead, cancelled, expired or deleted
-    ln   lane                           at   attempts that were used up
-    mx   attempts in all                df   deferrals in this lane
-    dl   deliveries without an outcome  am   "hold": not to be repeated after `start`
-    tok  token of the lease             ex   expires, ms
-    du   when a delayed one is due, ms  ws   waiting since, ms
-    rs   resting since, ms               rd   for how long it rests, ms
-    er   why it died                    op   the last verdict or control, which may be repeated
-    unc  1: it is unknown whether an earlier start had its effect
-    pg   how far its workers came, in their own words
-    n:…  the recorder's
+    st    queued, leased, started, delayed, done, dead, cancelled, expired or deleted
+    born  made at, ms                    over  ended, ms after that
+    op    the last verdict or control, which may be repeated
+    tok   token of the lease             unc   1: an earlier start may have had its effect
+    ln    lane                           mx    attempts in all
+    at    attempts that were used up     df    deferrals in this lane
+    dl    deliveries without an outcome  am    "hold": not to be repeated after `start`
+    ex    expires, ms                    du    when a delayed one is due, ms
+    ws    waiting since, ms              rs    resting since, ms
+    rd    for how long it rests, ms      pg    how far its workers came, in their own words
+
+The release before kept a hash of these, without `born` and `over`, and the ends in the sorted set
+`P:ended`: `lua/message.lua` makes a text of it when it is read by a script that writes, and the
+audit makes one of all.
 """
 
 import re

@@ -2,20 +2,25 @@
 
 Keys, under the queue's prefix `P`, as `record.lua` writes them:
 
-    P:e:<id>       HASH    the message's own; the ledger's fields: n:s status, n:r reason,
-                           n:c channel, n:a attempts, n:u user id, n:g tags (JSON),
-                           n:f reference, n:d delivery mode, n:k 1 for a test;
-                           in ms: n:ct created, n:ut updated, n:nx next attempt
-    P:t:<id>       STRING  the timeline, a line per entry: ms, status, reason, channel, rest as JSON
-    P:x:<status>   ZSET    id by created ms; a deleted dead letter is in P:x:deleted
+    P:e:<id>       STRING  the message's own; after its first line the record: a line of columns
+                           and the timeline, as `rows.py` says
+    P:x            ZSET    id by the rank of its status times 2**42, and created ms; a deleted dead
+                           letter has a rank of its own
+    P:h:<n>        LIST    of what is sent or delivered and was made within the n-th 4,096 ms: how
+                           many ms after its first, three hex digits, and the id
+    P:h            ZSET    n by n, of those lists
+    P:n            HASH    how many are sent, how many delivered
     P:u:<user_id>  ZSET    id by created ms
     P:g:<tag>      ZSET    id by created ms, of those with this tag; P:f:<reference> likewise
     P:m:<message>  STRING  the id, of what a provider took: `provider TAB its id`, as long as the
                            timeline names it; after a TAB a word, if it took several of this one
     P:r:<message>  LIST    receipts of a message that no record has, for ten minutes
-    P:ended        ZSET    id by when it ended, ms; kept by the queue, or beside it by `write.lua`
+    P:o, P:o:<n>           what has ended; kept by the queue, or beside it by `write.lua`
     P:due          ZSET    id by when it is due, ms, of what waits for a time
     P:changes      STREAM  status changes, the latest 100,000
+
+The release before kept the record as fields `n:…` of a hash, the timeline in `P:t:<id>`, and an
+index of each status, `P:x:<status>`. Both are read; the audit makes the new form of all.
 """
 
 from collections.abc import AsyncGenerator, Iterator, Mapping
