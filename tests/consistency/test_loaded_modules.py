@@ -90,3 +90,13 @@ def test_the_command_that_runs_the_services_loads_no_client():
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     assert {*said.stdout.split()} & {"httpx", "redis", "rich", "fastapi", "structlog"} == set()
+
+
+def test_a_list_of_the_commands_loads_no_server():
+    shown = [sys.executable, "-X", "importtime", "-m", "asyncnotify.main", "--help"]
+    told = subprocess.run(shown, check=True, capture_output=True, text=True)
+
+    assert all(name in told.stdout for name in ("up", "send", "lab", "prove"))
+    loaded = {line.rpartition("|")[2].strip() for line in told.stderr.splitlines()}
+    assert "asyncnotify_lab.command" in loaded
+    assert loaded & {"aiohttp", "fastapi", "redis", "uvicorn"} == set()

@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from asyncnotify_lab.provider_urls import LabPorts
-
 _PORT = {"min": 1, "max": 65535}
 
 
@@ -24,6 +22,7 @@ def lab(
     """Run the wires of e-mail, SMS, push and chat providers until Ctrl-C; nothing leaves here."""
     # Imported here: the other commands need not wait for its servers' libraries.
     from asyncnotify_lab.lab import Lab  # noqa: PLC0415
+    from asyncnotify_lab.provider_urls import LabPorts  # noqa: PLC0415
 
     async def run() -> None:
         running = Lab(data_dir.absolute())
