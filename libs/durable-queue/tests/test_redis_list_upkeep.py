@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -135,9 +136,19 @@ async def test_a_look_at_lanes_in_which_nothing_is_costs_one_command(
     reports = [await harness.queue.tick(LANES) for _ in range(10)]
 
     assert await calls(redis) - before == 10
-    assert all(report.is_empty for report in reports)
+    assert all(report.empty == set(LANES) for report in reports)
     await harness.send("n")
-    assert not (await harness.queue.tick(LANES)).is_empty
+    assert (await harness.queue.tick(LANES)).empty == set(LANES) - {LANE}
+
+
+async def test_what_comes_into_another_lane_is_looked_after_too(harness: QueueHarness) -> None:
+    await harness.queue.send(message("far", due_at=harness.now() + timedelta(days=1)))
+    await harness.queue.tick(LANES)
+    due_at = harness.now() + harness.moment
+    await harness.queue.send(replace(message("soon", due_at=due_at), lane=OTHER_LANE))
+    await harness.pass_time(2 * harness.moment)
+
+    assert await harness.left(OTHER_LANE) == ["soon"]
 
 
 async def test_spent_ticket_is_no_message(harness: QueueHarness, redis: Redis) -> None:

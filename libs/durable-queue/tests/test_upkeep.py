@@ -170,7 +170,7 @@ class LookedInto(InMemoryQueue):
     counted = 0
 
     async def tick(self, lanes: Sequence[str]) -> TickReport:
-        return TickReport(is_empty=True)
+        return TickReport(empty=frozenset(lanes))
 
     async def depths(self, lanes: Sequence[str]) -> Mapping[str, LaneDepth]:
         self.counted += 1

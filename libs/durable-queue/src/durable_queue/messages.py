@@ -143,8 +143,8 @@ SendOutcome = Enqueued | Duplicate | Conflict
 class TickReport:
     """What one round of upkeep moved, in messages, and when the next delayed one is due.
 
-    `next_due` is None where none waits for a time, or where the broker promotes messages. With
-    `is_empty` nothing waits, is leased or delayed in any of the lanes; else that is not known.
+    `next_due` is None where none waits for a time, or where the broker promotes messages. In
+    `empty` lanes nothing waits, is leased or delayed; of others that is not known.
     """
 
     promoted: int = 0
@@ -153,7 +153,7 @@ class TickReport:
     reissued: int = 0
     expired: int = 0
     next_due: timedelta | None = field(default=None, compare=False)
-    is_empty: bool = field(default=False, compare=False)
+    empty: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Any number of processes may do both at once; each round is atomic at the broker.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -69,18 +69,15 @@ class Ticker:
         report = await self._queue.tick(self._lanes)
         self._metrics.count_tick(report)
         _log_losses(report)
+        occupied = [lane for lane in self._lanes if lane not in report.empty]
         if time.monotonic() >= self._depths_due_at:
             self._depths_due_at = time.monotonic() + _DEPTHS_EVERY * self._every_s
-            self._metrics.show_depths(await self._depths(report))
-        pause_s = jittered(self._when_empty_s if report.is_empty else self._every_s)
+            depths = await self._queue.depths(occupied) if occupied else {}
+            self._metrics.show_depths({**dict.fromkeys(report.empty, LaneDepth()), **depths})
+        pause_s = jittered(self._every_s if occupied else self._when_empty_s)
         if report.next_due is None:
             return pause_s
         return min(pause_s, max(report.next_due.total_seconds(), _SHORTEST_PAUSE_S))
-
-    async def _depths(self, report: TickReport) -> Mapping[str, LaneDepth]:
-        if report.is_empty:
-            return dict.fromkeys(self._lanes, LaneDepth())
-        return await self._queue.depths(self._lanes)
 
 
 class Auditor:

@@ -24,7 +24,7 @@ _COUNTS: Final = ("promoted", "leases_expired", "died", "reissued", "expired")
 
 
 class Upkeep:
-    """Looks after lanes in bounded steps. Where nothing is, a look is one command and no more."""
+    """Looks after lanes in bounded steps; at all those in which nothing is, by one command."""
 
     def __init__(
         self, runner: ScriptRunner, keys: Keys, clock: RemoteClock, options: RedisListOptions
@@ -34,6 +34,7 @@ class Upkeep:
         self._clock = clock
         self._options = options
         self._lanes: tuple[str, ...] = ()
+        self._occupied: frozenset[str] = frozenset()
         self._set_back: dict[str, int] = {}
         self._forgets_at = -math.inf
 
@@ -41,18 +42,18 @@ class Upkeep:
         """See `QueueUpkeep`."""
         self._lanes = tuple(lanes)
         await self._forget()
-        # A clock that was never seen must be, before somebody sets it.
-        if self._clock.is_known and await self._are_empty():
-            return TickReport(is_empty=True)
+        looked_after = await self._to_look_after()
         asked_at, expected = self._clock.monotonic(), self._clock.expected_ms()
-        reports = await asyncio.gather(*(self._round(lane, expected) for lane in lanes))
+        rounds = await asyncio.gather(*(self._round(lane, expected) for lane in looked_after))
         # Not before all lanes have been told of a jump.
-        for _, now_ms in reports[:1]:
+        for _, now_ms in rounds[:1]:
             self._clock.observe(now_ms, asked_at=asked_at)
             if expected is not None and now_ms < expected - whole_ms(self._options.lease) // 2:
                 self._set_back.update(dict.fromkeys(lanes, 0))
         await self._let_rest_anew()
-        return _sum([report for report, _ in reports])
+        total = _sum([report for report, _ in rounds])
+        self._occupied = frozenset(looked_after) - total.empty
+        return replace(total, empty=frozenset(lanes) - self._occupied)
 
     async def look_after(self, lane: str) -> None:
         """Do the same for one lane, without regard to the clock."""
@@ -72,9 +73,17 @@ class Upkeep:
                 return mended
             await asyncio.sleep(_SCAN_PAUSE_S)
 
-    async def _are_empty(self) -> bool:
-        keys = [key for lane in self._lanes for key in self._keys.under_way(lane)]
-        return await self._runner.command("EXISTS", *keys) == 0
+    async def _to_look_after(self) -> Sequence[str]:
+        """Return the lanes that held something the last time; all, if another does by now."""
+        others = [lane for lane in self._lanes if lane not in self._occupied]
+        # A clock that was never seen must be, before somebody sets it.
+        if not self._clock.is_known or (others and await self._is_any_occupied(others)):
+            return self._lanes
+        return [lane for lane in self._lanes if lane in self._occupied]
+
+    async def _is_any_occupied(self, lanes: Sequence[str]) -> bool:
+        keys = [key for lane in lanes for key in self._keys.under_way(lane)]
+        return await self._runner.command("EXISTS", *keys) != 0
 
     async def _round(self, lane: str, expected: int | None) -> tuple[TickReport, int]:
         """Return what one lane's upkeep did, and what Redis's clock showed before it."""
@@ -82,12 +91,13 @@ class Upkeep:
         for _ in range(_ROUNDS):
             seen = "" if expected is None else expected
             reply = cast("list[int]", await self._runner.run("tick", lane, seen))
-            *counts, now_ms, due_ms = reply
+            *counts, now_ms, due_ms, is_empty = reply
             # From the second round on a jump is no news.
             expected, shown = expected and now_ms, shown or now_ms
             due = None if due_ms < 0 else due_ms * _MILLISECOND
-            moved = _report(counts, due)
-            total = replace(_sum([total, moved]), next_due=due)
+            empty = frozenset([lane]) if is_empty else frozenset[str]()
+            moved = _report(counts, due, empty)
+            total = replace(_sum([total, moved]), next_due=due, empty=empty)
             full = (moved.promoted + moved.expired, moved.leases_expired + moved.died)
             if max(*full, moved.reissued) < limit:
                 break
@@ -128,7 +138,7 @@ class Upkeep:
         return after, found
 
 
-def _report(counts: Sequence[int], next_due: timedelta | None) -> TickReport:
+def _report(counts: Sequence[int], next_due: timedelta | None, empty: frozenset[str]) -> TickReport:
     promoted, leases_expired, died, reissued, expired = counts
     return TickReport(
         promoted=promoted,
@@ -137,10 +147,12 @@ def _report(counts: Sequence[int], next_due: timedelta | None) -> TickReport:
         reissued=reissued,
         expired=expired,
         next_due=next_due,
+        empty=empty,
     )
 
 
 def _sum(reports: Sequence[TickReport]) -> TickReport:
     counts = [sum(getattr(report, name) for report in reports) for name in _COUNTS]
     due = [report.next_due for report in reports if report.next_due is not None]
-    return _report(counts, min(due, default=None))
+    empty = frozenset[str]().union(*(report.empty for report in reports))
+    return _report(counts, min(due, default=None), empty)

@@ -1,13 +1,14 @@
 -- One round of upkeep of a lane: at most LIMIT messages of each kind. Any number of processes
 -- may call it at once.
 -- ... 1 lane 2 what Redis's clock should show by the caller's monotonic one ('' if it can't tell)
--- Returns {promoted, leases expired, died, tickets issued again, expired, now, ms until the next is due or -1}.
+-- Returns {promoted, leases expired, died, tickets issued again, expired, now, ms until the next is
+-- due or -1, 1 if the lane holds nothing}.
 local lane, expected = ...
 expected = tonumber(expected)
 local promoted, leases_expired, died, reissued, expired = 0, 0, 0, 0, 0
 local wait, ready, mark = key(lane, 'wait'), key(lane, 'ready'), key(lane, 'wm')
 if redis.call('EXISTS', wait, ready, key(lane, 'lease'), key(lane, 'delay')) == 0 then
-  return {0, 0, 0, 0, 0, now, -1}
+  return {0, 0, 0, 0, 0, now, -1, 1}
 end
 
 -- Tickets leave the list at its head, and their numbers grow towards its tail. So a waiting message
@@ -134,4 +135,4 @@ for i = #silent, 1, -1 do move_from('lease', silent[i], 'leased', 'started', tak
 
 local next_due = redis.call('ZRANGE', key(lane, 'delay'), 0, 0, 'WITHSCORES')[2]
 local due_in = next_due and math.max(next_due - now, 0) or -1
-return {promoted, leases_expired, died, reissued, expired, now, due_in}
+return {promoted, leases_expired, died, reissued, expired, now, due_in, 0}
