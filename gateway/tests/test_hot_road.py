@@ -27,12 +27,16 @@ class Roads:
 
     def __init__(self, place, hot_url, general_url):
         self._place = place
-        self.url = hot_url
-        self._addresses = [url.removeprefix("http://").split(":") for url in (hot_url, general_url)]
+        self.urls = hot_url, general_url
+        self._addresses = [url.removeprefix("http://").split(":") for url in self.urls]
 
     async def both(self, raw, prepare):
         """Send bytes on each road; return what came back, what the service saw, and the log."""
         return [await self._seen(address, raw, prepare) for address in self._addresses]
+
+    async def one(self, road, raw, prepare):
+        """Send bytes on one of them: the hot road is 0."""
+        return await self._seen(self._addresses[road], raw, prepare)
 
     async def _seen(self, address, raw, prepare):
         service = self._place.renew()
@@ -47,6 +51,17 @@ class Roads:
         writer.close()
         lines = [drop(line, "duration_ms", "timestamp") for line in lines]
         return sorted(VARIES.sub(b"", head).split(b"\r\n")), body, service.seen, lines
+
+
+async def new_key(roads, first, **said):
+    async with httpx.AsyncClient(base_url=roads.urls[0], timeout=60) as admin:
+        headers = {"Authorization": f"Bearer {first}"}
+        made = await admin.post("/keys", json={"name": "x", **said}, headers=headers)
+        key = made.json()["key"]
+        # The hot road knows keys that were shown before.
+        for url in roads.urls:
+            await admin.get(f"{url}/keys", headers={"Authorization": f"Bearer {key}"})
+    return key.encode()
 
 
 def drop(line, *names):
@@ -192,15 +207,53 @@ async def test_both_roads_say_alike_that_the_service_is_down(open_door, hot):
 @pytest.mark.parametrize("line", [b"Authorization: Bearer %b", b"authorization: bearer  %b "])
 async def test_both_roads_know_alike_who_comes(locked_roads, said, line):
     roads, first = locked_roads
-    async with httpx.AsyncClient(base_url=roads.url, timeout=60) as admin:
-        headers = {"Authorization": f"Bearer {first}"}
-        made = await admin.post("/keys", json={"name": "x", **said}, headers=headers)
-    key = made.json()["key"].encode()
+    key = await new_key(roads, first, **said)
 
     hot, general = await roads.both(request(line % key), accepts)
 
     assert hot == general
     assert all(key.decode() not in str(each) for each in hot)
+
+
+@pytest.mark.parametrize("limit", ["requests_per_second", "notifications_per_day"])
+@pytest.mark.parametrize("prepare", [refuses, fails, replays])
+async def test_both_roads_say_alike_what_is_left_whatever_the_answer(locked_roads, limits, prepare):
+    roads, first = locked_roads
+    key = await new_key(roads, first, scopes=["send"], limits={limit: 50})
+
+    hot, general = await roads.both(request(b"Authorization: Bearer %b" % key), prepare)
+
+    assert hot == general
+    says = any(line.startswith(b"ratelimit: ") for line in hot[0])
+    assert says == (prepare is not fails)
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"requests_per_second": 1, "burst": 2}, "rate_limited"),
+        ({"notifications_per_day": 2}, "daily_limit"),
+        ({"requests_per_second": 50, "notifications_per_day": 2}, "daily_limit"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("road", [0, 1], ids=["hot", "general"])
+async def test_both_roads_refuse_alike_what_is_too_much(locked_roads, limits, code, road):
+    roads, first = locked_roads
+    key = await new_key(roads, first, scopes=["send"], limits=limits)
+
+    raw = request(b"Authorization: Bearer %b" % key)
+    seen = await asyncio.gather(*(roads.one(road, raw, accepts) for _ in range(12)))
+
+    refused = [
+        (head, body) for head, body, _, _ in seen if b"HTTP/1.1 429 Too Many Requests" in head
+    ]
+    assert len(refused) >= 6
+    for head, body in refused:
+        assert json.loads(body)["code"] == code
+        assert {b"retry-after", b"ratelimit", b"ratelimit-policy"} <= {
+            line.partition(b":")[0] for line in head
+        }
 
 
 @pytest.mark.parametrize(

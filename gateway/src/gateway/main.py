@@ -24,6 +24,7 @@ from gateway.application.ports import KeyStore
 from gateway.document import Call, document_text, relayed_calls
 from gateway.interface.audit import audit_routes
 from gateway.interface.docs_page import docs_routes
+from gateway.interface.hot_door import guard_hot
 from gateway.interface.keys import key_routes
 from gateway.interface.lock import lock
 from gateway.interface.problems import PROBLEMS as KEY_PROBLEMS
@@ -31,7 +32,7 @@ from gateway.interface.room_page import room_routes
 from gateway.interface.sessions import session_routes
 from gateway.keys import KeyParts, open_keys
 from gateway.relay.headers import SECURITY_HEADERS
-from gateway.relay.hot import HOT_CALL, hot_relay
+from gateway.relay.hot import HOT_CALL, LEFT_TO_ROUTE, hot_relay
 from gateway.relay.problems import PROBLEMS as RELAY_PROBLEMS
 from gateway.relay.routes import relay_routes
 from gateway.relay.service import Service
@@ -105,11 +106,19 @@ def own_routes(document: str, keys: KeyParts) -> list[APIRouter]:
 def _hot_calls(
     calls: Sequence[Call], services: Mapping[str, Service], keys: KeyParts
 ) -> list[HotCall]:
-    known_with = keys.door.known_with if keys.door else None
     return [
-        hot_relay(call, services[call.service], known_with, keys.limits)
+        HotCall(
+            path=call.path,
+            handle=guard_hot(
+                hot_relay(call, services[call.service], keys.limits),
+                keys.door,
+                keys.limits,
+                call.scope,
+            ),
+            unless=LEFT_TO_ROUTE,
+        )
         for call in calls
-        if (call.method, call.path) == HOT_CALL
+        if (call.method, call.path) == HOT_CALL and call.scope is not None
     ]
 
 

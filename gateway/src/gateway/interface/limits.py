@@ -5,20 +5,21 @@ each policy that a call counts for.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from time import time
 from typing import Final
 
 from notification_contracts.durations import until
+from service_kit.http.hot import HotAnswer, HotRequest, header_lines
 from service_kit.http.problems import Problem, ProblemError
 from service_kit.lifecycle import Stopping
 from service_kit.logs import get_logger
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.application.client_limits import NOTIFICATIONS, ClientLimits, TooManyStreams
-from gateway.application.known_keys import CALLER
+from gateway.application.known_keys import CALLER, Principal
 from gateway.application.limits import ALLOWANCES, Allowance, Limiter, LimitReached
 from gateway.domain.limits import DAY
 
@@ -64,6 +65,23 @@ def hold_to(limits: ClientLimits, app: ASGIApp) -> ASGIApp:
             raise ProblemError(STREAM_LIMIT, str(error), headers=_shown(allowances)) from None
 
     return held
+
+
+async def hold_hot_to(
+    limits: ClientLimits,
+    request: HotRequest,
+    caller: Principal,
+    relay: Callable[[HotRequest, Principal, list[Allowance]], Awaitable[HotAnswer]],
+) -> HotAnswer:
+    """Let a hot call answer only as often as a key may ask, and say so in the answer."""
+    allowances: list[Allowance] = []
+    try:
+        if allowance := await limits.take_request(caller.key):
+            allowances.append(allowance)
+        answer = await relay(request, caller, allowances)
+    except LimitReached as reached:
+        raise _refusal(reached, allowances) from None
+    return answer._replace(head=answer.head + header_lines(_raw(_shown(allowances))))
 
 
 async def draw_for(limiter: Limiter, stopping: Stopping) -> None:

@@ -8,6 +8,7 @@ from pydantic_core import from_json
 from starlette.requests import Request
 
 from gateway.application.client_limits import ClientLimits
+from gateway.application.known_keys import Principal
 from gateway.application.limits import ALLOWANCES, Allowance
 from gateway.relay.callers import caller_of
 
@@ -44,10 +45,21 @@ async def take_notifications(
     if caller is None or not limits.limits_notifications(caller.key):
         return None
     count = 1 if path == _SENDS_ONE else _items_in(body)
+    return await take_notifications_of(caller, limits, count, request.scope["state"][ALLOWANCES])
+
+
+async def take_notifications_of(
+    caller: Principal, limits: ClientLimits, count: int, allowances: list[Allowance]
+) -> Taken | None:
+    """Take so many of a caller's notifications, and add what they count for to `allowances`.
+
+    Raises:
+        LimitReached: there are not so many today.
+    """
     allowance = await limits.take_notifications(caller.key, count)
     if allowance is None:
         return None
-    request.scope["state"][ALLOWANCES].append(allowance)
+    allowances.append(allowance)
     return Taken(limits, allowance, count)
 
 
