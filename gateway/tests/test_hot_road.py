@@ -217,7 +217,7 @@ async def test_both_roads_know_alike_who_comes(locked_roads, said, line):
 
 @pytest.mark.parametrize("limit", ["requests_per_second", "notifications_per_day"])
 @pytest.mark.parametrize("prepare", [refuses, fails, replays])
-async def test_both_roads_say_alike_what_is_left_whatever_the_answer(locked_roads, limits, prepare):
+async def test_both_roads_say_alike_what_is_left_whatever_the_answer(locked_roads, limit, prepare):
     roads, first = locked_roads
     key = await new_key(roads, first, scopes=["send"], limits={limit: 50})
 
