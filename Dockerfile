@@ -5,7 +5,7 @@ FROM python:3.13-slim AS dependencies
 WORKDIR /build
 COPY requirements/services.txt .
 RUN python -m venv --without-pip /venv \
- && pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --no-compile --require-hashes -r services.txt
+ && pip --python /venv/bin/python install --no-cache-dir --disable-pip-version-check --require-hashes -r services.txt
 
 FROM python:3.13-slim AS package
 WORKDIR /build
