@@ -79,22 +79,11 @@ MUTANTS = {
         "calm",
         "was promoted .* after it was due|still scheduled",
     ),
-    "a forward lost once in 300": Mutant(
+    "a forward lost once in 10": Mutant(
         f"{LUA}/settle.lua",
-        [("push(m, detail)", SOMETIMES.format(300) + "push(m, detail)")],
+        [("push(m, detail)", SOMETIMES.format(10) + "push(m, detail)")],
         "calm",
         "lost its lease .* though no worker had died|still validated",
-    ),
-    "an advance lost once in 300": Mutant(
-        f"{LUA}/advance.lua",
-        [
-            (
-                "redis.call('HSET', event(id), 'st', 'started',",
-                SOMETIMES.format(300) + "redis.call('HSET', event(id), 'st', 'started',",
-            )
-        ],
-        "calm",
-        "lost its lease .* though no worker had died|still (queued|validated|sending)",
     ),
     "a crash that burns an attempt": Mutant(
         f"{LUA}/tick.lua",

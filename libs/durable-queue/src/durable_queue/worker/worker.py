@@ -27,6 +27,9 @@ BATCH: Final = 128
 GIVE_WAY_S: Final = 0.1
 """How long a worker rests before a claim, for those to which its messages go on to keep up."""
 
+SLOW_FOR_S: Final = 1.0
+"""For how long nobody rests for a worker that did next to nothing meanwhile."""
+
 LEAVE_AGAIN: Final = timedelta(seconds=5)
 """How often a worker that is paused sees to it that its lanes are left."""
 
@@ -91,6 +94,7 @@ class Worker:
         self._queue = queue
         self._onward = onward
         self._is_behind = False
+        self._slow_until = 0.0
         self._lanes = lanes
         self._name = name
         self._grace_s = grace.total_seconds()
@@ -221,11 +225,22 @@ class Worker:
                 await self._resumed.wait()
 
     async def _give_way(self) -> None:
+        for worker in self._onward:
+            if worker._is_busy:  # noqa: SLF001 - the same class
+                await worker._until_less_busy()  # noqa: SLF001
+
+    async def _until_less_busy(self) -> None:
+        in_flight, now = self._in_flight, time.monotonic()
+        if now < self._slow_until:
+            return
+        before = in_flight.handled
         with suppress(TimeoutError):
             async with asyncio.timeout(GIVE_WAY_S):
-                for worker in self._onward:
-                    while worker._is_busy:  # noqa: SLF001 - the same class
-                        await worker._in_flight.wait_for_slot()  # noqa: SLF001
+                while self._is_busy:
+                    await in_flight.wait_for_slot()
+                return
+        if in_flight.handled - before < in_flight.concurrency // 4:
+            self._slow_until = now + SLOW_FOR_S
 
     async def _poll(self) -> Sequence[Delivery]:
         rooms = (each.room for each in self._onward if not each._is_busy)  # noqa: SLF001
