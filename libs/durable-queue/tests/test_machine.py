@@ -101,12 +101,12 @@ MUTANTS = {
     "no ticket is issued again": ("tick", "redis.call('LPUSH', ready, ticket)", "-- "),
     "a silent worker's message is dropped": ("tick", "#silent, 1, -1", "0, 1, -1"),
     "a lease is taken back in time": ("tick", "'-inf', now, 'LIMIT'", "'-inf', '+inf', 'LIMIT'"),
-    "late verdicts count": ("settle", "if kept[2] ~= token or (", "if false and ("),
-    "late starts count": ("start", "if kept[2] ~= token or (", "if false and ("),
+    "late verdicts count": ("settle", "not is_held(m, token)", "not m"),
+    "late starts count": ("start", "not is_held(m, token)", "not m"),
     "a claim leaves it waiting": ("claim", "redis.call('ZREM', key(lane, 'wait'), id) == 1", "1"),
     "a verdict leaves the lease": ("settle", "redis.call('ZREM', key(lane, 'lease'), id)", ""),
     "raw bytes are dropped": ("claim", "adopt(lane, element)", "-- "),
-    "heal forgets who waits": ("heal", "push(lane, id)", "-- "),
+    "heal forgets who waits": ("heal", "push(m, m.ln)", "-- "),
 }  # fmt: skip
 
 

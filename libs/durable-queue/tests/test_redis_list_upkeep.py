@@ -151,6 +151,20 @@ async def test_what_comes_into_another_lane_is_looked_after_too(harness: QueueHa
     assert await harness.left(OTHER_LANE) == ["soon"]
 
 
+async def test_what_waits_for_a_far_time_costs_six_commands_a_look(
+    harness: QueueHarness, redis: Redis
+) -> None:
+    await harness.queue.send(message("far", due_at=harness.now() + timedelta(days=1)))
+    await harness.queue.tick(LANES)
+    before = await calls(redis)
+
+    report = await harness.queue.tick(LANES)
+
+    assert report.next_due is not None
+    assert report.next_due > timedelta(hours=23)
+    assert await calls(redis) - before <= 7  # one of them is the test's own clock
+
+
 async def test_spent_ticket_is_no_message(harness: QueueHarness, redis: Redis) -> None:
     await harness.send("m")
     ticket = (await redis.lrange(READY, 0, 0))[0]

@@ -10,6 +10,11 @@ local wait, ready, mark = key(lane, 'wait'), key(lane, 'ready'), key(lane, 'wm')
 if redis.call('EXISTS', wait, ready, key(lane, 'lease'), key(lane, 'delay')) == 0 then
   return {0, 0, 0, 0, 0, now, -1, 1}
 end
+-- Where all that there is waits for a time, and the first time has not come, that is all.
+if redis.call('EXISTS', wait, ready, key(lane, 'lease')) == 0 then
+  local first = redis.pcall('ZRANGE', key(lane, 'delay'), 0, 0, 'WITHSCORES')
+  if first[2] and first[2] - now > 0 then return {0, 0, 0, 0, 0, now, first[2] - now, 0} end
+end
 
 -- Tickets leave the list at its head, and their numbers grow towards its tail. So a waiting message
 -- whose number is below one at the head, and whose ticket isn't there, has had its ticket popped.
