@@ -122,6 +122,24 @@ async def test_a_verdict_that_comes_too_late_is_told_of_and_harms_no_other(
     assert happened("gone")[-1] is Change.CANCELLED
 
 
+async def test_a_bug_after_a_settlement_keeps_no_other_from_its_end(
+    running: Running, send: Send, happened: Happened
+) -> None:
+    def fail(_: BaseException | None) -> None:
+        raise ZeroDivisionError
+
+    async def handle(claim: Sequence[TrackedDelivery]) -> None:
+        for held in claim:
+            held.settle_soon(Ack(), fail)
+
+    await send("one", "two")
+    worker = running.worker_of_claims(handle)
+    await until(lambda: worker.stats().handled == 2)
+
+    assert happened("one")[-1] is happened("two")[-1] is Change.DONE
+    assert worker.stats().in_flight == 0
+
+
 @pytest.fixture
 async def onward(running: Running) -> Worker:
     """Return a worker on the lane `next`, to which others hand over."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from service_kit.failpoints import afailpoint
+from service_kit.logs import get_logger
 
 from durable_queue.backoff import delays
 from durable_queue.port import (
@@ -34,6 +35,8 @@ class Held(Protocol):
         """When its lease ends, in `time.monotonic` seconds."""
         ...
 
+
+log = get_logger(__name__)
 
 S = TypeVar("S")
 A = TypeVar("A")
@@ -93,7 +96,7 @@ class TurnCall(Generic[S, A]):
                 await asyncio.sleep(delay)
         except BaseException as error:
             for each in asked:
-                each.then(error)
+                _pass_on(each, error)
             if not isinstance(error, Exception):
                 raise
 
@@ -106,7 +109,7 @@ class TurnCall(Generic[S, A]):
             if isinstance(answer, QueueUnavailable) and next_try < each.held.lease_ends:
                 again.append(each)
             else:
-                each.then(answer)
+                _pass_on(each, answer)
         return again
 
 
@@ -126,6 +129,13 @@ class QueueCalls:
     def under_way(self) -> set[asyncio.Task[None]]:
         """The calls that have no answer yet."""
         return self.starts.tasks | self.advances.tasks | self.verdicts.tasks
+
+
+def _pass_on(asked: _Asked[S, A], answer: A | BaseException) -> None:
+    try:
+        asked.then(answer)
+    except Exception:  # a bug with one answer must not keep the others from theirs
+        log.exception("worker.answer_failed", message_id=asked.held.delivery.id)
 
 
 def _answer(future: "asyncio.Future[A]", answer: A | BaseException) -> None:

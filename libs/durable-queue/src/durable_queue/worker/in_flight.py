@@ -252,13 +252,12 @@ class InFlight:
         self._settling -= 1
         if error is None:
             held.verdict = verdict
-        then(error)
-        if error is None:
             self._end(held, outcome_of(verdict))
         elif isinstance(error, Exception):
             self._run(self._conclude(held, error))
         else:
             self._end(held)
+        then(error)
 
     async def _conclude(self, held: TrackedDelivery, failure: Exception | None) -> None:
         """Let go of a message at which nobody is any more; hand it back if it has no verdict."""
