@@ -121,7 +121,9 @@ def open_worker_queue(stores: Stores, *, lease: timedelta, concurrency: int) -> 
         claims=shared_claims(stores),
         retention=stores.retention,
         lease=lease,
-        rabbitmq=RabbitOptions(lanes=all_lanes(), prefetch=2 * concurrency, audits=False),
+        # A worker holds up to twice its concurrency, those that are being settled; half of what is
+        # fetched ahead may be worked on in another lane.
+        rabbitmq=RabbitOptions(lanes=all_lanes(), prefetch=4 * concurrency, audits=False),
     )
 
 

@@ -30,7 +30,8 @@ class RabbitOptions:
     max_deliveries: int = 10
     """Deliveries without an outcome before a message counts as poison."""
     prefetch: int = 128
-    """Messages of a lane that the broker hands to this process ahead of time."""
+    """Messages of a lane that the broker hands to this process ahead of time; half of them may be
+    worked on in another lane, into which they were advanced."""
     dead_letters_at_once: int = 20_000
     """Dead letters that are held at once to look through them; the next ones come in turn."""
     audits: bool = True
