@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import pytest
 from durable_queue.memory import InMemoryQueue
@@ -111,7 +112,7 @@ async def test_a_verdict_that_comes_too_late_is_told_of_and_harms_no_other(
     async def handle(claim: Sequence[TrackedDelivery]) -> None:
         await queue.cancel("gone")
         for held in claim:
-            held.settle_soon(Ack(), lambda error, name=held.id: told.update({name: error}))
+            held.settle_soon(Ack(), partial(told.__setitem__, held.id))
 
     await send("gone", "here")
     worker = running.worker_of_claims(handle)
