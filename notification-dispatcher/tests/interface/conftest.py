@@ -1,5 +1,6 @@
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from durable_queue.memory import InMemoryQueue
@@ -59,16 +60,17 @@ def handle(queue, metrics):
                 return [None for _ in asked]
             return [await decide(*each) if callable(decide) else decide for each in asked]
 
+        twins: Any = {"deliver": deliver, "find_contacts": find}
         stage = Stage(
             name="delivery.email" if channel else "validation",
             channel=channel,
             on_ambiguous=on_ambiguous,
             metrics=metrics,
         )
-        own = DeliveryStage(stage=stage, channel=channel, deliver=deliver)
+        own = DeliveryStage(stage=stage, channel=channel, deliver=twins["deliver"])
         handler = StageHandler(
             stage=stage,
-            find_contacts=find,
+            find_contacts=twins["find_contacts"],
             go=own.go if channel else ValidationStage(deliveries={}).go,
             random=random.random,
             longest_version_wait=timedelta(days=1),

@@ -25,6 +25,7 @@ class Written(io.BytesIO):
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[list[int]] = []
+        self.text: io.TextIOWrapper | None = None
 
     def write(self, data) -> int:
         self.writes.append([json.loads(line).get("n", 0) for line in bytes(data).splitlines()])
