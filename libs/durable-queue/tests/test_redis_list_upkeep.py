@@ -211,6 +211,25 @@ async def test_ended_messages_are_forgotten_in_the_end(harness: QueueHarness, re
     assert await harness.queue.replay("dead") == "done"
 
 
+async def test_an_audit_looks_through_no_long_list_and_what_one_lacks_is_forgotten_in_the_end(
+    harness: QueueHarness, redis: Redis
+) -> None:
+    await harness.send("m1", "waiting")
+    await (await harness.take()).ack()
+    (ended,) = await redis.keys(f"{PREFIX}:o:*")
+    await redis.delete(ended)
+    await redis.rpush(ended, *["waiting"] * 1001)
+    await redis.config_resetstat()
+
+    assert await harness.queue.heal() == 0
+    assert "cmdstat_lpos" not in await redis.info("commandstats")
+    await harness.pass_time(timedelta(days=31))
+    assert await redis.exists(f"{PREFIX}:e:m1")
+    assert await harness.queue.heal() == 1
+    await harness.pass_time(timedelta(minutes=6))
+    assert not await redis.exists(f"{PREFIX}:e:m1")
+
+
 async def test_nothing_is_left_behind(harness: QueueHarness, redis: Redis) -> None:
     await harness.queue.ping()
     await harness.queue.send(message("m1", dedupe=Dedupe(key="k", fingerprint="f")))

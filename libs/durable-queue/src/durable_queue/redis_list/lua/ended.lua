@@ -11,12 +11,20 @@ local function note_end(m)
 end
 
 -- Notes the end of a message again unless it is noted; the release before did so in `P:ended`. Returns
--- whether there was something to repair.
-local function mend_end(m)
+-- whether there was something to repair. To look through a long list for each of its messages would keep
+-- Redis from all else for minutes: what is missing there is noticed once its time is over.
+local LONGEST_LOOK, OVERDUE_MS = 1000, 3600000
+local function mend_end(m, retention)
   if type(redis.pcall('ZSCORE', P .. ':ended', m.id)) == 'string' then return false end
-  local is_new = type(redis.pcall('LPOS', P .. ':o:' .. part_of(m), m.id)) ~= 'number'
-  if is_new then note_end(m) end
-  return on_key('ZADD', P .. ':o', part_of(m), part_of(m)) == 1 or is_new
+  local part = part_of(m)
+  local list = P .. ':o:' .. part
+  local is_new = on_key('ZADD', P .. ':o', part, part) == 1
+  if ended_at(m) + retention + OVERDUE_MS > now then
+    local length = on_key('LLEN', list)
+    if length > LONGEST_LOOK or length > 0 and redis.call('LPOS', list, m.id) then return is_new end
+  end
+  note_end(m)
+  return true
 end
 
 local function is_over(m) return not m or m.damage or m.st == '' or HAS_ENDED[m.st] end

@@ -48,7 +48,7 @@ function mend.done(m)
     m.over = now - m.born
     save(m)
   end
-  return mend_end(m)
+  return mend_end(m, RETENTION_MS)
 end
 mend.cancelled, mend.expired, mend.deleted = mend.done, mend.done, mend.done
 
