@@ -16,11 +16,12 @@ EACH_USER_ONCE = "AsyncNotify, each user once"
 
 async def drain(system: RunningSystem, count: int, *, dispatchers: int = 1) -> dict[str, float]:
     """Let dispatchers send `count` of what waits; their start does not count."""
+    before = system.outbox.look()
     async with system.dispatching(dispatchers):
-        await system.outbox.until_sent(1)
+        await system.outbox.until_sent(before + 1)
         pids, began, first = system.pids(), time.monotonic(), system.outbox.seen
         meter = Meter(pids)
-        await system.outbox.until_sent(count)
+        await system.outbox.until_sent(before + count)
         seconds, done = time.monotonic() - began, system.outbox.seen - first
         row = meter.read(done)
         workers = [name for name in pids if name.startswith("dispatcher")]

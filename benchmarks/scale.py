@@ -8,32 +8,34 @@ from results import Options, Results
 from running_system import RunningSystem, open_system
 
 DISPATCHERS = (1, 2, 4, 8)
+WARM_UP = 500
 LARGE = "large backlog, 1 dispatcher"
 EACH = "a notification"
 
 
 async def measure(folder: Path, options: Options) -> Results:
-    """Drain in turn: as many of the small backlog as of the large one, drained to its end."""
-    results = Results("scale")
-    async with open_system(folder) as system:
-        await system.create_users()
-        await flood(system.ports.gateway, 1_000)
-        results.begin_round(0)
-        measured = options.count * 4 // 5
-        for dispatchers in DISPATCHERS:
-            await system.clear()
-            await _fill(system, options.count)
-            row = await drain(system, measured, dispatchers=dispatchers)
-            results.add(small(dispatchers), row)
-        await system.clear()
-        before = await system.redis_bytes()
-        await _fill(system, options.backlog)
-        waiting = (await system.redis_bytes() - before) / options.backlog
-        results.add(LARGE, await drain(system, measured) | {"backlog": options.backlog})
-        async with system.dispatching():
-            await system.outbox.until_sent(options.backlog)
-            memory = system.memory_mb()
-        ended = (await system.redis_bytes() - before) / options.backlog
+    """Drain in turn: as many of a small backlog as of the large one, which a second system has."""
+    results, measured = Results("scale"), options.count * 4 // 5
+    backlog = max(options.backlog, (options.rounds + 1) * options.count)
+    async with open_system(folder / "small") as system, open_system(folder / "large") as large:
+        for each in (system, large):
+            await each.create_users()
+        await _fill(large, WARM_UP)  # what Redis keeps besides notifications is there then
+        before = await large.redis_bytes()
+        await _fill(large, backlog)
+        waiting = (await large.redis_bytes() - before) / backlog
+        for number in range(options.rounds):
+            results.begin_round(number)
+            for dispatchers in DISPATCHERS:
+                await system.clear()
+                await _fill(system, options.count)
+                row = await drain(system, measured, dispatchers=dispatchers)
+                results.add(small(dispatchers), row)
+            results.add(LARGE, await drain(large, measured) | {"backlog": backlog})
+        async with large.dispatching():
+            await large.outbox.until_sent(WARM_UP + backlog)
+            memory = large.memory_mb()
+        ended = (await large.redis_bytes() - before) / backlog
         results.add(EACH, {"bytes waiting": waiting, "bytes ended": ended, **memory})
     return results
 
