@@ -14,26 +14,31 @@ PRODUCT = "AsyncNotify"
 EACH_USER_ONCE = "AsyncNotify, each user once"
 
 
-async def drain(system: RunningSystem, count: int, *, dispatchers: int = 1) -> dict[str, float]:
-    """Let dispatchers send `count` of what waits; their start does not count."""
+async def drain(system: RunningSystem, count: int) -> dict[str, float]:
+    """Let one dispatcher send `count` of what waits; its start does not count."""
+    async with system.dispatching():
+        return await sending(system, count)
+
+
+async def sending(system: RunningSystem, count: int) -> dict[str, float]:
+    """Measure while dispatchers send `count` more, from the first of them on."""
     before = system.outbox.look()
-    async with system.dispatching(dispatchers):
-        await system.outbox.until_sent(before + 1)
-        pids, began, first = system.pids(), time.monotonic(), system.outbox.seen
-        meter = Meter(pids)
-        await system.outbox.until_sent(before + count)
-        seconds, done = time.monotonic() - began, system.outbox.seen - first
-        row = meter.read(done)
-        workers = [name for name in pids if name.startswith("dispatcher")]
-        return {
-            "rate": done / seconds,
-            "cpu worker": sum(row[f"cpu {name}"] for name in workers),
-            "cpu broker": row["cpu redis"],
-            "cpu publisher": row["cpu publisher"],
-            "cpu user-service": row["cpu user-service"],
-            "others %": row["others %"],
-            **system.memory_mb(),
-        }
+    await system.outbox.until_sent(before + 1)
+    pids, began, first = system.pids(), time.monotonic(), system.outbox.seen
+    meter = Meter(pids)
+    await system.outbox.until_sent(before + count)
+    seconds, done = time.monotonic() - began, system.outbox.seen - first
+    row = meter.read(done)
+    workers = [name for name in pids if name.startswith("dispatcher")]
+    return {
+        "rate": done / seconds,
+        "cpu worker": sum(row[f"cpu {name}"] for name in workers),
+        "cpu broker": row["cpu redis"],
+        "cpu publisher": row["cpu publisher"],
+        "cpu user-service": row["cpu user-service"],
+        "others %": row["others %"],
+        **system.memory_mb(),
+    }
 
 
 async def measure(folder: Path, options: Options) -> Results:

@@ -1,8 +1,10 @@
 """A large backlog and a small one, one dispatcher to eight, memory for each notification."""
 
+import signal
 from pathlib import Path
 
-from dispatch import drain
+from asyncnotify.local.supervisor import send_signal
+from dispatch import drain, sending
 from load import flood
 from results import Options, Results
 from running_system import RunningSystem, open_system
@@ -27,9 +29,7 @@ async def measure(folder: Path, options: Options) -> Results:
         for number in range(options.rounds):
             results.begin_round(number)
             for dispatchers in DISPATCHERS:
-                await system.clear()
-                await _fill(system, options.count)
-                row = await drain(system, measured, dispatchers=dispatchers)
+                row = await _shared(system, options.count, measured, dispatchers)
                 results.add(small(dispatchers), row)
             results.add(LARGE, await drain(large, measured) | {"backlog": backlog})
         async with large.dispatching():
@@ -43,6 +43,20 @@ async def measure(folder: Path, options: Options) -> Results:
 def small(dispatchers: int) -> str:
     """Name what so many dispatchers did to a small backlog."""
     return f"small backlog, {dispatchers} dispatcher{'s' if dispatchers > 1 else ''}"
+
+
+async def _shared(
+    system: RunningSystem, count: int, measured: int, dispatchers: int
+) -> dict[str, float]:
+    """Let dispatchers share `count`: they are held up until all of them run and all is there."""
+    await system.clear()
+    async with system.dispatching(dispatchers, until_ready=True):
+        for each in system.dispatchers[:dispatchers]:
+            send_signal(each, signal.SIGSTOP)
+        await _fill(system, count)
+        for each in system.dispatchers[:dispatchers]:
+            send_signal(each, signal.SIGCONT)
+        return await sending(system, measured)
 
 
 async def _fill(system: RunningSystem, count: int) -> None:
