@@ -8,15 +8,13 @@ The lines of one turn of the event loop are written together at its end; from WA
 written at once, after all before it.
 """
 
-import asyncio
 import atexit
 import json
 import logging
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import BinaryIO, Final, cast
+from typing import Final, cast
 
 import structlog
 from pydantic_core import to_json
@@ -27,6 +25,8 @@ from structlog.contextvars import (
     merge_contextvars,
 )
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from service_kit.log_output import LogOutput
 
 __all__ = [
     "PreparedLine",
@@ -58,7 +58,7 @@ def configure_logging(service: str, *, format: str, level: str) -> None:  # noqa
     console = format == "console" or (format == "auto" and sys.stdout.isatty())
     shared = _shared_processors(service)
     finish = _console_finish() if console else _json_finish()
-    output = _Output(sys.stdout.buffer)
+    output = LogOutput(sys.stdout.buffer)
     structlog.configure(
         processors=[*shared, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(severity),
@@ -103,7 +103,7 @@ class PreparedLine:
         self._event = event
         self._log = get_logger(logger)
         self._same = {"level": "info", "event": event, "service": "", "logger": logger}
-        self._output: _Output | None = None
+        self._output: LogOutput | None = None
 
     def write(self, fields: Mapping[str, object]) -> None:
         """Log the event with these fields."""
@@ -118,65 +118,10 @@ class PreparedLine:
         output.write(_json_line(line))
 
 
-class _Output:
-    """Where lines go. A full disk or a closed pipe never fails the work that is logged."""
-
-    __slots__ = ("_lines", "_lock", "_loop", "_stream", "_thread")
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._lines: list[bytes] = []
-        self._loop: asyncio.AbstractEventLoop | None = None  # the one that will write them
-        self._thread = 0  # in which it runs
-        # Reentrant: a collected object may log anywhere.
-        self._lock = threading.RLock()
-
-    def write(self, line: bytes) -> None:
-        """Write a line at the end of this turn of the event loop; at once where none runs."""
-        with self._lock:
-            self._lines.append(line)
-            if self._is_due():
-                return
-            try:
-                self._loop = asyncio.get_running_loop()
-            except RuntimeError:
-                self.flush()
-                return
-            self._thread = threading.get_ident()
-            self._loop.call_soon(self.flush)
-
-    def _is_due(self) -> bool:
-        """Tell whether this thread's loop will write what waits, without asking which it is.
-
-        To ask costs a call of the system, for each line.
-        """
-        loop = self._loop
-        return loop is not None and self._thread == threading.get_ident() and loop.is_running()
-
-    def write_at_once(self, line: bytes) -> None:
-        """Write a line, and before it all that wait."""
-        with self._lock:
-            self._lines.append(line)
-            self.flush()
-
-    def flush(self) -> None:
-        """Write all lines that wait."""
-        with self._lock:
-            self._loop = None
-            lines, self._lines = self._lines, []
-            if not lines:
-                return
-            try:
-                self._stream.write(b"\n".join((*lines, b"")))
-                self._stream.flush()
-            except (OSError, ValueError):
-                return
-
-
 class _Current:
     """What logging is configured to."""
 
-    output: _Output | None = None
+    output: LogOutput | None = None
     service = ""
     renders_prepared = False
 
@@ -190,7 +135,7 @@ class _LineLogger:
 
     __slots__ = ("_output", "name")
 
-    def __init__(self, output: _Output, name: str) -> None:
+    def __init__(self, output: LogOutput, name: str) -> None:
         self._output = output
         self.name = name
 
@@ -205,7 +150,7 @@ class _LineLogger:
 
 
 class _LineLoggerFactory:
-    def __init__(self, output: _Output) -> None:
+    def __init__(self, output: LogOutput) -> None:
         self._output = output
 
     def __call__(self, name: str = "") -> _LineLogger:
@@ -215,7 +160,7 @@ class _LineLoggerFactory:
 class _LineHandler(logging.Handler):
     """Hands what libraries log over to the output."""
 
-    def __init__(self, output: _Output) -> None:
+    def __init__(self, output: LogOutput) -> None:
         super().__init__()
         self._output = output
 
@@ -274,7 +219,7 @@ def _console_finish() -> list[Processor]:
 
 
 def _route_standard_logging(
-    output: _Output, shared: Sequence[Processor], finish: Sequence[Processor], severity: int
+    output: LogOutput, shared: Sequence[Processor], finish: Sequence[Processor], severity: int
 ) -> None:
     handler = _LineHandler(output)
     handler.setFormatter(

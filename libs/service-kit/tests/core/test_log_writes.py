@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import redirect_stdout
+from select import PIPE_BUF
 
 import pytest
 from service_kit.logs import (
@@ -157,3 +158,17 @@ def test_a_prepared_line_heeds_level_and_format(capsys, level, expected):
     said = capsys.readouterr().out
     assert said.count("thing.done") == expected
     assert said.count("{") == 0
+
+
+async def test_what_a_pipe_does_not_take_as_a_whole_is_written_in_whole_lines(written):
+    log = get_logger("kit.tests")
+    for n in range(100):
+        log.info("thing.done", n=n, text="x" * (5000 if n == 50 else 100))
+    await asyncio.sleep(0)
+
+    assert [n for each in written.writes for n in each] == list(range(100))
+    assert [each for each in written.writes if 50 in each] == [[50]]
+    assert 100 / len(written.writes) > 10
+    sizes = [len(each) for each in written.getvalue().splitlines(keepends=True)]
+    for numbers in written.writes:
+        assert sum(sizes[n] for n in numbers) <= PIPE_BUF or numbers == [50]

@@ -6,9 +6,11 @@ requests, and for reading what it is sent; see `service_kit.http.connections`.
 
 import asyncio
 import re
+from collections.abc import Sized
 from secrets import token_hex
 from typing import ClassVar, Final
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service_kit.http.connections import Connections, Place
@@ -28,6 +30,8 @@ _OFFER: Final = re.compile(rb"\r\nupgrade(?=:)", re.IGNORECASE)
 _NO_OFFER: Final = rb"\r\nx-upgrade"
 # Time for a request that is sent at once: on the reserve, and when the process stops.
 _SHORT_SECONDS: Final = 2.0
+# What is parsed at once. A request that waits for its turn takes a hundred times its bytes.
+_BYTES_AT_ONCE: Final = 16 * 1024
 
 
 class ProblemProtocol(HotProtocol):
@@ -46,10 +50,12 @@ class ProblemProtocol(HotProtocol):
     _head_bytes = 0
     _requests = 0
     _is_stalled = False
+    _unread = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, if there is room, and wait for a head."""
         super().connection_made(transport)
+        self.flow = _FlowInTurn(transport, self.pipeline)
         place = self.open_connections.admit(self)
         self.is_on_reserve = place is Place.RESERVE
         if place is Place.NONE:
@@ -63,9 +69,14 @@ class ProblemProtocol(HotProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Parse what comes, as long as no request has to wait for the answer to another."""
+        self._unread += data
+        while self._unread and not self.pipeline and not self.transport.is_closing():
+            now, self._unread = self._unread[:_BYTES_AT_ONCE], self._unread[_BYTES_AT_ONCE:]
+            self._parse(now)
+
+    def _parse(self, data: bytes) -> None:
         """Parse; give up on a head that has no end."""
-        if self.transport.is_closing():
-            return
         before = (self._requests, self._in_head, self._has_begun)
         super().data_received(_without_offer(data) if self._in_head and b"pgrade" in data else data)
         if self._in_head and self._requests == before[0]:
@@ -104,9 +115,10 @@ class ProblemProtocol(HotProtocol):
         if self.transport.is_closing():
             self._hang_up()
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+        self.flow.resume_reading()
+        self.data_received(b"")
         self._wait_for_client()
 
     def pause_writing(self) -> None:
@@ -173,6 +185,11 @@ class ProblemProtocol(HotProtocol):
     def _refuse(self, problem: Problem) -> None:
         if self.transport.is_closing():
             return
+        if self._in_head and self._is_answering() and not self.cycle.response_started:
+            # Who reads it now would take it for the answer to the request before.
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+            return
         if not self._is_answering() or not self.cycle.response_started:
             # Not in the middle of an answer.
             body = problem_document(problem, request_id=token_hex(16))
@@ -188,6 +205,18 @@ class ProblemProtocol(HotProtocol):
         if self.transport.get_write_buffer_size():
             # Closing waits until all is written, which may never be.
             self.loop.call_later(self.limits.stalled.total_seconds(), self.transport.abort)
+
+
+class _FlowInTurn(FlowControl):
+    """Reads nothing more while requests wait: a client could fill the memory with them."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
 
 
 def _without_offer(data: bytes) -> bytes:

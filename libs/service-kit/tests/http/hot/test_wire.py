@@ -1,11 +1,13 @@
 """Both roads on the wire."""
 
 import asyncio
+import gc
 import json
 
 import pytest
 from testkit.http import live_server
 from testkit.running import until
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
 def plain(body: bytes, *lines: bytes, version: bytes = b"1.1") -> bytes:
@@ -27,6 +29,20 @@ async def test_answers_keep_the_order_of_the_requests_of_one_connection(dial, th
     await wire.send(plain(b"4"))
     assert json.loads((await wire.answer())[2])["said"] == "4"
     assert (things.roads[0], things.roads[-1]) == ("hot", "hot")
+
+
+async def test_requests_that_wait_for_their_turn_do_not_fill_the_memory(dial, things):
+    wire = await dial()
+    things.may_go_on.clear()
+    await wire.send(b"".join(plain(b"%d" % number) for number in range(1000)))
+    await until(lambda: things.roads)
+    await asyncio.sleep(0.1)
+
+    waiting = [each for each in gc.get_objects() if type(each) is RequestResponseCycle]
+    assert len(waiting) < 300
+    things.may_go_on.set()
+    said = [json.loads((await wire.answer())[2])["said"] for _ in range(1000)]
+    assert said == [str(number) for number in range(1000)]
 
 
 async def test_a_body_may_come_in_pieces(dial, things):
@@ -72,6 +88,23 @@ async def test_who_hangs_up_early_is_in_the_log(app, things, logged, hot, sent):
     [line] = logged()
     assert line["status"] == (202 if is_whole else 499)
     assert things.done == ([b"hello"] if is_whole else [])
+
+
+@pytest.mark.parametrize("hot", [True, False])
+async def test_what_is_no_request_does_not_take_the_answer_to_the_one_before(app, things, hot):
+    things.may_go_on.clear()
+    async with live_server(app, hot=hot) as url:
+        host, port = url.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(plain(b"hello") + b"\0 is no method\r\n\r\n")
+        await until(lambda: things.roads)
+        things.may_go_on.set()
+        answer = await reader.read()
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 202 Accepted")
+    assert b"connection: close" in answer
+    assert answer.endswith(b'{"said":"hello"}')
 
 
 @pytest.mark.parametrize("hot", [True, False])
