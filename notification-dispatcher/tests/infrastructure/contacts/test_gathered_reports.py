@@ -76,12 +76,33 @@ async def test_what_was_learnt_is_told_together(health):
 
 
 async def test_an_address_that_was_used_is_told_with_the_time(health):
-    reports = GatheredAddressReports(health=health, every=AT_ONCE)
+    reports = GatheredAddressReports(health=health, every=AT_ONCE, uses_every=AT_ONCE)
     reports.tell_used("push", "t", provider="post", trace_id="t-0")
     async with running(reports):
         await health.until(1)
 
     assert health.posts == [[(USED, "post", "t-0")]]
+
+
+async def test_uses_wait_longer_than_what_was_learnt_and_only_the_last_one_is_told(health):
+    reports = GatheredAddressReports(health=health, every=AT_ONCE, uses_every=AGES)
+    async with running(reports):
+        for number in range(3):
+            reports.tell_used("push", "t", provider="post", trace_id=f"u-{number}")
+        tell(reports, GONE)
+        await health.until(1)
+
+    assert health.posts == [[(GONE, "post", "t-0")], [(USED, "post", "u-2")]]
+
+
+async def test_many_uses_do_not_wait(health):
+    reports = GatheredAddressReports(health=health, every=AGES, uses_every=AGES)
+    async with running(reports):
+        for number in range(10 * MAX_BATCH):
+            reports.tell_used("push", f"t{number}", provider="post", trace_id="t")
+        await health.until(10)
+
+    assert sum(map(len, health.posts)) == 10 * MAX_BATCH
 
 
 async def test_the_latest_of_a_kind_stands_for_those_before(health):

@@ -20,68 +20,82 @@ log = get_logger(__name__)
 MAX_BATCH: Final = 200
 MAX_WAITING: Final = 10_000
 EVERY: Final = timedelta(seconds=1)
+USES_EVERY: Final = timedelta(seconds=10)
 AFTER_FAILURE: Final = timedelta(seconds=10)
 
 
 _Key = tuple[ChannelName, str, ReportKind]
 _Learnt = tuple[AddressReport | datetime, str, str]
 """A report, or when an address was used; by which provider, and about which notification."""
+_Waiting = dict[_Key, _Learnt]
 
 
 @dataclass(slots=True, kw_only=True)
 class GatheredAddressReports:
-    """Posts once a second, or as soon as there are `MAX_BATCH`; `run` is its loop.
+    """Posts what was learnt once a second, and who was used every ten; `run` is its loop.
 
-    The latest report of a kind stands for those before it. What can't be told is dropped: an
-    address that is gone is found to be so by the next send, and is reported again.
+    As soon as `MAX_BATCH` wait, or ten times as many uses, they are posted at once. The latest
+    report of a kind stands for those before it, so an address that is used often costs little. What
+    can't be told is dropped: an address that is gone is found to be so by the next send, and is
+    reported again.
     """
 
     health: HttpHealthReports
     every: timedelta = EVERY
+    uses_every: timedelta = USES_EVERY
     after_failure: timedelta = AFTER_FAILURE
-    _waiting: dict[_Key, _Learnt] = field(default_factory=dict, init=False)
+    _learnt: _Waiting = field(default_factory=dict, init=False)
+    _uses: _Waiting = field(default_factory=dict, init=False)
     _is_full: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     def tell_used(
         self, channel: ChannelName, address: str, *, provider: str, trace_id: str
     ) -> None:
         """See `AddressReports`."""
-        self._add((channel, address, ReportKind.USED), (self.health.now(), provider, trace_id))
+        used = (self.health.now(), provider, trace_id)
+        self._add(self._uses, (channel, address, ReportKind.USED), used, at_most=10 * MAX_BATCH)
 
     def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:
         """See `AddressReports`."""
-        self._add((report.channel, report.address, report.kind), (report, provider, trace_id))
-
-    def _add(self, key: _Key, learnt: _Learnt) -> None:
-        if len(self._waiting) >= MAX_WAITING:
-            return
-        self._waiting[key] = learnt
-        if len(self._waiting) >= MAX_BATCH:
-            self._is_full.set()
+        key, learnt = (report.channel, report.address, report.kind), (report, provider, trace_id)
+        self._add(self._learnt, key, learnt, at_most=MAX_BATCH)
 
     async def run(self, stopping: Stopping) -> None:
         """Post until the process stops, and then what is left."""
+        loop = asyncio.get_running_loop()
+        uses_are_due_at = loop.time() + self.uses_every.total_seconds()
         while not stopping.is_set():
             await _first_of(stopping.wait(), self._is_full.wait(), within=self.every)
-            if not await self._post():
+            is_told = await self._post(self._learnt)
+            if len(self._uses) >= 10 * MAX_BATCH or loop.time() >= uses_are_due_at:
+                uses_are_due_at = loop.time() + self.uses_every.total_seconds()
+                is_told = is_told and await self._post(self._uses)
+            if not is_told:
                 await _first_of(stopping.wait(), within=self.after_failure)
-        await self._post()
+        if await self._post(self._learnt):
+            await self._post(self._uses)
 
-    async def _post(self) -> bool:
-        """Tell the oldest ones; false if that failed."""
-        batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:MAX_BATCH]}
-        if len(self._waiting) < MAX_BATCH:
-            self._is_full.clear()
-        if not batch:
-            return True
-        try:
-            await self.health.report_all([_told(*each) for each in batch.items()])
-        except HealthReportsUnavailable as error:
-            # That an address was used is said again by the next send, and is no loss.
-            lost = sum(kind is not ReportKind.USED for _, _, kind in batch)
-            write = log.warning if lost else log.info
-            write("address_reports.not_told", lost=lost, used=len(batch) - lost, error=str(error))
-            return False
+    def _add(self, waiting: _Waiting, key: _Key, learnt: _Learnt, *, at_most: int) -> None:
+        if len(waiting) >= MAX_WAITING:
+            return
+        waiting[key] = learnt
+        if len(waiting) >= at_most:
+            self._is_full.set()
+
+    async def _post(self, waiting: _Waiting) -> bool:
+        """Tell all that wait, the oldest ones first; false if that failed."""
+        self._is_full.clear()
+        while waiting:
+            batch = {key: waiting.pop(key) for key in list(waiting)[:MAX_BATCH]}
+            try:
+                await self.health.report_all([_told(*each) for each in batch.items()])
+            except HealthReportsUnavailable as error:
+                # That an address was used is said again by the next send, and is no loss.
+                lost = sum(kind is not ReportKind.USED for _, _, kind in batch)
+                write = log.warning if lost else log.info
+                used = len(batch) - lost
+                write("address_reports.not_told", lost=lost, used=used, error=str(error))
+                return False
         return True
 
 
