@@ -1,6 +1,8 @@
 """Keys of which somebody made something else hide and stop nobody else's records."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from durable_queue.port import Change, Message
@@ -113,6 +115,27 @@ async def test_damaged_index_or_stream_stops_nothing(
 
     assert await listed(ledger) == IDS
     assert (await ledger.latest_change()) != "0-0"
+
+
+async def test_a_damaged_list_of_what_was_sent_hides_none_of_the_many_others(
+    ledger: RedisLedger, redis: Redis
+) -> None:
+    began = datetime(2027, 1, 31, 9, tzinfo=UTC)
+    for number in range(150):
+        event = recorded(f"{number:03}", Change.DONE)
+        await ledger.record(replace(event, at=began + number * timedelta(seconds=5)))
+    lists = sorted(await redis.keys(f"{P}:h:*"))
+    await redis.delete(lists[70])
+    await redis.set(lists[70], "what")
+
+    whole = await ledger.find(RecordQuery(status=Status.SENT, limit=200))
+    first = await ledger.find(RecordQuery(status=Status.SENT, limit=100))
+    cursor = first.next_cursor
+    rest = await ledger.find(RecordQuery(status=Status.SENT, limit=100, cursor=cursor))
+
+    ids = [f"{number:03}" for number in reversed(range(150)) if number != 70]
+    assert [record.trace_id for record in whole.items] == ids
+    assert [record.trace_id for record in (*first.items, *rest.items)] == ids
 
 
 async def test_damaged_index_of_a_user_stops_nothing(ledger: RedisLedger, redis: Redis) -> None:

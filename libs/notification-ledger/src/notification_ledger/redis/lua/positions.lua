@@ -6,25 +6,35 @@
 -- Returns {id, position, id, position, ...} of each, highest first.
 local highest, count = tonumber(ARGV[1]), tonumber(ARGV[2])
 
+local PARTS = 64
+
+local function entries_of(list)
+  local entries = redis.pcall('LRANGE', list, 0, -1)
+  return entries.err and {} or entries -- one that is damaged hides none of the others
+end
+
 local function of_lists(index, offset)
-  local found, passed = {}, 0
-  local parts = redis.call('ZREVRANGEBYSCORE', index, math.floor(highest / LIST_STEP), '-inf')
-  for _, part in ipairs(parts) do
-    local entries = redis.call('LRANGE', index .. ':' .. part, 0, -1)
-    table.sort(entries, function(one, other) return one > other end)
-    for _, entry in ipairs(entries) do
-      local position = part * LIST_STEP + tonumber(string.sub(entry, 1, 3), 16)
-      if position <= highest then
-        passed = passed + 1
-        if passed > offset then
-          found[#found + 1] = string.sub(entry, 4)
-          found[#found + 1] = string.format('%d', position)
+  local found, passed, below = {}, 0, math.floor(highest / LIST_STEP)
+  while true do -- a month has hundreds of thousands
+    local parts = redis.call('ZREVRANGEBYSCORE', index, below, '-inf', 'LIMIT', 0, PARTS)
+    for _, part in ipairs(parts) do
+      local entries = entries_of(index .. ':' .. part)
+      table.sort(entries, function(one, other) return one > other end)
+      for _, entry in ipairs(entries) do
+        local position = part * LIST_STEP + tonumber(string.sub(entry, 1, 3), 16)
+        if position <= highest then
+          passed = passed + 1
+          if passed > offset then
+            found[#found + 1] = string.sub(entry, 4)
+            found[#found + 1] = string.format('%d', position)
+          end
+          if #found == 2 * count then return found end
         end
-        if #found == 2 * count then return found end
       end
+      below = '(' .. part
     end
+    if #parts < PARTS then return found end
   end
-  return found
 end
 
 local function of_set(index, offset, base)
