@@ -248,6 +248,35 @@ async def test_a_worker_rests_only_for_a_moment_for_those_its_messages_go_on_to(
     may_end.set()
 
 
+async def test_a_worker_with_little_room_left_makes_no_claims_small(
+    running: Running, send: Send, happened: Happened
+) -> None:
+    may_end = asyncio.Event()
+    claims: list[int] = []
+
+    async def slow(delivery: Delivery) -> None:
+        await delivery.start()
+        await may_end.wait()
+        await delivery.ack()
+
+    async def handle(claim: Sequence[TrackedDelivery]) -> None:
+        claims.append(len(claim))
+        for held in claim:
+            held.settle_soon(Ack(), ignore)
+
+    onward = running.worker(slow, lanes=("next",), concurrency=4)
+    for name in ("a", "b", "c"):
+        await running.queue.send(Message(id=name, lane="next", body=b""))
+    await until(lambda: [happened(name)[-1] for name in "abc"] == [Change.STARTED] * 3)
+    await send("1", "2", "3", "4", "5", "6")
+    room = onward.room
+    running.worker_of_claims(handle, concurrency=8, onward=(onward,))
+    await until(lambda: happened("6")[-1] is Change.DONE)
+    may_end.set()
+
+    assert (room, claims) == (1, [6])
+
+
 async def test_what_is_handed_over_keeps_its_lease(
     running: Running, send: Send, onward: Worker, happened: Happened, queue: InMemoryQueue
 ) -> None:

@@ -161,10 +161,12 @@ class Worker:
         return self._in_flight.is_open and not self.is_paused and not self._isolation.is_on
 
     @property
+    def _has_enough(self) -> bool:
+        return self._is_open and self.room < self._in_flight.concurrency // 2
+
+    @property
     def _is_busy(self) -> bool:
-        in_flight = self._in_flight
-        has_enough = self._is_open and self.room < in_flight.concurrency // 2
-        return has_enough and not in_flight.is_waiting
+        return self._has_enough and not self._in_flight.is_waiting
 
     def take_over(self, held: TrackedDelivery, work: Coroutine[Any, Any, None]) -> None:
         """Let a message go on here, if there is `room` for it."""
@@ -243,7 +245,8 @@ class Worker:
             self._slow_until = now + SLOW_FOR_S
 
     async def _poll(self) -> Sequence[Delivery]:
-        rooms = (each.room for each in self._onward if not each._is_busy)  # noqa: SLF001
+        # Not that of one with little room, which may be slow: the others' claims stay large.
+        rooms = (each.room for each in self._onward if not each._has_enough)  # noqa: SLF001
         limit = min(self._in_flight.free_slots, BATCH, *filter(None, rooms))
         try:
             receiving = self._queue.receive(self._lanes, limit=limit, wait=POLL)
