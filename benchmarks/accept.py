@@ -7,27 +7,28 @@ from load import flood
 from processes import Meter
 from results import Options, Results
 from running_system import open_system
-from stacks import IDIOMATIC, SKELETON, open_stack
+from stacks import IDIOMATIC, MINIMAL_STACK, open_stack
 
 PRODUCT = "AsyncNotify"
+MINIMAL = "minimal stack"
 SLOW_SHARE = 0.3
 """Of the requests for the idiomatic stack, which would take half of the time otherwise."""
 
 
 async def measure(folder: Path, options: Options) -> Results:
     """Ask each in turn; no dispatcher runs."""
-    results = Results("accept")
+    results = Results("accept", options)
     async with (
         open_system(folder / "product") as system,
         open_redis(folder / "beside") as redis,
-        open_stack(SKELETON, folder / "skeleton", redis) as skeleton,
+        open_stack(MINIMAL_STACK, folder / "minimal", redis) as minimal,
         open_stack(IDIOMATIC, folder / "idiomatic", redis) as idiomatic,
     ):
         await system.create_users()
         product = {name: system.pids()[name] for name in ("gateway", "publisher", "redis")}
         competitors = {
             PRODUCT: (system.ports.gateway, product, 1.0),
-            "lean skeleton": (skeleton.port, skeleton.pids, 1.0),
+            MINIMAL: (minimal.port, minimal.pids, 1.0),
             "FastAPI + httpx → FastAPI + redis-py": (idiomatic.port, idiomatic.pids, SLOW_SHARE),
         }
         for port, _, _ in competitors.values():

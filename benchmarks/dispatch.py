@@ -1,4 +1,6 @@
-"""Dispatching a backlog with one worker: the product, job queues with a no-op job, and a limit."""
+"""Dispatching a backlog with one worker: the product, job queues with a no-op job, and a minimal
+worker.
+"""
 
 import time
 from pathlib import Path
@@ -8,7 +10,7 @@ from load import flood
 from processes import Meter
 from results import Options, Results
 from running_system import USERS, RunningSystem, open_system
-from stacks import LIMIT_WORKER, STREAM_WORKERS, do_jobs
+from stacks import MINIMAL_WORKER, STREAM_WORKERS, do_jobs
 
 PRODUCT = "AsyncNotify"
 EACH_USER_ONCE = "AsyncNotify, each user once"
@@ -43,7 +45,7 @@ async def sending(system: RunningSystem, count: int) -> dict[str, float]:
 
 async def measure(folder: Path, options: Options) -> Results:
     """Give each its backlog in turn."""
-    results, workers = Results("dispatch"), (*STREAM_WORKERS, LIMIT_WORKER)
+    results, workers = Results("dispatch", options), (*STREAM_WORKERS, MINIMAL_WORKER)
     async with open_system(folder / "product") as system, open_redis(folder / "beside") as redis:
         await system.create_users(options.count)
         for number in range(options.rounds):

@@ -12,7 +12,7 @@ MINUTES = 10
 
 async def measure(folder: Path, options: Options) -> Results:
     """Look at each process after every minute."""
-    results = Results("growth")
+    results, accepted = Results("growth", options.each(RATE * 60 * MINUTES)), options.count
     async with open_system(folder) as system, system.dispatching(until_ready=True):
         await system.create_users()
         await flood(system.ports.gateway, options.count)
@@ -20,8 +20,8 @@ async def measure(folder: Path, options: Options) -> Results:
         results.begin_round(0)
         for number in range(1, MINUTES + 1):
             load = await paced(system.ports.gateway, RATE * 60, RATE)
-            named = f"after {number} min"
-            results.add(
-                named, {"p99": load["p99"], "sent": system.outbox.look()} | system.memory_mb()
-            )
+            accepted, sent = accepted + RATE * 60, system.outbox.look()
+            row = {"rate": load["rate"], "p99": load["p99"], "sent": sent}
+            row["waiting"] = accepted - sent
+            results.add(f"after {number} min", row | system.memory_mb())
     return results

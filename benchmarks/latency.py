@@ -9,23 +9,23 @@ from processes import Meter
 from results import Options, Results
 from running_system import RunningSystem, open_system
 
-PRODUCT = "single ones"
+PRODUCT = "single notifications"
 IDLE = "idle, one dispatcher"
 NO_DISPATCHER = "idle, no dispatcher"
 RATE = 20
-SINGLES = 200
+SINGLES = 300
 SETTLES_S = 3
-IDLE_S = 10
+IDLE_S = 20
 
 
 async def measure(folder: Path, options: Options) -> Results:
-    """Send single ones at random instants; then look on."""
-    results = Results("latency")
+    """Look on without a dispatcher; send single notifications with one; look on again."""
+    results = Results("latency", options.each(SINGLES))
     async with open_system(folder) as system:
         await system.create_users()
         await asyncio.sleep(SETTLES_S)
         results.begin_round(0)
-        results.add(NO_DISPATCHER, await system.redis_commands(IDLE_S))
+        results.add(NO_DISPATCHER, await _idle(system))
         async with system.dispatching(until_ready=True):
             await flood(system.ports.gateway, 500)
             await system.outbox.until_sent(500)
@@ -34,11 +34,20 @@ async def measure(folder: Path, options: Options) -> Results:
                 await asyncio.sleep(SETTLES_S)
                 results.add(PRODUCT, await _singles(system))
             await asyncio.sleep(SETTLES_S)
-            meter = Meter(system.pids())
-            row = await system.redis_commands(IDLE_S)
-            row |= meter.read(1_000 * IDLE_S)  # ms a second
-            results.add(IDLE, row | system.memory_mb())
+            results.add(IDLE, await _idle(system) | system.memory_mb())
     return results
+
+
+async def _idle(system: RunningSystem) -> dict[str, float]:
+    meter, before = Meter(system.pids()), await system.redis_commands()
+    await asyncio.sleep(IDLE_S)
+    commands = await system.redis_commands() - before
+    row = meter.read(1_000 * IDLE_S)
+    return {
+        "commands/s": commands / IDLE_S,
+        "cpu ms/s": row["cpu all"],
+        "others %": row["others %"],
+    }
 
 
 async def _singles(system: RunningSystem) -> dict[str, float]:
@@ -50,6 +59,7 @@ async def _singles(system: RunningSystem) -> dict[str, float]:
     sent, posted = system.outbox.sent_at(), load["posted_at"]
     ways = sorted((sent[trace_id] - posted[trace_id]) * 1000 for trace_id in sent)
     return {
+        "rate": load["rate"],
         "answer p50": load["p50"],
         "answer p99": load["p99"],
         "provider p50": median(ways),

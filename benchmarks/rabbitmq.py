@@ -14,7 +14,8 @@ from stacks import RABBIT_WORKERS, do_jobs
 
 async def measure(folder: Path, options: Options) -> Results:
     """Give each its backlog in turn; a queue on RabbitMQ is a quorum queue on one node."""
-    results = Results("rabbitmq")
+    count = max(options.count // 2, 500)
+    results = Results("rabbitmq", options.each(count))
     if find_rabbitmq() is None:
         print("rabbitmq-server is not installed: left out")
         return results
@@ -26,7 +27,7 @@ async def measure(folder: Path, options: Options) -> Results:
             await system.create_users()
             for number in range(options.rounds):
                 results.begin_round(number)
-                await _round(results, system, node, folder, max(options.count // 2, 500))
+                await _round(results, system, node, folder, count)
     finally:
         node.close()
     return results

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import latency
+import scale
+import steady
 from chart import draw
 from results import FOLDER, Results, read_results
 from targets import TARGETS, Figures
@@ -24,7 +27,7 @@ _WORKERS: Final = (
     ("of the broker", "cpu broker"),
     ("of the user-service", "cpu user-service"),
 )
-_OTHERS: Final = ("others had %", "others %")
+_OTHERS: Final = ("used by other processes, %", "others %")
 COLUMNS: Final[dict[str, Columns]] = {
     "accept": (
         ("accepted a second", "rate"),
@@ -37,6 +40,7 @@ COLUMNS: Final[dict[str, Columns]] = {
         _OTHERS,
     ),
     "steady": (
+        ("accepted a second", "rate"),
         ("p50 ms", "p50"),
         ("p99 ms", "p99"),
         ("CPU of the gateway", "cpu gateway"),
@@ -60,8 +64,10 @@ COLUMNS: Final[dict[str, Columns]] = {
         ("p99 ms", "answer p99"),
         ("to the provider: p50 ms", "provider p50"),
         ("p99 ms", "provider p99"),
-        ("commands a second", "commands/s"),
-        ("CPU ms a second", "cpu all"),
+        ("CPU ms per 1,000", "cpu all"),
+        ("Redis commands a second", "commands/s"),
+        ("CPU ms a second", "cpu ms/s"),
+        _OTHERS,
     ),
     "slow": (
         ("sent a second", "rate"),
@@ -73,14 +79,26 @@ COLUMNS: Final[dict[str, Columns]] = {
     "scale": (*_WORKERS, _OTHERS),
     "growth": (
         ("sent", "sent"),
+        ("waiting", "waiting"),
         ("p99 ms", "p99"),
         ("MB: gateway", "memory gateway"),
         ("publisher", "memory publisher"),
         ("dispatcher", "memory dispatcher"),
         ("user-service", "memory user-service"),
+        ("Redis", "memory redis"),
     ),
-    "start": (("seconds", "seconds"), ("CPU ms", "cpu ms"), ("memory MB", "memory all")),
+    "start": (
+        ("seconds", "seconds"),
+        ("CPU ms", "cpu ms"),
+        ("memory MB", "memory all"),
+        _OTHERS,
+    ),
 }
+
+
+PACED: Final = {"steady": steady.RATE, "latency": latency.RATE, "growth": steady.RATE}
+"""Requests a second in sections that ask at a rate."""
+KEEPS_UP: Final = 0.9
 
 
 def write_report() -> None:
@@ -113,12 +131,38 @@ def _table(name: str) -> str:
         for competitor in results.rows
         if any(results.figure(competitor, each) is not None for _, each in columns)
     ]
-    return _markdown([_title(results), *(header for header, _ in columns)], rows)
+    table = _markdown([results.measured, *(header for header, _ in columns)], rows)
+    return f"{table}\n{_how_much(results)}{_behind(results)}\n"
 
 
-def _title(results: Results) -> str:
+def _how_much(results: Results) -> str:
+    """Say how much was measured, and how fast the machine was."""
+    said = []
+    if options := results.options:
+        said.append(f"{options.rounds} round{'s' if options.rounds > 1 else ''}")
+        said[0] += f" of {options.count:,}" if options.count > 1 else ""
+        if results.section == "scale":
+            said.append(f"a large backlog of {options.backlog:,}")
     slowest, fastest = max(results.yardsticks), min(results.yardsticks)
-    return f"{results.measured}, yardstick {fastest:.0f} to {slowest:.0f} ms"
+    span = f"{fastest:.0f}" if slowest - fastest < 1 else f"{fastest:.0f} to {slowest:.0f}"
+    said.append(f"a million additions in Python took {span} ms")
+    text = ", ".join(said)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _behind(results: Results) -> str:
+    """Say where the system, or the machine, did not keep up with a rate that was asked for."""
+    rate = PACED.get(results.section)
+    behind = [
+        name
+        for name in results.rows
+        if rate
+        and (
+            (results.figure(name, "rate") or rate) < KEEPS_UP * rate
+            or (results.figure(name, "waiting") or 0) > rate
+        )
+    ]
+    return f" **Did not keep up with {rate} a second: {', '.join(behind)}.**" if behind else ""
 
 
 def _targets() -> str:
@@ -126,24 +170,27 @@ def _targets() -> str:
     for target in TARGETS:
         value = target.figure(figures)
         verdict = "" if value is None else ("met" if target.is_met(value) else "**not met**")
-        rows.append([target.work, target.unit, target.aim, readable(value), verdict])
-    return _markdown(["what", "unit", "aim", "figure", ""], rows, words=2)
+        measured = f"`{target.section}`, {figures.section(target.section).measured}"
+        rows.append([target.work, target.unit, measured, target.limit, readable(value), verdict])
+    return _markdown(["what", "unit", "section, date", "target", "figure", ""], rows, words=3)
 
 
 def _memory() -> str:
     """Show each service's memory, idle and at work."""
     figures, rows = Figures(), []
     for name in ("gateway", "publisher", "dispatcher", "user-service", "redis"):
-        idle = figures.get("latency", "idle, one dispatcher", f"memory {name}")
-        busy = figures.get("scale", "a notification", f"memory {name}")
+        idle = figures.get("latency", latency.IDLE, f"memory {name}")
+        busy = figures.get("scale", scale.EACH, f"memory {name}")
         rows.append([name, readable(idle), readable(busy)])
-    return _markdown(["MB", "idle", "while the large backlog drains"], rows)
+    return _markdown(["MB", "idle", "most while the large backlog drains"], rows)
 
 
 def readable(value: float | None) -> str:
     """Write a figure with the digits that mean something."""
     if value is None:
         return ""
+    if value == 0:
+        return "0"
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

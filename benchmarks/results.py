@@ -4,7 +4,7 @@ import json
 import os
 import platform
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -16,11 +16,15 @@ FOLDER: Final = Path(__file__).with_name("results")
 
 @dataclass(frozen=True)
 class Options:
-    """How much is measured."""
+    """How much is measured: so many rounds of so many notifications, and the large backlog."""
 
-    rounds: int = 3
+    rounds: int = 1
     count: int = 5_000
-    backlog: int = 50_000
+    backlog: int = 20_000
+
+    def each(self, count: int) -> "Options":
+        """Return the same with another number for each round."""
+        return replace(self, count=count)
 
 
 @dataclass(slots=True)
@@ -28,6 +32,7 @@ class Results:
     """What one section measured: for each competitor and figure, a value for each round."""
 
     section: str
+    options: Options | None = None
     rows: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     yardsticks: list[float] = field(default_factory=list)
     measured: str = ""
@@ -50,14 +55,14 @@ class Results:
         values = self.rows.get(competitor, {}).get(name)
         return median(values) if values else None
 
-    def write(self, options: Options) -> None:
+    def write(self) -> None:
         """Keep it for the report."""
         document = {
             "section": self.section,
             "measured": time.strftime("%Y-%m-%d"),
             "python": platform.python_version(),
             "processors": os.cpu_count(),
-            "rounds": options.rounds,
+            "options": asdict(self.options) if self.options else None,
             "yardsticks": self.yardsticks,
             "rows": self.rows,
         }
@@ -72,4 +77,5 @@ def read_results(section: str) -> Results:
     if not path.exists():
         return Results(section)
     kept = json.loads(path.read_text(encoding="utf-8"))
-    return Results(section, kept["rows"], kept["yardsticks"], kept["measured"])
+    options = Options(**kept["options"]) if kept["options"] else None
+    return Results(section, options, kept["rows"], kept["yardsticks"], kept["measured"])

@@ -1,6 +1,8 @@
 """A large backlog and a small one, one dispatcher to eight, memory for each notification."""
 
+import asyncio
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 from asyncnotify.local.supervisor import send_signal
@@ -11,14 +13,16 @@ from running_system import RunningSystem, open_system
 
 DISPATCHERS = (1, 2, 4, 8)
 WARM_UP = 500
+MEMORY_EVERY_S = 0.2
 LARGE = "large backlog, 1 dispatcher"
 EACH = "a notification"
 
 
 async def measure(folder: Path, options: Options) -> Results:
     """Drain in turn: as many of a small backlog as of the large one, which a second system has."""
-    results, measured = Results("scale"), options.count * 4 // 5
+    measured = options.count * 4 // 5
     backlog = max(options.backlog, (options.rounds + 1) * options.count)
+    results = Results("scale", replace(options, count=measured, backlog=backlog))
     async with open_system(folder / "small") as system, open_system(folder / "large") as large:
         for each in (system, large):
             await each.create_users()
@@ -33,8 +37,7 @@ async def measure(folder: Path, options: Options) -> Results:
                 results.add(small(dispatchers), row)
             results.add(LARGE, await drain(large, measured) | {"backlog": backlog})
         async with large.dispatching():
-            await large.outbox.until_sent(WARM_UP + backlog)
-            memory = large.memory_mb()
+            memory = await _peak_memory(large, WARM_UP + backlog)
         ended = (await large.redis_bytes() - before) / backlog
         results.add(EACH, {"bytes waiting": waiting, "bytes ended": ended, **memory})
     return results
@@ -57,6 +60,15 @@ async def _shared(
         for each in system.dispatchers[:dispatchers]:
             send_signal(each, signal.SIGCONT)
         return await sending(system, measured)
+
+
+async def _peak_memory(system: RunningSystem, count: int) -> dict[str, float]:
+    """Return the most that each process had while `count` were being sent."""
+    peak = system.memory_mb()
+    while system.outbox.look() < count:
+        await asyncio.sleep(MEMORY_EVERY_S)
+        peak = {name: max(peak[name], mb) for name, mb in system.memory_mb().items()}
+    return peak
 
 
 async def _fill(system: RunningSystem, count: int) -> None:

@@ -1,7 +1,8 @@
-"""A slow provider: 200 ms a send. How many are in flight, and how fast does it go?"""
+"""A provider that takes 200 ms a send, beside a fast one: how many in flight, and how fast?"""
 
 import asyncio
 import re
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,24 +13,27 @@ from processes import Meter
 from results import Options, Results
 from running_system import RunningSystem, open_system
 
-SETTINGS = {
-    "as it comes": {},
-    "DISPATCHER_CONCURRENCY=1000": {"DISPATCHER_CONCURRENCY": "1000"},
-}
 SLOW = {"EMAIL_PROVIDERS": "fake://?script=slow-200ms"}
+WIDE = {"DISPATCHER_CONCURRENCY": "1000"}
+BY_DEFAULT = "200 ms, default settings"
+AT_1000 = "200 ms, DISPATCHER_CONCURRENCY=1000"
+FAST = "no delay, DISPATCHER_CONCURRENCY=1000"
+SETTINGS = {BY_DEFAULT: SLOW, AT_1000: SLOW | WIDE, FAST: WIDE}
 _METRIC = re.compile(r"^(\w+)\{([^}]*)\} (\S+)$", re.MULTILINE)
 
 
 async def measure(folder: Path, options: Options) -> Results:
     """Drain a backlog with each setting."""
-    results = Results("slow")
-    results.begin_round(0)
-    for number, (name, settings) in enumerate(SETTINGS.items()):
-        count = options.count if settings else options.count // 3
-        async with open_system(folder / str(number), settings={**SLOW, **settings}) as system:
-            await system.create_users()
-            await flood(system.ports.gateway, count)
-            results.add(name, await _drain(system, count))
+    results = Results("slow", options)
+    for number in range(options.rounds):
+        results.begin_round(number)
+        for name, settings in SETTINGS.items():
+            count = options.count if name != BY_DEFAULT else options.count // 3
+            with tempfile.TemporaryDirectory(dir=folder) as own:
+                async with open_system(Path(own), settings=settings) as system:
+                    await system.create_users()
+                    await flood(system.ports.gateway, count)
+                    results.add(name, await _drain(system, count))
     return results
 
 

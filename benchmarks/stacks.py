@@ -16,7 +16,7 @@ from beside import BesideRedis
 from processes import Meter, cpu_ms, running
 
 HERE: Final = Path(__file__).parent
-LIMIT: Final = HERE / "limit"
+MINIMAL: Final = HERE / "minimal"
 PEERS: Final = HERE / "peers"
 PEERS_BIN: Final = HERE.parent / ".venv-peers/bin"
 _OWN: Final = sys.executable
@@ -34,7 +34,7 @@ class HttpStack:
     python: str | Path = _OWN
 
 
-SKELETON: Final = HttpStack(LIMIT, "skeleton_gateway", "skeleton_publisher")
+MINIMAL_STACK: Final = HttpStack(MINIMAL, "minimal_gateway", "minimal_publisher")
 IDIOMATIC: Final = HttpStack(PEERS, "fastapi_gateway", "fastapi_publisher", PEERS_BIN / "python")
 
 
@@ -88,9 +88,8 @@ def peer(name: str, module: str, *work: str | Path, **environment: str) -> JobWo
     return JobWorker(name, PEERS, script, work or script, environment)
 
 
-LIMIT_WORKER: Final = JobWorker(
-    "hand-written limit", LIMIT, [_OWN, "worker.py"], [_OWN, "worker.py"], share=2.0
-)
+_WORK: Final = (_OWN, "minimal_worker.py")
+MINIMAL_WORKER: Final = JobWorker("minimal worker", MINIMAL, _WORK, _WORK, share=2.0)
 TASKIQ: Final = (PEERS_BIN / "taskiq", "worker", "taskiq_streams:broker", "--workers", "1")
 STREAM_WORKERS: Final = (
     peer("FastStream streams", "faststream_streams"),
@@ -117,7 +116,7 @@ async def do_jobs(
     jobs, report = int(count * worker.share), folder / "report.json"
     report.unlink(missing_ok=True)
     settings = {**environment, **worker.environment, "JOBS": str(jobs), "REPORT": str(report)}
-    settings |= {"BROKER_PID": str(broker_pid), "PYTHONPATH": str(LIMIT)}
+    settings |= {"BROKER_PID": str(broker_pid), "PYTHONPATH": str(MINIMAL)}
     filling = await asyncio.create_subprocess_exec(
         *worker.fill, str(jobs), cwd=worker.folder, env={**os.environ, **settings}
     )

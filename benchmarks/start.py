@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asyncnotify.local.embedded_redis import EmbeddedRedis
 from asyncnotify.local.ports import free_port
-from processes import cpu_ms, memory_mb
+from processes import Meter, cpu_ms, memory_mb
 from results import Options, Results
 
 COMMAND = Path(sys.executable).with_name("asyncnotify")
@@ -20,9 +20,9 @@ REDIS = "redis-server"
 
 async def measure(folder: Path, options: Options) -> Results:
     """Start each in turn; the first start of the product, which makes its data, is left out."""
-    results = Results("start")
+    results = Results("start", options.each(1))
     await _up(folder / "data")
-    for number in range(options.rounds + 1):
+    for number in range(options.rounds):
         results.begin_round(number)
         results.add(PRODUCT, await _up(folder / "data"))
         results.add(IMPORTS, await _imports())
@@ -34,7 +34,7 @@ async def _up(data: Path) -> dict[str, float]:
     base = free_port(in_a_row=5)
     names = ("GATEWAY", "PUBLISHER", "USER_SERVICE", "DISPATCHER", "REDIS")
     ports = {f"{name}_PORT": str(base + number) for number, name in enumerate(names)}
-    began = time.monotonic()
+    began, meter = time.monotonic(), Meter({})
     process = await asyncio.create_subprocess_exec(
         COMMAND,
         "up",
@@ -46,8 +46,9 @@ async def _up(data: Path) -> dict[str, float]:
     )
     while process.stdout and not (await process.stdout.readline()).startswith(b"ready:"):
         pass
-    seconds = time.monotonic() - began
-    row = {"seconds": seconds, "cpu ms": cpu_ms(process.pid), "memory all": memory_mb(process.pid)}
+    seconds, used = time.monotonic() - began, cpu_ms(process.pid)
+    row = {"seconds": seconds, "cpu ms": used, "memory all": memory_mb(process.pid)}
+    row["others %"] = meter.read(1, load_ms=used)["others %"]
     process.send_signal(signal.SIGTERM)
     await process.communicate()
     return row

@@ -7,31 +7,32 @@ from load import flood, paced
 from processes import Meter
 from results import Options, Results
 from running_system import open_system
-from stacks import SKELETON, open_stack
+from stacks import MINIMAL_STACK, open_stack
 
 RATE = 200
 ACCEPT_ONLY = "AsyncNotify, accepting"
 WHOLE_PATH = "AsyncNotify, accepted to sent"
-SKELETON_ACCEPTS = "lean skeleton, accepting"
+MINIMAL_ACCEPTS = "minimal stack, accepting"
 
 
 async def measure(folder: Path, options: Options) -> Results:
-    """Ask in turn: the product without and with a dispatcher, the skeleton."""
-    results, count = Results("steady"), max(options.count // 3, RATE)
+    """Ask in turn: the product without and with a dispatcher, the minimal stack."""
+    count = max(options.count // 3, RATE)
+    results = Results("steady", options.each(count))
     async with (
         open_system(folder / "product") as system,
         open_redis(folder / "beside") as redis,
-        open_stack(SKELETON, folder / "skeleton", redis) as skeleton,
+        open_stack(MINIMAL_STACK, folder / "minimal", redis) as minimal,
     ):
         await system.create_users()
-        for port in (system.ports.gateway, skeleton.port):
+        for port in (system.ports.gateway, minimal.port):
             await flood(port, 1_000)
         accepting = {name: system.pids()[name] for name in ("gateway", "publisher", "redis")}
         for number in range(options.rounds):
             results.begin_round(number)
             for name, port, pids in (
                 (ACCEPT_ONLY, system.ports.gateway, accepting),
-                (SKELETON_ACCEPTS, skeleton.port, skeleton.pids),
+                (MINIMAL_ACCEPTS, minimal.port, minimal.pids),
             ):
                 await system.clear()
                 meter = Meter(pids)
@@ -47,4 +48,4 @@ async def measure(folder: Path, options: Options) -> Results:
 
 
 def _figures(load: dict[str, float]) -> dict[str, float]:
-    return {name: load[name] for name in ("p50", "p99", "longest")}
+    return {name: load[name] for name in ("rate", "p50", "p99", "longest")}

@@ -1,11 +1,11 @@
-"""A hand-written worker on Redis, near the least that this kind of dispatch takes.
+"""The minimal worker: dispatches from Redis in batches, and does nothing else.
 
 Two stages; messages are claimed, started and settled in batches of 128, one script each. It keeps a
 lease, a record, a timeline and a feed of changes for each message, writes one log line for each
 stage and one line of outbox. It has no retries, pauses, caps, expiry, contacts' lookup or recovery,
 and fits no other case: what the product does beyond this is what its figures may be higher for.
 
-    worker.py 5000      fills; without a number it works
+    minimal_worker.py 5000      fills; without a number it works
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The skeleton's publisher: bare ASGI, and one push for all requests of a turn of the event loop.
+"""The minimal stack's publisher: bare ASGI, one push for all requests of a turn of the event loop.
 
 It answers when Redis has synced the push, as the product does. There is no record, no idempotency
-key, no status, no log and no metric: it is what accepting takes at least.
+key, no status, no log and no metric.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""The skeleton's gateway: bare ASGI in front of one aiohttp session. No limits, logs or metrics.
-
-It is what a relay in Python takes at least, when it is written with well-kept libraries.
-"""
+"""The minimal stack's gateway: bare ASGI and one aiohttp session. No limits, logs or metrics."""
 
 import gc
 import os
