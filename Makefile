@@ -56,10 +56,10 @@ $(PEERS)/.filled: requirements/peers.txt
 	@sh requirements/venv.sh fill $(PEERS) '$(PYTHON)' $(call count,$<) --require-hashes -r $<
 	@touch $@
 
-bench: $(VENV)/.run $(PEERS)/.filled ## Measure beside others and write docs/performance.md (ten minutes); ONLY="accept dispatch"
+bench: $(VENV)/.run $(PEERS)/.filled ## Measure beside others and write docs/performance.md (twelve minutes); ONLY="accept dispatch"
 	@$(BIN)/python benchmarks/bench.py $(ONLY) $(ARGS)
 
-bench-guard: $(VENV)/.run ## Has it become slower? Compare with the least that it takes (half a minute)
+bench-guard: $(VENV)/.run ## Has it become slower? Compare with minimal code (half a minute)
 	@$(BIN)/python benchmarks/guard.py $(ARGS)
 
 dist: $(VENV)/.run ## Build a wheel of each package into dist/; they install together
