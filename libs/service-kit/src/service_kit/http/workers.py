@@ -105,8 +105,10 @@ class _Supervisor:
         self._started_at[number] = monotonic()
         # A worker that is told to stop before it has its own handlers would not hear of it.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        process.start()
-        self._running[number] = process
+        # We may have been told so ourselves just before.
+        if not self._stopping:
+            process.start()
+            self._running[number] = process
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def _be_worker(self, number: int) -> None:
