@@ -6,7 +6,7 @@ set -eu
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
-is_new_enough() { "$1" -IS -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 can() { "$1" -c "import $2" 2>/dev/null; }
 
 find_python() {

@@ -31,13 +31,14 @@ async def test_a_popped_ticket_is_not_lost_with_who_popped_it(idle_system):
 @pytest.mark.parametrize("backing", ["rabbitmq", "rabbitmq-memory"], indirect=True)
 @pytest.mark.parametrize("failpoint", ["queue.after_decide", "queue.after_put"])
 async def test_a_verdict_is_carried_out_though_who_gave_it_died(idle_system, failpoint):
-    await dies_and_is_survived(idle_system, failpoint, 1)
+    # One that also delivers would go on with it, and put nothing into another queue.
+    await dies_and_is_survived(idle_system, failpoint, 1, DISPATCHER_STAGES="validation")
 
 
-async def dies_and_is_survived(idle_system, failpoint, copies):
+async def dies_and_is_survived(idle_system, failpoint, copies, **environment):
     trace_id = await idle_system.send()
 
-    await idle_system.dies_at(failpoint)
+    await idle_system.dies_at(failpoint, **environment)
     await idle_system.dispatcher()
     notification = await idle_system.until(trace_id)
 
