@@ -59,7 +59,7 @@ def main() -> int:
             rounds = given.rounds or ROUNDS.get(section, 1)
             options = Options(rounds, given.count, given.backlog)
             uvloop.run(run(section, options))
-    write_report()
+        write_report()  # each time: a section that fails takes none of the others along
     return 0
 
 
