@@ -24,11 +24,12 @@ _METRIC = re.compile(r"^(\w+)\{([^}]*)\} (\S+)$", re.MULTILINE)
 
 async def measure(folder: Path, options: Options) -> Results:
     """Drain a backlog with each setting."""
-    results = Results("slow", options)
+    many = 2 * options.count
+    results = Results("slow", options.each(many))
     for number in range(options.rounds):
         results.begin_round(number)
         for name, settings in SETTINGS.items():
-            count = options.count if name != BY_DEFAULT else options.count // 3
+            count = many if name != BY_DEFAULT else many // 6
             with tempfile.TemporaryDirectory(dir=folder) as own:
                 async with open_system(Path(own), settings=settings) as system:
                     await system.create_users()
