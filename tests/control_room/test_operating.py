@@ -65,6 +65,7 @@ def test_a_user_is_added_changed_and_deleted(open_page, http):
     form.get_by_label("Preferred channel").select_option("email")
     form.get_by_label("push").fill(f"{json.dumps(SUBSCRIPTION)} laptop")
     form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("cell", name="laptop")).to_be_visible()
     expect(page.get_by_text("Prefers email.")).to_be_visible()
     [pushed] = http.get("/users/ada").json()["addresses"]["push"]
     assert (json.loads(pushed["address"]), pushed["label"]) == (SUBSCRIPTION, "laptop")
