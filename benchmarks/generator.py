@@ -125,6 +125,11 @@ class Generator:
 
     def _receive(self, connection: Connection) -> None:
         news = connection.socket.recv(65536)
+        if not news and connection in self._idle:  # servers end what is idle, some after 5 s
+            self._idle.remove(connection)
+            self._poll.unregister(connection.socket)
+            connection.socket.close()
+            return
         if not news:
             raise ConnectionError("the server hung up")
         connection.received += news
