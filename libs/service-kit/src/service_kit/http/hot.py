@@ -34,12 +34,17 @@ class HotRequest:
     What a handler puts into `fields` is in the request's line of log.
     """
 
-    path: str
+    call: "HotCall"
     headers: dict[bytes, bytes]
     request_id: str
     body: bytes = b""
     fields: dict[str, object] = field(default_factory=dict)
     started: float = field(default_factory=perf_counter)
+
+    @property
+    def path(self) -> str:
+        """The path that was asked for."""
+        return self.call.path
 
 
 class HotAnswer(NamedTuple):
@@ -104,11 +109,11 @@ class HotCalls:
             return None
         if not self._admission.admits_plain_post(named):
             return None
-        return HotRequest(call.path, named, request_id_in(named.get(b"x-request-id", b"")))
+        return HotRequest(call, named, request_id_in(named.get(b"x-request-id", b"")))
 
     def take_on(self, request: HotRequest) -> Awaitable[HotAnswer] | None:
         """Return what answers the request; None if the general road has to."""
-        return self._calls[request.path.encode()].handle(request)
+        return request.call.handle(request)
 
     async def answer(self, request: HotRequest, work: Awaitable[HotAnswer]) -> HotAnswer:
         """Return the answer to a request that was taken on, once log and metrics have it."""
