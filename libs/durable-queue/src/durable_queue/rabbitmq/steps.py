@@ -23,30 +23,12 @@ Outcomes = list[QueueError | None]
 
 async def start_all(router: MessageRouter, starts: Sequence[tuple[H, Start]]) -> Outcomes:
     """Start messages, or end those for which it is too late; return what went wrong with each."""
-
-    async def step(starts: Sequence[tuple[H, Start]]) -> Outcomes:
-        asked = [held.starting(start) for held, start in starts]
-        replies = await _replies(router, asked)
-        return [
-            held.started(operation, start, reply)
-            for (held, start), operation, reply in zip(starts, asked, replies, strict=True)
-        ]
-
-    return await _in_turn(starts, step)
+    return await _begin(router, starts, HeldMessage.starting, HeldMessage.started)
 
 
 async def advance_all(router: MessageRouter, advances: Sequence[tuple[H, Advance]]) -> Outcomes:
     """Start messages in another lane; otherwise as `start_all`."""
-
-    async def step(advances: Sequence[tuple[H, Advance]]) -> Outcomes:
-        asked = [held.advancing(advance) for held, advance in advances]
-        replies = await _replies(router, asked)
-        return [
-            held.advanced(operation, advance, reply)
-            for (held, advance), operation, reply in zip(advances, asked, replies, strict=True)
-        ]
-
-    return await _in_turn(advances, step)
+    return await _begin(router, advances, HeldMessage.advancing, HeldMessage.advanced)
 
 
 async def ack_all(router: MessageRouter, acks: Sequence[tuple[H, Ack]]) -> Outcomes:
@@ -67,11 +49,21 @@ async def ack_all(router: MessageRouter, acks: Sequence[tuple[H, Ack]]) -> Outco
     return await _in_turn(acks, step)
 
 
-async def _replies(
-    router: MessageRouter, asked: Sequence[Operation | None]
-) -> list[Reply | QueueError | None]:
-    replies = iter(await router.claims.run_many([each for each in asked if each is not None]))
-    return [next(replies) if each is not None else None for each in asked]
+async def _begin(
+    router: MessageRouter,
+    said: Sequence[tuple[H, T]],
+    ask: Callable[[H, T], Operation | None],
+    take_in: Callable[[H, Operation | None, T, Reply | QueueError | None], QueueError | None],
+) -> Outcomes:
+    async def step(said: Sequence[tuple[H, T]]) -> Outcomes:
+        asked = [ask(held, each) for held, each in said]
+        given = iter(await router.claims.run_many([each for each in asked if each is not None]))
+        return [
+            take_in(held, operation, each, None if operation is None else next(given))
+            for (held, each), operation in zip(said, asked, strict=True)
+        ]
+
+    return await _in_turn(said, step)
 
 
 async def _in_turn(

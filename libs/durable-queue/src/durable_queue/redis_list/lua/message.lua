@@ -1,6 +1,7 @@
 -- A message's state is one text: its first line says in columns where the message is, in the order of
 -- `save`; all after it is the recorder's. `born` is in ms since 1970, `over` in ms after it. What has
--- ended, or is not in this queue, has only the first columns, and the end of its token. The release before kept a hash: it becomes a text when it is first read.
+-- ended, or is not in this queue, has only the first columns, and the end of its token. The release
+-- before kept a hash: it becomes a text when it is first read.
 local function event(id) return P .. ':e:' .. id end
 local function payload(id) return P .. ':b:' .. id end
 local function key(lane, part) return P .. ':' .. lane .. ':' .. part end
