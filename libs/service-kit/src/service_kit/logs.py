@@ -41,7 +41,7 @@ __all__ = [
 
 # Libraries that narrate their start, each request or each reconnect at INFO.
 _CHATTY: Final = {
-    **dict.fromkeys(("uvicorn", "uvicorn.error", "aiohttp", "httpx"), logging.WARNING),
+    **dict.fromkeys(("uvicorn", "uvicorn.error", "httpx"), logging.WARNING),
     **dict.fromkeys(("httpcore", "asyncio", "redis", "aio_pika", "alembic"), logging.WARNING),
     # Tells of each connection that breaks or cannot be made; its user logs that anyway.
     "aiormq": logging.CRITICAL,

@@ -18,6 +18,7 @@ from notification_dispatcher.infrastructure.contacts.health_reports import HttpH
 log = get_logger(__name__)
 
 MAX_BATCH: Final = 200
+MANY_USES: Final = 10 * MAX_BATCH
 MAX_WAITING: Final = 10_000
 EVERY: Final = timedelta(seconds=1)
 USES_EVERY: Final = timedelta(seconds=10)
@@ -34,7 +35,7 @@ _Waiting = dict[_Key, _Learnt]
 class GatheredAddressReports:
     """Posts what was learnt once a second, and who was used every ten; `run` is its loop.
 
-    As soon as `MAX_BATCH` wait, or ten times as many uses, they are posted at once. The latest
+    As soon as `MAX_BATCH` wait, or `MANY_USES`, they are posted at once. The latest
     report of a kind stands for those before it, so an address that is used often costs little. What
     can't be told is dropped: an address that is gone is found to be so by the next send, and is
     reported again.
@@ -53,7 +54,7 @@ class GatheredAddressReports:
     ) -> None:
         """See `AddressReports`."""
         used = (self.health.now(), provider, trace_id)
-        self._add(self._uses, (channel, address, ReportKind.USED), used, at_most=10 * MAX_BATCH)
+        self._add(self._uses, (channel, address, ReportKind.USED), used, at_most=MANY_USES)
 
     def tell(self, report: AddressReport, *, provider: str, trace_id: str) -> None:
         """See `AddressReports`."""
@@ -67,7 +68,7 @@ class GatheredAddressReports:
         while not stopping.is_set():
             await _first_of(stopping.wait(), self._is_full.wait(), within=self.every)
             is_told = await self._post(self._learnt)
-            if len(self._uses) >= 10 * MAX_BATCH or loop.time() >= uses_are_due_at:
+            if len(self._uses) >= MANY_USES or loop.time() >= uses_are_due_at:
                 uses_are_due_at = loop.time() + self.uses_every.total_seconds()
                 is_told = is_told and await self._post(self._uses)
             if not is_told:
