@@ -1,8 +1,10 @@
 """Providers in trouble, scripted by addresses of the simulator."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from notification_dispatcher.infrastructure.providers.pauses.provider_pause import FRESH_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
@@ -36,6 +38,7 @@ async def test_a_throttled_provider_is_left_alone_by_all_and_no_attempt_is_used_
     async with start_system(EMAIL_PROVIDERS=script, dispatchers="2") as system:
         first = await system.send()
         await system.until(first, "retrying")
+        await asyncio.sleep(2 * FRESH_SECONDS)  # so long a dispatcher may not have heard of it
         trace_ids = [first, *[await system.send() for _ in range(10)]]
         ended = [await system.until(each, seconds=60) for each in trace_ids]
 
