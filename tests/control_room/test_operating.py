@@ -118,22 +118,30 @@ def test_a_provider_is_tested(open_page, system):
     form = page.get_by_role("dialog", name="Test the providers of sms")
     form.get_by_label("Send a test message to").fill("+12025550100")
     form.get_by_role("button", name="Test").click()
-    expect(page.get_by_role("dialog", name="What came of sms")).to_contain_text("does not work")
+    answer = page.get_by_role("dialog", name="What came of sms")
+    expect(answer).to_contain_text("does not work")
+
+    page.evaluate("location.hash = '#/users'")
+
+    expect(page.get_by_role("heading", name="Users", level=1)).to_be_visible()
+    expect(answer).to_be_hidden()
 
 
 def test_a_webhook_is_added_tested_and_removed(open_page, http):
     page = open_page("#/webhooks")
     page.get_by_role("button", name="Add a webhook…").click()
     form = page.get_by_role("dialog", name="Add a webhook")
-    form.get_by_label("URL").fill("https://hooks.invalid/notifications")
+    form.get_by_label("URL").fill("http://127.0.0.1:9/notifications")
     form.get_by_label("failed").check()
     form.get_by_role("button", name="Add").click()
 
-    secret = page.get_by_role("dialog", name="The secret of this webhook").get_by_role("textbox")
+    shown = page.get_by_role("dialog", name="The secret of this webhook")
+    expect(shown.get_by_role("note")).to_contain_text("STATUS_WEBHOOK_NETWORKS")
+    secret = shown.get_by_role("textbox")
     assert secret.input_value().startswith("whsec_")
     page.get_by_role("button", name="I have it").click()
     expect(
-        page.get_by_role("heading", name="https://hooks.invalid/notifications", level=1)
+        page.get_by_role("heading", name="http://127.0.0.1:9/notifications", level=1)
     ).to_be_visible()
     [stored] = http.get("/webhooks").json()["items"]
     assert (stored["statuses"], stored["channels"]) == (["failed"], None)

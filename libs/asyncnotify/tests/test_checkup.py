@@ -51,8 +51,8 @@ class System:
         status, body = answer
         return httpx.Response(status, json=body, headers={"Date": format_datetime(self.at)})
 
-    def look(self, url=URL):
-        with Checkup(url, httpx.MockTransport(self)) as checkup:
+    def look(self, url=URL, **where):
+        with Checkup(url, httpx.MockTransport(self), **where) as checkup:
             return {each.name: each for each in checkup.findings()}
 
 
@@ -206,7 +206,7 @@ def test_the_key_is_named_with_what_it_may_do(system):
 
     words = system.look()["key"].words
 
-    assert words.startswith("shop (p1) may send, read")
+    assert words.startswith("shop (p1), scopes: send, read")
     assert "reaches nobody" in words
 
 
@@ -226,7 +226,9 @@ def test_a_fake_does_not_pass_for_a_provider(system):
 
 
 def test_the_disk_is_looked_at_where_the_system_is(system, monkeypatch, tmp_path):
-    assert system.look("http://localhost:8000")["disk"].is_ok
+    disk = system.look("http://localhost:8000", data_dir=tmp_path)["disk"]
+    assert disk.is_ok
+    assert str(tmp_path) in disk.words
     assert free_space(tmp_path).is_ok
     monkeypatch.setattr("asyncnotify.free_space.LEAST_FREE_BYTES", 1 << 70)
 

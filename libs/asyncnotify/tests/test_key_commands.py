@@ -100,12 +100,13 @@ async def test_lists_are_tables_for_people(invoke, api, monkeypatch, command, pa
 
 
 async def test_a_webhooks_secret_is_printed_alone_and_once(invoke, api):
-    api.answers["POST /webhooks"] = (201, {**HOOK, "secret": "whsec_x"})
+    api.answers["POST /webhooks"] = (201, {**HOOK, "secret": "whsec_x", "warning": "too near"})
     filters = ["--status", "failed", "--status", "expired", "--channel", "sms"]
 
     done = await invoke("webhooks", "create", HOOK["url"], *filters)
 
     assert (done.exit_code, done.stdout) == (0, "whsec_x\n")
+    assert "warning: too near" in done.stderr
     wanted = {"url": HOOK["url"], "statuses": ["failed", "expired"], "channels": ["sms"]}
     assert api.bodies["POST /webhooks"] == [wanted]
 

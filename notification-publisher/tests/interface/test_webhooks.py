@@ -62,6 +62,30 @@ async def test_a_webhook_is_made_and_its_secret_shown_once(client):
     assert (await client.get("/webhooks")).json() == {"items": [made]}
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9/hook",
+        "http://0x7f.1/hook",
+        "http://[::1]/hook",
+        "http://localhost/hook",
+        "http://app.localhost./hook",
+        "https://10.1.2.3/hook",
+        "http://169.254.169.254/",
+    ],
+)
+async def test_where_nothing_is_told_by_default_a_warning_names_the_setting(client, url):
+    made = await create(client, url=url)
+
+    assert "STATUS_WEBHOOK_NETWORKS" in made["warning"]
+    assert (await client.get(f"/webhooks/{made['id']}")).json()["warning"] == made["warning"]
+
+
+@pytest.mark.parametrize("url", [HOOK, "https://93.184.216.34/hook", "https://[2606:4700::1]/"])
+async def test_what_may_be_public_is_not_warned_of(client, url):
+    assert (await create(client, url=url))["warning"] is None
+
+
 async def test_a_change_replaces_what_was_said_and_keeps_the_secret(client, store):
     made = await create(client, statuses=["failed"], tags=["orders"])
     asked = {"url": HOOK, "channels": ["sms"], "format": "cloudevents"}

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -17,7 +18,7 @@ from asyncnotify.errors import (
     Unreachable,
 )
 from asyncnotify.findings import Finding
-from asyncnotify.free_space import free_space
+from asyncnotify.free_space import DATA_DIR, free_space
 from asyncnotify.no_answer import why_no_answer
 from asyncnotify.proxies import is_this_machine, proxy_for
 
@@ -33,14 +34,22 @@ _TRY_IT: Final = "`asyncnotify doctor --provider-file FILE` with its URL says wh
 class Checkup:
     """One look at the system behind the gateway at `url`. Use it as a context manager.
 
+    Of a system on this machine it also looks at the disk of `data_dir`.
+
     Raises:
         BadSetup: a proxy that the environment names can't be used.
     """
 
     def __init__(
-        self, url: str, transport: httpx.BaseTransport | None = None, *, key: str | None = None
+        self,
+        url: str,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        key: str | None = None,
+        data_dir: Path = DATA_DIR,
     ) -> None:
         self._url = url
+        self._data_dir = data_dir
         self._proxy = None if transport else proxy_for(httpx.URL(url))
         self._http = httpx.Client(
             base_url=url,
@@ -78,7 +87,7 @@ class Checkup:
             yield self._asked("users", "/users?limit=1", "the user-service")
             yield from self._providers()
         if is_this_machine(httpx.URL(self._url).host):
-            yield free_space()
+            yield free_space(self._data_dir)
 
     def _get(self, path: str) -> httpx.Response:
         try:
@@ -102,7 +111,7 @@ class Checkup:
             words = "one is needed, and there is none, or none that is known"
             return Finding(name="key", is_ok=False, words=words, advice=_GIVE_A_KEY)
         key = session["key"]
-        words = f"{key['name']} ({key['prefix']}) may {', '.join(key['scopes'])}"
+        words = f"{key['name']} ({key['prefix']}), scopes: {', '.join(key['scopes'])}"
         if key["kind"] == "test":
             words += "; it is a test key: what it sends reaches nobody"
         return Finding(name="key", is_ok=True, words=words)
@@ -124,7 +133,7 @@ class Checkup:
             yield Finding(name="broker", is_ok=True, words=counts)
         if dead := pipeline["dead"]:
             advice = "`asyncnotify dlq list` says why; `dlq replay` sends them again"
-            words = f"{dead} notifications were given up"
+            words = f"{dead} notification{'' if dead == 1 else 's'} given up"
             yield Finding(name="dead letters", is_ok=True, words=words, advice=advice)
         for channel in pipeline.get("channels") or ():
             if channel["is_paused"]:
@@ -164,7 +173,7 @@ class Checkup:
             yield _failed("dispatcher", error, advice)
             return
         mode = answer["delivery"]
-        really = "go where they are to go" if mode == "live" else "do not all go to their addresses"
+        really = "go to their addresses" if mode == "live" else "do not all go to their addresses"
         yield Finding(name="dispatcher", is_ok=True, words=f"DELIVERY is {mode}: messages {really}")
         for channel in answer["channels"]:
             for provider in channel["providers"]:

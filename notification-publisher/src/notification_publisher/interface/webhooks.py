@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from durable_queue.port import BrokerClock, QueueUnavailable
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -61,6 +63,10 @@ _EXAMPLES: Final[dict[str, JsonObject]] = {
     },
 }
 _SECRET_ONCE: Final = {"Cache-Control": "no-store"}
+_NOT_PUBLIC: Final = (
+    "it is on this machine or in a private network, and is told nothing unless "
+    "STATUS_WEBHOOK_NETWORKS of the dispatchers names that network"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,4 +250,14 @@ def _shown(endpoint: Endpoint) -> dict[str, Any]:
         "former_secret_until": endpoint.former_secret_until,
         "created_at": endpoint.created_at,
         "updated_at": endpoint.updated_at,
+        "warning": None if _may_be_public(settings.url) else _NOT_PUBLIC,
     }
+
+
+def _may_be_public(url: str) -> bool:
+    # Where a name leads is known when it is connected to, and may change.
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        return host.rstrip(".").split(".")[-1] != "localhost"

@@ -17,6 +17,7 @@ from asyncnotify.commands.global_options import said
 from asyncnotify.commands.terminal import out
 from asyncnotify.errors import AsyncNotifyError
 from asyncnotify.findings import Finding
+from asyncnotify.free_space import DATA_DIR
 
 _STDIN = "-"
 
@@ -42,6 +43,9 @@ def doctor(
     timeout: Annotated[
         float, typer.Option(min=1, max=600, help="Seconds that a provider may take.")
     ] = 30,
+    data_dir: Annotated[
+        Path, typer.Option(help="Where the system keeps its data: this disk is looked at.")
+    ] = DATA_DIR,
 ) -> None:
     """Look at the running system, or try one provider; say what is wrong, and what to do.
 
@@ -51,7 +55,7 @@ def doctor(
     if provider is None and provider_file is None:
         if to is not None or channel is not None:
             raise typer.BadParameter("--to and --channel go with --provider or --provider-file")
-        findings = _of_the_system(as_json=as_json)
+        findings = _of_the_system(data_dir, as_json=as_json)
     else:
         text = _given(provider, provider_file)
         findings = _of_providers(text, channel, to, timeout, as_json=as_json)
@@ -62,9 +66,9 @@ def doctor(
     raise typer.Exit(0 if is_ok else 1)
 
 
-def _of_the_system(*, as_json: bool) -> list[Finding]:
+def _of_the_system(data_dir: Path, *, as_json: bool) -> list[Finding]:
     try:
-        with Checkup(said().gateway, key=said().any_key) as checkup:
+        with Checkup(said().gateway, key=said().any_key, data_dir=data_dir) as checkup:
             return _shown(checkup.findings(), as_json=as_json)
     except AsyncNotifyError as error:
         print_error(error)

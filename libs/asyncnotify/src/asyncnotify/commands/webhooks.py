@@ -127,6 +127,8 @@ def _show_secret(webhook: WebhookWithSecret) -> None:
     # The secret alone, so that it can go straight into a file.
     typer.echo(webhook["secret"])
     typer.echo(f"this signs for {webhook['id']}; it is not shown again", err=True)
+    if warning := webhook.get("warning"):
+        typer.echo(f"warning: {warning}", err=True)
 
 
 app = subcommands(

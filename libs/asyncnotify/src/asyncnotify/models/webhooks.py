@@ -26,6 +26,7 @@ class Webhook(Answer):
     former_secret_until: datetime | None
     created_at: datetime
     updated_at: datetime
+    warning: str | None
 
 
 class WebhookWithSecret(Webhook):

@@ -138,7 +138,8 @@ class WebhookView(BaseModel):
     """An endpoint, and how it is doing.
 
     `waiting` counts the events that it has not taken yet; `failing_since` is set while it takes
-    nothing. `disabled_reason` says why one that is not enabled is not.
+    nothing. `disabled_reason` says why one that is not enabled is not. `warning` says what stands
+    in the way of telling it anything.
     """
 
     id: str
@@ -157,6 +158,7 @@ class WebhookView(BaseModel):
     former_secret_until: datetime | None
     created_at: datetime
     updated_at: datetime
+    warning: str | None
 
 
 class WebhookWithSecretView(WebhookView):

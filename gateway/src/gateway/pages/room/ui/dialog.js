@@ -8,9 +8,10 @@ let opened = 0;
 /**
  * Open a dialog; `body` is what it holds, `buttons` stand at its end. Resolves with the value of
  * the button that closed it, "" if it was left with Escape. With `submit(form, button)` the button
- * of the value "yes" closes it only if that resolves with true.
+ * of the value "yes" closes it only if that resolves with true. It goes when another view is opened,
+ * unless it is `kept`, for what is not shown again.
  */
-export function openDialog({ title, body, buttons = [closeButton()], wide = false, submit }) {
+export function openDialog({ title, body, buttons = [closeButton()], wide = false, kept = false, submit }) {
   opened += 1;
   const heading = h("h2", { id: `dialog-${opened}` }, title);
   const cross = { type: "submit", value: "", "aria-label": "Close", formnovalidate: true };
@@ -33,8 +34,11 @@ export function openDialog({ title, body, buttons = [closeButton()], wide = fals
       if (await submit(form, event.submitter)) dialog.close("yes");
     });
   }
+  const leave = () => dialog.close("");
+  if (!kept) addEventListener("hashchange", leave);
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
+      removeEventListener("hashchange", leave);
       dialog.remove();
       resolve(dialog.returnValue);
     });

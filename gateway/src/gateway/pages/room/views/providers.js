@@ -91,9 +91,11 @@ function trialOf({ name, is_ok: isOk, check, sent }) {
   );
 }
 
-/** Everything that was found out, whatever it is, in the provider's own words. */
+/** What came of it in the provider's own words, then whatever else was found out. */
 function factsOf(title, facts) {
   if (!facts) return h("p.muted", `${title}: not tried.`);
-  const known = Object.entries(facts).filter(([, value]) => value !== null && value !== "");
-  return h("dl.facts", known.map(([name, value]) => [h("dt", `${title}: ${name.replaceAll("_", " ")}`), h("dd", String(value))]));
+  const { is_ok: _, outcome, words, ...more } = facts;
+  const known = Object.entries({ outcome, ...more }).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const rows = [[title, words], ...known.map(([name, value]) => [`${title}: ${name.replaceAll("_", " ")}`, String(value)])];
+  return h("dl.facts", rows.map(([name, value]) => [h("dt", name), h("dd", value)]));
 }

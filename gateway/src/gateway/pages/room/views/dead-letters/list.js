@@ -88,7 +88,7 @@ export class LettersList {
   }
 
   #foot(count, next) {
-    if (!next) return h("span.muted", count === 1 ? "One dead letter." : `All ${count} that pass.`);
+    if (!next) return h("span.muted", count === 1 ? "One dead letter." : `All ${count} that match.`);
     if (this.#limit >= MOST) return h("span.muted", `The newest ${count}. Narrow the filters to see others.`);
     const more = () => {
       this.#limit = MOST;

@@ -81,6 +81,7 @@ async function showKey(made, done) {
   await openDialog({
     title: "The new key",
     body: [h("p", "It is shown this once: take it along now. Only its hash is kept."), copyable(made.key, "Copy the key")],
+    kept: true,
     buttons: [h("button.primary", { value: "" }, "I have it")],
   });
   await done();

@@ -38,13 +38,15 @@ function bodyOf({ statuses, channels, tags, ...rest }) {
 const someOf = (list) => (list?.length ? list : null);
 
 /** Show the secret that is shown this once. */
-export function showSecret({ secret, url }) {
+export function showSecret({ secret, url, warning }) {
   return openDialog({
     title: "The secret of this webhook",
     body: [
       h("p", "Events to ", h("strong", url), " are signed with it. It is shown this once: take it along now."),
       copyable(secret, "Copy the secret"),
+      warning && h("p.field-error", { role: "note" }, `Beware: ${warning}.`),
     ],
+    kept: true,
     buttons: [h("button.primary", { value: "" }, "I have it")],
   });
 }

@@ -3,7 +3,7 @@
 import { del, get, post, put, segment } from "../../lib/api.js";
 import { fill, h } from "../../lib/dom.js";
 import { go, link } from "../../lib/router.js";
-import { duration, timeElement } from "../../lib/time.js";
+import { duration, now, timeElement } from "../../lib/time.js";
 import { actionButton } from "../../ui/button.js";
 import { tag, words } from "../../ui/badge.js";
 import { confirm } from "../../ui/dialog.js";
@@ -26,7 +26,7 @@ export function openWebhook(id, outlet) {
   const list = pagedTable(attempts, {
     caption: "Attempts",
     path: `${path}/attempts`,
-    columns: [{ name: "When" }, { name: "Event" }, { name: "Outcome" }, { name: "Answer" }, { name: "Took" }, { name: "", class: "actions" }],
+    columns: [{ name: "When", class: "brief" }, { name: "Event" }, { name: "Outcome" }, { name: "Answer" }, { name: "Took", class: "brief" }, { name: "", class: "actions" }],
     cells,
     nothing: () => empty({ title: "No attempt yet", text: "As soon as something happens that it is told of, it stands here. “Send a test” makes an attempt at once.", symbol: "webhooks" }),
   });
@@ -84,13 +84,15 @@ export function openWebhook(id, outlet) {
     return [
       timeElement(attempt.at),
       h("span", eventName(attempt.type), attempt.trace_id && h("a.small.block", { href: link(["notifications", attempt.trace_id]) }, "its notification")),
-      h("span", outcomeTag(attempt), attempt.next_attempt_at && h("span.small.muted", " again ", timeElement(attempt.next_attempt_at))),
+      h("span", outcomeTag(attempt), isAhead(attempt.next_attempt_at) && h("span.small.muted", " again ", timeElement(attempt.next_attempt_at))),
       h("span.small", attempt.status_code ?? "", " ", attempt.error ?? attempt.answer ?? ""),
       duration(attempt.duration_ms / 1000),
       actionButton("Resend", { scope: "operate", class: "small", run: () => queued(post(`${path}/attempts/${segment(attempt.id)}/resend`)) }),
     ];
   }
 }
+
+const isAhead = (at) => Date.parse(at) > now();
 
 const TONES = { delivered: ["ok", "✓"], retrying: ["retry", "↻"], given_up: ["bad", "✕"], gone: ["bad", "⊘"] };
 
@@ -108,5 +110,5 @@ function facts(webhook) {
     ["Format", webhook.format],
     webhook.former_secret_until && ["Former secret counts", timeElement(webhook.former_secret_until)],
   ].filter(Boolean);
-  return h("section.panel", h("dl.facts", rows.map(([name, value]) => [h("dt", name), h("dd", value)])));
+  return h("section.panel", webhook.warning && h("p.field-error", { role: "note" }, `Beware: ${webhook.warning}.`), h("dl.facts", rows.map(([name, value]) => [h("dt", name), h("dd", value)])));
 }
