@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
 from typing import Any, Final
@@ -13,6 +12,7 @@ from service_kit.logs import get_logger
 from durable_queue.claims.holding import BeginReply, begin_reply, finish
 from durable_queue.claims.store import State
 from durable_queue.messages import AMBIGUOUS_ERROR
+from durable_queue.one_by_one import outcomes_of
 from durable_queue.port import Change, QueueError
 from durable_queue.rabbitmq.consumer import ConsumerSession, ReceivedCopy
 from durable_queue.rabbitmq.dead_lettering import (
@@ -92,8 +92,7 @@ class Acquirer:
         if failed and not found:
             raise failed[0]
         neighbours = list(takewhile(lambda each: not each.is_suspect, found)) or found[:1]
-        with suppress(QueueError):  # leases run out
-            await self.hand_back(found[len(neighbours) :])
+        await self.hand_back(found[len(neighbours) :])
         return neighbours
 
     async def _outcomes(
@@ -192,9 +191,8 @@ class Acquirer:
         return False
 
     async def hand_back(self, deliveries: Sequence[RabbitDelivery]) -> None:
-        """Undo a receive whose caller did not wait."""
-        for delivery in reversed(deliveries):
-            await delivery.give_back()
+        """Undo a receive whose caller did not wait; where that fails, the lease runs out."""
+        await outcomes_of(each.give_back() for each in reversed(deliveries))
 
     async def _take_up(self, copy: ReceivedCopy, begun: BeginReply) -> RabbitDelivery | None:
         envelope, router = copy.envelope, self._router

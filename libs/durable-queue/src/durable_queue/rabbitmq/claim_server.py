@@ -102,7 +102,13 @@ class ClaimServer:
         await self._channel.default_exchange.publish(answer, incoming.reply_to, mandatory=False)
 
     async def _do(self, wire: WireOperation) -> Reply | None:
-        operation = from_wire(wire)
+        try:
+            operation = from_wire(wire)
+        except (TypeError, ValueError):
+            log.exception(
+                "claim_server.not_understood"
+            )  # a newer release may have words of its own
+            return None
         try:
             if call := self._calls.get(operation.name):
                 return await call(*operation.arguments)

@@ -131,14 +131,16 @@ class ConsumerSession:
                 for copy in held:
                     copy.incoming.give_back()
 
-    async def fetch(self, lanes: Sequence[str]) -> None:
-        """Wait until what the broker has for these lanes is here, as far as the prefetch allows."""
-        before, unchanged = -1, 0
-        while unchanged < _SETTLE_ROUNDS:
+    async def fetch(self, lanes: Sequence[str], within_s: float) -> None:
+        """Wait, at most so long, until what the broker has is here, or all that may be ahead."""
+        loop = asyncio.get_running_loop()
+        until, before, unchanged = loop.time() + within_s, -1, 0
+        while unchanged < _SETTLE_ROUNDS and loop.time() < until:
             left = 0
             for lane in lanes:
-                queue = await self._topology.declare_lane(self._channel, lane)
-                left += queue.declaration_result.message_count or 0
+                if self.returns.held[lane] < self._prefetch:
+                    queue = await self._topology.declare_lane(self._channel, lane)
+                    left += queue.declaration_result.message_count or 0
             moving = left != before or self._examining > 0
             before, unchanged = left, 0 if moving else unchanged + 1
             await asyncio.sleep(_SETTLE_S)
@@ -197,9 +199,10 @@ class ConsumerSession:
         self._examining += 1
         try:
             copy = await self._examine(lane, incoming, self)
-        except QueueError as error:
-            # Unacknowledged; it comes again when the session is set up anew.
-            log.warning("rabbitmq.not_examined", lane=lane, error=str(error))
+        except Exception as error:
+            # It comes again, until the broker itself makes it a dead letter.
+            is_bug = not isinstance(error, QueueError)
+            log.warning("rabbitmq.not_examined", lane=lane, error=str(error), exc_info=is_bug)
             incoming.give_back_later()
             return
         finally:
@@ -266,7 +269,7 @@ class Consumer:
         """Wait until what the broker has for these lanes is here. Raises `QueueUnavailable`."""
         with as_queue_errors():
             async with asyncio.timeout(self._timeout_s):
-                await session.fetch(lanes)
+                await session.fetch(lanes, self._timeout_s / 2)
 
     async def close(self) -> None:
         """Close the connection; the broker takes back what was not acknowledged."""

@@ -34,16 +34,14 @@ class DeadLetterReason:
     def from_memo(cls, memo: str) -> Self:
         """Return what a memo was made of."""
         change, error, note = json.loads(memo)
-        return cls(change=Change(change), error=error, note=note.encode())
+        return cls(change=_known(change), error=error, note=note.encode())
 
     @classmethod
     def of(cls, dead: Envelope) -> Self:
         """Return what a dead letter says; the broker puts some there itself, without a word."""
         if not dead.error:
             return cls(change=Change.POISONED, error="poison: the broker gave it up")
-        return cls(
-            change=Change(dead.change or Change.DEAD), error=dead.error, note=dead.note.encode()
-        )
+        return cls(change=_known(dead.change), error=dead.error, note=dead.note.encode())
 
 
 def poison(deliveries: int, note: Note = b"") -> DeadLetterReason:
@@ -69,6 +67,11 @@ async def move_to_dead_letters(
     await router.publisher.to_dead_letters(dead)
     await router.claims.settled(envelope.id, token, dead.revision, State.DEAD)
     copy.done()
+
+
+def _known(change: str) -> Change:
+    # A newer release may have given it up for what this one has no word for.
+    return Change(change) if change in set(Change) else Change.DEAD
 
 
 def _text(note: Note) -> str:

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Self
 
 from pamqp.commands import Basic
@@ -28,6 +28,7 @@ _UUID7 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
 _ERROR_CHARS: Final = 1000
+_LAST_MS: Final = to_ms(datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +146,9 @@ class Envelope:
                 attempt=_int(headers.get("x-an-attempt", 1)),
                 max_attempts=_int(headers.get("x-an-attempts", MAX_ATTEMPTS)),
                 deferrals=_int(headers.get("x-an-deferrals", 0)),
-                expires=_int(headers.get("x-an-expires-ms", 0)),
-                due=_int(headers.get("x-an-due-ms", 0)),
-                since=_int(headers.get("x-an-since-ms", 0)),
+                expires=_time(headers.get("x-an-expires-ms", 0)),
+                due=_time(headers.get("x-an-due-ms", 0)),
+                since=_time(headers.get("x-an-since-ms", 0)),
                 is_pause=bool(headers.get("x-an-pause")),
                 error=str(headers.get("x-an-error", "")),
                 change=str(headers.get("x-an-change", "")),
@@ -190,3 +191,8 @@ def _int(value: object) -> int:
     if not isinstance(value, int):
         raise ValueError("not a whole number")  # noqa: TRY004 - the same as any other bad header
     return value
+
+
+def _time(value: object) -> int:
+    # What no clock shows would end whoever reckons with it, and what it reckons with besides.
+    return min(max(_int(value), 0), _LAST_MS)
