@@ -11,12 +11,19 @@ def status_of(http, trace_id):
     return http.get(f"/notifications/{trace_id}").json()["status"]
 
 
+def is_at_rest(system, channel):
+    """Whether the dispatcher has heard that a channel is paused."""
+    url = f"http://127.0.0.1:{system.settings['DISPATCHER_PORT']}/metrics"
+    metrics = httpx.get(url, trust_env=False, timeout=60).text
+    return f'dispatcher_channel_paused{{channel="{channel}"}} 1.0' in metrics.splitlines()
+
+
 def dead_letters(http, reason):
     return http.get("/dead-letters", params={"reason": reason}).json()["items"]
 
 
 def test_everything_is_still_there_after_a_stop_and_a_start(system, until):
-    with httpx.Client(base_url=system.url, trust_env=False) as http:
+    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
         body = {"user_id": "user_test", "message": "keep me"}
         trace_id = http.post("/notifications", json=body).json()["trace_id"]
         until(lambda: status_of(http, trace_id) == "sent")
@@ -29,7 +36,7 @@ def test_everything_is_still_there_after_a_stop_and_a_start(system, until):
 
 
 def test_a_notification_waits_for_the_user_service_to_return(system, until):
-    with httpx.Client(base_url=system.url, trust_env=False) as http:
+    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
         system.signal("user-service", signal.SIGSTOP)
         body = {"user_id": "user_test", "message": "patience"}
         trace_id = http.post("/notifications", json=body).json()["trace_id"]
@@ -54,7 +61,7 @@ def test_a_paused_channel_waits_whatever_is_killed_meanwhile(system, until):
             return sum(each["waiting"] for each in lanes if each["channel"] == "sms")
 
         paused = http.post("/channels/sms/pause").json()
-        time.sleep(2)  # every dispatcher looks each second
+        until(lambda: is_at_rest(system, "sms"))  # it looks every other second
         held = [send(channel="sms", priority=each) for each in ("low", "high")]
         until(lambda: all(status_of(http, each) == "validated" for each in held))
         system.signal("notification-dispatcher", signal.SIGKILL)
@@ -84,10 +91,7 @@ def test_without_its_broker_the_gateway_says_503_and_recovers(fresh_system, outa
         outage.kill(system)
 
         accepted = until(
-            lambda: (
-                (answer := http.post("/notifications", json=body)).status_code == 202 and answer
-            ),
-            seconds=30,
+            lambda: (answer := http.post("/notifications", json=body)).status_code == 202 and answer
         )
 
         assert refused.status_code == 503
@@ -102,7 +106,7 @@ def test_garbage_pushed_by_hand_is_kept_and_harms_nothing(system, by_hand, until
         ids = [item["trace_id"] for item in dead_letters(http, "undecodable")]
         return garbage in [by_hand.dead_letter(system, trace_id) for trace_id in ids]
 
-    with httpx.Client(base_url=system.url, trust_env=False) as http:
+    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
         by_hand.push(system, garbage)
         by_hand.push(system, b'{"user_id": "user_test", "message": "by hand"}')
 
@@ -112,7 +116,7 @@ def test_garbage_pushed_by_hand_is_kept_and_harms_nothing(system, by_hand, until
 
 def test_an_event_of_an_unknown_version_is_kept_as_it_came(system, by_hand, until):
     event = b'{"version": 2, "recipients": ["user_test"]}'
-    with httpx.Client(base_url=system.url, trust_env=False) as http:
+    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
         by_hand.push(system, event)
 
         [dead] = until(lambda: dead_letters(http, "unsupported_version"))

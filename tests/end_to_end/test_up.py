@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
@@ -26,6 +27,10 @@ def broker():
 def command(system):
     up = ("-m", "asyncnotify.main", "up", "--data-dir", str(system.data_dir))
     return [sys.executable, *up]
+
+
+def is_gone(pid):
+    return not Path(f"/proc/{pid}").exists()
 
 
 def is_ready(system):
@@ -46,9 +51,10 @@ def test_what_dies_is_started_again_although_the_output_has_no_reader(unstarted_
             assert line, said
             said += line
         running.stdout.close()
-        os.kill(int(re.search(r"^gateway is ready \(pid (\d+)\)", said, re.MULTILINE)[1]), 9)
+        gateway = int(re.search(r"^gateway is ready \(pid (\d+)\)", said, re.MULTILINE)[1])
+        os.kill(gateway, signal.SIGKILL)
 
-        until(lambda: not is_ready(system), seconds=60)
+        until(lambda: is_gone(gateway))
         until(lambda: is_ready(system), seconds=60)
         running.send_signal(signal.SIGTERM)
 
@@ -66,7 +72,7 @@ def test_usr1_makes_it_and_its_services_say_what_they_wait_for(fresh_system, unt
         lambda: programs <= {name for name in programs for line in system.output if name in line},
         seconds=60,
     )
-    assert is_ready(system)
+    until(lambda: is_ready(system))
     assert system.pids == before
     assert system.stop() == 0
 

@@ -78,6 +78,17 @@ class System:
             raise AssertionError(f"not {wanted} in {seconds} s: {notification}") from None
         return notification
 
+    async def sending(self, count: int = 1) -> list[str]:
+        """Send to a slow provider; return when a dispatcher was seen to be at all of them."""
+        while True:
+            ids = [await self.send(user_id="slow") for _ in range(count)]
+            seen = await asyncio.gather(
+                *(self.until(each, "sending", *ENDED, seconds=90) for each in ids)
+            )
+            if all(each["status"] == "sending" for each in seen):
+                return ids
+            # Whoever looked was stopped for as long as the provider takes: once more.
+
     def copies(self, trace_id: str) -> int:
         """Count how often the provider got it."""
         return self.received()[trace_id]
@@ -158,6 +169,7 @@ async def running(
         await harness.start()
         http = await stack.enter_async_context(aiohttp.ClientSession(harness.url))
         system = System(harness, http)
+        stack.push_async_callback(system.stop_dispatchers)
         await system.create_users()
         yield system
 

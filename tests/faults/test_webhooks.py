@@ -100,6 +100,14 @@ async def shown(system, path):
         return await answer.json()
 
 
+async def attempted(system, path, count):
+    """Wait until so many attempts are in a webhook's history: each is noted after its answer."""
+    async with asyncio.timeout(60):
+        while len(attempts := (await shown(system, f"{path}/attempts"))["items"]) < count:
+            await asyncio.sleep(0.02)
+    return attempts
+
+
 def has_ended(trace_ids):
     """Say whether the end of each of these has arrived."""
 
@@ -149,7 +157,7 @@ async def test_one_that_fails_hears_the_same_again_and_one_that_hangs_holds_up_n
     assert len(ids) == 2 * NOTIFICATIONS + 2
     assert len(set(ids)) == 2 * NOTIFICATIONS
     assert {tuple(each) for each in receivers.told("failing").values()} == {("sending", "sent")}
-    attempts = (await shown(shared_system, f"{failing}/attempts"))["items"]
+    attempts = await attempted(shared_system, failing, 2 * NOTIFICATIONS + 2)
     assert sorted(each["status_code"] for each in attempts) == [204] * 2 * NOTIFICATIONS + [
         500,
         503,
@@ -178,9 +186,7 @@ async def test_a_test_and_a_repetition_arrive_and_are_in_the_history(shared_syst
     async with shared_system.http.post(f"{path}/test") as answer:
         webhook_id = (await answer.json())["webhook_id"]
     await receivers.until("tried", bool)
-    async with asyncio.timeout(60):
-        while not (attempts := (await shown(shared_system, f"{path}/attempts"))["items"]):
-            await asyncio.sleep(0.02)
+    attempts = await attempted(shared_system, path, 1)
     async with shared_system.http.post(f"{path}/attempts/{attempts[0]['id']}/resend") as answer:
         assert answer.status == 202
     await receivers.until("tried", lambda arrived: len(arrived) == 2)
