@@ -90,7 +90,7 @@ async def test_what_was_under_way_goes_on(
 ) -> None:
     if audited:
         await queue.heal()
-    (queued,) = await queue.receive([VALIDATION], limit=9, wait=timedelta(seconds=1))
+    (queued,) = await queue.receive([VALIDATION], limit=9, wait=timedelta(seconds=30))
     validated = StatusUpdate(status=Status.VALIDATED, channel="email").encode()
     await queued.forward(DELIVERY, validated)
     assert await queue.cancel("scheduled") is ControlOutcome.DONE

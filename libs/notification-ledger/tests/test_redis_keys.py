@@ -59,7 +59,7 @@ async def test_nothing_is_left_of_a_forgotten_notification_but_its_changes(
     queue: RedisListQueue, redis: Redis, ledger: RedisLedger
 ) -> None:
     await queue.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
-    (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
+    (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=30))
     await delivery.ack()
     await queue.tick([VALIDATION])
 
@@ -114,7 +114,7 @@ async def test_shorter_retention_of_a_queue_counts_for_what_has_ended_already(
 ) -> None:
     longer = RedisListQueue(redis_url, recorder=lua_recorder())
     await longer.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
-    (delivery,) = await longer.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
+    (delivery,) = await longer.receive([VALIDATION], limit=1, wait=timedelta(seconds=30))
     await delivery.ack()
     await longer.tick([VALIDATION])
     assert await ledger.get("one") is not None
@@ -129,7 +129,7 @@ async def test_what_an_earlier_release_noted_as_ended_is_forgotten_after_an_audi
     queue: RedisListQueue, redis: Redis, redis_url: str, ledger: RedisLedger
 ) -> None:
     await queue.send(Message(id="one", lane=VALIDATION, body=b"{}", note=USER))
-    (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
+    (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=30))
     await delivery.ack()
     await redis.delete("{an:0}:o", *await redis.keys("{an:0}:o:*"))
     await redis.zadd("{an:0}:gone", {"one": 1})
@@ -161,7 +161,7 @@ async def test_event_pushed_by_hand_is_adopted_under_its_trace_id(
     trace_id = new_trace_id()
     body = json.dumps({"trace_id": trace_id, "user_id": "user_test", "message": "hi"})
     await redis.rpush(f"{{an:0}}:{VALIDATION}:ready", body)
-    (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=1))
+    (delivery,) = await queue.receive([VALIDATION], limit=1, wait=timedelta(seconds=30))
 
     record = await ledger.get(trace_id)
 

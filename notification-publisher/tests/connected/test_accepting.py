@@ -60,7 +60,7 @@ async def test_a_202_means_that_record_and_queue_entry_are_there(
         answer = await client.post("/notifications", json=ASKED | {"priority": "high"})
         shown = (await client.get(answer.headers["Location"])).json()
 
-    (delivery,) = await queue.receive(["validation.high"], limit=1, wait=timedelta(seconds=1))
+    (delivery,) = await queue.receive(["validation.high"], limit=1, wait=timedelta(seconds=30))
     assert (shown["status"], shown["user_id"]) == ("queued", "user_test")
     assert delivery.id == shown["trace_id"] == answer.json()["trace_id"]
     assert decode(delivery.body).message == ASKED["message"]

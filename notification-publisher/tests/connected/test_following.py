@@ -34,7 +34,7 @@ async def queue(redis_url: str) -> AsyncIterator[Queue]:
 
 
 async def take(queue: Queue) -> Delivery:
-    (delivery,) = await queue.receive(["validation.normal"], limit=1, wait=timedelta(seconds=1))
+    (delivery,) = await queue.receive(["validation.normal"], limit=1, wait=timedelta(seconds=30))
     return delivery
 
 

@@ -178,7 +178,7 @@ async def test_recorder_that_must_be_awaited_is_part_of_the_same_step(clock: Fro
     sending = asyncio.create_task(queue.send(Message(id="1", lane="low", body=b"")))
     await asyncio.sleep(0)
 
-    (delivery,) = await queue.receive(LANES, limit=1, wait=timedelta(seconds=1))
+    (delivery,) = await queue.receive(LANES, limit=1, wait=timedelta(seconds=30))
 
     assert written == [Change.ENQUEUED]
     await sending

@@ -181,7 +181,7 @@ async def test_giving_up_is_carried_out_by_the_next_worker(workers: RabbitWorker
     [doomed] = await workers.queue.receive([LANE], limit=1, wait=SOON)
     with armed("queue.after_decide:sleep=60"):
         giving_up = asyncio.create_task(doomed.dead_letter("no use", b"why"))
-        await asyncio.sleep(0.3)
+        await workers.wait_for(lambda: Change.DEAD in workers.changes("m"))
         giving_up.cancel()
     await workers.queue._consumer._connection.close()
 

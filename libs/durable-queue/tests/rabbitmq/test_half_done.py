@@ -47,6 +47,19 @@ async def test_a_verdict_that_was_not_carried_out_is_not_left_with_who_gave_it(
     assert await harness.left() == ["m"]
 
 
+async def test_what_waits_for_a_later_try_is_not_tried_in_the_moments_before_it_expires(
+    harness: QueueHarness,
+) -> None:
+    await harness.queue.send(message("m", expires_at=harness.now() + harness.moment))
+    await (await harness.take()).retry(100 * harness.moment)
+
+    await harness.pass_time(harness.moment - timedelta(milliseconds=10))
+    assert await harness.left() == []
+    await harness.pass_time(timedelta(milliseconds=10))
+    assert await harness.left() == []
+    assert (await harness.changes("m"))[-1] == Change.EXPIRED
+
+
 async def test_what_ended_does_not_begin_again_with_a_copy_that_was_put_before(
     harness: QueueHarness,
 ) -> None:

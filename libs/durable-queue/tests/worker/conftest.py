@@ -9,7 +9,11 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from testkit.running import Running
 
-LEASE = timedelta(milliseconds=400)
+
+@pytest.fixture
+def lease() -> timedelta:
+    """Say how long a lease is: short, unless a test is about one that is not lost."""
+    return timedelta(milliseconds=400)
 
 
 @pytest.fixture
@@ -27,13 +31,13 @@ def happened(changes: list[ChangeEvent]) -> Callable[[str], list[Change]]:
 
 
 @pytest.fixture
-def queue(changes: list[ChangeEvent]) -> InMemoryQueue:
-    return InMemoryQueue(recorder=changes.append, options=MemoryOptions(lease=LEASE))
+def queue(changes: list[ChangeEvent], lease: timedelta) -> InMemoryQueue:
+    return InMemoryQueue(recorder=changes.append, options=MemoryOptions(lease=lease))
 
 
 @pytest.fixture
-async def running(queue: InMemoryQueue) -> AsyncIterator[Running]:
-    started = Running(queue, lease=LEASE)
+async def running(queue: InMemoryQueue, lease: timedelta) -> AsyncIterator[Running]:
+    started = Running(queue, lease=lease)
     yield started
     await started.stop()
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -23,7 +24,7 @@ OPTIONS = RedisListOptions(
 COUNT = 300
 
 Send = Callable[..., Awaitable[None]]
-Open = Callable[[str], RedisListQueue]
+Open = Callable[..., RedisListQueue]
 UntilEmpty = Callable[[RedisListQueue], Awaitable[None]]
 
 
@@ -31,8 +32,8 @@ UntilEmpty = Callable[[RedisListQueue], Awaitable[None]]
 async def open_queue() -> AsyncIterator[Open]:
     opened: list[RedisListQueue] = []
 
-    def open_one(url: str) -> RedisListQueue:
-        opened.append(RedisListQueue(url, options=OPTIONS))
+    def open_one(url: str, *, lease: timedelta = LEASE) -> RedisListQueue:
+        opened.append(RedisListQueue(url, options=replace(OPTIONS, lease=lease)))
         return opened[-1]
 
     yield open_one
@@ -114,12 +115,12 @@ async def test_nothing_is_lost_or_done_twice_when_workers_stop_gracefully(
     all_ids: list[str],
 ) -> None:
     moments = Random(43)
-    queue = open_queue(redis_url)
-    running.queue = queue
+    running.lease = timedelta(seconds=30)  # whoever loses a lease does things twice
+    running.queue = queue = open_queue(redis_url, lease=running.lease)
     await send(*all_ids)
 
     for _ in range(15):
-        shift = Running(queue, lease=LEASE)
+        shift = Running(queue, lease=running.lease)
         shift.worker(outside.handle)
         shift.ticker()
         await asyncio.sleep(moments.uniform(0, 0.03))

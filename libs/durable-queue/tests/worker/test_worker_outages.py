@@ -85,7 +85,7 @@ async def test_verdict_reaches_a_broker_that_was_away_for_less_than_the_lease(
         await delivery.ack()
 
     await send("1")
-    worker = running.worker(handle, lease=timedelta(seconds=2))
+    worker = running.worker(handle, lease=timedelta(seconds=60))
     await until(lambda: worker.stats().handled == 1)
 
     assert happened("1") == [Change.ENQUEUED, Change.DONE]

@@ -92,7 +92,8 @@ class MessageRouter:
 
     def is_due(self, envelope: Envelope) -> bool:
         """Tell whether a delayed message may go on, or must because it expired."""
-        return envelope.due == 0 or envelope.look_at <= self.now_ms + _ALMOST_MS
+        # One that is to expire before it is due must not be sent in its last moments instead.
+        return envelope.due <= self.now_ms + _ALMOST_MS or self.is_expired(envelope)
 
     def is_expired(self, envelope: Envelope) -> bool:
         """Tell whether it is too late to start."""

@@ -48,11 +48,19 @@ class _Asked(NamedTuple, Generic[S, A]):
     then: Callable[[A | BaseException], None]
 
 
+def _is_no_error(answer: object) -> bool:
+    return not isinstance(answer, QueueError)
+
+
+def _is_delivery(answer: object) -> bool:
+    return answer is not None and not isinstance(answer, QueueError)
+
+
 class TurnCall(Generic[S, A]):
     """Gathers what is said until the next turn, and says it at once.
 
     What the broker doesn't answer is said again until the message's lease has ended. `before` and
-    `after` are failpoints around each call.
+    `after` are failpoints around each call; `after` one by which something was `done`.
     """
 
     def __init__(
@@ -61,10 +69,12 @@ class TurnCall(Generic[S, A]):
         *,
         before: str = "",
         after: str,
+        done: Callable[[A | QueueError], bool] = _is_no_error,
     ) -> None:
         self._call = call
         self._before = before
         self._after = after
+        self._done = done
         self._asked: list[_Asked[S, A]] = []
         self._context = copy_context()  # that of no message
         self.tasks: set[asyncio.Task[None]] = set()
@@ -89,7 +99,8 @@ class TurnCall(Generic[S, A]):
             await afailpoint(self._before)
             for delay in delays():
                 answers = await self._call([(each.held.delivery, each.said) for each in asked])
-                await afailpoint(self._after)
+                if any(map(self._done, answers)):
+                    await afailpoint(self._after)
                 asked = self._answer(asked, answers, time.monotonic() + delay)
                 if not asked:
                     return
@@ -119,7 +130,7 @@ class QueueCalls:
     def __init__(self, queue: MessageBatches) -> None:
         self.starts: TurnCall[Start, None] = TurnCall(queue.start_all, after="worker.after_start")
         self.advances: TurnCall[Advance, Delivery | None] = TurnCall(
-            queue.advance_all, after="worker.after_start"
+            queue.advance_all, after="worker.after_start", done=_is_delivery
         )
         self.verdicts: TurnCall[Verdict, None] = TurnCall(
             queue.settle_all, before="worker.before_settle", after="worker.after_settle"

@@ -59,7 +59,7 @@ class LedgerHarness:
 
     async def receive(self, *lanes: str) -> Delivery:
         """Receive the message that is next, in these lanes or in any."""
-        wait = timedelta(milliseconds=100)
+        wait = timedelta(seconds=30)
         (delivery,) = await self.queue.receive(lanes or LANES, limit=1, wait=wait)
         return delivery
 
