@@ -50,7 +50,7 @@ prove: $(VENV)/.run ## Prove that nothing is lost: notifications under kills, re
 	$(BIN)/asyncnotify prove $(ARGS)
 
 prove-mutants: $(VENV)/.dev ## Build faults into the product, and have the proof find each of them
-	$(BIN)/python -m pytest -n 4 -m mutants tests/mutants $(ARGS)
+	$(BIN)/python -m pytest -n 6 -m mutants tests/mutants $(ARGS)
 
 $(PEERS)/.filled: requirements/peers.txt
 	@sh requirements/venv.sh fill $(PEERS) '$(PYTHON)' $(call count,$<) --require-hashes -r $<

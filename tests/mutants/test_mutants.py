@@ -31,78 +31,8 @@ class Mutant:
 FENCE = "not is_held(m, token)"
 LOST_LEASE = "unshift(m, lane)"
 
+# Workers take them in pairs: of those that take longest, no two are beside each other.
 MUTANTS = {
-    "no fence on settle": Mutant(
-        f"{LUA}/settle.lua", [(FENCE, "not m")], "deaths", "a late verdict counted|and then was"
-    ),
-    "no fence on start": Mutant(
-        f"{LUA}/start.lua",
-        [(FENCE, "not m")],
-        "deaths",
-        r"was sent \d+ times, but started|was started while",
-        also=f"{LUA}/advance.lua",
-    ),
-    "an idempotency key forgotten once in 200": Mutant(
-        f"{LUA}/send.lua",
-        [("redis.call('HSET', dedupe,", SOMETIMES.format(200) + "redis.call('HSET', dedupe,")],
-        "calm",
-        "made 2 notifications",
-    ),
-    "expiry not checked at claim": Mutant(
-        f"{LUA}/claim.lua",
-        [("if ex and ex <= now then", "if false then")],
-        "expiries",
-        "after it had expired, and no worker had taken it up",
-    ),
-    "expiry not checked at start": Mutant(
-        f"{LUA}/start.lua",
-        [("if ex and ex <= now then", "if false then")],
-        "expiries",
-        "was started .* after it had expired",
-        also=f"{LUA}/advance.lua",
-    ),
-    "a started one cancelled": Mutant(
-        f"{LUA}/cancel.lua",
-        [("leased = 'lease',", "leased = 'lease', started = 'lease',")],
-        "calm",
-        "was cancelled while it was being sent",
-    ),
-    "a promotion lost once in 20": Mutant(
-        f"{LUA}/tick.lua",
-        [
-            (
-                "    push(m, lane)\n    tell(m, 'promoted'",
-                "    if redis.call('INCR', P .. ':mutant') % 20 == 0 then return end\n"
-                "    push(m, lane)\n    tell(m, 'promoted'",
-            )
-        ],
-        "calm",
-        "was promoted .* after it was due|still scheduled",
-    ),
-    "a forward lost once in 10": Mutant(
-        f"{LUA}/settle.lua",
-        [("push(m, detail)", SOMETIMES.format(10) + "push(m, detail)")],
-        "calm",
-        "lost its lease .* though no worker had died|still validated",
-    ),
-    "a crash that burns an attempt": Mutant(
-        f"{LUA}/tick.lua",
-        [(LOST_LEASE, f"m.at = (tonumber(m.at) or 0) + 1; {LOST_LEASE}")],
-        "deaths",
-        "was at attempt 2 after 0 had failed",
-    ),
-    "leases not renewed": Mutant(
-        "worker/leases.py",
-        [("await self._queue.renew([delivery for _, delivery in renewed])", "[]")],
-        "renewals",
-        "lost its lease .* though no worker had died",
-    ),
-    "a lost lease put back at the tail": Mutant(
-        f"{LUA}/tick.lua",
-        [(LOST_LEASE, LOST_LEASE.replace("unshift", "push"))],
-        "queue",
-        "that waited went before it",
-    ),
     "a lost lease put back after two minutes": Mutant(
         f"{LUA}/tick.lua",
         [
@@ -121,6 +51,18 @@ MUTANTS = {
         "deploys",
         "lost its lease .* though no worker had died",
     ),
+    "leases not renewed": Mutant(
+        "worker/leases.py",
+        [("await self._queue.renew([delivery for _, delivery in renewed])", "[]")],
+        "renewals",
+        "lost its lease .* though no worker had died",
+    ),
+    "an idempotency key forgotten once in 200": Mutant(
+        f"{LUA}/send.lua",
+        [("redis.call('HSET', dedupe,", SOMETIMES.format(200) + "redis.call('HSET', dedupe,")],
+        "calm",
+        "made 2 notifications",
+    ),
     "a claim not repeated after a lost reply": Mutant(
         "redis_list/receiver.py",
         [
@@ -129,6 +71,65 @@ MUTANTS = {
         ],
         "replies",
         "lost its lease .* though no worker had died",
+    ),
+    "a forward lost once in 10": Mutant(
+        f"{LUA}/settle.lua",
+        [("push(m, detail)", SOMETIMES.format(10) + "push(m, detail)")],
+        "calm",
+        "lost its lease .* though no worker had died|still validated",
+    ),
+    "a lost lease put back at the tail": Mutant(
+        f"{LUA}/tick.lua",
+        [(LOST_LEASE, LOST_LEASE.replace("unshift", "push"))],
+        "queue",
+        "that waited went before it",
+    ),
+    "expiry not checked at start": Mutant(
+        f"{LUA}/start.lua",
+        [("if ex and ex <= now then", "if false then")],
+        "expiries",
+        "was started .* after it had expired",
+        also=f"{LUA}/advance.lua",
+    ),
+    "a promotion lost once in 20": Mutant(
+        f"{LUA}/tick.lua",
+        [
+            (
+                "    push(m, lane)\n    tell(m, 'promoted'",
+                "    if redis.call('INCR', P .. ':mutant') % 20 == 0 then return end\n"
+                "    push(m, lane)\n    tell(m, 'promoted'",
+            )
+        ],
+        "calm",
+        "was promoted .* after it was due|still scheduled",
+    ),
+    "no fence on settle": Mutant(
+        f"{LUA}/settle.lua", [(FENCE, "not m")], "deaths", "a late verdict counted|and then was"
+    ),
+    "expiry not checked at claim": Mutant(
+        f"{LUA}/claim.lua",
+        [("if ex and ex <= now then", "if false then")],
+        "expiries",
+        "after it had expired, and no worker had taken it up",
+    ),
+    "no fence on start": Mutant(
+        f"{LUA}/start.lua",
+        [(FENCE, "not m")],
+        "deaths",
+        r"was sent \d+ times, but started|was started while",
+        also=f"{LUA}/advance.lua",
+    ),
+    "a crash that burns an attempt": Mutant(
+        f"{LUA}/tick.lua",
+        [(LOST_LEASE, f"m.at = (tonumber(m.at) or 0) + 1; {LOST_LEASE}")],
+        "deaths",
+        "was at attempt 2 after 0 had failed",
+    ),
+    "a started one cancelled": Mutant(
+        f"{LUA}/cancel.lua",
+        [("leased = 'lease',", "leased = 'lease', started = 'lease',")],
+        "calm",
+        "was cancelled while it was being sent",
     ),
 }
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -21,12 +20,10 @@ from durable_queue.port import (
 )
 from durable_queue.worker import NotAdvanced, TrackedDelivery, Worker
 from service_kit.failpoints import armed
-from testkit.running import Running, until
+from testkit.running import LONG_LEASE, Running, until
 
 Send = Callable[..., Awaitable[None]]
 Happened = Callable[[str], list[Change]]
-# Not lost while the machine is busy with something else.
-LONG_LEASE = pytest.mark.parametrize("lease", [timedelta(seconds=3)])
 ONWARD = Advance("next", b"", Start())
 
 
@@ -230,7 +227,6 @@ async def test_nothing_is_handed_over_to_a_worker_that_is_paused_or_stopped(
     onward.resume()
     resumed = onward.room
     await running.stop()
-
     assert (paused, resumed, onward.room) == (0, 2, 0)
 
 

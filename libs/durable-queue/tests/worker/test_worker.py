@@ -9,12 +9,10 @@ from durable_queue.port import Change, Delivery, Message, OnAmbiguous
 from durable_queue.recorder import ChangeEvent
 from prometheus_client import CollectorRegistry
 from structlog.typing import EventDict
-from testkit.running import Running, until
+from testkit.running import LONG_LEASE, Running, until
 
 Send = Callable[..., Awaitable[None]]
 Happened = Callable[[str], list[Change]]
-# Not lost while the machine is busy with something else.
-LONG_LEASE = pytest.mark.parametrize("lease", [timedelta(seconds=3)])
 
 
 class PickyQueue(InMemoryQueue):

@@ -5,10 +5,14 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from durable_queue.metrics import QueueMetrics
 from durable_queue.port import Queue
 from durable_queue.upkeep import Ticker
 from durable_queue.worker import Handle, HandleClaim, Isolation, Worker, one_by_one
+
+LONG_LEASE = pytest.mark.parametrize("lease", [timedelta(seconds=3)])
+"""For tests in which no lease may be lost, not even while the machine is busy."""
 
 
 async def until(holds: Callable[[], bool], *, within_s: float = 60) -> None:
