@@ -9,6 +9,8 @@ from math import ceil, floor
 from typing import Final
 
 DAY: Final = 86_400
+KEPT_SECONDS: Final = 2 * DAY
+"""For so long it is known what was used up: longer than any policy's window."""
 _NEARLY: Final = 1e-6
 """What is lost in the last digits of a time must not cost a whole one."""
 

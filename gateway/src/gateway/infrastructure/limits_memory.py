@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from time import time
 
-from gateway.domain.limits import DAY, UNUSED, Draw, Drawn, Usage, settle
+from gateway.domain.limits import KEPT_SECONDS, UNUSED, Draw, Drawn, Usage, settle
 
 
 class InMemoryUsage:
@@ -19,7 +19,7 @@ class InMemoryUsage:
 
     async def forget(self) -> None:
         """See `UsageStore`."""
-        before = self._now() - 2 * DAY
+        before = self._now() - KEPT_SECONDS
         self._usage = {place: each for place, each in self._usage.items() if each.at >= before}
 
     def _settle(self, draw: Draw) -> Drawn:

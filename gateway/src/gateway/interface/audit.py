@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Response
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 from service_kit.cursors import seal, unseal
 from service_kit.http.openapi_parts import JSON, answer
-from service_kit.http.pages import Cursor, Limit, read_cursor
+from service_kit.http.pages import Cursor, Limit, read_cursor, read_page
 from service_kit.http.paths import decode_segment
 from service_kit.http.problems import ProblemError, ProblemTable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -75,11 +76,11 @@ def audit_routes(trail: AuditTrail) -> APIRouter:
         many, and with which status they were answered. Sends, stored contacts and dry runs are not
         among them. `actor` is null for what was done without a key.
         """
-        found = await trail.page(after=read_cursor(cursor, _place_in), limit=limit + 1)
-        page = found[:limit]
+        read = partial(trail.page, after=read_cursor(cursor, _place_in))
+        page, last = await read_page(read, limit)
         view = AuditPageView(
             items=[_view(entry) for _, entry in page],
-            next_cursor=seal(_LISTING, str(page[-1][0])) if len(found) > limit else None,
+            next_cursor=last and seal(_LISTING, str(last[0])),
         )
         return Response(view.model_dump_json(), media_type=JSON)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Path, Request, Response
@@ -16,7 +17,7 @@ from service_kit.cursors import ForeignCursor, seal, unseal
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.fields import FieldError
 from service_kit.http.openapi_parts import JSON, answer, in_days, json_body
-from service_kit.http.pages import Cursor, Limit, read_cursor
+from service_kit.http.pages import Cursor, Limit, read_cursor, read_page
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
 
 from gateway.application.manage_keys import ManageKeys, NewKey, WantedKey
@@ -228,11 +229,12 @@ def _add_finding(router: APIRouter, keys: ManageKeys, now: Callable[[], datetime
     )
     async def list_keys(limit: Limit = 50, cursor: Cursor = None) -> Response:
         """Gives a page of all keys, those that count no more too, newest first."""
-        found = await keys.page(after=read_cursor(cursor, _place_in), limit=limit + 1)
-        page = found[:limit]
+        page, last = await read_page(
+            partial(keys.page, after=read_cursor(cursor, _place_in)), limit
+        )
         view = KeyPageView(
             items=[KeyView.model_validate(_shown(key, now())) for key in page],
-            next_cursor=_cursor_of(page[-1]) if len(found) > limit else None,
+            next_cursor=last and _cursor_of(last),
         )
         return Response(view.model_dump_json(), media_type=JSON)
 

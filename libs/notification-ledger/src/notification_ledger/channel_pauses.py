@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from notification_contracts.channels import ChannelName
+from service_kit.epoch import utc_now
 
 from notification_ledger.reading import LedgerError
 
@@ -38,15 +39,11 @@ class ChannelPauses(Protocol):
         ...
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(slots=True, kw_only=True)
 class InMemoryChannelPauses:
     """`ChannelPauses` for as long as the object lives, as beside a broker in memory."""
 
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = utc_now
     _since: dict[ChannelName, datetime] = field(default_factory=dict, init=False)
 
     async def paused(self) -> Mapping[ChannelName, datetime]:

@@ -168,12 +168,10 @@ class ShowAttempts:
 
     async def __call__(
         self, endpoint_id: str, *, limit: int, before: str | None
-    ) -> tuple[Sequence[KeptAttempt], str | None]:
-        """Return a page, and where the next begins; None on the last. Raises `UnknownEndpoint`."""
+    ) -> Sequence[KeptAttempt]:
+        """Return those before this one, all without it. Raises `UnknownEndpoint`."""
         await self.store.endpoint(endpoint_id)
-        found = await self.store.attempts(endpoint_id, limit=limit + 1, before=before)
-        page = found[:limit]
-        return page, page[-1].id if len(found) > limit else None
+        return await self.store.attempts(endpoint_id, limit=limit, before=before)
 
 
 async def _enabled(store: EndpointStore, endpoint_id: str) -> Endpoint:

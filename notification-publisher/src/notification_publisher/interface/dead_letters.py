@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.openapi_parts import COUNTED_BY, JSON, answer, json_body
+from service_kit.http.pages import Cursor
 from service_kit.logs import get_logger
 
 from notification_publisher.application.dead_letters import (
@@ -38,7 +39,6 @@ from notification_publisher.interface.answers import (
 )
 from notification_publisher.interface.parameters import (
     Channel,
-    Cursor,
     Limit,
     Reason,
     Since,

@@ -16,6 +16,7 @@ from notification_ledger.reading import LedgerReader, LedgerUnavailable, RecordQ
 from service_kit.http.bodies import read_body
 from service_kit.http.hot import JSON_HEAD, HotAnswer, HotCall, HotRequest
 from service_kit.http.openapi_parts import JSON, JsonObject, answer, in_days, json_body
+from service_kit.http.pages import Cursor
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
 from service_kit.http.requests import log_request_as, request_id_of
 from service_kit.http.routes import LeanRoute
@@ -44,7 +45,6 @@ from notification_publisher.interface.asked import (
 )
 from notification_publisher.interface.parameters import (
     EXAMPLE_TRACE_ID,
-    Cursor,
     Filters,
     Limit,
     TraceIdInPath,

@@ -13,7 +13,6 @@ from notification_ledger.reading import MAX_PAGE
 from service_kit.logs import bind_contextvars
 
 EXAMPLE_TRACE_ID: Final = "0197f3c0-7a1b-7c52-9f6e-2f1f6f3d8a10"
-_CURSOR_MAX_CHARS: Final = 1024
 
 
 async def _bound(
@@ -73,10 +72,3 @@ Filters = Annotated[_Filters, Depends()]
 """Which notifications are listed."""
 
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many items the page may hold.")]
-Cursor = Annotated[
-    str | None,
-    Query(
-        max_length=_CURSOR_MAX_CHARS,
-        description="`next_cursor` of the page before; without it, the first page.",
-    ),
-]

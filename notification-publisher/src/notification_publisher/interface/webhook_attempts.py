@@ -14,13 +14,13 @@ from notification_ledger.webhooks.port import UnknownAttempt, UnknownEndpoint
 from pydantic_core import to_json
 from service_kit.cursors import ForeignCursor, seal, unseal
 from service_kit.http.openapi_parts import JSON, answer
-from service_kit.http.pages import read_cursor
+from service_kit.http.pages import Cursor, read_cursor, read_page
 from service_kit.logs import get_logger
 
 from notification_publisher.application.ports import EndpointDisabled
 from notification_publisher.application.webhook_lines import SendLines
 from notification_publisher.application.webhooks import SendAgain, ShowAttempts, TryEndpoint
-from notification_publisher.interface.parameters import Cursor, Limit
+from notification_publisher.interface.parameters import Limit
 from notification_publisher.interface.webhooks import (
     EndpointId,
     Webhooks,
@@ -61,10 +61,10 @@ def _add_history(router: APIRouter, show: ShowAttempts) -> None:
         500 are kept.
         """
         before = read_cursor(cursor, partial(_attempt_in, webhook_id))
-        items, last = await show(webhook_id, limit=limit, before=before)
+        items, last = await read_page(partial(show, webhook_id, before=before), limit)
         page = {
             "items": [_shown(each) for each in items],
-            "next_cursor": seal(webhook_id, last) if last else None,
+            "next_cursor": last and seal(webhook_id, last.id),
         }
         return Response(to_json(page), media_type=JSON)
 

@@ -58,16 +58,8 @@ class ReleaseAddress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SuppressionPage:
-    """Suppressions, the newest first; `next_after` is None on the last page."""
-
-    items: Sequence[SuppressedAddress]
-    next_after: SuppressionPlace | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListSuppressions:
-    """Page through the suppressions of now.
+    """List the suppressions of now, the newest first, page by page.
 
     Raises:
         UsersUnavailable: the store cannot answer now.
@@ -78,13 +70,8 @@ class ListSuppressions:
 
     async def __call__(
         self, wanted: SuppressionFilter, *, after: SuppressionPlace | None, limit: int
-    ) -> SuppressionPage:
-        # One more than asked for tells whether another page follows.
-        found = await self.store.suppressions(wanted, now=self.now(), after=after, limit=limit + 1)
-        shown = found[:limit]
-        return SuppressionPage(
-            items=shown, next_after=place_of(shown[-1]) if len(found) > limit else None
-        )
+    ) -> Sequence[SuppressedAddress]:
+        return await self.store.suppressions(wanted, now=self.now(), after=after, limit=limit)
 
 
 def place_of(suppressed: SuppressedAddress) -> SuppressionPlace:

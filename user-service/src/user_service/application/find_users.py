@@ -24,16 +24,8 @@ class ShowUser:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserPage:
-    """Users in the order of their ids; `next_after` is None on the last page."""
-
-    users: Sequence[User]
-    next_after: UserId | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListUsers:
-    """Page through all users. A user stored meanwhile may appear, none appears twice.
+    """List users by their ids, page by page. One stored meanwhile may appear, none appears twice.
 
     Raises:
         UsersUnavailable: the store cannot answer now.
@@ -41,11 +33,8 @@ class ListUsers:
 
     users: UserReader
 
-    async def __call__(self, *, after: UserId | None, limit: int) -> UserPage:
-        # One more than asked for tells whether another page follows.
-        found = await self.users.page(after=after, limit=limit + 1)
-        shown = found[:limit]
-        return UserPage(users=shown, next_after=shown[-1].id if len(found) > limit else None)
+    async def __call__(self, *, after: UserId | None, limit: int) -> Sequence[User]:
+        return await self.users.page(after=after, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Users and their JSON. Answers are made as bytes: a model in between would have no reader."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from notification_contracts.channels import CHANNELS
@@ -12,7 +12,6 @@ from service_kit.cursors import seal, unseal
 from service_kit.http.openapi_parts import JsonObject
 from service_kit.http.paths import decode_segment
 
-from user_service.application.find_users import UserPage
 from user_service.application.ports import UnknownUser
 from user_service.domain.health import Suppression
 from user_service.domain.user import Address, User, UserId
@@ -52,10 +51,10 @@ def user_json(user: User, now: datetime) -> bytes:
     return to_json(_user(user, now))
 
 
-def user_page_json(page: UserPage, now: datetime) -> bytes:
-    """Render a page and the cursor of the one that follows."""
-    cursor = None if page.next_after is None else _cursor(page.next_after)
-    return to_json({"items": [_user(user, now) for user in page.users], "next_cursor": cursor})
+def user_page_json(page: Sequence[User], last: User | None, now: datetime) -> bytes:
+    """Render a page, and the cursor of the one that follows if that goes on after `last`."""
+    cursor = last and seal(_LISTING, last.id)
+    return to_json({"items": [_user(user, now) for user in page], "next_cursor": cursor})
 
 
 def contacts_json(users: Mapping[UserId, User | None], now: datetime) -> bytes:
@@ -71,10 +70,6 @@ def user_in(cursor: str) -> UserId:
         ValueError: it is not one that `user_page_json` has made.
     """
     return check_user_id(unseal(_LISTING, cursor))
-
-
-def _cursor(user_id: UserId) -> str:
-    return seal(_LISTING, user_id)
 
 
 def _contact(user: User, now: datetime) -> JsonObject:

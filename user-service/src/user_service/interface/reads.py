@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from types import GenericAlias
 from typing import Any
 
@@ -9,7 +10,7 @@ from notification_contracts.http import contact_info_model, user_model, user_pag
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.openapi_parts import INTERNAL, JSON, answer, json_body
-from service_kit.http.pages import Cursor, Limit, read_cursor
+from service_kit.http.pages import Cursor, Limit, read_cursor, read_page
 
 from user_service.application.find_users import ListUsers, LookUpUsers, ShowUser
 from user_service.domain.user import UserId
@@ -56,8 +57,9 @@ def reading_routes(
         cursor: Cursor = None,
     ) -> Response:
         """Gives a page of users, in the order of their ids."""
-        page = await list_users(after=read_cursor(cursor, user_in), limit=limit)
-        return Response(user_page_json(page, now()), media_type=JSON)
+        after = read_cursor(cursor, user_in)
+        page, last = await read_page(partial(list_users, after=after), limit)
+        return Response(user_page_json(page, last, now()), media_type=JSON)
 
     @router.get(
         "/users/{user_id}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -16,13 +17,14 @@ from pydantic_core import PydanticCustomError, to_json
 from service_kit.cursors import seal, unseal
 from service_kit.http.bodies import parse_json_body, read_body
 from service_kit.http.openapi_parts import INTERNAL, JSON, REMOVES, JsonObject, answer, json_body
-from service_kit.http.pages import Cursor, Limit, read_cursor
+from service_kit.http.pages import Cursor, Limit, read_cursor, read_page
 from service_kit.http.paths import decode_segment
 
 from user_service.application.address_health import (
     ListSuppressions,
     ReleaseAddress,
     ReportAddresses,
+    place_of,
 )
 from user_service.application.ports import (
     AddressState,
@@ -171,11 +173,10 @@ def suppression_routes(
         """Gives a page of what is suppressed now, the newest first."""
         wanted = SuppressionFilter(channel=channel, reason=reason)
         after = read_cursor(cursor, _place_in)
-        page = await list_suppressions(wanted, after=after, limit=limit)
-        following = page.next_after
+        page, last = await read_page(partial(list_suppressions, wanted, after=after), limit)
         body = {
-            "items": [_item(each) for each in page.items],
-            "next_cursor": following and seal(_LISTING, _text_of(following)),
+            "items": [_item(each) for each in page],
+            "next_cursor": last and seal(_LISTING, _text_of(place_of(last))),
         }
         return Response(to_json(body), media_type=JSON)
 

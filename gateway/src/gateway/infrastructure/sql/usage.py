@@ -9,11 +9,8 @@ from service_kit.sql.store import SqlStore
 from sqlalchemy import bindparam, delete, extract, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.limits import DAY, UNUSED, Draw, Drawn, Usage, settle
+from gateway.domain.limits import KEPT_SECONDS, UNUSED, Draw, Drawn, Usage, settle
 from gateway.infrastructure.sql.tables import usage as table
-
-_KEPT_SECONDS: Final = 2 * DAY
-"""Longer than any policy's window."""
 
 
 class SqlUsage:
@@ -50,7 +47,7 @@ class SqlUsage:
     async def forget(self) -> None:
         """Remove what says nothing any more."""
         async with self._store.writing() as connection:
-            before = await self._time(connection) - _KEPT_SECONDS
+            before = await self._time(connection) - KEPT_SECONDS
             await connection.execute(delete(table).where(table.c.at < before))
 
     async def _locked(

@@ -1,6 +1,6 @@
 """Lists in pages: how many items, and where the page begins."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, TypeVar
 
 from fastapi import Query
@@ -8,6 +8,7 @@ from fastapi import Query
 from service_kit.http.fields import FieldError
 from service_kit.http.problems import INVALID_REQUEST, ProblemError
 
+Item = TypeVar("Item")
 Place = TypeVar("Place")
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items the page may hold.")]
@@ -32,6 +33,15 @@ def read_cursor(cursor: str | None, read: Callable[[str], Place]) -> Place | Non
         return read(cursor)
     except (ValueError, OverflowError):
         raise invalid_cursor() from None
+
+
+async def read_page(
+    read: Callable[..., Awaitable[Sequence[Item]]], limit: int
+) -> tuple[Sequence[Item], Item | None]:
+    """Read a page by `read(limit=…)`; return it, and its last item if others follow, else None."""
+    found = await read(limit=limit + 1)
+    page = found[:limit]
+    return page, page[-1] if len(found) > limit else None
 
 
 def invalid_cursor() -> ProblemError:
