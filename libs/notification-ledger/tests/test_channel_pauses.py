@@ -14,13 +14,14 @@ from notification_ledger.reading import LedgerUnavailable
 from notification_ledger.redis.channel_pauses import RedisChannelPauses
 from notification_ledger.settings import Stores
 from redis.asyncio import Redis
+from service_kit.epoch import utc_now
 
 
 @pytest.fixture(params=["memory", "redis"])
 async def pauses(request: pytest.FixtureRequest) -> AsyncIterator[ChannelPauses]:
     store: ChannelPauses
     if request.param == "memory":
-        store = InMemoryChannelPauses()
+        store = InMemoryChannelPauses(now=utc_now)
     else:
         store = RedisChannelPauses(request.getfixturevalue("redis_url"))
     yield store

@@ -21,7 +21,7 @@ async def until_healthy(http, word):
 async def test_nothing_goes_out_on_a_paused_channel_and_all_of_it_once_it_is_resumed(
     in_memory, outbox
 ):
-    pauses = InMemoryChannelPauses()
+    pauses = InMemoryChannelPauses(now=utc_now)
     async with in_memory(pauses=pauses) as (send, http):
         await pauses.pause("sms")
         await until_healthy(http, "paused")
@@ -45,7 +45,7 @@ async def test_nothing_goes_out_on_a_paused_channel_and_all_of_it_once_it_is_res
 
 
 async def test_what_expires_while_its_channel_is_paused_is_expired(in_memory):
-    pauses = InMemoryChannelPauses()
+    pauses = InMemoryChannelPauses(now=utc_now)
     await pauses.pause("sms")
     async with in_memory(pauses=pauses) as (send, http):
         trace_id = await send(channel="sms", expires_at=utc_now() + timedelta(seconds=1))

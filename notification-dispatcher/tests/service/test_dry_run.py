@@ -10,6 +10,7 @@ from notification_ledger.channel_pauses import InMemoryChannelPauses
 from notification_providers.memory import InMemoryProvider
 from notification_providers.port import Misconfigured
 from notification_providers.urls import Limits
+from service_kit.epoch import utc_now
 
 ASKED = {"user_id": "ada", "message": "hello"}
 
@@ -120,7 +121,7 @@ async def _until_open(http):
 
 
 async def test_a_paused_channel_is_told(foresee):
-    pauses = InMemoryChannelPauses()
+    pauses = InMemoryChannelPauses(now=utc_now)
     await pauses.pause("email")
 
     told = await foresee(pauses=pauses)

@@ -229,12 +229,11 @@ def _add_finding(router: APIRouter, keys: ManageKeys, now: Callable[[], datetime
     )
     async def list_keys(limit: Limit = 50, cursor: Cursor = None) -> Response:
         """Gives a page of all keys, those that count no more too, newest first."""
-        page, last = await read_page(
-            partial(keys.page, after=read_cursor(cursor, _place_in)), limit
-        )
+        read = partial(keys.page, after=read_cursor(cursor, _place_in))
+        page, last = await read_page(read, limit)
         view = KeyPageView(
             items=[KeyView.model_validate(_shown(key, now())) for key in page],
-            next_cursor=last and _cursor_of(last),
+            next_cursor=last and seal(_LISTING, f"{last.created_at.isoformat()} {last.prefix}"),
         )
         return Response(view.model_dump_json(), media_type=JSON)
 
@@ -289,10 +288,6 @@ def _shown(key: ApiKey, now: datetime) -> dict[str, object]:
         "revoked_at": key.revoked_at,
         "is_active": key.is_active_at(now),
     }
-
-
-def _cursor_of(key: ApiKey) -> str:
-    return seal(_LISTING, f"{key.created_at.isoformat()} {key.prefix}")
 
 
 def _place_in(cursor: str) -> KeyPlace:

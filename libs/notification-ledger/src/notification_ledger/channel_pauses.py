@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Protocol
 
 from notification_contracts.channels import ChannelName
-from service_kit.epoch import utc_now
 
 from notification_ledger.reading import LedgerError
 
@@ -43,7 +42,7 @@ class ChannelPauses(Protocol):
 class InMemoryChannelPauses:
     """`ChannelPauses` for as long as the object lives, as beside a broker in memory."""
 
-    now: Callable[[], datetime] = utc_now
+    now: Callable[[], datetime]
     _since: dict[ChannelName, datetime] = field(default_factory=dict, init=False)
 
     async def paused(self) -> Mapping[ChannelName, datetime]:

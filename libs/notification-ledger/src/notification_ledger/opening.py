@@ -21,6 +21,7 @@ from durable_queue.port import Queue
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.upkeep import Auditor
 from notification_contracts.lanes import all_lanes
+from service_kit.epoch import utc_now
 from service_kit.lifecycle import NamedLoop, Resource
 
 from notification_ledger.channel_pauses import (
@@ -147,4 +148,4 @@ def open_channel_pauses(stores: Stores) -> ChannelPauses:
     """
     if stores.are_tracked_in_redis:
         return RedisChannelPauses(stores.ledger_url, namespace=stores.namespace)
-    return NoChannelPauses() if stores.are_on_rabbitmq else InMemoryChannelPauses()
+    return NoChannelPauses() if stores.are_on_rabbitmq else InMemoryChannelPauses(now=utc_now)
