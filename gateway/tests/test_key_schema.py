@@ -24,8 +24,7 @@ async def test_the_migrations_make_the_tables_that_the_queries_use(request, kind
     def differences(connection):
         return compare_metadata(MigrationContext.configure(connection), metadata)
 
-    async with store.database.migrating.begin() as connection:
-        assert await connection.run_sync(differences) == []
+    assert await store.read(differences) == []
     await store.stop()
 
 

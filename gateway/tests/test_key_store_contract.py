@@ -25,6 +25,7 @@ from gateway.infrastructure.sql.tables import api_keys, audit_entries, key_revis
 from notification_contracts.http.callers import KeyKind
 from notification_contracts.http.scopes import Scope
 from service_kit.sql.store import SqlStore
+from sqlalchemy import Connection
 
 NOW = datetime(2027, 1, 31, 9, 0, tzinfo=UTC)
 SOON = NOW + timedelta(hours=1)
@@ -48,11 +49,14 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[SqlStore | N
     store = SqlStore(url, schema=SCHEMA, unavailable=StoreUnavailable)
     await store.start()
     yield store
-    async with store.writing() as connection:
-        for table in (api_keys, sessions, audit_entries):
-            await connection.execute(table.delete())
-        await connection.execute(key_revision.update().values(revision=0))
+    await store.write(empty)
     await store.stop()
+
+
+def empty(connection: Connection) -> None:
+    for table in (api_keys, sessions, audit_entries):
+        connection.execute(table.delete())
+    connection.execute(key_revision.update().values(revision=0))
 
 
 @pytest.fixture

@@ -23,6 +23,13 @@ RABBITMQ = {"aio_pika", "aiormq", "pamqp", "durable_queue.rabbitmq.queue"}
 PROVIDERS = {"aiosmtplib", "apprise", "cryptography.x509", "flufl", "h2", "jwt", "requests"}
 NEVER = {*COMMAND_LINE, *PROVIDERS, "pydantic.v1", "pygments", "yaml"}
 SQLITE = "sqlite+aiosqlite:////nowhere/kept.db"
+NOT_FOR_SQLITE = {
+    *SQL - {"sqlalchemy"},
+    "greenlet",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.ext.asyncio",
+    "sqlalchemy.orm",
+}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +45,7 @@ SQLITE = "sqlite+aiosqlite:////nowhere/kept.db"
             "gateway",
             "GatewaySettings",
             {"gateway_database_url": SQLITE},
-            {*SQL - {"sqlalchemy"}, *RABBITMQ, "sqlalchemy.dialects.postgresql"},
+            {*NOT_FOR_SQLITE, *RABBITMQ},
         ),
         (
             "notification_publisher",
@@ -52,13 +59,7 @@ SQLITE = "sqlite+aiosqlite:////nowhere/kept.db"
             "user_service",
             "UserServiceSettings",
             {"users_database_url": SQLITE},
-            {
-                *SQL - {"sqlalchemy"},
-                *RABBITMQ,
-                "sqlalchemy.dialects.postgresql",
-                "redis",
-                "aiohttp",
-            },
+            {*NOT_FOR_SQLITE, *RABBITMQ, "redis", "aiohttp"},
         ),
     ],
 )

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from testkit.http import asgi_client
+from testkit.http import asgi_client, hot_client
 from testkit.postgres_server import (  # noqa: F401 - fixtures
     emptied_postgres_url,
     pooled_postgres_url,
@@ -34,9 +34,8 @@ async def every_store(request: pytest.FixtureRequest) -> AsyncIterator[Users]:
     store = SqlUsers(request.getfixturevalue(fixture))
     await store.start()
     yield store
-    async with store._store.database.writing.begin() as connection:
-        for table in (address_health, users_table):
-            await connection.execute(table.delete())
+    for table in (address_health, users_table):
+        await store._store.write(lambda connection, table=table: connection.execute(table.delete()))
     await store.stop()
 
 
@@ -46,6 +45,10 @@ def users() -> InMemoryUsers:
 
 
 @pytest.fixture
-async def client(users: InMemoryUsers) -> AsyncIterator[httpx.AsyncClient]:
-    async with asgi_client(build(UserServiceSettings(), users=users)) as client:
+async def client(
+    request: pytest.FixtureRequest, users: InMemoryUsers
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client; with the parameter "hot" its server has hot calls, else none."""
+    asking = hot_client if getattr(request, "param", "general") == "hot" else asgi_client
+    async with asking(build(UserServiceSettings(), users=users)) as client:
         yield client

@@ -21,6 +21,7 @@ CALLS = [
 ]
 
 
+@pytest.mark.parametrize("client", ["general", "hot"], indirect=True)
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
 async def test_an_outage_is_a_503_that_says_when_to_come_back(
     client: httpx.AsyncClient, users: InMemoryUsers, method: str, path: str, body: object

@@ -29,6 +29,9 @@ ADA: dict[str, Any] = {
 NOWHERE: dict[str, Any] = {**dict.fromkeys(ADA), "addresses": {channel: [] for channel in CHANNELS}}
 
 
+on_both_roads = pytest.mark.parametrize("client", ["general", "hot"], indirect=True)
+
+
 @pytest.fixture
 def users() -> InMemoryUsers:
     return InMemoryUsers(
@@ -103,12 +106,14 @@ async def test_an_id_that_is_no_unicode_is_refused(client: httpx.AsyncClient) ->
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_path")
 
 
+@on_both_roads
 async def test_contacts_of_many_are_found_at_once(client: httpx.AsyncClient) -> None:
     answer = await client.post("/contact-info/lookup", json={"user_ids": ["ada", "eve", "ada"]})
 
     assert (answer.status_code, answer.json()) == (200, {"contacts": {"ada": ADA, "eve": None}})
 
 
+@on_both_roads
 async def test_five_hundred_long_ids_fit_into_one_look_up(client: httpx.AsyncClient) -> None:
     user_ids = [f"{number:0>3}" + "\U0001f600" * 125 for number in range(500)]
 
@@ -117,6 +122,7 @@ async def test_five_hundred_long_ids_fit_into_one_look_up(client: httpx.AsyncCli
     assert answer.json()["contacts"] == dict.fromkeys(user_ids)
 
 
+@on_both_roads
 @pytest.mark.parametrize(
     ("body", "pointers"),
     [

@@ -1,6 +1,5 @@
 import asyncio
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
@@ -24,15 +23,6 @@ OPERATIONS: dict[str, Callable[[SqlUsers], Awaitable[object]]] = {
 }
 
 every_operation = pytest.mark.parametrize("operate", OPERATIONS.values(), ids=OPERATIONS)
-
-
-@pytest.fixture(autouse=True)
-async def threads_end_with_the_loop() -> AsyncIterator[None]:
-    """Wait for SQLite's threads: one that could not open its file tells the loop when it ends."""
-    yield
-    async with asyncio.timeout(60):
-        while any("_connection_worker" in each.name for each in threading.enumerate()):
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -161,8 +151,8 @@ async def test_a_primary_that_takes_no_more_writes_is_left_for_who_is_behind_the
 ) -> None:
     store = SqlUsers(postgres_url, seeds=SEED_USERS)
     await store.start()
-    async with store._store.database.writing.begin() as kept:
-        await kept.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    read_only = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+    await store._store.write(lambda kept: kept.exec_driver_sql(read_only))
 
     with pytest.raises(UsersUnavailable, match="read-only transaction"):
         await store.put(ADA, at=datetime.now(UTC))

@@ -4,17 +4,17 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from service_kit.sql.opening import open_database
 from service_kit.sql.schema import REVISIONS
 from sqlalchemy import Connection, inspect, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import create_async_engine
 from user_service.domain.user import User, UserId
 from user_service.infrastructure.seed import SEED_USERS
 from user_service.infrastructure.sql import migrations
@@ -59,10 +59,9 @@ def on_connection(url: str) -> OnConnection:
     """Call a function with a plain connection to the database of the test."""
 
     async def run(do: Callable[[Connection], object]) -> object:
-        engine = create_async_engine(url)
-        async with engine.begin() as connection:
-            result = await connection.run_sync(do)
-        await engine.dispose()
+        database = open_database(url, lock_wait=timedelta(seconds=60))
+        result = await database.write(do)
+        await database.close()
         return result
 
     return run
@@ -176,11 +175,8 @@ async def test_the_sqlite_file_is_written_ahead_in_a_directory_that_is_made(
 
 @pytest.mark.postgres
 async def test_postgresql_orders_ids_by_code_point_whatever_its_locale(postgres_url: str) -> None:
-    async with (
-        started(postgres_url) as store,
-        store._store.database.reading.connect() as connection,
-    ):
-        columns = await connection.run_sync(lambda sync: inspect(sync).get_columns("users"))
+    async with started(postgres_url) as store:
+        columns = await store._store.read(lambda found: inspect(found).get_columns("users"))
 
     collations = {column["name"]: getattr(column["type"], "collation", None) for column in columns}
     assert collations["user_id"] == "C"

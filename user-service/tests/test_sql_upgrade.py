@@ -10,9 +10,11 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from notification_contracts.address_reports import ReportKind
-from service_kit.sql.engine import COMMAND_TIMEOUT
+from service_kit.sql.engine import Database
+from service_kit.sql.opening import open_database
+from service_kit.sql.postgresql import COMMAND_TIMEOUT
 from sqlalchemy import Connection, func, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from user_service.domain.health import AddressKey, HealthReport
 from user_service.domain.user import User, UserId
 from user_service.infrastructure.seed import SEED_USERS
@@ -50,10 +52,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def engine(url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(url)
-    yield engine
-    await engine.dispose()
+async def database(url: str) -> AsyncIterator[Database]:
+    database = open_database(url, lock_wait=timedelta(seconds=60))
+    yield database
+    await database.close()
 
 
 def make_schema_0001(connection: Connection) -> None:
@@ -62,13 +64,17 @@ def make_schema_0001(connection: Connection) -> None:
     command.upgrade(config, "0001")
 
 
+def store_as_before(connection: Connection, at: datetime) -> None:
+    """Store a user as the release before does."""
+    connection.execute(INSERT_USER, {"at": at})
+    connection.execute(INSERT_ADDRESS, ADDRESSES)
+
+
 async def test_users_of_the_release_before_keep_their_addresses(
-    url: str, engine: AsyncEngine
+    url: str, database: Database
 ) -> None:
-    async with engine.begin() as connection:
-        await connection.run_sync(make_schema_0001)
-        await connection.execute(INSERT_USER, {"at": STORED})
-        await connection.execute(INSERT_ADDRESS, ADDRESSES)
+    await database.write(make_schema_0001)
+    await database.write(lambda connection: store_as_before(connection, STORED))
     store = SqlUsers(url, seeds=SEED_USERS)
 
     await store.start()
@@ -80,14 +86,12 @@ async def test_users_of_the_release_before_keep_their_addresses(
 
 
 async def test_the_release_before_works_on_with_the_new_schema(
-    url: str, engine: AsyncEngine
+    url: str, database: Database
 ) -> None:
     store = SqlUsers(url)
     await store.start()
-    async with engine.begin() as connection:
-        await connection.execute(INSERT_USER, {"at": STORED})
-        await connection.execute(INSERT_ADDRESS, ADDRESSES)
-        rows = (await connection.execute(READ)).all()
+    await database.write(lambda connection: store_as_before(connection, STORED))
+    rows = await database.read(lambda connection: connection.execute(READ).all())
 
     found = await store.get(ADA.id)
 
@@ -100,13 +104,11 @@ async def test_the_release_before_works_on_with_the_new_schema(
 
 
 async def test_what_the_release_before_wrote_was_added_when_it_was_stored(
-    url: str, engine: AsyncEngine
+    url: str, database: Database
 ) -> None:
     store = SqlUsers(url)
     await store.start()
-    async with engine.begin() as connection:
-        await connection.execute(INSERT_USER, {"at": LATER})
-        await connection.execute(INSERT_ADDRESS, ADDRESSES)
+    await database.write(lambda connection: store_as_before(connection, LATER))
     token = AddressKey(channel="push", address="t")
 
     async def is_had_after(at: datetime) -> bool:

@@ -61,6 +61,7 @@ class UserServiceTwin:
         self.tokens.add(request.headers.get("x-internal-token"))
         user_ids = (await request.json())["user_ids"]
         self.lookups += user_ids
+        self.request_ids.append(request.headers.get("x-request-id"))
         if self.is_down:
             return JSONResponse({"code": "users_unavailable"}, status_code=503)
         return JSONResponse({"contacts": {each: self.users.get(each) for each in user_ids}})

@@ -31,7 +31,7 @@ from user_service.infrastructure.memory import InMemoryUsers
 from user_service.infrastructure.seed import SEED_USERS
 from user_service.interface.batches import batch_routes
 from user_service.interface.problems import PROBLEMS
-from user_service.interface.reads import reading_routes
+from user_service.interface.reads import hot_calls, reading_routes
 from user_service.interface.suppressions import suppression_routes
 from user_service.interface.writes import writing_routes
 from user_service.settings import UserServiceSettings
@@ -51,6 +51,7 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
     users, resources = (users, []) if users else _open_users(settings.users_database_url)
     normalise = address_normaliser(settings.users_default_region)
     store = StoreUser(users=users, normalise=normalise, now=utc_now)
+    look_up = LookUpUsers(users=users)
 
     async def can_read() -> None:
         await users.page(after=None, limit=1)
@@ -62,7 +63,7 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
             reading_routes(
                 show=ShowUser(users=users),
                 list_users=ListUsers(users=users),
-                look_up=LookUpUsers(users=users),
+                look_up=look_up,
                 now=utc_now,
             ),
             writing_routes(store=store, remove=RemoveUser(users=users), now=utc_now),
@@ -82,6 +83,7 @@ def build(settings: UserServiceSettings, *, users: Users | None = None) -> FastA
             token=internal_token_of(settings),
         ),
         docs=True,
+        hot_calls=hot_calls(look_up, utc_now),
     )
 
 

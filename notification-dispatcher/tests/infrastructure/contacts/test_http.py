@@ -29,6 +29,16 @@ def answering(status, body):
     return CannedHttp(UpstreamResponse(status, {}, content))
 
 
+def knowing(fields, user_id="ada"):
+    return answering(200, {"contacts": {user_id: fields}})
+
+
+def refusing_look_ups(answer):
+    """Answer as a user-service that does not know, or refuses, the call for many."""
+    answer.by_method["POST"] = UpstreamResponse(404, {}, b"{}")
+    return answer
+
+
 async def contact_of(http, user_id="ada"):
     answers = await HttpContactDirectory(http=http).contacts_of([user_id])
     assert list(answers) == [user_id]
@@ -36,7 +46,7 @@ async def contact_of(http, user_id="ada"):
 
 
 async def test_the_answer_becomes_a_contact():
-    contact = await contact_of(answering(200, ADA))
+    contact = await contact_of(knowing(ADA))
 
     assert contact.preferred_channel == "email"
     assert [each.value for each in contact.on("email")] == ["ada@example.com"]
@@ -47,7 +57,7 @@ async def test_the_answer_becomes_a_contact():
 async def test_all_addresses_of_a_channel_are_read_in_order_with_their_health():
     good = {"address": "t-1", "label": "phone", "health": "good", "suppression": None}
     bad = {"address": "t-2", "health": "suppressed", "suppression": {"reason": "bounce"}}
-    contact = await contact_of(answering(200, ADA | {"addresses": {"push": [good, bad]}}))
+    contact = await contact_of(knowing(ADA | {"addresses": {"push": [good, bad]}}))
 
     assert contact.on("push") == (
         ContactAddress(value="t-1", label="phone"),
@@ -58,23 +68,24 @@ async def test_all_addresses_of_a_channel_are_read_in_order_with_their_health():
 
 async def test_what_is_no_address_in_a_list_is_passed_over():
     lists = {"push": [7, {"address": 7}, {"address": "t-1", "health": "suppressed"}], "sms": None}
-    contact = await contact_of(answering(200, ADA | {"addresses": lists}))
+    contact = await contact_of(knowing(ADA | {"addresses": lists}))
 
     assert contact.on("push") == (ContactAddress(value="t-1", suppressed="suppressed"),)
 
 
 async def test_fields_of_a_later_release_are_ignored():
-    contact = await contact_of(answering(200, ADA | {"language": "en", "fax": {"number": 1}}))
+    contact = await contact_of(knowing(ADA | {"language": "en", "fax": {"number": 1}}))
 
     assert [each.value for each in contact.on("email")] == ["ada@example.com"]
 
 
 @pytest.mark.parametrize("user_id", ["a/b", "..", "x?y=1", "a%2fb", "#", "ü"])
 async def test_a_user_id_is_one_segment_of_the_path_whatever_it_holds(user_id):
-    http = answering(200, ADA)
-    await contact_of(http, user_id)
+    http = refusing_look_ups(answering(200, ADA))
+    contact = await contact_of(http, user_id)
 
-    [path] = http.paths
+    assert [each.value for each in contact.on("email")] == ["ada@example.com"]
+    [_, path] = http.paths
     assert path.startswith("GET /users/")
     segment = path.removeprefix("GET /users/").removesuffix("/contact-info")
     assert not set(segment) & set("/?#")
@@ -101,8 +112,16 @@ async def test_a_404_about_the_user_means_that_there_is_none(body):
         CannedHttp(UpstreamTimeout("too slow", sent=True)),
     ],
 )
-async def test_every_other_answer_means_that_there_is_no_contact_for_now(http):
-    assert isinstance(await contact_of(http), ContactsUnavailable)
+@pytest.mark.parametrize("asked_as", [lambda http: http, refusing_look_ups])
+async def test_every_other_answer_means_that_there_is_no_contact_for_now(http, asked_as):
+    assert isinstance(await contact_of(asked_as(http)), ContactsUnavailable)
+
+
+async def test_one_is_looked_up_by_that_request_too():
+    http = knowing(None)
+
+    assert isinstance(await contact_of(http), NoSuchUser)
+    assert http.paths == ["POST /contact-info/lookup"]
 
 
 async def test_many_are_looked_up_by_one_request():

@@ -1,16 +1,18 @@
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from types import GenericAlias
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from notification_contracts.events import UserId as WellFormedUserId
 from notification_contracts.http import contact_info_model, user_model, user_page_model
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from service_kit.http.bodies import parse_json_body, read_body
+from service_kit.http.hot import HotAnswer, HotCall, HotRequest
 from service_kit.http.openapi_parts import INTERNAL, JSON, answer, json_body
 from service_kit.http.pages import Cursor, Limit, read_cursor, read_page
+from service_kit.http.problems import ProblemError
 
 from user_service.application.find_users import ListUsers, LookUpUsers, ShowUser
 from user_service.domain.user import UserId
@@ -25,7 +27,8 @@ from user_service.interface.documents import (
 from user_service.interface.parameters import UserIdInPath
 from user_service.interface.problems import NOT_FOUND_OR_UNAVAILABLE, UNAVAILABLE
 
-LOOK_UP_MAX_USERS = 500
+LOOK_UP_PATH: Final = "/contact-info/lookup"
+LOOK_UP_MAX_USERS: Final = 500
 
 
 class LookUpRequest(BaseModel):
@@ -86,7 +89,7 @@ def reading_routes(
 
 def _add_look_up(router: APIRouter, look_up: LookUpUsers, now: Callable[[], datetime]) -> None:
     @router.post(
-        "/contact-info/lookup",
+        LOOK_UP_PATH,
         summary="Find the addresses of many users",
         responses=answer(200, "The contacts.", _look_up_answer()) | UNAVAILABLE,
         openapi_extra=INTERNAL
@@ -94,9 +97,27 @@ def _add_look_up(router: APIRouter, look_up: LookUpUsers, now: Callable[[], date
     )
     async def look_up_contacts(request: Request) -> Response:
         """Gives the contacts of up to 500 users at once, by id; null for unknown users."""
-        wanted = parse_json_body(LookUpRequest, await read_body(request))
-        found = await look_up([UserId(user_id) for user_id in wanted.user_ids])
+        found = await look_up(_wanted_in(await read_body(request)))
         return Response(contacts_json(found, now()), media_type=JSON)
+
+
+def hot_calls(look_up: LookUpUsers, now: Callable[[], datetime]) -> list[HotCall]:
+    """Build the hot call of the same route: each notification needs a contact."""
+
+    def look_up_contacts(request: HotRequest) -> Awaitable[HotAnswer] | None:
+        try:
+            return answer_with(_wanted_in(request.body))
+        except ProblemError:
+            return None
+
+    async def answer_with(wanted: Sequence[UserId]) -> HotAnswer:
+        return HotAnswer(200, contacts_json(await look_up(wanted), now()))
+
+    return [HotCall(path=LOOK_UP_PATH, handle=look_up_contacts)]
+
+
+def _wanted_in(body: bytes) -> Sequence[UserId]:
+    return [UserId(user_id) for user_id in parse_json_body(LookUpRequest, body).user_ids]
 
 
 def _look_up_answer() -> type[BaseModel]:

@@ -19,26 +19,27 @@ class SqlAudit:
         self._store = store
 
     async def add(self, entries: Sequence[AuditEntry]) -> None:
-        async with self._store.writing() as connection:
-            await connection.execute(insert(audit_entries), [asdict(each) for each in entries])
+        rows = [asdict(each) for each in entries]
+        await self._store.write(lambda connection: connection.execute(insert(audit_entries), rows))
 
     async def page(self, *, after: int | None, limit: int) -> Sequence[tuple[int, AuditEntry]]:
         query = select(audit_entries).order_by(audit_entries.c.id.desc()).limit(limit)
         if after is not None:
             query = query.where(audit_entries.c.id < after)
-        async with self._store.reading() as connection:
-            rows = (await connection.execute(query)).mappings()
-            return [
-                (
-                    row["id"],
-                    AuditEntry(
-                        **{name: row[name] for name in AuditEntry.__slots__ if name != "at"},
-                        at=in_utc(row["at"]),
-                    ),
-                )
-                for row in rows
-            ]
+        rows = await self._store.read(
+            lambda connection: connection.execute(query).mappings().fetchall()
+        )
+        return [
+            (
+                row["id"],
+                AuditEntry(
+                    **{name: row[name] for name in AuditEntry.__slots__ if name != "at"},
+                    at=in_utc(row["at"]),
+                ),
+            )
+            for row in rows
+        ]
 
     async def forget(self, before: datetime) -> None:
-        async with self._store.writing() as connection:
-            await connection.execute(delete(audit_entries).where(audit_entries.c.at < before))
+        old = delete(audit_entries).where(audit_entries.c.at < before)
+        await self._store.write(lambda connection: connection.execute(old))

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from notification_contracts.http.callers import KeyKind
 from notification_contracts.http.scopes import Scope
 from service_kit.sql.store import SqlStore
 from service_kit.sql.times import in_utc
-from sqlalchemy import bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.application.ports import (
     Changes,
@@ -36,49 +36,53 @@ class SqlKeys:
         self._store = store
 
     async def add(self, key: ApiKey) -> None:
-        async with self._store.writing() as connection:
-            await _insert(connection, key, await _next_revision(connection))
+        await self._store.write(
+            lambda connection: _insert(connection, key, _next_revision(connection))
+        )
 
     async def has_admin(self, now: datetime) -> bool:
-        async with self._store.reading() as connection:
-            return has_admin(await _all_keys(connection), now)
+        return has_admin(await self._store.read(_all_keys), now)
 
     async def add_first(self, key: ApiKey, *, now: datetime) -> bool:
-        async with self._store.writing() as connection:
-            revision = await _next_revision(connection)
-            if has_admin(await _all_keys(connection), now):
+        def change(connection: Connection) -> bool:
+            revision = _next_revision(connection)
+            if has_admin(_all_keys(connection), now):
                 return False
-            await _insert(connection, key, revision)
+            _insert(connection, key, revision)
             return True
 
+        return await self._store.write(change)
+
     async def get(self, prefix: str) -> ApiKey | None:
-        async with self._store.reading() as connection:
-            return await _find(connection, prefix)
+        return await self._store.read(partial(_find, prefix=prefix))
 
     async def page(self, *, after: KeyPlace | None, limit: int) -> Sequence[ApiKey]:
         columns = (api_keys.c.created_at, api_keys.c.prefix)
         query = select(api_keys).order_by(*(each.desc() for each in columns)).limit(limit)
         if after is not None:
             query = query.where(tuple_(*columns) < tuple_(after.created_at, after.prefix))
-        async with self._store.reading() as connection:
-            return [_key_in(row) for row in await connection.execute(query)]
+        return await self._store.read(
+            lambda connection: [_key_in(row) for row in connection.execute(query)]
+        )
 
     async def replace(self, prefix: str, new: ApiKey, *, now: datetime, ends: datetime) -> None:
-        async with self._store.writing() as connection:
-            revision = await _next_revision(connection)
-            earlier = await _find(connection, prefix)
+        def change(connection: Connection) -> None:
+            revision = _next_revision(connection)
+            earlier = _find(connection, prefix)
             if earlier is None:
                 raise UnknownKey
             if earlier.replaced_by is not None or not earlier.is_active_at(now):
                 raise KeyNotActive
             changed = {"replaced_by": new.prefix, "grace_ends_at": ends}
-            await _update(connection, prefix, revision, changed)
-            await _insert(connection, new, revision)
+            _update(connection, prefix, revision, changed)
+            _insert(connection, new, revision)
+
+        await self._store.write(change)
 
     async def revoke(self, prefix: str, *, at: datetime) -> None:
-        async with self._store.writing() as connection:
-            revision = await _next_revision(connection)
-            keys = await _all_keys(connection)
+        def change(connection: Connection) -> None:
+            revision = _next_revision(connection)
+            keys = _all_keys(connection)
             key = next((each for each in keys if each.prefix == prefix), None)
             if key is None:
                 raise UnknownKey
@@ -87,7 +91,9 @@ class SqlKeys:
             rest = [each for each in keys if each.prefix != prefix]
             if has_admin([key], at) and not has_admin(rest, at):
                 raise LastAdminKey
-            await _update(connection, prefix, revision, {"revoked_at": at})
+            _update(connection, prefix, revision, {"revoked_at": at})
+
+        await self._store.write(change)
 
     async def note_uses(self, uses: Mapping[str, datetime]) -> None:
         note = (
@@ -95,8 +101,8 @@ class SqlKeys:
             .where(api_keys.c.prefix == bindparam("used"))
             .values(last_used_at=bindparam("at"))
         )
-        async with self._store.writing() as connection:
-            await connection.execute(note, [{"used": key, "at": at} for key, at in uses.items()])
+        used = [{"used": key, "at": at} for key, at in uses.items()]
+        await self._store.write(lambda connection: connection.execute(note, used))
 
     async def open_session(self, session: KeySession, *, at: datetime) -> None:
         long_over = session.expires_at - _ENDED_SESSIONS_KEPT
@@ -107,40 +113,43 @@ class SqlKeys:
             .order_by(sessions.c.expires_at.desc())
             .offset(MAX_SESSIONS - 1)
         )
-        async with self._store.writing() as connection:
-            revision = await _next_revision(connection)
-            await connection.execute(delete(sessions).where(sessions.c.expires_at < long_over))
-            too_many = (await connection.execute(oldest)).scalars().all()
+
+        def change(connection: Connection) -> None:
+            revision = _next_revision(connection)
+            connection.execute(delete(sessions).where(sessions.c.expires_at < long_over))
+            too_many = connection.execute(oldest).scalars().all()
             if too_many:
-                await connection.execute(
+                connection.execute(
                     update(sessions)
                     .where(sessions.c.digest.in_(too_many))
                     .values(ended_at=at, revision=revision)
                 )
-            await connection.execute(
-                insert(sessions).values(**_session_row(session), revision=revision)
-            )
+            connection.execute(insert(sessions).values(**_session_row(session), revision=revision))
+
+        await self._store.write(change)
 
     async def end_session(self, digest: bytes, *, at: datetime) -> None:
-        async with self._store.writing() as connection:
-            revision = await _next_revision(connection)
-            await connection.execute(
+        def change(connection: Connection) -> None:
+            revision = _next_revision(connection)
+            connection.execute(
                 update(sessions)
                 .where(sessions.c.digest == digest)
                 .values(ended_at=at, revision=revision)
             )
 
+        await self._store.write(change)
+
     async def changes(self, after: int) -> Changes:
-        async with self._store.reading() as connection:
+        def query(connection: Connection) -> Changes:
             # Read first: what changes in between is given now, and once more next time.
-            revision = await connection.scalar(select(key_revision.c.revision)) or 0
+            revision = connection.scalar(select(key_revision.c.revision)) or 0
             # A database that was restored from a backup has gone back.
             is_all = after == 0 or revision < after
             since = 0 if is_all else after
             if revision == after and not is_all:
                 return Changes([], [], revision, is_all=False)
-            keys = await connection.execute(select(api_keys).where(api_keys.c.revision > since))
-            opened = await connection.execute(select(sessions).where(sessions.c.revision > since))
+            keys = connection.execute(select(api_keys).where(api_keys.c.revision > since))
+            opened = connection.execute(select(sessions).where(sessions.c.revision > since))
             return Changes(
                 keys=[_key_in(row) for row in keys],
                 sessions=[_session_in(row) for row in opened],
@@ -148,36 +157,38 @@ class SqlKeys:
                 is_all=is_all,
             )
 
+        return await self._store.read(query)
 
-async def _next_revision(connection: AsyncConnection) -> int:
+
+def _next_revision(connection: Connection) -> int:
     counted = (
         update(key_revision)
         .values(revision=key_revision.c.revision + 1)
         .returning(key_revision.c.revision)
     )
-    revision: int = (await connection.execute(counted)).scalar_one()
+    revision: int = connection.execute(counted).scalar_one()
     return revision
 
 
-async def _insert(connection: AsyncConnection, key: ApiKey, revision: int) -> None:
-    await connection.execute(insert(api_keys).values(**_row_of(key), revision=revision))
+def _insert(connection: Connection, key: ApiKey, revision: int) -> None:
+    connection.execute(insert(api_keys).values(**_row_of(key), revision=revision))
 
 
-async def _update(
-    connection: AsyncConnection, prefix: str, revision: int, values: Mapping[str, object]
+def _update(
+    connection: Connection, prefix: str, revision: int, values: Mapping[str, object]
 ) -> None:
-    await connection.execute(
+    connection.execute(
         update(api_keys).where(api_keys.c.prefix == prefix).values({**values, "revision": revision})
     )
 
 
-async def _find(connection: AsyncConnection, prefix: str) -> ApiKey | None:
-    row = (await connection.execute(select(api_keys).where(api_keys.c.prefix == prefix))).first()
+def _find(connection: Connection, prefix: str) -> ApiKey | None:
+    row = connection.execute(select(api_keys).where(api_keys.c.prefix == prefix)).first()
     return _key_in(row) if row else None
 
 
-async def _all_keys(connection: AsyncConnection) -> list[ApiKey]:
-    return [_key_in(row) for row in await connection.execute(select(api_keys))]
+def _all_keys(connection: Connection) -> list[ApiKey]:
+    return [_key_in(row) for row in connection.execute(select(api_keys))]
 
 
 def _row_of(key: ApiKey) -> dict[str, Any]:

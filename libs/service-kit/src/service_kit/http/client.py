@@ -82,8 +82,11 @@ class HttpClient(Protocol):
         headers: Mapping[str, str] = _NO_HEADERS,
         body: bytes | None = None,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
+        is_safe: bool = False,
     ) -> UpstreamResponse:
         """Send a request and read the whole answer. `path` and `query` are sent as they are.
+
+        `is_safe` says that it changes nothing, whatever its method: it may be sent again.
 
         Raises:
             UpstreamUnavailable: also if the answer is larger than `max_response_bytes`.
@@ -154,18 +157,19 @@ class UpstreamClient:
         headers: Mapping[str, str] = _NO_HEADERS,
         body: bytes | None = None,
         max_response_bytes: int = MAX_RESPONSE_BYTES,
+        is_safe: bool = False,
     ) -> UpstreamResponse:
         """Send a request and read the whole answer; see `HttpClient`.
 
         If a kept connection turns out to be closed, the request is repeated once, on a new one,
-        provided that it may be: by its method, or because it has an `Idempotency-Key`.
+        provided that it may be: by its method, because it `is_safe`, or has an `Idempotency-Key`.
         """
         request = self._request(method, path, query, headers, body)
         give_up_at = asyncio.get_running_loop().time() + self._timeout
         try:
             return await self._ask(request, method, max_response_bytes, give_up_at)
         except HungUp:
-            if not _may_be_repeated(method, headers):
+            if not (is_safe or _may_be_repeated(method, headers)):
                 raise
         self._pool.forget_idle()
         try:

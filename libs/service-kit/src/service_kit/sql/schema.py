@@ -1,21 +1,16 @@
 """Brings a database to this release's schema, however many instances start at once."""
 
-import asyncio
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, func, inspect, select
-from sqlalchemy.exc import OperationalError
 
-from service_kit.sql.engine import POSTGRESQL, SQLITE, Database
+from service_kit.sql.engine import POSTGRESQL, Database
 
 REVISIONS: Final = Table("alembic_version", MetaData(), Column("version_num", String(32)))
 """Alembic's own table, and no part of a service's schema."""
-
-_WAL_PAUSE_SECONDS: Final = 0.05
 
 
 def _nothing(_: Connection) -> None:
@@ -42,33 +37,8 @@ async def prepare(database: Database, schema: Schema) -> None:
     One transaction under one lock: of several instances that start at once, one does the work and
     the others find it done; one that dies in the middle leaves nothing behind.
     """
-    if database.backend == SQLITE:
-        await asyncio.to_thread(_make_directory, database)
-        await _write_ahead(database)
-    async with database.migrating.begin() as connection:
-        await connection.run_sync(_prepare, schema)
-
-
-def _make_directory(database: Database) -> None:
-    Path(database.writing.url.database or "").parent.mkdir(parents=True, exist_ok=True)
-
-
-async def _write_ahead(database: Database) -> None:
-    """Let readers and the writer not wait for each other. The file keeps the mode."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + database.lock_wait.total_seconds()
-    while True:
-        try:
-            async with database.reading.connect() as connection:
-                await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-                return
-        except OperationalError as error:
-            # SQLite does not wait for this lock: measured, one of forty simultaneous
-            # starts was refused at once.
-            is_busy = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
-            if not is_busy or loop.time() >= deadline:
-                raise
-        await asyncio.sleep(_WAL_PAUSE_SECONDS)
+    await database.make_room()
+    await database.migrate(partial(_prepare, schema=schema))
 
 
 def _prepare(connection: Connection, schema: Schema) -> None:

@@ -1,25 +1,29 @@
 """A database that is made ready when it is first needed, and whose outages have a name."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar
 
-from sqlalchemy import exc
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, exc
 
 from service_kit.logs import get_logger
-from service_kit.sql.engine import Database
+from service_kit.sql.engine import AnyRow, AnySelect
+from service_kit.sql.opening import open_database
 from service_kit.sql.schema import Schema, prepare
 
 log = get_logger(__name__)
+
+T = TypeVar("T")
 
 LOCK_WAIT: Final = timedelta(seconds=5)
 PREPARATION_WAIT: Final = timedelta(seconds=10)
 
 # Errors in this program's statements, not a database that is down or overloaded.
 _OUR_FAULTS: Final = (exc.DataError, exc.IntegrityError, exc.ProgrammingError)
+# OSError: what asyncpg meets while it connects; TimeoutError is one, too.
+_OUTAGES: Final = (exc.DBAPIError, exc.TimeoutError, OSError)
 
 
 class SqlStore:
@@ -37,7 +41,7 @@ class SqlStore:
         unavailable: Callable[[str], Exception],
         lock_wait: timedelta = LOCK_WAIT,
     ) -> None:
-        self.database = Database.at(database_url, lock_wait=lock_wait)
+        self.database = open_database(database_url, lock_wait=lock_wait)
         self.preparation: asyncio.Task[None] | None = None
         self._schema = schema
         self._unavailable = unavailable
@@ -46,8 +50,10 @@ class SqlStore:
         """Prepare the schema, unless the database is down."""
         try:
             await self._prepared()
-        except _Outage as error:
-            log.warning("database.unavailable_at_start", error=str(error))
+        except _OUTAGES as error:
+            if isinstance(error, _OUR_FAULTS):
+                raise
+            log.warning("database.unavailable_at_start", error=_words(error))
 
     async def stop(self) -> None:
         """Let go of all connections."""
@@ -56,24 +62,32 @@ class SqlStore:
             await asyncio.gather(self.preparation, return_exceptions=True)
         await self.database.close()
 
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Open a connection for single statements."""
-        return self._named(self.database.reading.connect)
-
-    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Open a transaction, which is committed at the end of the block."""
-        return self._named(self.database.writing.begin)
-
-    @asynccontextmanager
-    async def _named(
-        self, connect: Callable[[], AbstractAsyncContextManager[AsyncConnection]]
-    ) -> AsyncIterator[AsyncConnection]:
-        try:
+    async def look_up(self, query: AnySelect, parameters: Mapping[str, str]) -> Sequence[AnyRow]:
+        """Return the few rows that a query finds by their key. It is one that is built once."""
+        with self._outages_named():
             await self._prepared()
-            async with _outages(), connect() as connection:
-                yield connection
-        except _Outage as error:
-            raise self._unavailable(str(error)) from error.__cause__
+            return await self.database.look_up(query, parameters)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Read, each statement by itself."""
+        with self._outages_named():
+            await self._prepared()
+            return await self.database.read(query)
+
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        """Change something in one transaction. What `change` raises takes it back."""
+        with self._outages_named():
+            await self._prepared()
+            return await self.database.write(change)
+
+    @contextmanager
+    def _outages_named(self) -> Iterator[None]:
+        try:
+            yield
+        except _OUTAGES as error:
+            if isinstance(error, _OUR_FAULTS):
+                raise
+            raise self._unavailable(_words(error)) from error
 
     async def _prepared(self) -> None:
         """Wait a while for the schema; all share one attempt, and the next one makes another."""
@@ -84,25 +98,14 @@ class SqlStore:
         if attempt.done():
             return
         # A migration may take long, and goes on meanwhile.
-        async with _outages(), asyncio.timeout(PREPARATION_WAIT.total_seconds()):
+        async with asyncio.timeout(PREPARATION_WAIT.total_seconds()):
             await asyncio.shield(attempt)
-
-
-class _Outage(Exception):
-    """The database is down or overloaded."""
 
 
 def _succeeded(task: asyncio.Task[None]) -> bool:
     return not task.cancelled() and task.exception() is None
 
 
-@asynccontextmanager
-async def _outages() -> AsyncIterator[None]:
-    try:
-        yield
-    except _OUR_FAULTS:
-        raise
-    # OSError: what asyncpg meets while it connects; TimeoutError is one, too.
-    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-        cause = error.orig if isinstance(error, exc.DBAPIError) else error
-        raise _Outage(f"{type(cause).__name__}: {cause}".rstrip(": ")) from error
+def _words(error: Exception) -> str:
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    return f"{type(cause).__name__}: {cause}".rstrip(": ")

@@ -19,6 +19,7 @@ def _database_url(text: str) -> str:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         raise ValueError(message) from error
+    # The name of a file in settings, though aiosqlite is not its driver any more.
     is_file = url.drivername == "sqlite+aiosqlite" and url.database not in (None, "", ":memory:")
     if not is_file and url.drivername != "postgresql+asyncpg":
         raise ValueError(message)

@@ -63,6 +63,16 @@ async def test_a_post_with_an_idempotency_key_survives_a_closed_connection(forge
     assert [request.endswith(b"the body") for request in seen] == [False, True, True]
 
 
+async def test_a_post_that_changes_nothing_survives_a_closed_connection(forgetful, client_of):
+    url, seen = forgetful
+    async with client_of(url) as client:
+        await client.request("POST", "/first")
+        answer = await client.request("POST", "/second", body=b"the question", is_safe=True)
+
+    assert (answer.status, answer.is_repeat) == (200, True)
+    assert [request.endswith(b"the question") for request in seen] == [False, True, True]
+
+
 async def test_a_post_without_a_key_is_never_repeated(forgetful, client_of):
     url, seen = forgetful
     async with client_of(url) as client:

@@ -25,19 +25,23 @@ _OBJECT: TypeAdapter[_Object] = TypeAdapter(_Object)
 _MANY: TypeAdapter[dict[str, dict[str, _Object | None]]] = TypeAdapter(
     dict[str, dict[str, _Object | None]]
 )
+_JSON = {"Content-Type": "application/json"}
 _MANY_PATH = "/contact-info/lookup"
 _MANY_MAX_BYTES = 16 << 20  # 500 contacts, however long their addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpContactDirectory:
-    """Asks the user-service: by one request for all, and one by one where it refuses that."""
+    """Asks the user-service: by one request for all, and one by one where it refuses that.
+
+    The one request is the cheap one for the user-service, for a single user, too.
+    """
 
     http: HttpClient
 
     async def contacts_of(self, user_ids: Sequence[str]) -> Mapping[str, ContactAnswer]:
         """See `ContactDirectory`."""
-        if len(user_ids) > 1 and (answers := await self._all(user_ids)) is not None:
+        if (answers := await self._all(user_ids)) is not None:
             return answers
         each = await asyncio.gather(*map(self._one, user_ids))
         return dict(zip(user_ids, each, strict=True))
@@ -49,9 +53,11 @@ class HttpContactDirectory:
             answer = await self.http.request(
                 "POST",
                 _MANY_PATH,
-                headers={"Content-Type": "application/json"},
+                # Of several notifications, none is more the one whose request this is.
+                headers=_JSON | _request_id() if len(user_ids) == 1 else _JSON,
                 body=body,
                 max_response_bytes=_MANY_MAX_BYTES,
+                is_safe=True,
             )
         except UpstreamError:
             return dict.fromkeys(user_ids, _no_answer())

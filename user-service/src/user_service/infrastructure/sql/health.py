@@ -7,8 +7,18 @@ from typing import Any, Final
 from notification_contracts.address_reports import ReportKind
 from pydantic import TypeAdapter
 from service_kit.sql.engine import insert_new
-from sqlalchemy import and_, bindparam, delete, exists, func, or_, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from user_service.application.ports import (
     AddressState,
@@ -46,22 +56,22 @@ _UPDATE_HEALTH: Final = update(address_health).where(
 )
 
 
-async def apply_reports(
-    connection: AsyncConnection, reports: Sequence[HealthReport], *, now: datetime
+def apply_reports(
+    connection: Connection, reports: Sequence[HealthReport], *, now: datetime
 ) -> Sequence[AddressState]:
     """Apply reports, and tell how each one's address is then."""
     lasting = {each.key for each in reports if not each.removes_token}
     kept = {
         each.key for each in reports if not each.removes_token and each.kind is not ReportKind.USED
     }
-    await _make_rows(connection, kept)
-    known = await _locked(connection, lasting)
+    _make_rows(connection, kept)
+    known = _locked(connection, lasting)
     health = after_reports(known, reports)
     changed = {key: each for key, each in health.items() if each != known.get(key)}
-    await _store(connection, changed)
-    await _change_users(connection, reports)
+    _store(connection, changed)
+    _change_users(connection, reports)
     removed = [each for each in reports if each.removes_token]
-    had = {each.key: await _is_had(connection, each.key) for each in removed}
+    had = {each.key: _is_had(connection, each.key) for each in removed}
     return [
         AddressState.REMOVED
         if each.removes_token and not had[each.key]
@@ -70,17 +80,17 @@ async def apply_reports(
     ]
 
 
-async def release(connection: AsyncConnection, key: AddressKey, *, at: datetime) -> bool:
+def release(connection: Connection, key: AddressKey, *, at: datetime) -> bool:
     """Lift what suppresses an address; False if nothing does."""
-    known = (await _locked(connection, {key})).get(key, AddressHealth())
+    known = (_locked(connection, {key})).get(key, AddressHealth())
     if not known.is_suppressed_at(at):
         return False
-    await _store(connection, {key: known.released(at)})
+    _store(connection, {key: known.released(at)})
     return True
 
 
-async def find_suppressions(
-    connection: AsyncConnection,
+def find_suppressions(
+    connection: Connection,
     wanted: SuppressionFilter,
     *,
     now: datetime,
@@ -106,12 +116,12 @@ async def find_suppressions(
     in_order = query.order_by(health.since.desc(), health.digest.desc()).limit(limit)
     return [
         SuppressedAddress(key=AddressKey(channel=channel, address=address), suppression=suppression)
-        for channel, address, *held in await connection.execute(in_order)
+        for channel, address, *held in connection.execute(in_order)
         if (suppression := suppression_of(*held))
     ]
 
 
-async def _make_rows(connection: AsyncConnection, keys: Iterable[AddressKey]) -> None:
+def _make_rows(connection: Connection, keys: Iterable[AddressKey]) -> None:
     """Make the rows that are missing: one that is not there cannot be locked."""
     rows = [
         {
@@ -124,15 +134,15 @@ async def _make_rows(connection: AsyncConnection, keys: Iterable[AddressKey]) ->
     ]
     if rows:
         insert = insert_new(connection.dialect.name, address_health)
-        await connection.execute(insert, rows)
+        connection.execute(insert, rows)
 
 
-async def _locked(
-    connection: AsyncConnection, keys: Iterable[AddressKey]
+def _locked(
+    connection: Connection, keys: Iterable[AddressKey]
 ) -> Mapping[AddressKey, AddressHealth]:
     """Read what is known of addresses; nobody else changes it until the transaction ends."""
     by_digest = {key.digest: key for key in keys}
-    rows = await connection.execute(
+    rows = connection.execute(
         select(address_health.c.digest, address_health.c.state)
         .where(address_health.c.digest.in_(list(by_digest)))
         .order_by(address_health.c.digest)
@@ -141,7 +151,7 @@ async def _locked(
     return {by_digest[digest]: _STATE.validate_json(state) for digest, state in rows}
 
 
-async def _store(connection: AsyncConnection, changed: Mapping[AddressKey, AddressHealth]) -> None:
+def _store(connection: Connection, changed: Mapping[AddressKey, AddressHealth]) -> None:
     for key, health in changed.items():
         shown = health.suppression
         row = {
@@ -152,33 +162,33 @@ async def _store(connection: AsyncConnection, changed: Mapping[AddressKey, Addre
             "provider": shown and shown.provider,
             "state": _STATE.dump_json(health).decode(),
         }
-        await connection.execute(_UPDATE_HEALTH.values(row), {"of_digest": key.digest})
+        connection.execute(_UPDATE_HEALTH.values(row), {"of_digest": key.digest})
 
 
-async def _change_users(connection: AsyncConnection, reports: Sequence[HealthReport]) -> None:
+def _change_users(connection: Connection, reports: Sequence[HealthReport]) -> None:
     """Remove tokens from users, and note what was used."""
     about = [each for each in reports if each.removes_token or each.kind is ReportKind.USED]
-    if not about or not (user_ids := await _lock_users(connection, {each.key for each in about})):
+    if not about or not (user_ids := _lock_users(connection, {each.key for each in about})):
         return
     used = [
         {**_place(each.key), "used_at": each.at} for each in about if each.kind is ReportKind.USED
     ]
     if used:
-        await connection.execute(_NOTE_USE, used)
+        connection.execute(_NOTE_USE, used)
     for each in about:
         if each.removes_token:
-            await connection.execute(_REMOVE, {**_place(each.key), "gone_at": each.at})
-            await _drop_preference(connection, user_ids, each.key.channel)
+            connection.execute(_REMOVE, {**_place(each.key), "gone_at": each.at})
+            _drop_preference(connection, user_ids, each.key.channel)
 
 
-async def _lock_users(connection: AsyncConnection, keys: Iterable[AddressKey]) -> Sequence[str]:
+def _lock_users(connection: Connection, keys: Iterable[AddressKey]) -> Sequence[str]:
     places = [(key.channel, key.address) for key in keys]
     having = select(addresses.c.user_id).where(
         # By address alone an index finds them.
         addresses.c.address.in_([address for _, address in places]),
         tuple_(addresses.c.channel, addresses.c.address).in_(places),
     )
-    rows = await connection.execute(
+    rows = connection.execute(
         select(users.c.user_id)
         .where(users.c.user_id.in_(having))
         .order_by(users.c.user_id)
@@ -187,22 +197,20 @@ async def _lock_users(connection: AsyncConnection, keys: Iterable[AddressKey]) -
     return [row.user_id for row in rows]
 
 
-async def _drop_preference(
-    connection: AsyncConnection, user_ids: Sequence[str], channel: str
-) -> None:
+def _drop_preference(connection: Connection, user_ids: Sequence[str], channel: str) -> None:
     """Let those prefer nothing who have no address left on the channel that they preferred."""
     left = exists().where(
         addresses.c.user_id == users.c.user_id, addresses.c.channel == users.c.preferred_channel
     )
-    await connection.execute(
+    connection.execute(
         update(users)
         .where(users.c.user_id.in_(user_ids), users.c.preferred_channel == channel, ~left)
         .values(preferred_channel=None)
     )
 
 
-async def _is_had(connection: AsyncConnection, key: AddressKey) -> bool:
-    return (await connection.execute(_STILL_HAD, _place(key))).first() is not None
+def _is_had(connection: Connection, key: AddressKey) -> bool:
+    return (connection.execute(_STILL_HAD, _place(key))).first() is not None
 
 
 def _place(key: AddressKey) -> dict[str, Any]:

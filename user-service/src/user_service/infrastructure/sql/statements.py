@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from notification_contracts.address_reports import ReportKind
 from notification_contracts.channels import ChannelName
+from service_kit.sql.engine import AnyRow, AnySelect
 from service_kit.sql.times import in_utc
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, update
-from sqlalchemy.engine import Row
+from sqlalchemy import ColumnElement, and_, bindparam, func, select, update
 
 from user_service.domain.health import Suppression
 from user_service.domain.user import Address, User, UserId
@@ -41,13 +41,18 @@ def suppression_columns() -> list[ColumnElement[Any]]:
     return [health.reason, health.since, health.until, health.evidence, health.provider]
 
 
+def _users_who(are_wanted: ColumnElement[bool]) -> AnySelect:
+    return (
+        select(users.c.user_id, users.c.preferred_channel, *_columns())
+        .select_from(users.outerjoin(addresses).outerjoin(address_health, _HEALTH_OF_ADDRESS))
+        .where(are_wanted)
+        .order_by(addresses.c.position)
+    )
+
+
 # Built once: building a statement costs more than SQLite takes to answer it.
-MANY: Final = (
-    select(users.c.user_id, users.c.preferred_channel, *_columns())
-    .select_from(users.outerjoin(addresses).outerjoin(address_health, _HEALTH_OF_ADDRESS))
-    .where(users.c.user_id.in_(bindparam("user_ids", expanding=True)))
-    .order_by(addresses.c.position)
-)
+ONE: Final = _users_who(users.c.user_id == bindparam("user_id"))
+MANY: Final = _users_who(users.c.user_id.in_(bindparam("user_ids", expanding=True)))
 
 LOCK: Final = (
     select(users.c.user_id)
@@ -62,7 +67,7 @@ REPLACE: Final = (
 )
 
 
-def _page() -> Select[*tuple[Any, ...]]:
+def _page() -> AnySelect:
     # Limited before the join: a page counts users, not addresses.
     page = (
         select(users.c.user_id)
@@ -85,8 +90,8 @@ def _page() -> Select[*tuple[Any, ...]]:
 PAGE: Final = _page()
 
 
-def users_in(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[UserId, User]:
-    """Make the users that `MANY` or `PAGE` have found."""
+def users_in(rows: Iterable[AnyRow]) -> dict[UserId, User]:
+    """Make the users that `ONE`, `MANY` or `PAGE` have found."""
     preferred: dict[UserId, ChannelName | None] = {}
     found: dict[UserId, dict[ChannelName, list[Address]]] = {}
     # By position: by name takes twice as long, and this is done for each notification.
