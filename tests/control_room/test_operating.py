@@ -127,6 +127,17 @@ def test_a_provider_is_tested(open_page, system):
     expect(answer).to_be_hidden()
 
 
+def test_a_provider_of_which_nothing_was_tried_is_not_said_to_work(open_page):
+    page = open_page("#/providers")
+    page.get_by_role("button", name="Test push").click()
+    form = page.get_by_role("dialog", name="Test the providers of push")
+    form.get_by_role("button", name="Test").click()
+
+    answer = page.get_by_role("dialog", name="What came of push")
+    expect(answer).to_contain_text("Test message: not tried.")
+    expect(answer).not_to_contain_text("works")
+
+
 def test_a_webhook_is_added_tested_and_removed(open_page, http):
     page = open_page("#/webhooks")
     page.get_by_role("button", name="Add a webhook…").click()

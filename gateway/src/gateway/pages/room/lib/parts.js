@@ -9,9 +9,9 @@ const TIMEOUT_MS = 5_000;
 
 /**
  * "change": `away` is another one; "providers": `providers`, the answer of GET /providers, is, or
- * `refusal`, the problem that it was refused with.
+ * `refusal`, the problem that it was refused with. `isKnown` once they have been asked.
  */
-export const parts = Object.assign(new Emitter(), { away: [], providers: null, refusal: null });
+export const parts = Object.assign(new Emitter(), { isKnown: false, away: [], providers: null, refusal: null });
 
 /** What a part does for the operator, and what happens while it is away. */
 export const EFFECTS = {
@@ -54,11 +54,13 @@ async function dispatcherIsAway() {
     parts.refusal = problem.isAway ? null : problem;
     return problem.isAway;
   } finally {
+    parts.isKnown = true;
     parts.emit("providers");
   }
 }
 
 export function startPartsCheck() {
+  session.on("change", () => session.isSignedIn && checkParts());
   const check = async () => {
     if (session.isSignedIn && !document.hidden) await checkParts();
     setTimeout(check, CHECK_MS);

@@ -83,9 +83,10 @@ async function test(channel) {
 }
 
 function trialOf({ name, is_ok: isOk, check, sent }) {
+  const verdict = !(check || sent) ? tag("not tried", "off", "○") : isOk ? tag("works", "ok", "✓") : tag("does not work", "bad", "✕");
   return h(
     "li.stack",
-    h("p.row", h("strong", name), tag(isOk ? "works" : "does not work", isOk ? "ok" : "bad", isOk ? "✓" : "✕")),
+    h("p.row", h("strong", name), verdict),
     factsOf("Log in", check),
     factsOf("Test message", sent),
   );

@@ -2,6 +2,7 @@
 
 import { h, keyed, set, setText } from "../../lib/dom.js";
 import { oldest, seriesOf, total } from "../../lib/history.js";
+import { parts } from "../../lib/parts.js";
 import { link } from "../../lib/router.js";
 import { clock, duration } from "../../lib/time.js";
 import { channelIcon } from "../../ui/icons.js";
@@ -26,7 +27,7 @@ export function channelRow(channel) {
     element,
     update(figures, providers) {
       card.update(ofChannel(figures), state(figures), ofProviders(providers).some((each) => stateOf(each).isUsable));
-      unknown.hidden = providers !== null;
+      unknown.hidden = providers !== null || !parts.isKnown;
       const shown = ofProviders(providers).map((provider, at) => ({ ...provider, place: at + 1 }));
       keyed(chips, shown, { key: ({ place, name }) => `${place} ${name}`, ...providerChip });
     },
