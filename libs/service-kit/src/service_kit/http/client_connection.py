@@ -122,8 +122,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._hang_up()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in a header."""
-        self._headers.append((name.lower(), value))
+        """Take in a header; what follows the body is none (RFC 9110, 6.5.1)."""
+        if not self._has_head:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Hand over the head, unless another one follows (1xx)."""

@@ -7,6 +7,7 @@ stays small. Both roads do the same; the same tests run against both.
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -63,7 +64,7 @@ may raise whatever the handler of a route may.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class HotCall:
     """A POST to `path`, the same as the path of its route, and without parameters.
 
@@ -75,6 +76,16 @@ class HotCall:
     handle: HotHandler
     event: str = SERVED
     unless: Collection[bytes] = ()
+
+    @cached_property
+    def unusual(self) -> frozenset[bytes]:
+        """Headers with which a request goes the general road."""
+        return _UNUSUAL.union(self.unless)
+
+    @cached_property
+    def line(self) -> PreparedLine:
+        """What is logged of a request that was answered without an error."""
+        return request_line(self.event)
 
 
 class HotCalls:
@@ -89,8 +100,6 @@ class HotCalls:
         answer_headers: Headers = (),
     ) -> None:
         self._calls = {call.path.encode(): call for call in calls}
-        self._unusual = {call.path: _UNUSUAL.union(call.unless) for call in calls}
-        self._lines = {call.path: request_line(call.event) for call in calls}
         self._served: PreparedLine = request_line(SERVED)
         self._admission = admission
         self._metrics = metrics
@@ -105,7 +114,7 @@ class HotCalls:
         if call is None or method != b"POST":
             return None
         named = dict(headers)
-        if len(named) != len(headers) or not self._unusual[call.path].isdisjoint(named):
+        if len(named) != len(headers) or not call.unusual.isdisjoint(named):
             return None
         if not self._admission.admits_plain_post(named):
             return None
@@ -123,7 +132,7 @@ class HotCalls:
         try:
             try:
                 answer = await work
-                line = self._lines[request.path]
+                line = request.call.line
             except Exception as error:  # noqa: BLE001 - all are answered
                 answer = self._answer_to(error, request.request_id)
             status = answer.status

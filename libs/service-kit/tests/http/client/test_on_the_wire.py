@@ -109,6 +109,19 @@ async def test_a_body_without_a_length_ends_with_the_connection(scripted, client
             assert b"".join([chunk async for chunk in stream.chunks]) == b"all of it"
 
 
+async def test_what_follows_a_body_is_no_header(scripted, client_of):
+    chunked = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Key: 1\r\n\r\n"
+    )
+    upstream = Repeated(chunked)
+    async with client_of(await scripted(upstream)) as client:
+        for _ in range(2):
+            answer = await client.request("POST", "/", body=b"x")
+            assert (answer.body, dict(answer.headers)) == (b"ok", {"transfer-encoding": "chunked"})
+
+    assert upstream.connections == 1
+
+
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 async def test_an_answer_without_a_body_leaves_its_connection_to_the_next(
     scripted, client_of, status
