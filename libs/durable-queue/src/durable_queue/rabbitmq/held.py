@@ -90,12 +90,13 @@ class HeldMessage:
         """Which copy this is."""
         return self.copy.envelope.revision
 
-    def starting(self, start: Start) -> Operation | None:
-        """Return how to start it, or to end it if it is too late for that; None if it ended so."""
-        if end := self._too_late():
-            return end
-        if self.is_expired:
-            return None
+    def ending_too_late(self) -> Operation | None:
+        """Return how to end it, if it is too late to start it and it has not ended so."""
+        is_late = not self.is_expired and self._router.is_expired(self.copy.envelope)
+        return self.finishing("expire", Change.EXPIRED) if is_late else None
+
+    def starting(self, start: Start) -> Operation:
+        """Return how to start it."""
         router = self._router
         note, on_ambiguous, progress = start
         events = () if self._started else (router.event(Change.STARTED, self.as_it_is, note),)
@@ -126,12 +127,8 @@ class HeldMessage:
         self.keep(start.progress)
         return None
 
-    def advancing(self, advance: Advance) -> Operation | None:
-        """Return how to start it in another lane; else as `starting`."""
-        if end := self._too_late():
-            return end
-        if self.is_expired:
-            return None
+    def advancing(self, advance: Advance) -> Operation:
+        """Return how to start it in another lane."""
         router = self._router
         lane, note, (start_note, on_ambiguous, progress) = advance
         there = self.as_it_is.in_lane(lane)
@@ -213,10 +210,6 @@ class HeldMessage:
         """Return the next copy."""
         since = self._router.now_ms
         return self.copy.envelope.moved(since=since, progress=self.progress, **changes)
-
-    def _too_late(self) -> Operation | None:
-        is_late = not self.is_expired and self._router.is_expired(self.copy.envelope)
-        return self.finishing("expire", Change.EXPIRED) if is_late else None
 
     def _ended_too_late(self, reply: Reply) -> QueueError:
         if error := self.finished("expire", reply):

@@ -52,11 +52,14 @@ async def ack_all(router: MessageRouter, acks: Sequence[tuple[H, Ack]]) -> Outco
 async def _begin(
     router: MessageRouter,
     said: Sequence[tuple[H, T]],
-    ask: Callable[[H, T], Operation | None],
+    ask: Callable[[H, T], Operation],
     take_in: Callable[[H, Operation | None, T, Reply | QueueError | None], QueueError | None],
 ) -> Outcomes:
     async def step(said: Sequence[tuple[H, T]]) -> Outcomes:
-        asked = [ask(held, each) for held, each in said]
+        asked = [
+            held.ending_too_late() or (None if held.is_expired else ask(held, each))
+            for held, each in said
+        ]
         given = iter(await router.claims.run_many([each for each in asked if each is not None]))
         return [
             take_in(held, operation, each, None if operation is None else next(given))
@@ -72,11 +75,11 @@ async def _in_turn(
 ) -> Outcomes:
     outcomes: Outcomes = [None] * len(asked)
     free: list[int] = []
-    for place, (held, _) in enumerate(asked):
-        if not held.turn.locked():
-            await held.turn.acquire()
-            free.append(place)
     try:
+        for place, (held, _) in enumerate(asked):
+            if not held.turn.locked():
+                await held.turn.acquire()
+                free.append(place)
         for place, outcome in zip(free, await step([asked[each] for each in free]), strict=True):
             outcomes[place] = outcome
     finally:
