@@ -142,11 +142,6 @@ class MessageBatches(Protocol):
     other. Outcomes are in the order of the messages: None, or what the method would have raised.
     """
 
-    @property
-    def advances(self) -> bool:
-        """Whether `advance_all` does more than to forward."""
-        ...
-
     async def start_all(
         self, starts: Sequence[tuple[Delivery, Start]]
     ) -> Sequence[QueueError | None]:
@@ -165,8 +160,7 @@ class MessageBatches(Protocol):
         """Forward messages and start them, each in one durable step.
 
         The outcome is the message as it is then held, in its new lane and started, or None where it
-        was forwarded only: because others wait in that lane, and it does not go before them, or
-        because the broker has no such step.
+        was forwarded only: because others wait in that lane, and it does not go before them.
         """
         ...
 

@@ -107,10 +107,8 @@ class Workers:
         """Work on the delivery of one channel, once its worker is resumed."""
         stage = self._stage(f"{DELIVERY}.{channel}", channel, holds=channel in deliver.holds)
         delivery = DeliveryStage(stage=stage, channel=channel, deliver=deliver)
-        worker = self._add(stage, delivery.go, delivery_lanes(channel))
-        if self._queue.advances:
-            delivery.worker = worker
-        self._by_channel[channel], self._deliveries[channel] = worker, delivery
+        delivery.worker = self._add(stage, delivery.go, delivery_lanes(channel))
+        self._by_channel[channel], self._deliveries[channel] = delivery.worker, delivery
 
     def tell_webhooks(self, queue: Queue, handle: Handle) -> None:
         """Tell webhooks of events. What is suspect among these holds up no notification."""
@@ -169,9 +167,7 @@ class Workers:
             handler.handle,
             isolation=self._isolation,
             channel=stage.channel,
-            onward=self._by_channel.values()
-            if stage.channel is None and self._queue.advances
-            else (),
+            onward=self._by_channel.values() if stage.channel is None else (),
         )
         return worker
 

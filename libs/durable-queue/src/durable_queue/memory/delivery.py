@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from durable_queue.delivery import VerdictMethods
 from durable_queue.memory.store import Entry, MessageState, Store
 from durable_queue.messages import SUSPECT_AFTER, exhausted_error, poison_error
-from durable_queue.one_by_one import OneByOne, outcomes_of
+from durable_queue.outcomes import outcomes_of
 from durable_queue.port import (
     Ack,
     Advance,
@@ -24,6 +24,7 @@ from durable_queue.port import (
     QueueError,
     Release,
     Retry,
+    Start,
     Verdict,
 )
 
@@ -171,10 +172,23 @@ class MemoryDelivery(VerdictMethods):
         return self._entry.state is MessageState.LEASED and self._entry.token == self._token
 
 
-class MemoryBatches(OneByOne):
+class MemoryBatches:
     """`MessageBatches` in memory, where nothing is cheaper for being done to many at once."""
 
-    advances = True
+    async def start_all(
+        self, starts: Sequence[tuple[Delivery, Start]]
+    ) -> Sequence[QueueError | None]:
+        """Start messages."""
+        return await outcomes_of(
+            delivery.start(note, on_ambiguous=on_ambiguous, progress=progress)
+            for delivery, (note, on_ambiguous, progress) in starts
+        )
+
+    async def settle_all(
+        self, verdicts: Sequence[tuple[Delivery, Verdict]]
+    ) -> Sequence[QueueError | None]:
+        """Settle messages."""
+        return await outcomes_of(delivery.settle(verdict) for delivery, verdict in verdicts)
 
     async def advance_all(
         self, advances: Sequence[tuple[Delivery, Advance]]

@@ -12,7 +12,7 @@ from service_kit.logs import get_logger
 from durable_queue.claims.holding import BeginReply, begin_reply, finish
 from durable_queue.claims.store import State
 from durable_queue.messages import AMBIGUOUS_ERROR
-from durable_queue.one_by_one import outcomes_of
+from durable_queue.outcomes import outcomes_of
 from durable_queue.port import Change, QueueError
 from durable_queue.rabbitmq.consumer import ConsumerSession, ReceivedCopy
 from durable_queue.rabbitmq.dead_lettering import (

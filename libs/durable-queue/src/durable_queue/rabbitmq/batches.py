@@ -7,7 +7,7 @@ from typing import cast
 
 from durable_queue.delivery import Delivery
 from durable_queue.errors import QueueError
-from durable_queue.one_by_one import outcomes_of
+from durable_queue.outcomes import outcomes_of
 from durable_queue.rabbitmq.delivery import RabbitDelivery
 from durable_queue.rabbitmq.publisher import Publisher
 from durable_queue.rabbitmq.routing import MessageRouter
@@ -18,7 +18,6 @@ from durable_queue.verdicts import Ack, Advance, Forward, Start, Verdict
 class RabbitBatches:
     """`MessageBatches`. What moves through the broker goes by the deliveries' own methods."""
 
-    advances = True
     _router: MessageRouter
     _publisher: Publisher
 

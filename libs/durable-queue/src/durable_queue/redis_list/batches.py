@@ -23,7 +23,6 @@ _FORWARDED = b"FORWARDED"
 class RedisBatches:
     """`MessageBatches` by scripts that take a row for each message."""
 
-    advances = True
     _runner: ScriptRunner
 
     async def start_all(

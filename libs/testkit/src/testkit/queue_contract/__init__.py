@@ -5,9 +5,8 @@
         async def harness(self, redis_url: str) -> AsyncIterator[QueueHarness]:
             ...
 
-Where adapters may differ, there are classes of their own: `AdoptingContract` for those brokers into
-which a foreign producer can put bytes, `AdvanceContract` for those that forward and start in one
-step. An adapter without a subclass is none.
+Where adapters may differ, there is a class of its own: `AdoptingContract` for those brokers into
+which a foreign producer can put bytes. An adapter without a subclass is none.
 """
 
 from testkit.queue_contract.adopting import AdoptingContract
@@ -31,7 +30,6 @@ __all__ = [
     "LANE",
     "OTHER_LANE",
     "AdoptingContract",
-    "AdvanceContract",
     "QueueContract",
     "QueueHarness",
     "message",
@@ -43,6 +41,7 @@ class QueueContract(
     ReceivingContract,
     VerdictContract,
     BatchContract,
+    AdvanceContract,
     LeaseContract,
     IsolationContract,
     ExpiryContract,

@@ -116,10 +116,7 @@ class BatchContract:
 
 
 class AdvanceContract:
-    """What holds for `MessageBatches` that advance."""
-
-    async def test_it_says_that_it_advances(self, harness: QueueHarness) -> None:
-        assert harness.queue.advances
+    """What holds for an advance."""
 
     async def test_advanced_one_is_started_in_the_other_lane(self, harness: QueueHarness) -> None:
         onward = await advanced(harness)
