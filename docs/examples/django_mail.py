@@ -1,4 +1,7 @@
-"""Mail that Django does not lose: `python django_mail.py ada@example.com`."""
+"""Mail that Django does not lose: `python django_mail.py ada@example.com`.
+
+It needs `pip install 'asyncnotify[django]'`.
+"""
 
 import sys
 

@@ -83,10 +83,10 @@ def test_files_of_people_and_messages_go_in_batches_and_reach_each_once(system, 
     messages.write_text(f'user_id,message\n{rows}broken,"quote\n')
 
     stored = command(system, "import-users", str(people))
-    assert stored.communicate(timeout=60)[0] == "600 rows, 0 refused\n"
+    assert stored.communicate(timeout=60)[0] == "600 rows: 600 accepted, 0 refused\n"
     for options in ([], ["--again"]):
         sent = command(system, "send-many", str(messages), *options)
-        assert sent.communicate(timeout=60)[0] == "601 rows, 1 refused\n"
+        assert sent.communicate(timeout=60)[0] == "601 rows: 600 accepted, 1 refused\n"
         assert sent.returncode == 1
 
     def received():

@@ -50,8 +50,8 @@ async def test_a_second_run_sends_nothing_and_says_what_it_skipped(command, gate
     first = await command("send-many", file, url=gateway.url)
     second = await command("send-many", file, url=gateway.url)
 
-    assert first[:2] == (1, "3 rows, 1 refused\n")
-    assert second[:2] == (1, "3 rows, 1 refused, 3 skipped\n")
+    assert first[:2] == (1, "3 rows: 2 accepted, 1 refused\n")
+    assert second[:2] == (1, "3 rows: 2 accepted, 1 refused (3 by an earlier run)\n")
     assert "3 of 3 rows were done by an earlier run" in second[2]
     assert [item["user_id"] for item in gateway.items] == ["ada", "bob"]
     assert len({item["idempotency_key"] for item in gateway.items}) == 2
@@ -154,7 +154,7 @@ async def test_line_breaks_in_cells_can_be_said_to_be_meant(
 
     assert (refused, asked_before) == (1, 0)
     assert "rejected.csv" in complaint
-    assert (code, said) == (0, "1 row, 0 refused\n")
+    assert (code, said) == (0, "1 row: 1 accepted, 0 refused\n")
     assert gateway.items[0][field].startswith(meant)
 
 

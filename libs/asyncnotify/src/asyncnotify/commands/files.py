@@ -119,8 +119,10 @@ def _sum_up(job: CsvJob, skipped: int) -> None:
         counts = {"rows": len(job.rows), "refused": job.rejected, "skipped": skipped}
         print_json({**counts, "rejected_file": rejected_file})
         return
-    skipping = f", {skipped} skipped" if skipped else ""
-    typer.echo(f"{counted(len(job.rows), 'row')}, {job.rejected} refused{skipping}")
+    accepted = len(job.rows) - job.rejected
+    earlier = f" ({skipped} by an earlier run)" if skipped else ""
+    rows = counted(len(job.rows), "row")
+    typer.echo(f"{rows}: {accepted} accepted, {job.rejected} refused{earlier}")
     if rejected_file:
         typer.echo(f"refused rows and why: {rejected_file}", err=True)
 
