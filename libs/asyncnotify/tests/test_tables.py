@@ -34,3 +34,20 @@ def test_a_row_of_notifications_stays_in_its_line(monkeypatch):
     heading, row = written.getvalue().splitlines()
     assert "channel" not in heading
     assert row.split() == [letter["trace_id"], "no", "2026-11-28", "11:08:53Z"]
+
+
+def test_a_time_is_broken_between_its_day_and_its_hour_alone(monkeypatch):
+    written = StringIO()
+    monkeypatch.setattr(tables, "out", Console(file=written, width=40))
+    monkeypatch.setattr(tables, "shows_json", lambda: False)
+    item = {
+        "id": "1795884480983-0",
+        "at": "2026-11-28T16:48:00Z",
+        "error": "no " * 30,
+        "x": "y" * 30,
+    }
+
+    tables.show_items([item], {"id": "id", "at": "at", "error": "error", "x": "x"})
+
+    assert "2026-11-28 " in written.getvalue()
+    assert "16:48:00Z" in written.getvalue()

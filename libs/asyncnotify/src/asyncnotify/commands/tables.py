@@ -12,6 +12,7 @@ from asyncnotify.commands.terminal import out
 
 # As the API gives times: in UTC. Shortened, they are still taken by `--since` and the like.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
+_DAY_CHARS = len("2027-01-31")
 COLOURS = {"sent": "green", "delivered": "green", "failed": "red", "retrying": "yellow"}
 
 
@@ -31,6 +32,9 @@ def show_items(items: Sequence[JsonObject], columns: Mapping[str, str]) -> None:
     table = new_table(*used)
     # What it is found by is copied from here: it is never cut, however narrow the terminal is.
     table.columns[0].min_width = max((len(row[0]) for row in rows), default=0)
+    for column, name in zip(table.columns[1:], [*used.values()][1:], strict=True):
+        if any(_TIME.fullmatch(str(item.get(name))) for item in items):
+            column.min_width = _DAY_CHARS  # a time is broken between its day and its hour
     for row in rows:
         table.add_row(*row)
     out.print(table)
