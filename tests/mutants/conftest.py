@@ -86,7 +86,7 @@ PLANS = {
     "renewals": ShortPlan(
         count=20,
         seconds=4,
-        kinds=[Kind(user_id="prove-ok", repeats=0)],
+        kinds=[Kind(user_id="prove-ok", repeats=0, life=(20, 25))],  # else it would not end
         environment={"AN_FAILPOINT": "worker.after_start:sleep=5"},
     ),
     "deploys": ShortPlan(

@@ -20,7 +20,7 @@ from testkit.failover import RedisPair
 from testkit.redis_server import RedisServer
 
 ASKED = {"user_id": "user_test", "message": "your purchase was completed successfully"}
-WITHIN_S = 2
+WITHIN_S = 30
 WITHIN_CEILING_S = 60
 
 Configure = Callable[[str, str], None]
