@@ -111,6 +111,13 @@ def test_on_a_phone_everything_is_there_and_nothing_sticks_out(open_page):
     expect(page.get_by_role("navigation")).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
+    page.get_by_role("button", name="Screens").click()
+    expect(page.get_by_role("navigation")).to_be_visible()
+    page.go_back()
+
+    expect(page.get_by_role("heading", name="Pipeline", level=1)).to_be_visible()
+    expect(page.get_by_role("navigation")).to_be_hidden()
+
 
 @pytest.mark.parametrize(
     "service", ["notification-publisher", "notification-dispatcher", "user-service"]

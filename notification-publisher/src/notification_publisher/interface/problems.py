@@ -45,7 +45,11 @@ PROBLEMS: Final[ProblemTable] = {
         503, "ledger_unavailable", "The record of notifications can't be read now", _SOON
     ),
     UnknownNotification: Problem(
-        404, "notification_not_found", "No notification has this trace id"
+        404,
+        "notification_not_found",
+        "No notification has this trace id",
+        detail="No notification has this trace id: it was never accepted, or it ended longer ago "
+        "than RETENTION_DAYS.",
     ),
     PastCancelling: Problem(409, "past_cancelling", "It is too late to cancel it"),
     ContentGone: Problem(410, "content_gone", "What was asked for can't be shown any more"),

@@ -59,6 +59,7 @@ function startMenu(nav) {
   fill(button, icon("menu"));
   button.addEventListener("click", () => open(!document.body.classList.contains("menu-open")));
   nav.addEventListener("click", (event) => event.target.closest("a") && open(false));
+  addEventListener("hashchange", () => open(false));
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && document.body.classList.contains("menu-open")) {
       open(false);

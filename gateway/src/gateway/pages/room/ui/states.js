@@ -15,12 +15,13 @@ export function empty({ title, text, action, symbol = "empty" }) {
 
 /** The server refused; `retry` asks again. */
 export function failed(problem, retry) {
+  const words = problem.detail || problem.message;
   return h(
     "div.state.failed",
     { role: "alert" },
     icon("failed"),
     h("h2", problem.title || "This did not work"),
-    h("p", problem.detail || problem.message),
+    words !== `${problem.title}.` && h("p", words),
     problem.requestId && h("p.muted", "Request ", h("code", problem.requestId)),
     // A key that may not see this may not see it at the next try either.
     problem.status !== 403 && retry && h("button", { type: "button", onclick: retry }, "Try again"),
