@@ -3,6 +3,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Connection
 from testkit.http import asgi_client, hot_client
 from testkit.postgres_server import (  # noqa: F401 - fixtures
     emptied_postgres_url,
@@ -34,9 +35,13 @@ async def every_store(request: pytest.FixtureRequest) -> AsyncIterator[Users]:
     store = SqlUsers(request.getfixturevalue(fixture))
     await store.start()
     yield store
-    for table in (address_health, users_table):
-        await store._store.write(lambda connection, table=table: connection.execute(table.delete()))
+    await store._store.write(_empty)
     await store.stop()
+
+
+def _empty(connection: Connection) -> None:
+    for table in (address_health, users_table):
+        connection.execute(table.delete())
 
 
 @pytest.fixture
