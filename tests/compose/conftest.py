@@ -21,7 +21,7 @@ class Compose:
         self,
         *options: str,
         environment: Mapping[str, str] | None = None,
-        patience_seconds: float = 90,
+        patience_seconds: float = 240,
     ) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"

@@ -17,7 +17,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(scope="module")
 def rabbit(new_project):
-    running = new_project("--profile", "rabbitmq", environment=ENVIRONMENT, patience_seconds=180)
+    running = new_project("--profile", "rabbitmq", environment=ENVIRONMENT)
     running.up("--build", "--scale", "redis=0")
     return running
 
