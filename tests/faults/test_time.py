@@ -83,13 +83,22 @@ async def test_nothing_is_sent_after_it_expired(idle_system):
     assert idle_system.copies(trace_id) == 0
 
 
-async def test_a_retry_that_would_come_too_late_expires(start_system):
-    async with start_system(RETRY_SCHEDULE="30s") as system:
-        trace_id = await system.send(user_id="always-down", expires_at=in_seconds(3))
+async def test_a_retry_that_would_come_too_late_expires(idle_system):
+    await working(idle_system, RETRY_SCHEDULE="30s")
+    trace_id = await idle_system.send(user_id="always-down", expires_at=in_seconds(5))
 
-        notification = await system.until(trace_id)
+    notification = await idle_system.until(trace_id)
 
-        assert notification["status"] == "expired"
+    assert notification["status"] == "expired"
+    assert "retrying" in [entry["status"] for entry in notification["timeline"]]
+
+
+async def working(system, **environment):
+    """Start a dispatcher that is at work: for what must be tried before it expires."""
+    dispatcher = await system.dispatcher(**environment)
+    async with asyncio.timeout(60):
+        while not await dispatcher.program.is_ready():
+            await asyncio.sleep(0.05)
 
 
 async def insist(queue: Queue, message: Message) -> None:
@@ -141,8 +150,8 @@ async def test_an_urgent_one_overtakes_ten_thousand_and_they_still_move(idle_sys
 
 
 async def test_expired_after_an_uncertain_attempt_says_that_it_may_have_been_sent(idle_system):
-    trace_id = await idle_system.send(user_id="unsure", expires_at=in_seconds(15))
-    await idle_system.dispatcher(RETRY_SCHEDULE="60s")
+    await working(idle_system, RETRY_SCHEDULE="60s")
+    trace_id = await idle_system.send(user_id="unsure", expires_at=in_seconds(5))
 
     notification = await idle_system.until(trace_id)
 
