@@ -53,6 +53,16 @@ def memory_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def memory_together_mb(pid: int) -> float:
+    """Return the memory in use of a process and those that it started; what they share, once."""
+    kilobytes = 0
+    for each in with_children(pid):
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kilobytes / 2**10
+
+
 def _busy_ms() -> float:
     """Return the processor time of the whole machine."""
     words = Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asyncnotify.local.embedded_redis import EmbeddedRedis
 from asyncnotify.local.ports import free_port
-from processes import Meter, cpu_ms, memory_mb
+from processes import Meter, cpu_ms, memory_together_mb
 from results import Options, Results
 
 COMMAND = Path(sys.executable).with_name("asyncnotify")
@@ -47,7 +47,8 @@ async def _up(data: Path) -> dict[str, float]:
     while process.stdout and not (await process.stdout.readline()).startswith(b"ready:"):
         pass
     seconds, used = time.monotonic() - began, cpu_ms(process.pid)
-    row = {"seconds": seconds, "cpu ms": used, "memory all": memory_mb(process.pid)}
+    memory = memory_together_mb(process.pid)
+    row = {"seconds": seconds, "cpu ms": used, "memory all": memory}
     row["others %"] = meter.read(1, load_ms=used)["others %"]
     process.send_signal(signal.SIGTERM)
     await process.communicate()

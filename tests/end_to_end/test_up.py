@@ -61,9 +61,14 @@ def test_what_dies_is_started_again_although_the_output_has_no_reader(unstarted_
     assert running.returncode == 0
 
 
-def test_usr1_makes_it_and_its_services_say_what_they_wait_for(fresh_system, until):
+def test_ps_names_each_service_and_usr1_makes_them_say_what_they_wait_for(fresh_system, until):
     system = fresh_system()
     before = dict(system.pids)
+    # Neither is `ps` at a loss.
+    for name, pid in before.items():
+        if name != "redis":
+            program = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+            assert program == f"{sys.executable} -m {name.replace('-', '_')}"
 
     system.process.send_signal(signal.SIGUSR1)
 

@@ -1,8 +1,10 @@
+import socket
 from pathlib import Path
 
 import pytest
+from asyncnotify.local.ports import HOST, free_port
 from asyncnotify.local.settings import UpSettings
-from asyncnotify.local.system import LocalSystem
+from asyncnotify.local.system import LocalSystem, Ports, taken_ports
 from service_kit.settings import load_settings
 from sqlalchemy import make_url
 from user_service.settings import UserServiceSettings
@@ -38,3 +40,24 @@ def test_services_are_told_what_was_read_from_files_and_do_not_read_it_again(
 
     assert settings.users_database_url == "sqlite+aiosqlite:////data/there.db"
     assert "hush" not in repr(system)
+
+
+def test_the_setting_that_moves_a_taken_port_is_named_for_each_of_several_dispatchers() -> None:
+    base = free_port(in_a_row=6)
+    ports = Ports(
+        gateway=base,
+        publisher=base + 1,
+        user_service=base + 2,
+        redis=base + 3,
+        dispatcher=base + 4,
+    )
+    system = LocalSystem(
+        broker_url="redis://localhost", data_dir=Path("/data"), ports=ports, dispatchers=2
+    )
+    with socket.create_server((HOST, base + 3)), socket.create_server((HOST, base + 5)):
+        hints = list(taken_ports(system.services(), redis=ports.redis))
+
+    assert hints == [
+        f"port {base + 5}: Address already in use; DISPATCHER_PORT chooses another one",
+        f"port {base + 3}: Address already in use; REDIS_PORT chooses another one",
+    ]

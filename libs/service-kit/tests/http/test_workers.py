@@ -93,7 +93,11 @@ async def test_a_port_that_is_taken_ends_all(run):
     assert "can't listen" in await second.said_on_stderr()
 
 
-async def test_workers_end_with_their_supervisor(run):
+async def test_workers_end_with_their_supervisor_and_leave_nothing_behind(
+    run, tmp_path, monkeypatch
+):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     process = await run(0, workers=2)
     await process.until("service.ready")
     pids = worker_pids(process.pid)
@@ -103,6 +107,7 @@ async def test_workers_end_with_their_supervisor(run):
     async with asyncio.timeout(60):
         while any(map(is_alive, pids)):
             await asyncio.sleep(0.05)
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 async def test_one_worker_is_this_very_process(run):

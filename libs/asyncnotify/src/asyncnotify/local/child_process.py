@@ -9,6 +9,13 @@ _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
 
 
+def before_a_service_runs() -> None:
+    """Do what the process of a service does first."""
+    # Until it has a handler for it, the signal by which it is asked what it does would end it.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    die_with_parent()
+
+
 def die_with_parent() -> None:
     """Have the kernel end this process if its parent is killed (Linux); it would keep its port.
 

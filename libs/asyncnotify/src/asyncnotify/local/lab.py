@@ -23,6 +23,7 @@ def lab_process(settings: UpSettings, data_dir: Path) -> ServiceProcess:
         name="lab",
         prefix="LAB_HTTP",
         command=(sys.executable, "-m", "asyncnotify.main", "lab", *words),
+        main="asyncnotify.main",
         environment={},
         port=settings.lab_http_port,
     )

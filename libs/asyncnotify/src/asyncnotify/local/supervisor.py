@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from service_kit.settings import EXIT_CODE_OF_INVALID_SETTINGS
 
-from asyncnotify.local.child_process import die_with_parent
+from asyncnotify.local.child_process import before_a_service_runs
+from asyncnotify.local.loaded import LoadedService
 from asyncnotify.local.probes import is_ready
 from asyncnotify.local.supervised import NotStartable, Program
 from asyncnotify.local.system import ServiceProcess
@@ -31,14 +32,23 @@ class ServiceProgram:
     """One of the services, as a child process."""
 
     def __init__(
-        self, service: ServiceProcess, environment: dict[str, str], *, output: int | None = None
+        self,
+        service: ServiceProcess,
+        environment: dict[str, str],
+        *,
+        output: int | None = None,
+        loaded: LoadedService | None = None,
     ) -> None:
-        """`output` is a file descriptor for what it prints; None is this process's own output."""
+        """`output` is a file descriptor for what it prints; None is this process's own output.
+
+        `loaded` is what runs at the first start.
+        """
         self.name = service.name
         self._output = output
         self._service = service
         self._environment = {**environment, **service.environment}
-        self._process: asyncio.subprocess.Process | None = None
+        self._loaded = loaded
+        self._process: asyncio.subprocess.Process | LoadedService | None = None
 
     @property
     def pid(self) -> int | None:
@@ -53,6 +63,10 @@ class ServiceProgram:
         """
         if why := self._service.why_it_cannot_listen():
             raise NotStartable(f"can't listen on {self._service.url}: {why}")
+        if self._loaded:
+            self._process, self._loaded = self._loaded, None
+            self._process.run(self._environment)
+            return
         self._process = await asyncio.create_subprocess_exec(
             *self._service.command,
             env=self._environment,
@@ -60,7 +74,7 @@ class ServiceProgram:
             stdout=self._output,
             stderr=self._output,
             start_new_session=True,
-            preexec_fn=_before_it_runs,
+            preexec_fn=before_a_service_runs,
         )
 
     async def wait(self) -> int:
@@ -196,12 +210,6 @@ class Supervisor:
     def _fail(self, why: str) -> None:
         self._failure = StartFailed(why)
         self._failed.set()
-
-
-def _before_it_runs() -> None:
-    # Until it has a handler for it, the signal by which it is asked what it does would end it.
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    die_with_parent()
 
 
 def send_signal(program: Program | None, number: signal.Signals) -> None:

@@ -1,7 +1,7 @@
 """What a local AsyncNotify consists of: which processes, with which environment."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -30,12 +30,14 @@ class Ports:
 class ServiceProcess:
     """One service as a process: how to start it, and where it says that it is ready.
 
-    `prefix` begins the names of its own environment variables, as in `GATEWAY_PORT`.
+    `prefix` begins the names of its own environment variables, as in `GATEWAY_PORT`. `main` is the
+    module that puts it together.
     """
 
     name: str
     prefix: str
     command: Sequence[str]
+    main: str
     environment: Mapping[str, str]
     port: int
     host: str = HOST
@@ -103,11 +105,13 @@ class LocalSystem:
         ]
 
     def _service(self, name: str, prefix: str, port: int, host: str = HOST) -> ServiceProcess:
+        package = name.replace("-", "_")
         host_and_port = {f"{prefix}_HOST": host, f"{prefix}_PORT": str(port)}
         return ServiceProcess(
             name=name,
             prefix=prefix,
-            command=(sys.executable, "-m", name.replace("-", "_")),
+            command=(sys.executable, "-m", package),
+            main=f"{package}.main",
             environment=self._shared_environment() | host_and_port,
             port=port,
             host=host,
@@ -138,3 +142,13 @@ class LocalSystem:
             "FAKE_OUTBOX": self.fake_outbox or str(self.data_dir / "outbox.jsonl"),
             "LOG_FORMAT": self.log_format,
         }
+
+
+def taken_ports(processes: Iterable[ServiceProcess], *, redis: int | None) -> Iterator[str]:
+    """Say which ports are taken, and which setting chooses others; `redis` is an embedded one's."""
+    settings = [(f"{each.prefix}_PORT", each.port) for each in processes]
+    if redis is not None:
+        settings.append(("REDIS_PORT", redis))
+    for setting, port in settings:
+        if why := why_taken(port):
+            yield f"port {port}: {why}; {setting} chooses another one"

@@ -4,8 +4,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 
 from service_kit.settings import load_settings
@@ -13,12 +14,13 @@ from service_kit.settings import load_settings
 from asyncnotify.local.embedded_redis import EmbeddedRedis
 from asyncnotify.local.internal_token import keep_token, needs_token
 from asyncnotify.local.lab import lab_process, lab_settings
-from asyncnotify.local.ports import HOST, why_taken
+from asyncnotify.local.loaded import LoadedService, fork_loaded
+from asyncnotify.local.ports import HOST
 from asyncnotify.local.private_data import keep_private
 from asyncnotify.local.settings import UpSettings, read_dotenv
 from asyncnotify.local.supervised import Program
 from asyncnotify.local.supervisor import ServiceProgram, StartFailed, Supervisor, send_signal
-from asyncnotify.local.system import LocalSystem, Ports, ServiceProcess
+from asyncnotify.local.system import LocalSystem, Ports, ServiceProcess, taken_ports
 from asyncnotify.local.terminal import say, spared_by_make
 
 
@@ -31,8 +33,7 @@ def run_system(
     with_lab: bool = False,
 ) -> int:
     """Run all services until a signal; return the exit code. Options win over the environment."""
-    environment = read_dotenv(Path(".env")) | dict(os.environ)
-    os.environ.update(environment)
+    environment = _environment()
     settings = load_settings(UpSettings)
     broker = broker_url or settings.broker_url or settings.rabbitmq_url
     if broker and broker.startswith("memory:"):
@@ -57,8 +58,25 @@ def run_system(
     if redis in {system.broker_url, system.ledger_url}:
         embedded = _embedded_redis(settings, system)
     lab = lab_process(settings, system.data_dir) if with_lab else None
+    loaded = _load(system)
     with spared_by_make(environment):
-        return asyncio.run(_run(system, environment, embedded, lab))
+        return asyncio.run(_run(system, environment, embedded, lab, loaded))
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment; `.env` has added to it what was not set."""
+    # What is set stays where it is: setproctitle finds by it the place that `ps` reads.
+    for name, value in read_dotenv(Path(".env")).items():
+        os.environ.setdefault(name, value)
+    return dict(os.environ)
+
+
+def _load(system: LocalSystem) -> list[LoadedService]:
+    """Load the services. From now on all that they and this process make is their user's alone."""
+    keep_private(system.data_dir)
+    if system.has_token:
+        keep_token(system.token_file)
+    return fork_loaded(system.services())
 
 
 def _embedded_redis(settings: UpSettings, system: LocalSystem) -> EmbeddedRedis:
@@ -86,23 +104,20 @@ async def _run(
     environment: dict[str, str],
     redis: EmbeddedRedis | None,
     lab: ServiceProcess | None,
+    loaded: Sequence[LoadedService],
 ) -> int:
-    keep_private(system.data_dir)
-    if system.has_token:
-        keep_token(system.token_file)
     services: list[ServiceProgram] = []
     stopping = _listen_for_signals(services)
     supervisor = Supervisor(say)
 
     async def start() -> None:
-        # Services take longer to load than Redis to be ready: nobody waits for anybody.
-        stores: list[Program] = [redis] if redis else []
+        needed: list[Program] = [ServiceProgram(lab, environment)] if lab else []
+        await supervisor.start([*needed, *([redis] if redis else [])])
         if lab:
-            await supervisor.start([ServiceProgram(lab, environment), *stores])
-            stores = []
             environment.update(await lab_settings(lab, f"http://{HOST}:{system.ports.gateway}"))
-        services.extend(ServiceProgram(each, environment) for each in system.services())
-        await supervisor.start([*services, *stores])
+        for process, ready_to_run in zip_longest(system.services(), loaded):
+            services.append(ServiceProgram(process, environment, loaded=ready_to_run))
+        await supervisor.start(services)
 
     starting = asyncio.create_task(start())
     asked_to_stop = asyncio.create_task(stopping.wait())
@@ -122,7 +137,8 @@ async def _run(
         say("stopped")
         return 0
     say(str(failure))
-    for hint in _taken_ports(system, lab, embedded=redis is not None):
+    processes = [*([lab] if lab else []), *reversed(system.services())]
+    for hint in taken_ports(processes, redis=system.ports.redis if redis else None):
         say(hint)
     return 1
 
@@ -153,16 +169,3 @@ def _listen_for_signals(services: Sequence[ServiceProgram]) -> asyncio.Event:
 
     loop.add_signal_handler(signal.SIGUSR1, show_tasks)
     return stopping
-
-
-def _taken_ports(
-    system: LocalSystem, lab: ServiceProcess | None, *, embedded: bool
-) -> Iterator[str]:
-    """Say which ports are taken, and which setting chooses others."""
-    processes = [*([lab] if lab else []), *reversed(system.services())]
-    settings = {f"{each.prefix}_PORT": each.port for each in processes}
-    if embedded:
-        settings["REDIS_PORT"] = system.ports.redis
-    for setting, port in settings.items():
-        if why := why_taken(port):
-            yield f"port {port}: {why}; {setting} chooses another one"

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class WorkerGroup:
     count: int
     lifeline: int = -1
     _server: asyncio.Server | None = field(default=None, init=False)
+    _is_orphan: bool = field(default=False, init=False)
 
     @property
     def serving(self) -> int:
@@ -69,6 +71,7 @@ class WorkerGroup:
         """
 
         def end() -> None:
+            self._is_orphan = True
             asyncio.get_running_loop().remove_reader(self.lifeline)
             stop()
 
@@ -83,10 +86,12 @@ class WorkerGroup:
         self._server = await asyncio.start_unix_server(tell, self._socket(self.number))
 
     def leave(self) -> None:
-        """Stop telling."""
+        """Stop telling. Without a supervisor, the last one removes the folder."""
         self.forget(self.number)
         if self._server is not None:
             self._server.close()
+        if self._is_orphan and not self.serving:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     async def metrics(self, registry: CollectorRegistry) -> SummedMetrics:
         """Return what all workers have counted, those that died included."""
