@@ -57,7 +57,7 @@ const UNITS = { requests_per_second: "requests/s", burst: "at once", notificatio
 
 function limitsOf(limits) {
   const set = Object.entries(limits ?? {}).filter(([, value]) => value !== null);
-  return set.length ? set.map(([name, value]) => `${value} ${UNITS[name] ?? name}`).join(", ") : "as usual";
+  return set.length ? set.map(([name, value]) => `${value} ${UNITS[name] ?? name}`).join(", ") : "default";
 }
 
 /** How a key is; the first of these that is true counts. */
