@@ -148,6 +148,41 @@ async def test_those_in_another_lane_leave_room_for_the_rest(open_queue: Open) -
     assert list(await queue.advance_all([(last, Advance(NEXT, b"", Start()))])) == [last]
 
 
+class LossyStore(InMemoryClaimStore):
+    """Does what it is asked to decide, but its first reply does not arrive."""
+
+    is_lossy = True
+
+    async def run_many(self, operations: Sequence[Operation]) -> list[Reply | QueueError]:
+        replies = await super().run_many(operations)
+        if self.is_lossy and operations and operations[0].name == "decide":
+            self.is_lossy = False
+            return [QueueUnavailable("the reply is lost")] * len(operations)
+        return replies
+
+
+async def test_one_of_which_it_is_unknown_whether_it_was_forwarded_is_not_advanced(
+    open_queue: Open,
+) -> None:
+    queue = open_queue(claims=LossyStore(ClaimStateMachine()))
+    assert await queue.receive([NEXT], limit=1, wait=AT_ONCE) == []
+    await queue.send(Message(id="before", lane=NEXT, body=b""))
+    await queue.send(Message(id="m", lane=LANE, body=b""))
+    async with asyncio.timeout(60):
+        while not (await queue.depths([NEXT]))[NEXT].oldest_waiting:
+            await asyncio.sleep(0.01)
+    [delivery] = await queue.receive([LANE], limit=1, wait=SOON)
+    advances = [(delivery, Advance(NEXT, b"", Start()))]
+    [unknown] = await queue.advance_all(advances)
+    assert isinstance(unknown, QueueUnavailable)
+    [before] = await queue.receive([NEXT], limit=1, wait=SOON)
+
+    assert list(await queue.advance_all(advances)) == [None]
+
+    [again] = await queue.receive([NEXT], limit=1, wait=SOON)
+    assert (before.id, again.id) == ("before", "m")
+
+
 class StuckStore(InMemoryClaimStore):
     """Answers no renewal while it is stuck."""
 

@@ -8,7 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from aiormq.abc import DeliveredMessage
-from durable_queue.rabbitmq.consumer import ConsumerSession
+from durable_queue.port import QueueUnavailable
+from durable_queue.rabbitmq.consumer_session import ConsumerSession, ReceivedCopy
+from durable_queue.rabbitmq.envelope import Envelope
+from durable_queue.rabbitmq.incoming import IncomingMessage
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
@@ -43,8 +46,13 @@ async def does_not_understand(*_: object) -> None:
     raise ValueError("a bug")
 
 
-def session_on(broker: Any) -> ConsumerSession:
-    return ConsumerSession(broker, broker, broker, does_not_understand, PREFETCH)
+def session_on(broker: Any, examine: Any = does_not_understand) -> ConsumerSession:
+    return ConsumerSession(broker, broker, broker, examine, PREFETCH)
+
+
+def delivered(broker: Any) -> DeliveredMessage:
+    deliver = Basic.Deliver("tag", delivery_tag=1, exchange="", routing_key="")
+    return DeliveredMessage(deliver, ContentHeader(), b"", broker)
 
 
 async def test_it_waits_no_longer_for_what_comes_all_the_time() -> None:
@@ -64,10 +72,33 @@ async def test_what_it_fails_to_look_at_goes_back_to_the_broker() -> None:
     broker: Any = BusyBroker()
     session = session_on(broker)
     await session.subscribe([LANE])
-    delivery = Basic.Deliver("tag", delivery_tag=1, exchange="", routing_key="")
-    await broker.deliver(DeliveredMessage(delivery, ContentHeader(), b"", broker))
+    await broker.deliver(delivered(broker))
 
     async with asyncio.timeout(60):
         await broker.written.get()
 
     assert session.returns.held[LANE] == 0
+
+
+async def test_an_outage_does_not_count_against_what_comes_meanwhile() -> None:
+    broker: Any = BusyBroker()
+    looks: list[bool] = []
+
+    async def is_away_at_first(
+        lane: str, incoming: IncomingMessage, session: ConsumerSession
+    ) -> ReceivedCopy:
+        looks.append(incoming.is_redelivered)
+        if len(looks) == 1:
+            raise QueueUnavailable("away")
+        return ReceivedCopy(
+            envelope=Envelope(id="m", lane=lane, body=b""), incoming=incoming, session=session
+        )
+
+    session = session_on(broker, is_away_at_first)
+    await session.subscribe([LANE])
+    await broker.deliver(delivered(broker))
+
+    assert looks == [False, True]
+    assert [each.envelope.id for each in session.take([LANE], limit=9)] == ["m"]
+    await session.returns.tell()
+    assert broker.written.empty()

@@ -23,6 +23,7 @@ LANE = "stage.normal"
 @pytest.fixture
 async def workers(rabbitmq_url: str) -> AsyncIterator[RabbitWorkers]:
     async with RabbitWorkers(rabbitmq_url) as workers:
+        await workers.connect()
         yield workers
 
 
@@ -32,6 +33,7 @@ async def proxied(rabbitmq_url: str) -> AsyncIterator[tuple[RabbitWorkers, TcpPr
         TcpProxy(rabbitmq_url) as proxy,
         RabbitWorkers(proxy.url, direct_url=rabbitmq_url) as workers,
     ):
+        await workers.connect()
         yield workers, proxy
 
 
@@ -56,7 +58,7 @@ async def test_node_killed_and_started_again_loses_nothing(private_rabbitmq: Rab
 
 async def test_node_that_is_away_is_said_to_be(private_rabbitmq: RabbitNode) -> None:
     async with RabbitWorkers(private_rabbitmq.url) as workers:
-        await workers.queue.ping()
+        await workers.connect()
         await asyncio.to_thread(private_rabbitmq.kill)
         for _ in range(3):
             async with asyncio.timeout(60):

@@ -2,10 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import aio_pika
 from durable_queue.backoff import delays, end_tasks
@@ -29,6 +29,7 @@ from testkit.rabbitmq_harness import delete_queues
 LANE: Final = "stage.normal"
 NEXT: Final = "next.normal"
 ENDS: Final = frozenset({Change.DONE, Change.DEAD, Change.EXHAUSTED, Change.POISONED})
+T = TypeVar("T")
 _POLL: Final = timedelta(seconds=0.3)
 _TIMEOUT_S: Final = 60.0
 
@@ -107,14 +108,13 @@ class RabbitWorkers:
             self.accepted.add(message_id)
         return outcome
 
+    async def connect(self) -> None:
+        """Return when the queue is connected, however long that takes; no lane is declared yet."""
+        await _until_available(self.queue.ping)
+
     async def insist(self, message_id: str) -> SendOutcome:
         """Send it until it is accepted, as a client would."""
-        async with asyncio.timeout(_TIMEOUT_S):
-            while True:
-                try:
-                    return await self.send(message_id)
-                except QueueUnavailable:
-                    await asyncio.sleep(0.1)
+        return await _until_available(lambda: self.send(message_id))
 
     async def send_many(self, count: int, *, pause: float = 0.0) -> None:
         """Insist on so many messages."""
@@ -208,3 +208,12 @@ class RabbitWorkers:
             with suppress(QueueUnavailable):
                 await queue.tick([LANE, NEXT])
             await asyncio.sleep(0.2)
+
+
+async def _until_available(call: Callable[[], Awaitable[T]]) -> T:
+    async with asyncio.timeout(_TIMEOUT_S):
+        while True:
+            try:
+                return await call()
+            except QueueUnavailable:
+                await asyncio.sleep(0.1)

@@ -14,7 +14,7 @@ from durable_queue.claims.store import State
 from durable_queue.messages import AMBIGUOUS_ERROR
 from durable_queue.outcomes import outcomes_of
 from durable_queue.port import Change, QueueError
-from durable_queue.rabbitmq.consumer import ConsumerSession, ReceivedCopy
+from durable_queue.rabbitmq.consumer_session import ConsumerSession, ReceivedCopy
 from durable_queue.rabbitmq.dead_lettering import (
     DeadLetterReason,
     move_to_dead_letters,

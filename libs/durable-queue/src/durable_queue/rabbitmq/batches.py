@@ -52,6 +52,8 @@ class RabbitBatches:
         may_go = await self._may_go(held)
         going = [each for each, may in zip(held, may_go, strict=True) if may]
         waiting = [each for each, may in zip(held, may_go, strict=True) if not may]
+        for each, _ in waiting:
+            each.is_forwarding = True
         errors, forwarded = await asyncio.gather(
             advance_all(self._router, going),
             outcomes_of(each.settle(Forward(lane, note)) for each, (lane, note, _) in waiting),
@@ -67,7 +69,7 @@ class RabbitBatches:
         for held, (lane, *_) in advances:
             source, session = held.copy.incoming.lane, held.copy.session
             may_go = held.advancing_to == lane
-            if not (may_go or held.decided) and session.has_room_away(source, away[source]):
+            if not (may_go or held.is_forwarding) and session.has_room_away(source, away[source]):
                 none_waits = session.knows_that_none_waits(lane)
                 if none_waits is None:
                     if lane not in asked:

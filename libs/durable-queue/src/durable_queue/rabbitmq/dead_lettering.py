@@ -7,7 +7,7 @@ from typing import Self
 from durable_queue.claims.store import State
 from durable_queue.messages import poison_error
 from durable_queue.port import Change, Note
-from durable_queue.rabbitmq.consumer import ReceivedCopy
+from durable_queue.rabbitmq.consumer_session import ReceivedCopy
 from durable_queue.rabbitmq.envelope import Envelope
 from durable_queue.rabbitmq.routing import MessageRouter
 

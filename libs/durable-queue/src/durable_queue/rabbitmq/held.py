@@ -12,7 +12,7 @@ from durable_queue.claims.holding import BeginReply, finish, is_ours
 from durable_queue.claims.store import Operation, Reply
 from durable_queue.errors import LeaseLost, MessageExpired, QueueError
 from durable_queue.messages import SUSPECT_AFTER, Change, Note, OnAmbiguous
-from durable_queue.rabbitmq.consumer import ReceivedCopy
+from durable_queue.rabbitmq.consumer_session import ReceivedCopy
 from durable_queue.rabbitmq.envelope import Envelope, time_or_none
 from durable_queue.rabbitmq.routing import MessageRouter
 from durable_queue.verdicts import Advance, Start
@@ -24,6 +24,8 @@ StopTracking = Callable[[Any], bool]
 class HeldMessage:
     """What a delivery consists of. `turn` is held while a step is under way; `steps` takes them.
 
+    `advancing_to` is where it was to be advanced to, `is_forwarding` that it was to be forwarded
+    instead: its claim, once asked for one, may know of it, whatever was answered.
     `decided` is the verdict that its claim knows, `settled` the one that the broker knows, too;
     `poisoned_after` is after how many deliveries the claim would not have it released once more.
     """
@@ -42,6 +44,7 @@ class HeldMessage:
         "expires_at",
         "id",
         "is_expired",
+        "is_forwarding",
         "is_suspect",
         "lane",
         "lease_until",
@@ -80,6 +83,7 @@ class HeldMessage:
         self.settled = ""
         self.is_expired = False
         self.advancing_to = ""
+        self.is_forwarding = False
         self.poisoned_after = 0
         self._started = False
         self._router = router

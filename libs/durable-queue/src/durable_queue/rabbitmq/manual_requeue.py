@@ -12,7 +12,7 @@ from service_kit.logs import get_logger
 from durable_queue.claims.operations import Reservation
 from durable_queue.claims.store import State
 from durable_queue.port import Change
-from durable_queue.rabbitmq.consumer import ReceivedCopy
+from durable_queue.rabbitmq.consumer_session import ReceivedCopy
 from durable_queue.rabbitmq.reconciliation import reconcile_dead_letter
 from durable_queue.rabbitmq.routing import MessageRouter, publish_and_record
 
