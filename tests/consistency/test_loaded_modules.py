@@ -79,11 +79,14 @@ from service_kit.launch import load
 settle = load("service_kit.http.server").settle_memory
 print(gc.isenabled(), gc.get_freeze_count())
 settle()
-print(gc.isenabled(), gc.get_freeze_count() > 1000)
+print(gc.isenabled(), gc.get_freeze_count() > 1000, gc.get_threshold()[0])
+gc.set_threshold(50_000)
+settle()
+print(gc.get_threshold()[0])
 """
     said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
-    assert said.stdout.split() == ["False", "0", "True", "True"]
+    assert said.stdout.split() == ["False", "0", "True", "True", "10000", "50000"]
 
 
 def test_the_command_that_runs_the_services_loads_no_client():

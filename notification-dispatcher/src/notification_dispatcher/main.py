@@ -1,5 +1,6 @@
 """Puts the dispatcher together, and runs it."""
 
+import gc
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -288,6 +289,7 @@ def run() -> None:
     settings = load_settings(settings_class())
     configure_logging(SERVICE, format=settings.log_format, level=settings.log_level)
     limits = grant(limits_of(settings), service=SERVICE, upstream=settings.descriptors)
+    gc.set_threshold(settings.workers.objects_in_use)  # see `settle_memory`
     serve(
         partial(build, settings),
         host=settings.dispatcher_host,

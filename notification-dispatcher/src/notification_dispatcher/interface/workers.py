@@ -38,6 +38,9 @@ from notification_dispatcher.interface.stages import (
 # the provider, settling; and handing back what was not begun.
 AROUND_A_SEND = timedelta(seconds=8)
 
+# Measured: what a notification in flight consists of.
+OBJECTS_EACH = 100
+
 # Less than the shortest wait before an event is posted again: that one is not late.
 WHEN_NO_WEBHOOK_WAITS = timedelta(seconds=4)
 
@@ -61,6 +64,11 @@ class WorkerOptions:
     lease: timedelta
     grace: timedelta
     longest_version_wait: timedelta
+
+    @property
+    def objects_in_use(self) -> int:
+        """How many objects those in flight are: so many at once are no garbage."""
+        return OBJECTS_EACH * self.concurrency
 
     def concurrency_on(self, channel: ChannelName | None) -> int:
         """Return how many a worker handles at once; `channel` is None for what calls no provider.
