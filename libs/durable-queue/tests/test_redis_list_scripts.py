@@ -7,7 +7,7 @@ from durable_queue.port import Change
 from durable_queue.redis_list import keys
 from durable_queue.redis_list.keys import Keys, checked_lane
 from durable_queue.redis_list.options import RedisListOptions
-from durable_queue.redis_list.scripts import assemble, lua_sources
+from durable_queue.redis_list.scripts import assemble, lua_sources, with_what_it_uses
 
 SOURCES = lua_sources()
 # `wait_again` and `die` of settle.lua pass their argument on.
@@ -34,6 +34,31 @@ def test_only_what_brings_in_more_is_refused_when_redis_is_full() -> None:
 def test_every_script_says_what_it_takes() -> None:
     for name, source in SOURCES.items():
         assert source.startswith("-- "), name
+
+
+def test_script_gets_only_what_it_uses_even_through_others() -> None:
+    shared = (
+        "local ONE = 1\n-- Not this.\nlocal TWO = {\n  1,\n}\n"
+        "local function once(x)\n  return x + ONE\nend\n"
+        "local function twice(x) return once(once(x)) end\n"
+        "local function thrice() end -- twice\n"
+    )
+
+    assert with_what_it_uses(shared, "return twice(3) -- TWO\n") == (
+        "local ONE = 1\n"
+        "local function once(x)\n  return x + ONE\nend\n"
+        "local function twice(x) return once(once(x)) end\n"
+        "return twice(3) -- TWO\n"
+    )
+
+
+@pytest.mark.parametrize("part", ["prelude", "damage", "message", "ended", "states"])
+def test_nothing_is_lost_of_a_shared_part_that_is_used(part: str) -> None:
+    everything = " ".join(re.findall(r"\w+", re.sub(r"--.*", "", SOURCES[part])))
+    without_notes = re.sub(r"^--.*\n|\n(?=\n)", "", SOURCES[part], flags=re.MULTILINE)
+
+    kept = with_what_it_uses(SOURCES[part], everything).removesuffix(everything)
+    assert re.sub(r"^--.*\n|\n(?=\n)", "", kept, flags=re.MULTILINE) == without_notes
 
 
 @pytest.mark.parametrize("part", ["ready", "wait", "lease", "delay", "seq", "wm"])

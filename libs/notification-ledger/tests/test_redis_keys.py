@@ -39,7 +39,7 @@ async def test_keys_are_those_of_the_documentation(
 
     own, told, *lines = str(await redis.get("{an:0}:e:one")).split("\n")
     columns = await columns_of(redis, "{an:0}:e:one")
-    assert (own.count("\t"), columns["st"], columns["ln"]) == (17, "queued", VALIDATION)
+    assert (own.count("\t"), columns["st"], columns["ln"]) == (7, "queued", VALIDATION)
     created = int(columns["born"])
     assert dict(zip(TOLD, told.split("\t"), strict=True)) == {
         **dict.fromkeys(TOLD, ""),

@@ -14,6 +14,9 @@ from durable_queue.port import Change, Note
 class LuaRecorder:
     """Lua that becomes part of the scripts, and defines these local functions.
 
+    It is local declarations and comments, each from the start of a line, and runs when a script
+    first needs one of them.
+
     `opened(told, born)` returns what it keeps of a message, from `told`, the text that `closed`
     returned for it before, '' at first. `record(change, id, lane, now, due, note, uncertain, kept)`
     is told of each change of it; `closed(id, kept)` comes once after all changes of a script, and

@@ -1,11 +1,13 @@
 """The text in which Redis keeps a message's state, for tests that damage it or look at it."""
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Final
 
 from redis.asyncio import Redis
 
 _ENDED: Final = ("st", "born", "over", "op", "tok", "unc")
+_ENDS: Final = ("", "done", "cancelled", "expired", "deleted")
 _COLUMNS: Final = (
     *_ENDED,
     *("ln", "mx", "at", "df", "dl", "am", "ex", "du", "ws", "rs", "rd", "pg"),
@@ -26,7 +28,8 @@ async def set_column(redis: Redis, key: str, name: str, value: str) -> None:
 
 def _columns(text: str) -> dict[str, str]:
     values = text.partition("\n")[0].split("\t")
-    return dict(zip(_COLUMNS, values, strict=len(values) != len(_ENDED)))
+    columns = _ENDED if values[0] in _ENDS else _COLUMNS
+    return dict(zip_longest(columns, values, fillvalue=""))
 
 
 def _text(kept: bytes | str | None) -> str:

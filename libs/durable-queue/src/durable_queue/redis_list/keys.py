@@ -25,8 +25,9 @@ is pushed is adopted as a message when it is popped: under its own `trace_id` if
 with one that is an unknown UUIDv7, else under a new one. It is safe from then on; a consumer that
 dies between BLPOP and claim takes it along, so a producer that can should go through `send`.
 
-The first line of `P:e:<id>` has these columns, tabs between them; an empty counter is 0. What has
-ended has the first six and the end of its token. All after the line is the recorder's.
+The first line of `P:e:<id>` has these columns, tabs between them; an empty counter is 0, and empty
+columns at the end may be left out. What has ended has the first six and the end of its token. All
+after the line is the recorder's.
 
     st    queued, leased, started, delayed, done, dead, cancelled, expired or deleted
     born  made at, ms                    over  ended, ms after that
@@ -36,7 +37,7 @@ ended has the first six and the end of its token. All after the line is the reco
     at    attempts that were used up     df    deferrals in this lane
     dl    deliveries without an outcome  am    "hold": not to be repeated after `start`
     ex    expires, ms                    du    when a delayed one is due, ms
-    ws    waiting since, ms              rs    resting since, ms
+    ws    waiting since, ms, if not born rs    resting since, ms
     rd    for how long it rests, ms      pg    how far its workers came, in their own words
 
 The release before kept a hash of these, without `born` and `over`, and the ends in the sorted set

@@ -1,9 +1,11 @@
 """The Lua scripts, assembled: header, settings, shared parts, body."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha1
 from importlib.resources import files
+from textwrap import indent
 from typing import Final, Self
 
 from service_kit.epoch import whole_ms
@@ -23,6 +25,9 @@ _SILENT: Final = LuaRecorder(
 )
 _PARTS: Final = frozenset({"prelude", "damage", "message", "states", "ended", "many"})
 _FOR_MANY: Final = frozenset({"send", "start", "settle", "advance", "tick", "depth"})
+_DECLARATION: Final = re.compile(
+    r"(?:^--.*\n)*^local (?:function )?([\w, ]+).*\n(?:^(?!local |--).*\n)*", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ def assemble(
 ) -> dict[str, Script]:
     """Make the scripts of a queue, by name."""
     before = _settings(options) + sources["prelude"] + sources["damage"]
-    before += (recorder or _SILENT).source + "\n"
+    before += part_of(recorder or _SILENT)
     before += sources["message"] + sources["ended"] + sources["states"]
     scripts = {}
     for name in sources.keys() - _PARTS:
@@ -65,8 +70,42 @@ def assemble(
         body, is_for_many = sources[name], name in _FOR_MANY
         if is_for_many:
             body = f"local function one(...)\n{body}end\n{sources['many']}"
-        scripts[name] = Script.of(name, header + before + body, is_for_many=is_for_many)
+        source = header + with_what_it_uses(before, body)
+        scripts[name] = Script.of(name, source, is_for_many=is_for_many)
     return scripts
+
+
+def part_of(recorder: LuaRecorder) -> str:
+    """Return the part of the scripts by which they get at what a recorder defines.
+
+    It is made when it is first needed, and once: a script that only claims needs none of it.
+    """
+    names = "{opened = opened, record = record, closed = closed, forget = forget, former = former}"
+    made = with_what_it_uses(recorder.source, f"made = {names}\nreturn made\n")
+    body = indent(f"if made then return made end\n{made}", "  ")
+    return f"local made\nlocal function recorder()\n{body}end\n"
+
+
+def with_what_it_uses(shared: str, body: str) -> str:
+    """Return the body of a script after those declarations of `shared` whose names are used.
+
+    Each call makes all functions and tables of its script anew: most of what a call for one message
+    costs. `shared` is local declarations and comments; each begins at the start of a line.
+    """
+    found = [
+        (frozenset(re.findall(r"\w+", match[1])), match[0])
+        for match in _DECLARATION.finditer(shared)
+    ]
+    used: frozenset[str] = frozenset()
+    more = _words(body)
+    while more > used:
+        used = more
+        more = used.union(*(_words(text) for names, text in found if names & used))
+    return "".join(text for names, text in found if names & used) + body
+
+
+def _words(lua: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", re.sub(r"--.*", "", lua)))
 
 
 def _settings(options: RedisListOptions) -> str:

@@ -1,6 +1,6 @@
 """The rules of records as Lua: comparisons, since each run of a script would build a table anew."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from notification_contracts.states import Status
 from service_kit.epoch import whole_ms
@@ -37,15 +37,9 @@ def lua_rules() -> str:
     """Render the table of `rules.py`, and its lists, for `record.lua`."""
     return "\n".join(
         (
-            lua_list("KEPT_FIELDS", KEPT_FIELDS),
-            lua_list("FORMER_FIELDS", FORMER_FIELDS),
-            f"local FIRST_KEPT = {1 + TOLD.index(KEPT_FIELDS[0])}",
-            *(
-                f"local {name.upper()} = {1 + TOLD.index(name)}"
-                for name in ("channel", "user_id", "reference", "tags")
-            ),
+            *_columns(),
             lua_ranks(),
-            _letters(),
+            *_letters(),
             _predicate("is_listed", LISTED),
             f"local MAYBE_SENT = '{MAYBE_SENT}'",
             _predicate("has_ended", {*ENDED, DELETED}),
@@ -54,19 +48,23 @@ def lua_rules() -> str:
             _predicate("is_first", {change for change in RULES if is_first(change)}),
             "-- Returns a rule's status, whether it heeds the update, its reason and its detail.",
             "local function rule_of(change)",
-            *(_case(name, _values(rule)) for name, rule in RULES.items()),
+            *(_case("change", name, _values(rule)) for name, rule in RULES.items()),
             "end",
             "local function keeps_status(change, was, to)",
             f"  if to ~= '{Status.VALIDATED}' then return false end",
-            *(_case(name, f"was == '{rule.keeps}'") for name, rule in RULES.items() if rule.keeps),
+            *(
+                _case("change", name, f"was == '{rule.keeps}'")
+                for name, rule in RULES.items()
+                if rule.keeps
+            ),
             "end",
-            lua_set("NOT_IN_REST", NOT_IN_REST),
+            _predicate("is_kept_elsewhere", NOT_IN_REST),
             _predicate("is_receipt", RECEIPTS),
             _predicate("is_not_replayable", NOT_REPLAYABLE),
             f"local MAX_PARKED, PARKED_FOR_MS = {MAX_PARKED}, {whole_ms(PARKED_FOR)}",
             "local function moves(change, was, to)",
             *(
-                _case(name, _moves(rule))
+                _case("change", name, _moves(rule))
                 for name, rule in RULES.items()
                 if not is_first(name) and (rule.moves_from != OPEN or rule.moves_to is not None)
             ),
@@ -76,15 +74,32 @@ def lua_rules() -> str:
     )
 
 
+def _columns() -> Iterator[str]:
+    yield lua_list("KEPT_FIELDS", KEPT_FIELDS)
+    yield lua_list("FORMER_FIELDS", FORMER_FIELDS)
+    yield lua_list("NOTHING", [""] * (len(TOLD) + 1))
+    yield f"local FIRST_KEPT, TIMELINE = {1 + TOLD.index(KEPT_FIELDS[0])}, {len(TOLD) + 1}"
+    yield "local TOLD = '^" + r"([^\t\n]*)\t" * (len(TOLD) - 1) + r"([^\t\n]*)\n(.*)$'"
+    for name in ("channel", "user_id", "reference", "tags"):
+        yield f"local {name.upper()} = {1 + TOLD.index(name)}"
+
+
 def lua_ranks() -> str:
     """Render the ranks of the statuses in their index."""
-    ranks = ", ".join(f"{name} = {rank}" for name, rank in RANKS.items())
-    return f"local RANK, RANK_STEP, LIST_STEP = {{{ranks}}}, {RANK_STEP}, {LIST_STEP}"
+    return "\n".join(
+        (
+            f"local RANK_STEP, LIST_STEP = {RANK_STEP}, {LIST_STEP}",
+            "local function rank_of(status)",
+            *(_case("status", name, str(rank)) for name, rank in RANKS.items()),
+            "end",
+        )
+    )
 
 
-def _letters() -> str:
-    letters = ", ".join(f"{status} = '{letter}'" for status, letter in LETTERS.items())
-    return f"local LETTER = {{{letters}}}"
+def _letters() -> Iterator[str]:
+    yield "local function letter_of(status)"
+    yield from (_case("status", name, f"'{letter}'") for name, letter in LETTERS.items())
+    yield "end"
 
 
 def lua_list(name: str, values: Iterable[str]) -> str:
@@ -111,8 +126,8 @@ def _predicate(name: str, values: Collection[str]) -> str:
     return f"local function {name}(value) return {_is_any('value', values)} end"
 
 
-def _case(change: str, result: str) -> str:
-    return f"  if change == '{change}' then return {result} end"
+def _case(variable: str, value: str, result: str) -> str:
+    return f"  if {variable} == '{value}' then return {result} end"
 
 
 def _is_any(variable: str, values: Collection[str]) -> str:

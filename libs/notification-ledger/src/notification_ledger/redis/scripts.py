@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from durable_queue.claims.claim import GIVEN_UP, HAS_ENDED, HELD, RESERVED_STATES
 from durable_queue.recorder import LuaRecorder
-from durable_queue.redis_list.scripts import Script, lua_sources
+from durable_queue.redis_list.scripts import Script, lua_sources, part_of, with_what_it_uses
 from service_kit.epoch import whole_ms
 
 from notification_ledger.redis.rendering import lua_list, lua_ranks, lua_rules, lua_set
@@ -37,16 +37,26 @@ def writing_scripts(retention: timedelta = timedelta(days=30)) -> dict[str, Scri
     What is new is refused when Redis is out of memory; what is under way must end even then.
     """
     kit = lua_sources()
-    recorder = lua_recorder().source
-    base = "\n".join((kit["prelude"], kit["damage"], recorder, kit["message"], kit["ended"]))
+    base = "\n".join(
+        (
+            kit["prelude"],
+            kit["damage"],
+            part_of(lua_recorder()),
+            kit["message"],
+            kit["ended"],
+        )
+    )
     settings = f"local RETENTION = {whole_ms(retention)}\n{_claim_sets()}"
-    claiming = f"{base}\n{lua('write')}\n{settings}\n{lua('claims')}\n{kit['many']}"
+    write = with_what_it_uses(lua_rules(), lua("write"))
+    claims = f"{settings}\n{lua('claims')}\n{kit['many']}"
+    claiming = with_what_it_uses(base, f"{write}\n{claims}")
+    receipt = with_what_it_uses(lua_rules(), lua("write") + lua("receipt"))
     refused_when_full = {"reserve": claiming}
     never_refused = {
         "claim": claiming,
-        "receipt": f"{base}\n{lua('write')}\n{lua('receipt')}",
-        "forget": f"{base}\n{lua('forget')}",
-        "overdue": f"{kit['prelude']}\n{lua('overdue')}",
+        "receipt": with_what_it_uses(base, receipt),
+        "forget": with_what_it_uses(base, lua("forget")),
+        "overdue": with_what_it_uses(base, lua("overdue")),
     }
     return {
         name: Script.of(name, f"{header}\n{source}", is_for_many=source is claiming)

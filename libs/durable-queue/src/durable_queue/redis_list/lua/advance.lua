@@ -11,7 +11,7 @@ if not is_held(m, token) then
 end
 local lane, ex = m.ln, tonumber(m.ex)
 if m.st == 'started' and lane == to then
-  redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
+  redis.call('ZADD', key(lane, 'lease'), LEASE_END, id)
   return 'OK'
 end
 if condemn(m, lane) then return 'LOST' end
@@ -31,7 +31,7 @@ end
 next_number(to) -- it has entered that lane, too
 m.st, m.ln, m.dl, m.am = 'started', to, 1, on_ambiguous
 if progress then m.pg = escaped(progress) end
-redis.call('ZADD', key(to, 'lease'), now + LEASE_MS, id)
+redis.call('ZADD', key(to, 'lease'), LEASE_END, id)
 tell(m, 'forwarded', 0, note)
 tell(m, 'started', 0, start_note)
 save(m)

@@ -25,7 +25,7 @@ local function lease(m, lane)
   end
   alone = deliveries > SUSPECT_AFTER
   m.st, m.tok, m.dl = 'leased', token, deliveries
-  redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, m.id)
+  redis.call('ZADD', key(lane, 'lease'), LEASE_END, m.id)
   save(m)
   give(m, body, deliveries)
 end
@@ -52,8 +52,8 @@ end
 local function adopt(lane, raw)
   local id = own_id(raw) or made_id(lane, raw)
   redis.call('SET', payload(id), raw)
-  local m = blank(id, now)
-  m.st, m.ln, m.mx, m.ws = 'queued', lane, tostring(RAW_ATTEMPTS), now
+  local m = blank(id, NOW)
+  m.st, m.ln, m.mx, m.ws = 'queued', lane, tostring(RAW_ATTEMPTS), ''
   tell(m, 'adopted', 0, '')
   save(m)
   lease(m, lane)
@@ -106,9 +106,10 @@ local function must_wait(m)
 end
 
 local tries = n * 4 -- bounds the time spent on spent tickets
+local room = string.format('%d', n - #claimed)
 for _, lane in ipairs(lanes) do
   while #claimed < n and tries > 0 and not alone do
-    local elements = redis.call('LPOP', key(lane, 'ready'), n - #claimed)
+    local elements = redis.call('LPOP', key(lane, 'ready'), room)
     if not elements then break end
     tries = tries - #elements
     for i, element in ipairs(elements) do
@@ -119,6 +120,7 @@ for _, lane in ipairs(lanes) do
       end
       take(lane, element, seq, id, m)
     end
+    room = string.format('%d', n - #claimed)
   end
 end
 return claimed

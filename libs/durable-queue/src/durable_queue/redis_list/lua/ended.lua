@@ -7,7 +7,7 @@ local function part_of(m) return math.floor(ended_at(m) / END_STEP) end
 
 local function note_end(m)
   local part = part_of(m)
-  if on_key('RPUSH', P .. ':o:' .. part, m.id) == 1 then on_key('ZADD', P .. ':o', part, part) end
+  if on_key('RPUSH', string.format('%s:o:%d', P, part), m.id) == 1 then on_key('ZADD', P .. ':o', part, part) end
 end
 
 -- Notes the end of a message again unless it is noted; the release before did so in `P:ended`. Returns
@@ -32,7 +32,7 @@ local function is_over(m) return not m or m.damage or m.st == '' or HAS_ENDED[m.
 local function forget_message(id, m)
   if is_over(m) then
     local over = m and tonumber(m.over) and ended_at(m)
-    forget(id, m and m.told or '', m and tonumber(m.born) or now, over)
+    recorder().forget(id, m and m.told or '', m and tonumber(m.born) or now, over)
     redis.call('DEL', event(id), payload(id))
   end
 end

@@ -1,14 +1,18 @@
 -- A message's state is one text: its first line says in columns where the message is, in the order of
 -- `save`; all after it is the recorder's. `born` is in ms since 1970, `over` in ms after it. What has
--- ended, or is not in this queue, has only the first columns, and the end of its token. The release
--- before kept a hash: it becomes a text when it is first read.
+-- ended, or is not in this queue, has only the first columns, and the end of its token; else empty ones
+-- at the end are left out. The release before kept a hash: it becomes a text when it is first read.
 local function event(id) return P .. ':e:' .. id end
 local function payload(id) return P .. ':b:' .. id end
 local function key(lane, part) return P .. ':' .. lane .. ':' .. part end
 
-local SHORT = '^([^\t\n]*)\t(%d*)\t(%-?%d*)\t([^\t\n]*)\t([^\t\n]*)\t([^\t\n]*)'
-local LONG = SHORT .. string.rep('\t([^\t\n]*)', 12) .. '\n(.*)$'
-SHORT = SHORT .. '\n(.*)$'
+-- Times that many messages get, as texts: it takes long to make one of a number.
+local NOW = string.format('%d', now)
+local LEASE_END = string.format('%d', now + LEASE_MS)
+
+local COLUMNS = '^([^\t]*)\t(%d*)\t(%-?%d*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)'
+  .. '\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t*$'
+local EMPTY_COLUMNS = '\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t'
 local HAS_ENDED = {done = true, cancelled = true, expired = true, deleted = true}
 
 local function end_of(token) return string.sub(token, -8) end
@@ -22,14 +26,15 @@ local function unescaped(text)
 end
 
 local function save(m)
-  if m.kept then m.told = closed(m.id, m.kept) end
+  if m.kept then m.told = recorder().closed(m.id, m.kept) end
   local text = m.st .. '\t' .. m.born .. '\t' .. m.over .. '\t' .. m.op .. '\t'
   if HAS_ENDED[m.st] or m.st == '' then
     text = text .. end_of(m.tok) .. '\t' .. m.unc .. '\n' .. m.told
   else
     text = text .. m.tok .. '\t' .. m.unc .. '\t' .. m.ln .. '\t' .. m.mx .. '\t' .. m.at .. '\t' .. m.df
       .. '\t' .. m.dl .. '\t' .. m.am .. '\t' .. m.ex .. '\t' .. m.du .. '\t' .. m.ws .. '\t' .. m.rs
-      .. '\t' .. m.rd .. '\t' .. m.pg .. '\n' .. m.told
+      .. '\t' .. m.rd .. '\t' .. m.pg
+    text = string.match(text, '^.*[^\t]') .. '\n' .. m.told
   end
   redis.call('SET', event(m.id), text)
 end
@@ -44,7 +49,7 @@ end
 
 local function from_hash(id)
   local flat = redis.pcall('HGETALL', event(id))
-  local m, hash = blank(id, now), {}
+  local m, hash = blank(id, NOW), {}
   if flat.err then
     m.damage = 'its state is a ' .. redis.call('TYPE', event(id)).ok .. ', not a string'
     return m
@@ -53,31 +58,27 @@ local function from_hash(id)
   for name, value in pairs(hash) do
     if m[name] and name ~= 'id' and name ~= 'told' then m[name] = escaped(value) end
   end
-  m.told, m.born = former(id, hash)
+  m.told, m.born = recorder().former(id, hash)
   local ended_at = redis.pcall('ZSCORE', P .. ':ended', id)
   m.over = type(ended_at) == 'string' and ended_at - m.born or HAS_ENDED[m.st] and now - m.born or ''
   save(m)
   return m
 end
 
--- The message that a text is about; nil if there is none.
+-- The message that a text is about.
 local function parsed(id, text)
-  local st, born, over, op, tok, unc, ln, mx, at, df, dl, am, ex, du, ws, rs, rd, pg, told =
-    string.match(text, LONG)
-  if st then
+  local line, told = string.match(text, '^([^\n]*)\n(.*)$')
+  local st, born, over, op, tok, unc, ln, mx, at, df, dl, am, ex, du, ws, rs, rd, pg =
+    string.match((line or '') .. EMPTY_COLUMNS, COLUMNS)
+  if told and st and born ~= '' and (ln ~= '' or HAS_ENDED[st] or st == '') then
     return {
       id = id, st = st, born = born, over = over, op = op, tok = tok, unc = unc, ln = ln, mx = mx,
       at = at, df = df, dl = dl, am = am, ex = ex, du = du, ws = ws, rs = rs, rd = rd, pg = pg,
       told = told,
     }
   end
-  local m = blank(id, now)
-  st, born, over, op, tok, unc, told = string.match(text, SHORT)
-  if HAS_ENDED[st] or st == '' then
-    m.st, m.born, m.over, m.op, m.tok, m.unc, m.told = st, born, over, op, tok, unc, told
-  else
-    m.damage = 'its state is no such text'
-  end
+  local m = blank(id, NOW)
+  m.damage = 'its state is no such text'
   return m
 end
 

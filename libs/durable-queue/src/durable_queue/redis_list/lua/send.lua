@@ -18,7 +18,7 @@ if dedupe then
   redis.call('HSET', dedupe, 'id', id, 'fp', fingerprint, 'an', answer)
   redis.call('PEXPIRE', dedupe, keep_ms)
 end
-local m = blank(id, now)
+local m = blank(id, NOW)
 m.mx, m.ex = attempts, ex
 if due > now then
   park(m, lane, due)

@@ -15,7 +15,7 @@ if ex and ex <= now then
   expire(m)
   return 'EXPIRED'
 end
-redis.call('ZADD', key(lane, 'lease'), now + LEASE_MS, id)
+redis.call('ZADD', key(lane, 'lease'), LEASE_END, id)
 m.am = on_ambiguous
 if progress then m.pg = escaped(progress) end
 if m.st == 'leased' then

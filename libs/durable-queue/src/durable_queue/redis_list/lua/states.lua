@@ -8,8 +8,9 @@ local function kept_of(id, ...)
 end
 
 local function tell(m, change, due, note, uncertain)
-  m.kept = m.kept or opened(m.told, tonumber(m.born) or now)
-  record(change, m.id, m.ln, now, due, note, uncertain, m.kept)
+  local its = recorder()
+  m.kept = m.kept or its.opened(m.told, tonumber(m.born) or now)
+  its.record(change, m.id, m.ln, now, due, note, uncertain, m.kept)
 end
 
 -- Tells the recorder of an end: where an earlier start may have had its effect, it says so.
@@ -26,8 +27,8 @@ end
 
 -- queued, behind all others of the lane
 local function push(m, lane)
-  local seq = next_number(lane)
-  m.st, m.ln, m.ws = 'queued', lane, now
+  local seq = string.format('%d', next_number(lane))
+  m.st, m.ln, m.ws = 'queued', lane, NOW ~= m.born and NOW or ''
   redis.call('ZADD', key(lane, 'wait'), seq, m.id)
   redis.call('RPUSH', key(lane, 'ready'), seq .. '|' .. m.id)
 end
@@ -37,7 +38,7 @@ end
 local function unshift(m, lane)
   local first = redis.call('ZRANGE', key(lane, 'wait'), 0, 0, 'WITHSCORES')[2]
   local seq = first and first - 1 or next_number(lane)
-  m.st, m.ln, m.ws = 'queued', lane, now
+  m.st, m.ln, m.ws = 'queued', lane, NOW
   redis.call('ZADD', key(lane, 'wait'), seq, m.id)
   redis.call('LPUSH', key(lane, 'ready'), seq .. '|' .. m.id)
 end
@@ -80,7 +81,8 @@ local function damage_of(m, body)
   if m.damage then return m.damage end
   if STATES[m.st] == false then return nil end
   if not STATES[m.st] or m.ln == '' then return 'its state names no state or no lane' end
-  for _, name in ipairs(NUMBERS) do
+  for i = 1, #NUMBERS do
+    local name = NUMBERS[i]
     local value = m[name]
     if value ~= '' and not whole(value) then
       local shown = string.gsub(string.sub(value, 1, 40), '[^%w%p ]', '?')

@@ -76,7 +76,7 @@ end
 local leases = key(lane, 'lease')
 local function run_anew(from)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, from, '+inf')) do
-    redis.call('ZADD', leases, now + LEASE_MS, id)
+    redis.call('ZADD', leases, LEASE_END, id)
   end
 end
 if not expected then

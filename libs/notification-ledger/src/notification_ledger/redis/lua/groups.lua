@@ -3,7 +3,7 @@
 -- KEYS 1 the key prefix
 -- ARGV 1 how many were looked at before 2 how many to look at
 -- Returns {how many there were, reason, channel, count, first and last time in ms, reason, ...}.
-local first, last = RANK.failed * RANK_STEP, (RANK.failed + 1) * RANK_STEP - 1
+local first, last = rank_of('failed') * RANK_STEP, (rank_of('failed') + 1) * RANK_STEP - 1
 local ids = redis.pcall('ZREVRANGEBYSCORE', KEYS[1] .. ':x', last, first, 'LIMIT', ARGV[1], ARGV[2])
 if ids.err then ids = {} end -- a damaged index: the audit makes it anew
 local former = redis.pcall('ZCARD', KEYS[1] .. ':x:failed') -- of the release before, until it is read

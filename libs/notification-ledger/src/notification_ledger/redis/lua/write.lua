@@ -9,8 +9,8 @@ local function write(change, id, lane, at, due, note, retention, uncertain)
     m = blank(id, at)
   end
   uncertain = uncertain == true or uncertain == '1'
-  m.kept = m.kept or opened(m.told, tonumber(m.born) or at)
-  record(change, id, lane, at, tonumber(due), note, uncertain, m.kept)
+  m.kept = m.kept or recorder().opened(m.told, tonumber(m.born) or at)
+  recorder().record(change, id, lane, at, tonumber(due), note, uncertain, m.kept)
   if has_ended(m.kept[1]) and m.over == '' then
     m.over = now - m.born
     note_end(m)
