@@ -15,7 +15,7 @@ async def test_the_control_room_is_at_the_root(client):
     answer = await client.get("/")
 
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert '<script type="module" src="room/main.js">' in answer.text
+    assert '<script type="module" src="room/start.js">' in answer.text
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'self'; frame-ancestors 'none'; ")
     assert "unsafe" not in policy

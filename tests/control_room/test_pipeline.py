@@ -165,6 +165,17 @@ def test_a_page_that_cannot_ask_who_is_there_says_so_and_opens_later(open_page):
     expect(page.get_by_role("heading", name="Users", level=1)).to_be_visible()
 
 
+def test_a_page_of_which_a_part_did_not_come_says_so_and_opens_later(open_page):
+    page = open_page("#/users")
+    page.route("**/room/lib/router.js", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_text("could not be loaded")).to_be_visible()
+
+    page.unroute("**/room/lib/router.js")
+
+    expect(page.get_by_role("heading", name="Users", level=1)).to_be_visible()
+
+
 def test_a_page_hidden_while_it_asks_asks_no_more_often_afterwards(page):
     state_of(page, "live").to_be_visible()
 

@@ -2,6 +2,7 @@
 
 import { fill, h } from "../lib/dom.js";
 import { current, link, parse } from "../lib/router.js";
+import { isUnfetched } from "../lib/unfetched.js";
 import { SCREENS } from "./screens.js";
 import { away, empty, failed, loading } from "./states.js";
 
@@ -62,9 +63,6 @@ function open(view, params, place) {
   const handle = view.open(params, outlet);
   opened = { place, ...(typeof handle === "function" ? { close: handle } : handle) };
 }
-
-/** Whether a module did not come: no browser has an error of its own for that. */
-const isUnfetched = (error) => error instanceof TypeError && /import|module/i.test(error.message);
 
 /** Say in the navigation which view is open. */
 function mark(name) {
