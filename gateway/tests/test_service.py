@@ -22,7 +22,7 @@ FAILURES = (ServiceBroken, ServiceDown, ServiceSilent)
 @asynccontextmanager
 async def reached(url, *, timeout_s=60, **options):
     timeout = timedelta(seconds=timeout_s)
-    client = UpstreamClient(url, timeout=timeout, **options)
+    client = UpstreamClient(url, timeout=timeout, **({"connect_timeout": timeout} | options))
     try:
         yield Service(name="it", http=client, timeout=timeout)
     finally:
