@@ -125,3 +125,12 @@ async def test_what_is_being_written_is_finished_before_it_closes(url: str, file
     assert writing.done()
     with closing(sqlite3.connect(file)) as other:
         assert other.execute("SELECT count(*) FROM things").fetchone() == (0,)
+
+
+async def test_all_is_in_the_file_itself_once_it_is_closed(database: Database, file: Path) -> None:
+    """Who copies it then, has all of it."""
+    await database.look_up(BY_NAME, {"wanted": "a"})
+
+    await database.close()
+
+    assert [each.name for each in file.parent.iterdir()] == [file.name]

@@ -100,8 +100,9 @@ class SqliteDatabase:
         for thread in (self._reader, self._writer):
             await _run(thread, _nothing)
             thread.shutdown(wait=False)
-        self._reading.dispose()
+        # Last, one that may write: it moves what is written ahead into the file.
         self._look_ups.close()
+        self._reading.dispose()
         self._reader, self._writer = _thread("reader"), _thread("writer")
 
     def _make_file(self) -> None:
