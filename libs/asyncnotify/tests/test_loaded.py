@@ -140,3 +140,25 @@ asyncio.run(run())
     said, _ = await supervisor.communicate()
 
     assert said == b"-9\n"
+
+
+@pytest.mark.parametrize("error", ["OSError(38)", "PermissionError()", "AttributeError()"])
+async def test_where_the_end_of_a_process_cannot_be_awaited_none_is_forked(environment, error):
+    """By an older kernel than the interpreter was built for, or by a container's filter."""
+    code = (
+        SUPERVISOR.partition("async def run")[0]
+        + f"""
+def refuse(_):
+    raise {error}
+
+os.pidfd_open = refuse
+print(fork_loaded([process("ends")]))
+"""
+    )
+    supervisor = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code), env=environment, stdout=asyncio.subprocess.PIPE
+    )
+
+    said, _ = await supervisor.communicate()
+
+    assert said == b"[]\n"

@@ -80,13 +80,21 @@ def _exit_code(pid: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
+def _can_await_processes() -> bool:
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # no Linux; one before 5.3, or a container that forbids it
+        return False
+    return True
+
+
 def fork_loaded(services: Sequence[ServiceProcess]) -> list[LoadedService]:
-    """Fork a process for each service, which waits for its environment; none outside of Linux.
+    """Fork a process for each service, which waits for its environment; none where it can't be.
 
     Call it before there are threads or an event loop: a child would have but a part of them. Such a
     child ends with this process.
     """
-    if not hasattr(os, "pidfd_open"):
+    if not _can_await_processes():
         return []
     for module in (*_LOADED_LATER, *(each.main for each in services)):
         load(module)
