@@ -15,6 +15,7 @@ from notification_ledger.redis.rows import TOLD
 from notification_ledger.redis.scripts import lua_recorder
 from redis.asyncio import Redis
 from testkit.ledger.harness import DELIVERY, LANES, recorded
+from testkit.message_text import set_column
 
 P = "{an:0}"
 IDS = [f"0198c5d6-7a10-7c3e-8f21-5b0c9a1d2e{number:02}" for number in range(3)]
@@ -63,7 +64,12 @@ async def test_field_that_says_nothing_hides_only_its_record(
     assert await ledger.get(BAD) is None
 
 
-@pytest.mark.parametrize("text", ["what", "\n", "a\tb\nqueued", "a\twhat\n" + "\t" * 10, ""])
+NO_RECORD = "\n" + "\t" * 10
+
+
+@pytest.mark.parametrize(
+    "text", ["what", "\n", "a\tb\nqueued", f"what{NO_RECORD}", f"a\twhat{NO_RECORD}", ""]
+)
 async def test_text_that_is_none_hides_only_its_record(
     ledger: RedisLedger, redis: Redis, text: str
 ) -> None:
@@ -183,5 +189,20 @@ async def test_damaged_message_is_on_record_as_a_dead_letter(redis_url: str, red
 
     assert (dead.trace_id, dead.reason) == (BAD, Reason.UNDECODABLE)
     assert dead.timeline[-1].detail == "its body is a list, not a string"
+    await queue.close()
+    await ledger.close()
+
+
+async def test_message_of_which_nobody_knows_the_lane_keeps_its_timeline(
+    redis_url: str, redis: Redis
+) -> None:
+    queue, ledger = RedisListQueue(redis_url, recorder=lua_recorder()), RedisLedger(redis_url)
+    await queue.send(Message(id=BAD, lane=DELIVERY, body=b"{}"))
+    await set_column(redis, f"{P}:e:{BAD}", "ln", "")
+    assert await queue.receive([DELIVERY], limit=1, wait=timedelta(0)) == []
+
+    (dead,) = (await ledger.find(RecordQuery(dead_letters=True))).items
+
+    assert [entry.status for entry in dead.timeline] == [Status.QUEUED, Status.FAILED]
     await queue.close()
     await ledger.close()

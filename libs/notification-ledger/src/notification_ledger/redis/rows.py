@@ -132,7 +132,7 @@ def row_of(reply: Sequence[str | None]) -> Row:
     if len(told) != len(TOLD):
         return Row()
     status, reason, since, due, *kept = told
-    created = own.split("\t", 2)[1]
+    created = own.partition("\t")[2].partition("\t")[0]
     is_known = _NUMBER.fullmatch(created) and _DIFFERENCE.fullmatch(since)
     updated = str(int(created) + int(since)) if is_known else ""
     return Row(status, reason, created, updated, due, _by_name(kept), rest[1:])

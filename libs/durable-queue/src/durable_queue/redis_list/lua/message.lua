@@ -79,6 +79,7 @@ local function parsed(id, text)
   end
   local m = blank(id, NOW)
   m.damage = 'its state is no such text'
+  if told and st and born ~= '' then m.born, m.told = born, told end
   return m
 end
 
