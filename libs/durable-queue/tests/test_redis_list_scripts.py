@@ -42,8 +42,10 @@ def test_script_gets_only_what_it_uses_even_through_others() -> None:
         "local function once(x)\n  return x + ONE\nend\n"
         "local function twice(x) return once(once(x)) end\n"
         "local function thrice() end -- twice\n"
+        "local function last()\nend"
     )
 
+    assert with_what_it_uses(shared, "last()\n").startswith("local function last()\nend\n")
     assert with_what_it_uses(shared, "return twice(3) -- TWO\n") == (
         "local ONE = 1\n"
         "local function once(x)\n  return x + ONE\nend\n"

@@ -94,7 +94,7 @@ def with_what_it_uses(shared: str, body: str) -> str:
     """
     found = [
         (frozenset(re.findall(r"\w+", match[1])), match[0])
-        for match in _DECLARATION.finditer(shared)
+        for match in _DECLARATION.finditer(f"{shared}\n")
     ]
     used: frozenset[str] = frozenset()
     more = _words(body)
