@@ -14,6 +14,7 @@ from durable_queue.rabbitmq.envelope import Envelope
 from durable_queue.rabbitmq.incoming import IncomingMessage
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
+from structlog.testing import capture_logs
 
 LANE = "a"
 PREFETCH = 8
@@ -88,7 +89,7 @@ async def test_an_outage_does_not_count_against_what_comes_meanwhile() -> None:
         lane: str, incoming: IncomingMessage, session: ConsumerSession
     ) -> ReceivedCopy:
         looks.append(incoming.is_redelivered)
-        if len(looks) == 1:
+        if len(looks) < 3:
             raise QueueUnavailable("away")
         return ReceivedCopy(
             envelope=Envelope(id="m", lane=lane, body=b""), incoming=incoming, session=session
@@ -96,9 +97,11 @@ async def test_an_outage_does_not_count_against_what_comes_meanwhile() -> None:
 
     session = session_on(broker, is_away_at_first)
     await session.subscribe([LANE])
-    await broker.deliver(delivered(broker))
+    with capture_logs() as logs:
+        await broker.deliver(delivered(broker))
 
-    assert looks == [False, True]
+    assert looks == [False, True, True]
+    assert [each["event"] for each in logs] == ["queue.unavailable", "queue.available"]
     assert [each.envelope.id for each in session.take([LANE], limit=9)] == ["m"]
     await session.returns.tell()
     assert broker.written.empty()

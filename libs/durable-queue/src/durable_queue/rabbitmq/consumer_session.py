@@ -17,6 +17,7 @@ from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel as UnderlayChannel
 from service_kit.logs import get_logger
 
+from durable_queue.backoff import Outage
 from durable_queue.port import QueueError
 from durable_queue.rabbitmq.envelope import Envelope
 from durable_queue.rabbitmq.incoming import IncomingMessage, Returns
@@ -26,7 +27,6 @@ log = get_logger(__name__)
 
 _SETTLE_S: Final = 0.005
 _SETTLE_ROUNDS: Final = 2
-_LOOK_AGAIN_S: Final = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -194,11 +194,15 @@ class ConsumerSession:
 
     async def _on_message(self, lane: str, delivered: DeliveredMessage) -> None:
         incoming = IncomingMessage(delivered, lane, self.returns)
-        while not await self._is_taken_in(lane, incoming):  # noqa: ASYNC110 - it asks others
-            await asyncio.sleep(_LOOK_AGAIN_S)
+        outage: Outage | None = None
+        while error := await self._take_in(lane, incoming):
+            outage = outage or Outage(f"looking at what came into {lane}")
+            await asyncio.sleep(outage.failed(error))
+        if outage:
+            outage.over()
 
-    async def _is_taken_in(self, lane: str, incoming: IncomingMessage) -> bool:
-        """Look at what came; false if it is to be looked at again, for somebody could not be asked.
+    async def _take_in(self, lane: str, incoming: IncomingMessage) -> QueueError | None:
+        """Look at what came; return why to look again, if somebody could not be asked.
 
         It stays here for that: the broker counts what is given back, and makes it a dead letter.
         """
@@ -206,16 +210,15 @@ class ConsumerSession:
         try:
             copy = await self._examine(lane, incoming, self)
         except QueueError as error:
-            log.warning("rabbitmq.not_examined", lane=lane, error=str(error))
             incoming.is_redelivered = True  # so that what this look came to is not done twice
             if self.is_live and lane in self.buffers:
-                return False
+                return error
             incoming.give_back()
-            return True
+            return None
         except Exception:
             log.exception("rabbitmq.not_examined", lane=lane)
             incoming.give_back_later()
-            return True
+            return None
         finally:
             self._examining -= 1
         if copy is not None and lane in self.buffers:
@@ -223,4 +226,4 @@ class ConsumerSession:
             self.announce(lane)
         elif copy is not None:  # the lane was left meanwhile
             incoming.give_back()
-        return True
+        return None
