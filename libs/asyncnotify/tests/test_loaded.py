@@ -142,6 +142,31 @@ asyncio.run(run())
     assert said == b"-9\n"
 
 
+async def test_a_service_reads_from_nowhere_though_the_supervisor_has_no_standard_input(
+    environment,
+):
+    """Else the next thing that it opens would be taken for its input."""
+    code = (
+        SUPERVISOR.partition("async def run")[0]
+        + """
+async def run():
+    loaded[0].run({"OWN": "ends"})
+    await loaded[0].wait()
+
+os.close(0)
+loaded = fork_loaded([process("ends"), process("waits")])
+asyncio.run(run())
+"""
+    )
+    supervisor = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code), env=environment, stdout=asyncio.subprocess.PIPE
+    )
+
+    said, _ = await supervisor.communicate()
+
+    assert json.loads(said)["stdin"] == "/dev/null"
+
+
 @pytest.mark.parametrize("error", ["OSError(38)", "PermissionError()", "AttributeError()"])
 async def test_where_the_end_of_a_process_cannot_be_awaited_none_is_forked(environment, error):
     """By an older kernel than the interpreter was built for, or by a container's filter."""

@@ -126,8 +126,9 @@ def _become(service: ServiceProcess, environment: int, of_others: Iterable[int])
     if not told:  # the supervisor is no more
         raise SystemExit(1)
     nowhere = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nowhere, 0)
-    os.close(nowhere)
+    if nowhere != 0:  # as it is where the supervisor has no standard input
+        os.dup2(nowhere, 0)
+        os.close(nowhere)
     os.environ.clear()
     os.environ.update(json.loads(told))
     time.tzset()
