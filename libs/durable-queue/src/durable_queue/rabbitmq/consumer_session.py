@@ -82,6 +82,8 @@ class ConsumerSession:
         self._examine = examine
         self._prefetch = prefetch
         self._examining = 0
+        self._held_up = 0
+        self._outage = Outage("looking at what came from RabbitMQ")
         self._subscribing = asyncio.Lock()
         self._consumers: dict[str, str] = {}
         self._waiting: dict[asyncio.Future[None], Sequence[str]] = {}
@@ -194,27 +196,32 @@ class ConsumerSession:
 
     async def _on_message(self, lane: str, delivered: DeliveredMessage) -> None:
         incoming = IncomingMessage(delivered, lane, self.returns)
-        outage: Outage | None = None
-        while error := await self._take_in(lane, incoming):
-            outage = outage or Outage(f"looking at what came into {lane}")
-            await asyncio.sleep(outage.failed(error))
-        if outage:
-            outage.over()
+        if error := await self._take_in(lane, incoming):
+            self._held_up += 1
+            await self._look_again(lane, incoming, error)
+            self._held_up -= 1
+            if self.is_live and not self._held_up:
+                self._outage.over()
+
+    async def _look_again(
+        self, lane: str, incoming: IncomingMessage, error: QueueError | None
+    ) -> None:
+        """Have it stay here: the broker counts what is given back, and makes it a dead letter."""
+        while error:
+            if not (self.is_live and lane in self.buffers):
+                incoming.give_back()
+                return
+            await asyncio.sleep(self._outage.failed(error))
+            error = await self._take_in(lane, incoming)
 
     async def _take_in(self, lane: str, incoming: IncomingMessage) -> QueueError | None:
-        """Look at what came; return why to look again, if somebody could not be asked.
-
-        It stays here for that: the broker counts what is given back, and makes it a dead letter.
-        """
+        """Look at what came; return why to look again, if somebody could not be asked."""
         self._examining += 1
         try:
             copy = await self._examine(lane, incoming, self)
         except QueueError as error:
             incoming.is_redelivered = True  # so that what this look came to is not done twice
-            if self.is_live and lane in self.buffers:
-                return error
-            incoming.give_back()
-            return None
+            return error
         except Exception:
             log.exception("rabbitmq.not_examined", lane=lane)
             incoming.give_back_later()
