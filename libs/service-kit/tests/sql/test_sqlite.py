@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -134,3 +135,18 @@ async def test_all_is_in_the_file_itself_once_it_is_closed(database: Database, f
     await database.close()
 
     assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+async def test_who_asks_while_it_closes_is_answered(url: str) -> None:
+    database, may_end = open_database(url, lock_wait=timedelta(seconds=60)), threading.Event()
+    await database.make_room()
+    writing = asyncio.create_task(database.write(lambda _: may_end.wait()))
+    closing_it = asyncio.create_task(database.close())
+
+    for _ in range(3):
+        assert await database.read(lambda connection: connection.scalar(select(1))) == 1
+
+    assert not closing_it.done()
+    may_end.set()
+    await asyncio.gather(writing, closing_it)
+    await database.close()

@@ -97,13 +97,14 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """See `Database`. What is being written is finished."""
-        for thread in (self._reader, self._writer):
+        threads = self._reader, self._writer
+        self._reader, self._writer = _thread("reader"), _thread("writer")
+        for thread in threads:
             await _run(thread, _nothing)
             thread.shutdown(wait=False)
         # Last, one that may write: it moves what is written ahead into the file.
         self._look_ups.close()
         self._reading.dispose()
-        self._reader, self._writer = _thread("reader"), _thread("writer")
 
     def _make_file(self) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
