@@ -124,6 +124,8 @@ def test_those_that_waited_do_not_go_before_one_that_lost_its_worker():
         "lost its worker, and then 9 that waited went before it"
     ]
     assert found(timing(waiting | last, fault_log=fault_log, keeps_front=False), *promises) == []
+    slow = FaultLog(deaths=[21], slow=[(45, 49)])
+    assert found(timing(waiting | last, fault_log=slow), *promises) == []
 
 
 def test_the_provider_is_asked_neither_early_nor_late():

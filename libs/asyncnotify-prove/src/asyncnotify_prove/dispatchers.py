@@ -121,7 +121,7 @@ class Dispatchers:
                 send_signal(program, signal.SIGSTOP)
 
     def freeze_later(self, extra: WatchedProgram, *, after: float, seconds: float) -> None:
-        """Let a extra work, then freeze it for so long; it wakes up with old work in hand."""
+        """Let an extra one work, then freeze it for so long; it wakes up with old work in hand."""
         self._start_task(extra, self._freeze(extra, after, seconds))
 
     async def _freeze(self, extra: WatchedProgram, after: float, seconds: float) -> None:
@@ -144,7 +144,7 @@ class Dispatchers:
         seconds: float,
         then: Callable[[], None] | None = None,
     ) -> None:
-        """Let a extra work for so long once it is ready, then tell it to stop.
+        """Let an extra one work for so long once it is ready, then tell it to stop.
 
         If there is something to do `then`, it stays as long again afterwards.
         """
@@ -160,7 +160,7 @@ class Dispatchers:
             await asyncio.sleep(seconds)
 
     def until_dead(self, extra: WatchedProgram, *, seconds: float) -> None:
-        """Let a extra work until it dies; stop it if it does not."""
+        """Let an extra one work until it dies; stop it if it does not."""
         self._start_task(extra, asyncio.sleep(seconds))
 
     def _start_task(self, extra: WatchedProgram, scenario: Coroutine[Any, Any, None]) -> None:
@@ -170,6 +170,7 @@ class Dispatchers:
         task.add_done_callback(self._tasks.discard)
 
     async def _run_extra(self, extra: WatchedProgram, scenario: Coroutine[Any, Any, None]) -> None:
+        start = time.time()
         ending, running = asyncio.create_task(extra.wait()), asyncio.ensure_future(scenario)
         try:
             await asyncio.wait([ending, running], return_when=asyncio.FIRST_COMPLETED)
@@ -180,6 +181,7 @@ class Dispatchers:
             await extra.stop()
             await ending
             self._extra.discard(extra)
+            self._fault_log.slow.append((start, time.time()))
 
     async def until_extra_ones_ended(self) -> None:
         """Wait until all extra dispatchers have left."""

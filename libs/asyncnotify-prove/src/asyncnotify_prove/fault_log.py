@@ -1,6 +1,7 @@
 """What was done to the system, and when, as far as it excuses something. Times are since 1970."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 Span = tuple[float, float]
@@ -12,7 +13,8 @@ class FaultLog:
 
     `deaths` are of dispatchers that ended with work in hand, `frozen` those of single ones;
     `standstills` are the times in which no dispatcher ran, `jumps` those in which the
-    broker's clock was wrong. `stops` are from each SIGTERM to its process's end, `shut_out` the
+    broker's clock was wrong, `slow` those in which a dispatcher took its time with what it had
+    received. `stops` are from each SIGTERM to its process's end, `shut_out` the
     times when a client got no answer while others held connections, `held_open` those in which a
     half-sent request was kept open.
     """
@@ -21,6 +23,7 @@ class FaultLog:
     frozen: list[Span] = field(default_factory=list)
     standstills: list[Span] = field(default_factory=list)
     jumps: list[Span] = field(default_factory=list)
+    slow: list[Span] = field(default_factory=list)
     stops: list[Span] = field(default_factory=list)
     shut_out: list[Span] = field(default_factory=list)
     held_open: list[Span] = field(default_factory=list)
@@ -39,4 +42,12 @@ class FaultLog:
 
     def was_frozen(self, since: float, until: float) -> bool:
         """Tell whether any dispatcher stood still in between."""
-        return any(start <= until and end >= since for start, end in self.frozen)
+        return _overlaps(self.frozen, since, until)
+
+    def was_slow(self, since: float, until: float) -> bool:
+        """Tell whether any dispatcher that takes its time was at work in between."""
+        return _overlaps(self.slow, since, until)
+
+
+def _overlaps(spans: Iterable[Span], since: float, until: float) -> bool:
+    return any(start <= until and end >= since for start, end in spans)
