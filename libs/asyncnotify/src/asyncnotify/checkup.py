@@ -10,6 +10,7 @@ from typing import Any, Final
 import httpx
 
 from asyncnotify.answers import JsonObject, read_answer
+from asyncnotify.counted import counted
 from asyncnotify.errors import (
     AsyncNotifyError,
     Forbidden,
@@ -133,7 +134,7 @@ class Checkup:
             yield Finding(name="broker", is_ok=True, words=counts)
         if dead := pipeline["dead"]:
             advice = "`asyncnotify dlq list` says why; `dlq replay` sends them again"
-            words = f"{dead} notification{'' if dead == 1 else 's'} given up"
+            words = f"{counted(dead, 'notification')} given up"
             yield Finding(name="dead letters", is_ok=True, words=words, advice=advice)
         for channel in pipeline.get("channels") or ():
             if channel["is_paused"]:

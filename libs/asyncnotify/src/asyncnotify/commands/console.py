@@ -127,11 +127,6 @@ def print_json(document: object) -> None:
     typer.echo(json.dumps(document))
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number and what it counts: "1 row", "3 rows"."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def tell(document: object, words: str) -> None:
     """Say what was done: in words, or as JSON if that is asked for."""
     if said().as_json:

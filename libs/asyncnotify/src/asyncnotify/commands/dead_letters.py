@@ -7,12 +7,13 @@ import typer
 
 from asyncnotify.answers import JsonObject
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask, counted, print_json, shows_json, tell
+from asyncnotify.commands.console import ask, print_json, shows_json, tell
 from asyncnotify.commands.global_options import said
 from asyncnotify.commands.group import add, subcommands
 from asyncnotify.commands.notifications import show
 from asyncnotify.commands.tables import show_items
 from asyncnotify.commands.terminal import out
+from asyncnotify.counted import counted
 
 SHOWN_IDS = 10
 COLUMNS = {

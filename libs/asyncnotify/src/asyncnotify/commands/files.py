@@ -13,9 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from asyncnotify.api import CHANNELS
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ExitCode, counted, exit_code, print_error, print_json
+from asyncnotify.commands.console import ExitCode, exit_code, print_error, print_json
 from asyncnotify.commands.global_options import said
 from asyncnotify.commands.terminal import err
+from asyncnotify.counted import counted
 from asyncnotify.csv_file import BadFile, CsvRow
 from asyncnotify.csv_job import CsvJob
 from asyncnotify.errors import AsyncNotifyError, Refused

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from asyncnotify.client import AsyncNotify
-from asyncnotify.commands.console import ask, counted, tell
+from asyncnotify.commands.console import ask, tell
+from asyncnotify.counted import counted
 
 
 def forget(
