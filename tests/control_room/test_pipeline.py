@@ -59,12 +59,27 @@ def test_a_visitor_sees_the_system_work(page, http):
         expect(head.get_by_role("link", name=figure)).to_be_visible()
 
 
-def test_the_keyboard_alone_is_enough(page):
-    main = page.locator("main")
+def skip_to_the_content(page):
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(main).to_be_focused()
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_the_content_can_be_reached_before_the_modules_are_there(open_page):
+    page = open_page("#/users")
+    page.route("**/room/start.js", lambda route: route.abort())
+    page.reload()
+
+    skip_to_the_content(page)
+
+    assert page.url.endswith("#/users")
+
+
+def test_the_keyboard_alone_is_enough(page):
+    main = page.locator("main")
+    expect(page.get_by_role("heading", name="Pipeline", level=1)).to_be_visible()
+    skip_to_the_content(page)
 
     page.keyboard.type("gu")
     expect(page.get_by_role("heading", name="Users", level=1)).to_be_visible()

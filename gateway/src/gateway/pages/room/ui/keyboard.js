@@ -27,10 +27,6 @@ export function startKeyboard() {
     else if (event.key === "?") showShortcuts();
     else if (event.key === "/") focusSearch(event);
   });
-  document.querySelector(".skip").addEventListener("click", (event) => {
-    event.preventDefault(); // the hash is the router's
-    document.querySelector("#main").focus();
-  });
 }
 
 function focusSearch(event) {
