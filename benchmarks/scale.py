@@ -23,7 +23,11 @@ async def measure(folder: Path, options: Options) -> Results:
     measured = options.count * 4 // 5
     backlog = max(options.backlog, (options.rounds + 1) * options.count)
     results = Results("scale", replace(options, count=measured, backlog=backlog))
-    async with open_system(folder / "small") as system, open_system(folder / "large") as large:
+    room = {"MAX_WAITING": str(WARM_UP + backlog)}
+    async with (
+        open_system(folder / "small") as system,
+        open_system(folder / "large", settings=room) as large,
+    ):
         for each in (system, large):
             await each.create_users()
         await _fill(large, WARM_UP)  # what Redis keeps besides notifications is there then
