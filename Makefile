@@ -56,7 +56,7 @@ $(PEERS)/.filled: requirements/peers.txt
 	@sh requirements/venv.sh fill $(PEERS) '$(PYTHON)' $(call count,$<) --require-hashes -r $<
 	@touch $@
 
-bench: $(VENV)/.run $(PEERS)/.filled ## Measure beside others and write docs/performance.md (twelve minutes); ONLY="accept dispatch"
+bench: $(VENV)/.run $(PEERS)/.filled ## Measure beside others and write docs/performance.md (thirteen minutes); ONLY="accept dispatch"
 	@$(BIN)/python benchmarks/bench.py $(ONLY) $(ARGS)
 
 bench-guard: $(VENV)/.run ## Has it become slower? Compare with minimal code (half a minute)

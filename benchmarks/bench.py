@@ -1,6 +1,6 @@
 """Measures the product beside others, and writes the figures into `docs/performance.md`.
 
-make bench                              all but growth; twelve minutes on two processors
+make bench                              all but growth; thirteen minutes on two processors
 make bench ONLY="accept dispatch"       some sections
 make bench ONLY=scale ARGS="--backlog 1000000"          an hour, 3 GB
 make bench ONLY=growth                  does memory grow? eleven minutes; only on request

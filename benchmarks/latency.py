@@ -15,7 +15,8 @@ NO_DISPATCHER = "idle, no dispatcher"
 RATE = 20
 SINGLES = 300
 SETTLES_S = 3
-IDLE_S = 20
+IDLE_S = 60
+"""A multiple of all periods up to 15 s: what is done so often falls into each window as often."""
 
 
 async def measure(folder: Path, options: Options) -> Results:
