@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -26,16 +27,37 @@ if child:
     print(notify.send("ada", "when the child has ended").trace_id, flush=True)
 """
 INTERRUPTED = """
-import os, signal, sys, threading
+import sys
 from asyncnotify import Client
 
 notify = Client(sys.argv[1])
-threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
     for change in notify.changes():
         pass
 except KeyboardInterrupt:
     print("interrupted")
+"""
+INTERRUPTED_AT_ONCE = """
+import asyncio, os, signal, sys
+import httpx
+from asyncnotify import Client
+
+class Silent(httpx.AsyncByteStream):
+    async def __aiter__(self):
+        await asyncio.sleep(3600)
+        yield b""
+
+async def door(request):
+    os.kill(os.getpid(), signal.SIGINT)
+    return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=Silent())
+
+for _ in range(100):
+    with Client(sys.argv[1], transport=httpx.MockTransport(door)) as notify:
+        try:
+            for change in notify.changes():
+                pass
+        except KeyboardInterrupt:
+            print("interrupted")
 """
 
 
@@ -44,7 +66,13 @@ def client_of(handler):
 
 
 @pytest.fixture
-def door():
+def opened():
+    """Is set once a stream of the door is open."""
+    return threading.Event()
+
+
+@pytest.fixture
+def door(opened):
     """A gateway in threads: it accepts, and its streams say nothing."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -62,6 +90,7 @@ def door():
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
+            opened.set()
             self.rfile.read(1)
 
         def log_message(self, *_):
@@ -76,15 +105,23 @@ def door():
         serving.join()
 
 
-def run(program, url):
-    return subprocess.run(
+def begin(program, url):
+    return subprocess.Popen(
         [sys.executable, "-W", "error::ResourceWarning", "-c", program, url],
         env=os.environ | {"PYTHONDEVMODE": ""},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=60,
     )
+
+
+def outcome(process):
+    """Wait for its end; return stdout, stderr and the exit code."""
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return out, err, process.returncode
 
 
 def public(client):
@@ -205,13 +242,19 @@ def test_it_can_not_be_called_from_its_own_callback(door):
 
 
 def test_a_forked_process_has_connections_of_its_own(door):
-    done = run(FORKS, door)
+    out, err, code = outcome(begin(FORKS, door))
 
-    assert (done.stdout.split(), done.stderr) == (["t"] * 4, "")
-    assert done.returncode == 0
+    assert (out.split(), err, code) == (["t"] * 4, "", 0)
 
 
-def test_ctrl_c_ends_a_call_and_the_program(door):
-    done = run(INTERRUPTED, door)
+def test_ctrl_c_ends_a_call_and_the_program(door, opened):
+    process = begin(INTERRUPTED, door)
+    assert opened.wait(60)
 
-    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
+    process.send_signal(signal.SIGINT)
+
+    assert outcome(process) == ("interrupted\n", "", 0)
+
+
+def test_ctrl_c_ends_a_call_that_only_begins():
+    assert outcome(begin(INTERRUPTED_AT_ONCE, "http://door")) == ("interrupted\n" * 100, "", 0)

@@ -4,9 +4,11 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+_LOOK_SECONDS: Final = 0.5
 
 
 class LoopThread:
@@ -32,7 +34,7 @@ class LoopThread:
             coroutine.close()
             raise
         try:
-            return future.result()
+            return _result_of(future)
         except CancelledError:
             raise RuntimeError("the client was closed meanwhile") from None
         except BaseException:
@@ -66,6 +68,14 @@ class LoopThread:
             if self.is_stopped:
                 raise RuntimeError("the client is closed")
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+def _result_of(future: Future[T]) -> T:
+    # A signal that comes in the last moment before a thread waits is only seen when it wakes up.
+    while not future.done():
+        with suppress(TimeoutError):
+            future.exception(_LOOK_SECONDS)
+    return future.result()
 
 
 async def _end(last: Coroutine[Any, Any, None]) -> None:
