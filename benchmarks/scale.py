@@ -9,13 +9,14 @@ from asyncnotify.local.supervisor import send_signal
 from dispatch import drain, sending
 from load import flood
 from results import Options, Results
-from running_system import RunningSystem, open_system
+from running_system import USERS, RunningSystem, open_system
 
 DISPATCHERS = (1, 2, 4, 8)
 WARM_UP = 500
 MEMORY_EVERY_S = 0.2
 LARGE = "large backlog, 1 dispatcher"
 EACH = "a notification"
+EACH_USER_GETS = 40
 
 
 async def measure(folder: Path, options: Options) -> Results:
@@ -23,16 +24,17 @@ async def measure(folder: Path, options: Options) -> Results:
     measured = options.count * 4 // 5
     backlog = max(options.backlog, (options.rounds + 1) * options.count)
     results = Results("scale", replace(options, count=measured, backlog=backlog))
+    users = max(USERS, backlog // EACH_USER_GETS)
     room = {"MAX_WAITING": str(WARM_UP + backlog)}
     async with (
         open_system(folder / "small") as system,
         open_system(folder / "large", settings=room) as large,
     ):
-        for each in (system, large):
-            await each.create_users()
+        await system.create_users()
+        await large.create_users(users)
         await _fill(large, WARM_UP)  # what Redis keeps besides notifications is there then
         before = await large.redis_bytes()
-        await _fill(large, backlog)
+        await _fill(large, backlog, users=users)
         waiting = (await large.redis_bytes() - before) / backlog
         for number in range(options.rounds):
             results.begin_round(number)
@@ -75,6 +77,6 @@ async def _peak_memory(system: RunningSystem, count: int) -> dict[str, float]:
     return peak
 
 
-async def _fill(system: RunningSystem, count: int) -> None:
+async def _fill(system: RunningSystem, count: int, *, users: int = USERS) -> None:
     """Accept them at the publisher: the gateway keeps nothing."""
-    await flood(system.ports.publisher, count)
+    await flood(system.ports.publisher, count, users=users)
