@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from service_kit.http.client import UpstreamClient
 from testkit.http import live_server
 from testkit.logs import LoggedLines, captured_logs
 from testkit.scripts import Script, scripted_server
+
+# For tests that are not about an upstream that is slow: on a busy machine it may be.
+PATIENT = {"timeout": timedelta(minutes=1), "connect_timeout": timedelta(minutes=1)}
 
 
 class Wire:
@@ -60,7 +64,7 @@ def client_of() -> Callable[..., AbstractAsyncContextManager[UpstreamClient]]:
 
     @asynccontextmanager
     async def open_client(url: str, **options) -> AsyncIterator[UpstreamClient]:
-        client = UpstreamClient(url, **options)
+        client = UpstreamClient(url, **PATIENT | options)
         await client.start()
         try:
             yield client

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ async def test_it_says_where_it_listens_and_answers_there(run):
     process = await run(0)
     url = (await process.until("service.ready"))["url"]
 
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         assert (await client.get(f"{url}/health/live")).json() == {"status": "ok"}
 
 
@@ -22,10 +23,25 @@ async def test_all_addresses_are_those_of_both_families(run):
     process = await run(0, host="::")
     url = httpx.URL((await process.until("service.ready"))["url"])
 
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
         for host in ("127.0.0.1", "::1"):
             answer = await client.get(url.copy_with(host=host, path="/health/live"))
             assert answer.json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_signal_does_not_change_how_it_exits_once_it_has_stopped(run, workers):
+    process = await run(0, workers=workers)
+    await process.until("service.ready")
+    process.tell(signal.SIGTERM)
+    await process.until("service.stopped")
+    ending = asyncio.create_task(process.ended())
+    with suppress(ProcessLookupError):
+        while not ending.done():
+            process.tell(signal.SIGTERM)
+            await asyncio.sleep(0.001)
+
+    assert await ending == 0
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
@@ -33,10 +49,10 @@ async def test_a_signal_however_often_stops_it_in_good_order(run, told):
     process = await run(0)
     await process.until("service.ready")
     process.tell(told)
-    await asyncio.sleep(0.15)
-    process.tell(told)
-    await asyncio.sleep(0.1)
-    process.tell(told)
+    for pause_s in (0.15, 0.1):
+        await asyncio.sleep(pause_s)
+        with suppress(ProcessLookupError):  # it has stopped by now
+            process.tell(told)
 
     assert await process.ended() == 0
     assert process.events == ["door.opened", "service.ready", "door.closed", "service.stopped"]
@@ -45,7 +61,7 @@ async def test_a_signal_however_often_stops_it_in_good_order(run, told):
 async def test_what_is_running_is_finished_before_anything_is_closed(run):
     process = await run(0)
     url = (await process.until("service.ready"))["url"]
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         slow = asyncio.create_task(client.get(f"{url}/slow"))
         await process.until("slow.begun")
         process.tell(signal.SIGTERM)

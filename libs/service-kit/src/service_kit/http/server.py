@@ -62,6 +62,7 @@ def serve(
         _serve_on(own, build, limits, stop_within, group)
 
     code = supervise(workers, work, on_ready=lambda: log.info("service.ready", url=url))
+    _ignore_stop_signals()
     log.info("service.stopped")
     raise SystemExit(code)
 
@@ -73,7 +74,7 @@ def _serve_on(
     stop_within: timedelta,
     group: WorkerGroup | None = None,
 ) -> NoReturn:
-    for stop_signal in (signal.SIGTERM, signal.SIGINT):
+    for stop_signal in STOP_SIGNALS:
         signal.signal(stop_signal, _exit_at_once)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     app = build()
@@ -92,10 +93,14 @@ def _serve_on(
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = _Server(config, app, StopDeadline(stop_within))
+    # uvicorn has the same one while it serves, and puts this one back before its loop is closed.
+    for stop_signal in STOP_SIGNALS:
+        signal.signal(stop_signal, server.handle_exit)
     try:
         server.run(sockets=[listener])
     except SystemExit:  # uvicorn's way to say that a resource didn't start; it has logged why
         raise SystemExit(1) from None
+    _ignore_stop_signals()
     log.info("service.stopped")
     raise SystemExit(0)
 
@@ -145,6 +150,12 @@ def _show_tasks() -> None:
 
 def _exit_at_once(_: int, __: FrameType | None) -> None:
     raise SystemExit(0)
+
+
+def _ignore_stop_signals() -> None:
+    """What is left is to exit: Python would put the default handlers back, and die of a signal."""
+    for stop_signal in STOP_SIGNALS:
+        signal.signal(stop_signal, signal.SIG_IGN)
 
 
 def _listen(

@@ -9,7 +9,7 @@ from service_kit.http.client import UpstreamTimeout, UpstreamUnavailable
 from testkit.scripts import read_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-SOON = timedelta(milliseconds=300)
+SOON = timedelta(seconds=1)
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -69,7 +69,7 @@ async def test_a_stream_outlives_the_time_limit_of_requests(scripted, client_of)
         writer.write(STREAM)
         for _ in range(12):
             writer.write(b"1\r\nx\r\n")
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(SOON.total_seconds() / 10)
         writer.write(b"0\r\n\r\n")
 
     async with (
