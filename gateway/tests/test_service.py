@@ -60,9 +60,9 @@ async def test_a_service_that_is_down_did_nothing():
 
 
 async def test_a_silent_service_is_given_up(service):
-    service.pause = 0.3
+    service.pause = 1
 
-    async with live_server(service) as url, reached(url, timeout_s=0.2) as asked:
+    async with live_server(service) as url, reached(url, timeout_s=0.6) as asked:
         with pytest.raises(ServiceSilent):
             await asked.ask("GET", PATH)
         with pytest.raises(ServiceSilent):
@@ -153,8 +153,8 @@ async def test_an_endless_answer_is_a_broken_one(raw_service):
 
 async def test_a_call_that_gets_no_connection_was_not_carried_out(service):
     service.pause = 60
-    options = {"max_connections": 1, "connect_timeout": timedelta(seconds=0.5)}
-    async with live_server(service) as url, reached(url, timeout_s=1.5, **options) as asked:
+    options = {"max_connections": 1, "connect_timeout": timedelta(seconds=1)}
+    async with live_server(service) as url, reached(url, timeout_s=2, **options) as asked:
         outcomes = await asyncio.gather(
             asked.ask("GET", PATH), asked.ask("GET", PATH), return_exceptions=True
         )

@@ -99,7 +99,7 @@ async def test_a_stream_that_has_nothing_more_to_say_is_204(http, service):
 async def test_a_service_that_is_down_refuses_streams_with_503(open_door):
     async with (
         open_door(f"http://127.0.0.1:{free_port()}") as door,
-        httpx.AsyncClient(base_url=door.url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=door.url, trust_env=False, timeout=60) as client,
     ):
         answer = await client.get("/events")
 
@@ -108,11 +108,11 @@ async def test_a_service_that_is_down_refuses_streams_with_503(open_door):
 
 
 async def test_a_service_that_does_not_begin_a_stream_is_given_up(open_door, service):
-    service.pause = 0.5
+    service.pause = 2
     async with (
         live_server(service) as url,
-        open_door(url, upstream_timeout_seconds=0.1) as door,
-        httpx.AsyncClient(base_url=door.url, trust_env=False) as client,
+        open_door(url, upstream_timeout_seconds=1) as door,
+        httpx.AsyncClient(base_url=door.url, trust_env=False, timeout=60) as client,
     ):
         answer = await client.get("/events")
 
@@ -123,7 +123,7 @@ async def test_streams_take_no_connection_from_calls(open_door, service):
     async with (
         live_server(service) as url,
         open_door(url, upstream_max_connections=1) as door,
-        httpx.AsyncClient(base_url=door.url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=door.url, trust_env=False, timeout=60) as client,
     ):
         service.events = [EVENT]
         async with client.stream("GET", "/events"), client.stream("GET", "/events"):
@@ -135,7 +135,10 @@ async def test_streams_take_no_connection_from_calls(open_door, service):
 
 async def test_a_gateway_that_stops_ends_its_streams(open_door, service):
     service.headers, service.events = SSE, [EVENT]
-    async with live_server(service) as url, httpx.AsyncClient(trust_env=False) as client:
+    async with (
+        live_server(service) as url,
+        httpx.AsyncClient(trust_env=False, timeout=60) as client,
+    ):
         async with open_door(url) as door:
             asked = client.build_request("GET", f"{door.url}/events")
             chunks = (await client.send(asked, stream=True)).aiter_bytes()

@@ -18,7 +18,7 @@ def trust(lab):
 
 @pytest.fixture
 async def http(lab):
-    async with httpx.AsyncClient(base_url=lab.http_url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=lab.http_url, trust_env=False, timeout=60) as client:
         yield client
 
 

@@ -21,7 +21,7 @@ def post(client, **changes):
 
 
 async def test_https_speaks_both_versions(lab, http2, trust):
-    async with httpx.AsyncClient(verify=trust, trust_env=False) as http:
+    async with httpx.AsyncClient(verify=trust, trust_env=False, timeout=60) as http:
         assert (await http.get(f"{lab.https_url}/lab")).http_version == "HTTP/1.1"
     assert (await http2.get("/lab")).http_version == "HTTP/2"
 
@@ -153,7 +153,7 @@ async def test_what_arrived_and_who_is_trusted_outlive_a_restart(tmp_path):
     lab = Lab(tmp_path)
     await lab.start()
     ports, trusted = lab.ports, lab.ca_file.read_bytes()
-    async with httpx.AsyncClient(base_url=lab.http_url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=lab.http_url, trust_env=False, timeout=60) as http:
         await post(http)
         await lab.stop()
         with pytest.raises(httpx.ConnectError):

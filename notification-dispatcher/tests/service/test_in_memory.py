@@ -15,23 +15,25 @@ from notification_providers.port import (
 )
 from notification_providers.urls import Limits
 from service_kit.failpoints import armed
+from testkit.logs import captured_logs
+from testkit.running import until
 
 BUSY = TransientFailure(reason=Reason.PROVIDER_UNAVAILABLE, detail="busy")
 
 
 class CountingProvider:
-    """Takes its time, and keeps count of how many messages it has in hand."""
+    """Keeps count of how many messages it has in hand, until it may let go of them."""
 
-    def __init__(self, seconds):
+    def __init__(self):
         self.name = "counting"
         self.repeating = Repeating.NEITHER
-        self.seconds = seconds
+        self.may_end = asyncio.Event()
         self.in_hand = self.most = self.done = 0
 
     async def send(self, message):
         self.in_hand += 1
         self.most = max(self.most, self.in_hand)
-        await asyncio.sleep(self.seconds)
+        await self.may_end.wait()
         self.in_hand -= 1
         self.done += 1
         return Accepted()
@@ -135,9 +137,9 @@ async def test_a_worker_that_dies_after_the_provider_accepted_repeats_it_once_or
 ):
     briefly = timedelta(seconds=0.3)
     async with in_memory(lease=briefly, EMAIL_ON_AMBIGUOUS=on_ambiguous) as (send, _):
-        with armed("provider.after_accept:raise"):
+        with armed("provider.after_accept:raise"), captured_logs() as logged:
             trace_id = await send()
-            await outbox.until(1)
+            await until(lambda: "worker.handler_failed" in [each["event"] for each in logged()])
         record = await send.until(trace_id, "sent", "failed")
 
     assert record.status == status
@@ -167,15 +169,16 @@ async def test_a_dead_sms_provider_does_not_delay_one_e_mail(in_memory, outbox):
 
 
 async def test_each_channel_has_no_more_under_way_than_its_limit(in_memory):
-    email, sms = CountingProvider(0.02), CountingProvider(0.02)
+    email, sms = CountingProvider(), CountingProvider()
     providers = {"email": [(email, Limits())], "sms": [(sms, Limits(concurrency=2))]}
     async with in_memory(providers=providers, DISPATCHER_CONCURRENCY=5) as (send, _):
         for _ in range(20):
             await send(channel="email")
             await send(channel="sms")
-        async with asyncio.timeout(60):
-            while email.done + sms.done < 40:
-                await asyncio.sleep(0.01)
+        await until(lambda: (email.in_hand, sms.in_hand) == (5, 2))
+        email.may_end.set()
+        sms.may_end.set()
+        await until(lambda: email.done + sms.done == 40)
 
     assert (email.most, sms.most) == (5, 2)
 

@@ -45,7 +45,7 @@ async def process(redis_url, user_service, outbox):
 
 
 async def until_it_answers(url):
-    async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(60):
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http, asyncio.timeout(60):
         while True:
             try:
                 if (await http.get(url)).status_code == 200:
@@ -58,7 +58,7 @@ async def test_a_stop_finishes_what_was_begun_and_hands_back_the_rest_at_once(
     process, send_on_redis, user_service, outbox
 ):
     send = send_on_redis
-    user_service.users["slow"] = {"push": "sim-slow-2s"}
+    user_service.users["slow"] = {"push": "sim-slow-5s"}
     async with process(DISPATCHER_CONCURRENCY="3") as dispatcher:
         sent = [await send("slow") for _ in range(10)]
         async with asyncio.timeout(60):

@@ -202,7 +202,7 @@ async def test_who_answers_stop_gets_no_more_until_start(lab, twilio, inbox):
     await twilio.send(a_message())
     await inbox.read_by(twilio, 1)
     kinds, outcomes = [], []
-    async with httpx.AsyncClient(base_url=lab.http_url) as client:
+    async with httpx.AsyncClient(base_url=lab.http_url, timeout=60) as client:
         for number, word in enumerate(("STOP", "START"), start=2):
             await client.post("/lab/twilio/answers", json={"from": TO, "text": word})
             kinds.append((await inbox.read_by(twilio, number))[-1].kind)
