@@ -9,13 +9,14 @@ from durable_queue.port import Enqueued, Message
 from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis
 from testkit.message_text import columns_of
+from testkit.redis_list_harness import PATIENT
 
-SOON = timedelta(seconds=2)
+SOON = timedelta(seconds=60)
 
 
 @pytest.fixture
 async def queue(every_redis_url: str) -> AsyncIterator[RedisListQueue]:
-    queue = RedisListQueue(every_redis_url)
+    queue = RedisListQueue(every_redis_url, options=PATIENT)
     yield queue
     await queue.close()
 

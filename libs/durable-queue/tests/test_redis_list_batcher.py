@@ -10,11 +10,12 @@ from durable_queue.redis_list.connections import connector
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
+from testkit.redis_list_harness import PATIENT
 
 
 @pytest.fixture
 async def batcher(redis_url: str) -> AsyncIterator[Batcher]:
-    batcher = Batcher(connector(redis_url), timeout=timedelta(seconds=1.5))
+    batcher = Batcher(connector(redis_url, PATIENT.call_timeout), timeout=PATIENT.call_timeout)
     await batcher.call("PING")
     yield batcher
     await batcher.close()

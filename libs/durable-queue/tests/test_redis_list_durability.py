@@ -9,6 +9,7 @@ from durable_queue.port import Durability, QueueUnavailable
 from durable_queue.redis_list.inspection import judge
 from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis
+from testkit.redis_list_harness import PATIENT
 
 SAFE = {"redis_version": "7.2.4", "aof_enabled": "1", "maxmemory_policy": "noeviction"}
 EVERY_SECOND = {"appendfsync": "everysec"}
@@ -16,7 +17,7 @@ EVERY_SECOND = {"appendfsync": "everysec"}
 
 @pytest.fixture
 async def queue(every_redis_url: str) -> AsyncIterator[RedisListQueue]:
-    queue = RedisListQueue(every_redis_url)
+    queue = RedisListQueue(every_redis_url, options=PATIENT)
     yield queue
     await queue.close()
 
@@ -38,7 +39,7 @@ async def test_managed_redis_need_not_tell_its_settings(every_redis_url: str) ->
             "tenant", enabled=True, passwords="+secret", categories=["+@all"], keys=["*"]
         )
         await redis.execute_command("ACL", "SETUSER", "tenant", "-config")
-    queue = RedisListQueue(every_redis_url.replace("://", "://tenant:secret@"))
+    queue = RedisListQueue(every_redis_url.replace("://", "://tenant:secret@"), options=PATIENT)
 
     assert await queue.durability() == Durability(profile="unknown", faults=[])
     await queue.close()
@@ -49,7 +50,7 @@ async def test_account_that_may_not_ask_is_told_what_it_lacks(every_redis_url: s
         await redis.execute_command(
             "ACL", "SETUSER", "tenant", "on", ">secret", "~*", "+@all", "-info"
         )
-    queue = RedisListQueue(every_redis_url.replace("://", "://tenant:secret@"))
+    queue = RedisListQueue(every_redis_url.replace("://", "://tenant:secret@"), options=PATIENT)
 
     found = await queue.durability()
 
@@ -59,7 +60,7 @@ async def test_account_that_may_not_ask_is_told_what_it_lacks(every_redis_url: s
 
 
 async def test_redis_that_is_down_is_no_verdict(private_redis: EmbeddedRedis) -> None:
-    queue = RedisListQueue(private_redis.url)
+    queue = RedisListQueue(private_redis.url, options=PATIENT)
     await private_redis.stop()
 
     with pytest.raises(QueueUnavailable):
@@ -94,7 +95,7 @@ def test_without_a_log_the_profile_is_none() -> None:
 async def test_a_log_that_is_switched_on_again_counts_when_all_data_is_in_it(
     private_redis: EmbeddedRedis,
 ) -> None:
-    queue = RedisListQueue(private_redis.url)
+    queue = RedisListQueue(private_redis.url, options=PATIENT)
     async with Redis.from_url(private_redis.url) as redis:
         await redis.config_set("rdb-key-save-delay", "1000000")  # a second for each key
         await redis.mset({f"key{number}": "x" for number in range(600)})

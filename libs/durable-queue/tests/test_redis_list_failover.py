@@ -14,6 +14,7 @@ from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis
 from testkit.failover import RedisPair
 from testkit.queue_contract.harness import LANE, message
+from testkit.redis_list_harness import PATIENT
 
 SOON = timedelta(seconds=5)
 CEILING_S = 60
@@ -21,7 +22,7 @@ CEILING_S = 60
 
 @pytest.fixture
 async def queue(redis_pair: RedisPair) -> AsyncIterator[RedisListQueue]:
-    queue = RedisListQueue(redis_pair.url)
+    queue = RedisListQueue(redis_pair.url, options=PATIENT)
     yield queue
     await queue.close()
 
@@ -137,7 +138,7 @@ async def test_a_node_of_a_cluster_says_that_it_is_one(tmp_path: Path) -> None:
         async with asyncio.timeout(CEILING_S):
             while b"cluster_state:ok" not in await second.execute_command("CLUSTER", "INFO"):
                 await asyncio.sleep(0.1)
-    queue = RedisListQueue(nodes[1].url)
+    queue = RedisListQueue(nodes[1].url, options=PATIENT)
 
     with pytest.raises(QueueUnavailable, match="one node of a Redis cluster"):
         await queue.ping()

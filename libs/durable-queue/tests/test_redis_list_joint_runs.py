@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 import pytest
 from durable_queue.port import QueueUnavailable
@@ -12,6 +11,7 @@ from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.runner import ScriptRunner
 from durable_queue.redis_list.scripts import assemble, lua_sources
 from redis.asyncio import Redis
+from testkit.redis_list_harness import PATIENT
 
 # Adds up its numbers; what is no number fails, and what is below 0 is refused by Redis.
 BODY = """
@@ -30,7 +30,7 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 @pytest.fixture
 async def runner(redis_url: str) -> AsyncIterator[ScriptRunner]:
     scripts = assemble(lua_sources() | {"send": BODY}, RedisListOptions(), None)
-    batcher = Batcher(connector(redis_url), timeout=timedelta(seconds=30))
+    batcher = Batcher(connector(redis_url, PATIENT.call_timeout), timeout=PATIENT.call_timeout)
     yield ScriptRunner(batcher, scripts, "{an:0}")
     await batcher.close()
 
@@ -96,7 +96,7 @@ async def test_a_redis_that_forgot_the_script_is_told_it(
 
 async def test_who_asks_after_the_end_is_refused_at_once(redis_url: str) -> None:
     scripts = assemble(lua_sources(), RedisListOptions(), None)
-    batcher = Batcher(connector(redis_url), timeout=timedelta(seconds=30))
+    batcher = Batcher(connector(redis_url, PATIENT.call_timeout), timeout=PATIENT.call_timeout)
     runner = ScriptRunner(batcher, scripts, "{an:0}")
     await batcher.close()
 

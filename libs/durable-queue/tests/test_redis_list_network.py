@@ -34,8 +34,21 @@ async def proxy(redis_url: str) -> AsyncIterator[TcpProxy]:
 
 
 @pytest.fixture
-async def harness(redis_url: str, proxy: TcpProxy) -> AsyncIterator[QueueHarness]:
-    async with redis_list_harness(redis_url, through=proxy.url) as harness:
+def call_timeout() -> timedelta:
+    """Say how long a call waits: long, unless a test is about a Redis that is silent."""
+    return timedelta(seconds=30)
+
+
+about_silence = pytest.mark.parametrize("call_timeout", [timedelta(seconds=1.5)])
+
+
+@pytest.fixture
+async def harness(
+    redis_url: str, proxy: TcpProxy, call_timeout: timedelta
+) -> AsyncIterator[QueueHarness]:
+    async with redis_list_harness(
+        redis_url, through=proxy.url, call_timeout=call_timeout
+    ) as harness:
         await harness.queue.ping()
         yield harness
         proxy.heal()
@@ -102,6 +115,7 @@ async def test_replay_counts_once(harness: QueueHarness, proxy: TcpProxy, n_byte
     assert (await harness.changes("m")).count(Change.REPLAYED) == 1
 
 
+@about_silence
 async def test_lost_claim_is_taken_up_by_the_next_receive(
     harness: QueueHarness, proxy: TcpProxy
 ) -> None:
@@ -140,6 +154,7 @@ async def test_adopted_bytes_whose_claim_was_lost_are_adopted_once(
     assert [entry.change for entry in await harness.recorded()] == [Change.ADOPTED]
 
 
+@about_silence
 @pytest.mark.parametrize("fault", [TcpProxy.blackhole, TcpProxy.drop_replies, TcpProxy.pause])
 async def test_send_fails_fast_while_redis_is_silent(
     harness: QueueHarness, proxy: TcpProxy, fault: Callable[[TcpProxy], None]
@@ -168,10 +183,10 @@ async def test_send_fails_while_redis_is_down_and_then_works(
 
 
 async def test_receive_says_so_when_its_connection_breaks(
-    harness: QueueHarness, proxy: TcpProxy
+    harness: QueueHarness, proxy: TcpProxy, redis_url: str
 ) -> None:
     receiving = asyncio.create_task(harness.take())
-    await asyncio.sleep(0.05)
+    await somebody_waits_for_an_element(redis_url)
     proxy.close_all()
 
     with pytest.raises(QueueUnavailable):
@@ -217,9 +232,11 @@ async def test_cancelled_calls_leave_nothing_out_of_step(
         await asyncio.gather(*tasks, return_exceptions=True)
         if not tasks[0].cancelled():
             found += tasks[0].result()
-    await asyncio.sleep(0.1)
+    await harness.queue.ping()  # all that was sent before has been carried out, too
 
-    stored = {entry.message_id for entry in await harness.recorded()}
-    assert stored == {delivery.id for delivery in found} | set(await harness.left())
+    ids = {delivery.id for delivery in found}
+    async with asyncio.timeout(60):
+        while ids != {entry.message_id for entry in await harness.recorded()}:
+            ids.update(await harness.left())
     async with Redis.from_url(redis_url) as redis:
         assert (await redis.info("clients"))["connected_clients"] < 30

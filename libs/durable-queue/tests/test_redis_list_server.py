@@ -2,23 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from asyncnotify.local.embedded_redis import EmbeddedRedis
 from durable_queue.port import Enqueued, Message, QueueUnavailable, TickReport
-from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis
+from testkit.redis_list_harness import PATIENT
 
 LANE = "stage.normal"
-SOON = timedelta(seconds=5)
+SOON = timedelta(seconds=60)
 AT_ONCE = timedelta(0)
 
 
 @pytest.fixture
 async def queue(every_redis_url: str) -> AsyncIterator[RedisListQueue]:
-    queue = RedisListQueue(every_redis_url)
+    queue = RedisListQueue(every_redis_url, options=PATIENT)
     yield queue
     await queue.close()
 
@@ -34,7 +35,7 @@ async def send(queue: RedisListQueue, *ids: str) -> None:
 
 
 async def test_killed_redis_comes_back_with_everything(private_redis: EmbeddedRedis) -> None:
-    queue = RedisListQueue(private_redis.url)
+    queue = RedisListQueue(private_redis.url, options=PATIENT)
     ids = [f"m{number:03}" for number in range(200)]
     await send(queue, *ids)
     held, *settled = await queue.receive([LANE], limit=10, wait=SOON)
@@ -55,7 +56,7 @@ async def test_killed_redis_comes_back_with_everything(private_redis: EmbeddedRe
 
 
 async def test_receive_survives_a_restart(private_redis: EmbeddedRedis) -> None:
-    queue = RedisListQueue(private_redis.url)
+    queue = RedisListQueue(private_redis.url, options=PATIENT)
     receiving = [asyncio.create_task(queue.receive([LANE], limit=1, wait=SOON)) for _ in range(20)]
     await asyncio.sleep(0.2)
 
@@ -134,8 +135,8 @@ async def test_receive_says_so_when_redis_becomes_a_replica(
 
 async def test_locked_redis_is_unavailable(every_redis_url: str, redis: Redis) -> None:
     await redis.config_set("requirepass", "secret")
-    locked = RedisListQueue(every_redis_url)
-    unlocked = RedisListQueue(every_redis_url.replace("://", "://:secret@"))
+    locked = RedisListQueue(every_redis_url, options=PATIENT)
+    unlocked = RedisListQueue(every_redis_url.replace("://", "://:secret@"), options=PATIENT)
     try:
         with pytest.raises(QueueUnavailable, match="password"):
             await send(locked, "m")
@@ -164,7 +165,7 @@ async def test_foreign_key_in_the_way_is_no_crash(queue: RedisListQueue, redis: 
 
 
 async def test_other_namespaces_do_not_mix(every_redis_url: str, queue: RedisListQueue) -> None:
-    other = RedisListQueue(every_redis_url, options=RedisListOptions(namespace="other"))
+    other = RedisListQueue(every_redis_url, options=replace(PATIENT, namespace="other"))
     await send(queue, "m")
 
     assert await other.send(Message(id="m", lane=LANE, body=b"other")) == Enqueued("m")

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 import pytest
 from durable_queue.port import Change, Dedupe, Enqueued, Message, TickReport
-from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis
 from service_kit.failpoints import FailpointTripped, armed
@@ -22,6 +22,7 @@ from testkit.queue_contract.harness import (
 from testkit.redis_list_harness import (
     CLOCK,
     LOG,
+    PATIENT,
     PREFIX,
     redis_list_harness,
     sources_with_a_clock,
@@ -142,7 +143,7 @@ async def test_index_entry_without_a_message_is_dropped(
 async def test_a_long_lane_is_looked_through_for_what_expired_part_by_part(
     redis_url: str, redis: Redis
 ) -> None:
-    queue = RedisListQueue(redis_url, options=RedisListOptions(tick_limit=10))
+    queue = RedisListQueue(redis_url, options=replace(PATIENT, tick_limit=10))
     ids = [f"m{number}" for number in range(150)]
     over = await queue.time()
     for number, name in enumerate(ids):
@@ -248,7 +249,7 @@ async def test_nothing_is_left_behind(harness: QueueHarness, redis: Redis) -> No
 
 
 async def test_what_is_due_soon_and_may_expire_is_promoted_without_a_tick(redis_url: str) -> None:
-    queue = RedisListQueue(redis_url)
+    queue = RedisListQueue(redis_url, options=PATIENT)
     due_at = datetime.now(UTC) + timedelta(milliseconds=300)
     expires_at = due_at + timedelta(minutes=5)
     await queue.send(
@@ -266,7 +267,7 @@ async def test_who_has_not_seen_the_clock_takes_nothing_from_live_workers(
 ) -> None:
     await harness.send("m")
     held = await harness.take()
-    options = RedisListOptions(lease=harness.lease)
+    options = replace(PATIENT, lease=harness.lease)
     newcomer = RedisListQueue(redis_url, options=options, lua=sources_with_a_clock())
     due_at = harness.now() + timedelta(seconds=1)  # it looks itself when that has come
     await newcomer.send(message("soon", due_at=due_at, expires_at=due_at + timedelta(hours=9)))

@@ -24,12 +24,12 @@ from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.rabbitmq
 
-SOON = timedelta(seconds=5)
+SOON = timedelta(seconds=60)
 
 
 @pytest.fixture
 def options() -> RabbitOptions:
-    return RabbitOptions(namespace=f"p{secrets.token_hex(4)}")
+    return RabbitOptions(namespace=f"p{secrets.token_hex(4)}", call_timeout=SOON)
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ async def test_timeline_says_that_one_was_put_back_by_hand(
 ) -> None:
     [moved] = await give_up(client, worker, 1)
     topology = Topology(options)
-    letter = await (await dead_queue(channel, options, 1)).get(timeout=5)
+    letter = await (await dead_queue(channel, options, 1)).get()
     copy = aio_pika.Message(letter.body, headers=letter.headers, delivery_mode=2)
     lane = topology.lane_queue(validation_lane(Priority.HIGH))
     await channel.default_exchange.publish(copy, lane)

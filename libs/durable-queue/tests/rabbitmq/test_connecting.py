@@ -23,7 +23,7 @@ from testkit.rabbitmq_server import require_rabbitmq
 pytestmark = pytest.mark.rabbitmq
 
 LANE = "stage.normal"
-PATIENT = RabbitOptions(call_timeout=timedelta(seconds=10))
+PATIENT = RabbitOptions(call_timeout=timedelta(seconds=30))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ async def test_it_is_spoken_to_over_tls(
     queue = RabbitQueue(url, options=PATIENT)
 
     assert await queue.send(Message(id="m", lane=LANE, body=b"secret")) == Enqueued("m")
-    [delivery] = await queue.receive([LANE], limit=1, wait=timedelta(seconds=5))
+    [delivery] = await queue.receive([LANE], limit=1, wait=timedelta(seconds=60))
     await delivery.ack()
     await queue.close()
 
@@ -139,7 +139,7 @@ async def test_declaring_again_does_nothing_and_loses_nothing(rabbitmq_url: str)
     second = RabbitQueue(rabbitmq_url, options=topology.options)
     await second.ping()
 
-    [delivery] = await second.receive([LANE], limit=1, wait=timedelta(seconds=5))
+    [delivery] = await second.receive([LANE], limit=1, wait=timedelta(seconds=60))
     await delivery.ack()
     await second.close()
 

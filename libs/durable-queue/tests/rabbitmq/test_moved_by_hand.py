@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractChannel
 from durable_queue.port import Change, ControlOutcome, Delivery
 from testkit.logs import captured_logs
 from testkit.queue_contract.harness import SOON
-from testkit.rabbitmq_workers import LANE, NEXT, RabbitWorkers
+from testkit.rabbitmq_workers import LANE, NEXT, RabbitWorkers, next_in
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -22,19 +22,16 @@ async def workers(rabbitmq_url: str) -> AsyncIterator[RabbitWorkers]:
         yield workers
 
 
-async def moved(workers: RabbitWorkers, lane: str, *, copies: int = 1) -> int:
+async def moved(workers: RabbitWorkers, lane: str, *, letters: int = 1, copies: int = 1) -> None:
     """Move all dead letters into a lane's queue, as a shovel and "Move messages" do."""
     async with await aio_pika.connect(workers.direct_url) as connection:
         channel = await connection.channel()
         queue = await workers.topology.declare_dead_queue(channel)
-        await asyncio.sleep(0.1)
-        count = 0
-        while (letter := await queue.get(fail=False)) is not None:
+        for _ in range(letters):
+            letter = await next_in(queue)
             for _ in range(copies):
                 await put(channel, workers.topology.lane_queue(lane), letter)
             await letter.ack()
-            count += 1
-    return count
 
 
 async def put(
@@ -60,7 +57,7 @@ async def test_dead_letters_moved_into_a_lane_are_tried_again(workers: RabbitWor
     ids = {f"m{number}" for number in range(5)}
     await workers.kill(*ids)
     with captured_logs() as lines:
-        assert await moved(workers, LANE) == 5
+        await moved(workers, LANE, letters=5)
         workers.work(1)
         await workers.wait_for(lambda: set(workers.handled) == ids)
         said = [
@@ -109,7 +106,8 @@ async def test_what_the_broker_gave_up_can_be_moved_back(workers: RabbitWorkers)
     async with await aio_pika.connect(workers.direct_url) as connection:
         channel = await connection.channel()
         queue = await channel.get_queue(workers.topology.lane_queue(LANE), ensure=False)
-        await (await queue.get(timeout=5)).reject(requeue=False)
+        await (await queue.get()).reject(requeue=False)
+    await workers.until_dead(1)
     assert await workers.queue.heal() == 1
     await workers.queue._control.close()
     await moved(workers, LANE)
@@ -146,7 +144,7 @@ async def test_one_that_was_deleted_meanwhile_is_dropped_and_the_log_says_so(
     await workers.kill("m")
     async with await aio_pika.connect(workers.direct_url) as connection:
         channel = await connection.channel()
-        letter = await (await workers.topology.declare_dead_queue(channel)).get(timeout=5)
+        letter = await (await workers.topology.declare_dead_queue(channel)).get()
         await letter.reject(requeue=True)
         assert await workers.queue.delete("m") is ControlOutcome.DONE
         with captured_logs() as lines:
@@ -165,7 +163,7 @@ async def test_one_of_a_newer_release_is_put_back_among_the_dead_letters(
     async with await aio_pika.connect(workers.direct_url) as connection:
         channel = await connection.channel()
         queue = await workers.topology.declare_dead_queue(channel)
-        letter = await queue.get(timeout=5)
+        letter = await queue.get()
         letter.headers["x-an-schema"] = 2
         with captured_logs() as lines:
             await put(channel, workers.topology.lane_queue(LANE), letter)
@@ -173,9 +171,7 @@ async def test_one_of_a_newer_release_is_put_back_among_the_dead_letters(
             workers.work(1)
             await workers.wait_for(lambda: any("not_understood" in str(each) for each in lines()))
 
-    async with asyncio.timeout(60):
-        while await workers.dead_letters() != {"m": b"hello"}:
-            await asyncio.sleep(0.1)
+    assert await workers.dead_letters(at_least=1) == {"m": b"hello"}
     assert workers.handled == []
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,16 @@ from typing import Any
 import pytest
 from durable_queue.messages import SUSPECT_AFTER
 from durable_queue.port import Delivery, Message
-from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from durable_queue.worker import Isolation, Worker, one_by_one
 from redis.asyncio import Redis
 from testkit.message_text import columns_of
+from testkit.redis_list_harness import PATIENT
 from testkit.running import until
 
 LANES = ("first", "second")
 LEASE = timedelta(milliseconds=500)
-OPTIONS = RedisListOptions(lease=LEASE, ticket_grace=timedelta(milliseconds=100))
+OPTIONS = replace(PATIENT, lease=LEASE, ticket_grace=timedelta(milliseconds=100))
 
 
 class Process:
@@ -52,8 +53,10 @@ async def fall_silent(queue: RedisListQueue, lanes: tuple[str, ...], count: int)
     """Take so many messages, as often as it takes to make them suspect, and do nothing."""
     for _ in range(SUSPECT_AFTER):
         await queue.receive(lanes, limit=count, wait=timedelta(0))
-        while (await queue.tick(lanes)).leases_expired < count:
-            await asyncio.sleep(0.05)
+        lost = 0
+        async with asyncio.timeout(60):
+            while (lost := lost + (await queue.tick(lanes)).leases_expired) < count:
+                await asyncio.sleep(0.05)
 
 
 @contextlib.asynccontextmanager

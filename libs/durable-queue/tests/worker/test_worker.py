@@ -182,13 +182,13 @@ async def test_lease_is_kept_for_as_long_as_the_handler_runs(
 async def test_cancelled_message_is_dropped_unless_it_has_started(
     running: Running, queue: InMemoryQueue, send: Send, happened: Happened
 ) -> None:
-    seen, finished = set[str](), set[str]()
+    seen, finished, may_end = set[str](), set[str](), asyncio.Event()
 
     async def handle(delivery: Delivery) -> None:
         if delivery.id == "started":
             await delivery.start()
         seen.add(delivery.id)
-        await asyncio.sleep(0.2)
+        await may_end.wait()
         finished.add(delivery.id)
         await delivery.ack()
 
@@ -197,6 +197,8 @@ async def test_cancelled_message_is_dropped_unless_it_has_started(
     await until(lambda: len(seen) == 2)
     await queue.cancel("started")
     await queue.cancel("waiting")
+    await until(lambda: worker.stats().handled == 1)
+    may_end.set()
     await until(lambda: worker.stats().handled == 2)
 
     assert finished == {"started"}
@@ -214,18 +216,20 @@ class ForgetfulQueue(InMemoryQueue):
 async def test_handler_whose_claim_is_over_runs_on_if_it_has_started(
     running: Running, send: Send, logs: list[EventDict]
 ) -> None:
-    finished = set[str]()
+    finished, may_end = set[str](), asyncio.Event()
     running.queue = ForgetfulQueue()
 
     async def handle(delivery: Delivery) -> None:
         if delivery.id == "started":
             await delivery.start()
-        await asyncio.sleep(0.2)
+        await may_end.wait()
         finished.add(delivery.id)
         await delivery.ack()
 
     await send("started", "unstarted")
     worker = running.worker(handle)
+    await until(lambda: len(logs) == 2)
+    may_end.set()
     await until(lambda: worker.stats().handled == 2)
 
     assert finished == {"started"}
@@ -239,8 +243,7 @@ async def test_verdict_that_comes_too_late_does_not_count(
     running: Running, send: Send, happened: Happened, logs: list[EventDict]
 ) -> None:
     async def handle(delivery: Delivery) -> None:
-        first = delivery.lane not in {log.get("lane") for log in logs}
-        await asyncio.sleep(2.5 * running.lease.total_seconds() if first else 0)
+        await until(lambda: Change.LEASE_LOST in happened("1"))
         await delivery.ack()
 
     await send("1")

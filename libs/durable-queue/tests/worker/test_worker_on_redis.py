@@ -11,15 +11,15 @@ import pytest
 from asyncnotify.local.embedded_redis import EmbeddedRedis
 from asyncnotify_prove.tcp_proxy import TcpProxy
 from durable_queue.port import Delivery, LaneDepth
-from durable_queue.redis_list.options import RedisListOptions
 from durable_queue.redis_list.queue import RedisListQueue
 from redis.asyncio import Redis
+from testkit.redis_list_harness import PATIENT
 from testkit.running import Running, until
 
 LEASE = timedelta(milliseconds=300)
 # Silence is what these tests make; it is not to end as poison.
-OPTIONS = RedisListOptions(
-    lease=LEASE, ticket_grace=timedelta(milliseconds=100), max_deliveries=10_000
+OPTIONS = replace(
+    PATIENT, lease=LEASE, ticket_grace=timedelta(milliseconds=100), max_deliveries=10_000
 )
 COUNT = 300
 

@@ -27,7 +27,7 @@ async def test_what_is_in_hand_is_finished_and_nothing_more_received(
     running: Running, send: Send, queue: InMemoryQueue, changes: list[ChangeEvent]
 ) -> None:
     async def handle(delivery: Delivery) -> None:
-        await asyncio.sleep(0.1)
+        await running.stopping.wait()
         await delivery.ack()
 
     await send("1", "2", "3")

@@ -4,24 +4,68 @@ There is one delay queue, of a tenth of a second, out of which messages come to 
 they are due by the harness's clock.
 """
 
-import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
 import aio_pika
+from durable_queue.rabbitmq.consumer import Consumer
+from durable_queue.rabbitmq.consumer_session import ConsumerSession, ReceivedCopy
+from durable_queue.rabbitmq.envelope import Envelope
+from durable_queue.rabbitmq.incoming import IncomingMessage
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.queue import RabbitQueue
 from durable_queue.rabbitmq.topology import Topology
-from durable_queue.recorder import ChangeEvent
+from durable_queue.recorder import ChangeEvent, Recorder
 
 from testkit.clock import FrozenClock
 from testkit.queue_contract.harness import LANES, MAX_DELIVERIES, MAX_WAITING, QueueHarness
+from testkit.running import until
 
 TIER: Final = timedelta(milliseconds=100)
-_ROUND_S: Final = 0.35
+
+
+class WatchedQueue(RabbitQueue):
+    """Knows what is in the delay queue, or on its way out of it to be looked at."""
+
+    def __init__(
+        self, url: str, *, options: RabbitOptions, clock: FrozenClock, recorder: Recorder
+    ) -> None:
+        super().__init__(url, recorder=recorder, options=options, now=clock, steady=clock.steady)
+        self._delayed: Counter[tuple[str, str]] = Counter()
+        self._looked_at: set[str] = set()
+        self._to_delay_queue = self._publisher.to_delay_queue
+        self._publisher.to_delay_queue = self._delay  # type: ignore[method-assign]
+        self._consumer = Consumer(url, options, self._look_at)
+
+    async def look_at_delayed(self) -> None:
+        """Return when all that is delayed has been looked at once more."""
+        self._looked_at = looked_at = set[str]()
+        delayed = +self._delayed
+        await self._consumer.consuming(sorted({lane for _, lane in delayed}))
+        await until(lambda: {message_id for message_id, _ in delayed} <= looked_at)
+
+    async def _delay(self, envelope: Envelope, delay_ms: int) -> None:
+        self._delayed[envelope.id, envelope.lane] += 1
+        try:
+            await self._to_delay_queue(envelope, delay_ms)
+        except BaseException:
+            self._delayed[envelope.id, envelope.lane] -= 1
+            raise
+
+    async def _look_at(
+        self, lane: str, incoming: IncomingMessage, session: ConsumerSession
+    ) -> ReceivedCopy | None:
+        looked_at = self._looked_at  # as of before
+        copy = await self._acquirer.examine(lane, incoming, session)
+        message_id = str(incoming.headers.get("x-an-event", ""))
+        if self._delayed[message_id, lane]:
+            self._delayed[message_id, lane] -= 1
+            looked_at.add(message_id)
+        return copy
 
 
 @asynccontextmanager
@@ -38,15 +82,13 @@ async def rabbitmq_harness(
         max_waiting=MAX_WAITING,
         prefetch=2000,
         tiers=(TIER,),
-        call_timeout=timedelta(seconds=10),
+        call_timeout=timedelta(seconds=30),  # who takes long on a busy machine has not failed
     )
-    queue = RabbitQueue(
-        url, recorder=events.append, options=options, now=clock, steady=clock.steady
-    )
+    queue = WatchedQueue(url, options=options, clock=clock, recorder=events.append)
 
     async def advance(by: timedelta) -> None:
         clock.advance(by)
-        await asyncio.sleep(_ROUND_S)
+        await queue.look_at_delayed()
 
     async def jump(by: timedelta) -> None:
         clock.jump(by)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final, Self, TypeVar
 
 import aio_pika
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 from durable_queue.backoff import delays, end_tasks
 from durable_queue.claims.memory import InMemoryClaimStore
 from durable_queue.claims.state_machine import ClaimStateMachine
@@ -54,13 +55,14 @@ class RabbitWorkers:
         self.handled: list[str] = []
         self.events: list[ChangeEvent] = []
         self.fatal: set[str] = set()
-        self._url = url
+        # Who is silent for a while on a busy machine is not gone; a proxy can have it go.
+        self._url = url if direct_url else f"{url}?heartbeat=60"
         self._claims = InMemoryClaimStore(ClaimStateMachine(), self.events.append)
         self._options = RabbitOptions(
             namespace=f"c{secrets.token_hex(4)}",
             lease=timedelta(seconds=2),
             max_deliveries=3,
-            watch_every=timedelta(seconds=1),
+            watch_every=min(call_timeout, timedelta(seconds=10)),
             dead_letters_at_once=dead_letters_at_once,
             call_timeout=call_timeout,
         )
@@ -96,7 +98,7 @@ class RabbitWorkers:
         await self.send(*ids)
         left = len(ids)
         while left:
-            found = await self.queue.receive([LANE], limit=100, wait=timedelta(seconds=5))
+            found = await self.queue.receive([LANE], limit=100, wait=timedelta(seconds=60))
             await asyncio.gather(*(each.dead_letter("no use", note) for each in found))
             left -= len(found)
 
@@ -154,17 +156,27 @@ class RabbitWorkers:
         unexplained = {each for each in repeated if Change.LEASE_LOST not in self.changes(each)}
         assert not unexplained, f"handled twice for no reason: {sorted(unexplained)}"
 
-    async def dead_letters(self) -> dict[str, bytes]:
-        """Return the dead letters in the broker, by id."""
-        found: dict[str, bytes] = {}
+    async def until_dead(self, count: int) -> None:
+        """Return when there are so many dead letters in the broker; none is taken out."""
+        async with await aio_pika.connect(self.direct_url) as connection:
+            channel = await connection.channel()
+            async with asyncio.timeout(_TIMEOUT_S):
+                while True:
+                    queue = await self.topology.declare_dead_queue(channel)
+                    if (queue.declaration_result.message_count or 0) >= count:
+                        return
+                    await asyncio.sleep(0.02)
+
+    async def dead_letters(self, *, at_least: int = 0) -> dict[str, bytes]:
+        """Return the dead letters in the broker, by id, once there are so many."""
         async with await aio_pika.connect(self.direct_url) as connection:
             channel = await connection.channel()
             queue = await self.topology.declare_dead_queue(channel)
-            await asyncio.sleep(0.1)
+            letters = [await next_in(queue) for _ in range(at_least)]
             while (letter := await queue.get(fail=False)) is not None:
-                found[str(letter.headers["x-an-event"])] = letter.body
+                letters.append(letter)
             await channel.close()
-        return found
+        return {str(letter.headers["x-an-event"]): letter.body for letter in letters}
 
     def _open(self) -> set[str]:
         ended = {each.message_id for each in self.events if each.change in ENDS}
@@ -208,6 +220,14 @@ class RabbitWorkers:
             with suppress(QueueUnavailable):
                 await queue.tick([LANE, NEXT])
             await asyncio.sleep(0.2)
+
+
+async def next_in(queue: AbstractQueue) -> AbstractIncomingMessage:
+    """Return what is next in a queue; what somebody else put back may yet have to arrive there."""
+    async with asyncio.timeout(_TIMEOUT_S):
+        while (found := await queue.get(fail=False)) is None:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.02)
+    return found
 
 
 async def _until_available(call: Callable[[], Awaitable[T]]) -> T:

@@ -42,6 +42,8 @@ end
 """
 )
 _MILLISECOND = timedelta(milliseconds=1)
+PATIENT = RedisListOptions(call_timeout=timedelta(seconds=30))
+"""For tests that are not about a Redis that is silent: on a busy machine it may be for a while."""
 
 
 def sources_with_a_clock() -> dict[str, str]:
@@ -86,6 +88,7 @@ async def redis_list_harness(
     *,
     through: str | None = None,
     moment: timedelta = timedelta(seconds=10),
+    call_timeout: timedelta = PATIENT.call_timeout,
     edit: Callable[[dict[str, str]], dict[str, str]] = lambda sources: sources,
 ) -> AsyncIterator[QueueHarness]:
     """Yield a harness on an empty Redis.
@@ -95,6 +98,7 @@ async def redis_list_harness(
     """
     options = RedisListOptions(
         lease=6 * moment,
+        call_timeout=call_timeout,
         max_deliveries=MAX_DELIVERIES,
         max_waiting=MAX_WAITING,
         tick_limit=MAX_WAITING // 3,  # so that one round is not enough for a full lane

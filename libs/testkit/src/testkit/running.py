@@ -32,7 +32,7 @@ class Running:
     def __init__(self, queue: Queue, *, lease: timedelta) -> None:
         self.queue = queue
         self.lease = lease
-        self._stopping = asyncio.Event()
+        self.stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def worker(self, handle: Handle, **fields: Any) -> Worker:  # noqa: ANN401 - go on to the next
@@ -66,19 +66,19 @@ class Running:
             is_paused=is_paused,
             onward=onward,
         )
-        self._run(worker.run(self._stopping))
+        self._run(worker.run(self.stopping))
         return worker
 
     def ticker(self) -> None:
         """Tick every 20 ms from now on."""
         ticker = Ticker(self.queue, ["work"], every=timedelta(milliseconds=20))
-        self._run(ticker.run(self._stopping))
+        self._run(ticker.run(self.stopping))
 
     async def stop(self) -> float:
         """Stop all gracefully; return how many seconds that took."""
         loop = asyncio.get_running_loop()
         before = loop.time()
-        self._stopping.set()
+        self.stopping.set()
         await asyncio.gather(*self._tasks)
         return loop.time() - before
 

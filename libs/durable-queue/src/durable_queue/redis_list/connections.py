@@ -7,6 +7,7 @@ attempt, and callers that know that a command may be repeated repeat it.
 import contextlib
 import socket
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final, cast
 
 from hiredis import pack_command
@@ -20,7 +21,8 @@ Connect = Callable[[], AbstractConnection]
 Argument = str | bytes | int
 Reply = object
 
-_CONNECT_TIMEOUT_S: Final = 1.0
+# Of the time that a call has: so that there is some left for another attempt.
+_CONNECTING_SHARE: Final = 2 / 3
 # A connection that waits for long is given up after some five seconds of a dead network. Not every
 # system knows the names.
 _KEEPALIVE: Final = {
@@ -30,8 +32,10 @@ _KEEPALIVE: Final = {
 }
 
 
-def connector(url: str) -> Connect:
+def connector(url: str, call_timeout: timedelta) -> Connect:
     """Return a maker of connections, not yet connected, to the Redis at this URL.
+
+    `call_timeout` is how long their users wait for a whole call.
 
     Raises:
         ValueError: the URL is not one of Redis.
@@ -45,7 +49,7 @@ def connector(url: str) -> Connect:
         health_check_interval=0,
         # None: its caller keeps one deadline around a whole exchange.
         socket_timeout=None,
-        socket_connect_timeout=_CONNECT_TIMEOUT_S,
+        socket_connect_timeout=call_timeout.total_seconds() * _CONNECTING_SHARE,
         socket_keepalive=True,
         socket_keepalive_options=_KEEPALIVE,
         driver_info=None,

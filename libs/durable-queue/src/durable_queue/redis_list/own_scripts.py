@@ -18,7 +18,7 @@ class RedisScripts:
     ) -> None:
         scripts = {name: Script.of(name, source) for name, source in sources.items()}
         self.prefix = Keys(namespace).prefix
-        self._batcher = Batcher(connector(url), timeout=call_timeout)
+        self._batcher = Batcher(connector(url, call_timeout), timeout=call_timeout)
         self._runner = ScriptRunner(self._batcher, scripts, self.prefix)
         self.run = self._runner.run
         self.command = self._runner.command

@@ -65,7 +65,7 @@ class RedisListQueue(RedisBatches):
         self._clock = RemoteClock(monotonic)
         self._options = options or RedisListOptions()
         self._keys = Keys(self._options.namespace)
-        connect = connector(url)
+        connect = connector(url, self._options.call_timeout)
         scripts = assemble(lua or lua_sources(), self._options, recorder)
         self._batcher = Batcher(connect, timeout=self._options.call_timeout)
         self._inspector = Inspector(self._batcher)

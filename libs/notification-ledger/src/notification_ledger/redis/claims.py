@@ -43,7 +43,7 @@ class RedisClaimStore(KnowsRemoteTime, ClaimStore):
     def __init__(
         self, url: str, *, namespace: str = "an", retention: timedelta = timedelta(days=30)
     ) -> None:
-        self._batcher = Batcher(connector(url), timeout=_TIMEOUT)
+        self._batcher = Batcher(connector(url, _TIMEOUT), timeout=_TIMEOUT)
         self._inspector = Inspector(self._batcher)
         scripts = writing_scripts(retention)
         self._scripts = ScriptRunner(self._batcher, scripts, f"{{{namespace}:0}}")

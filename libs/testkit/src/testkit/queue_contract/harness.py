@@ -14,7 +14,7 @@ OTHER_LANE = "next.normal"
 MAX_WAITING = 300
 MAX_DELIVERIES = 3
 LANES = ("stage.high", LANE, "stage.low", OTHER_LANE)
-SOON = timedelta(seconds=5)
+SOON = timedelta(seconds=60)
 """Longer than anything takes that will come at all."""
 AT_ONCE = timedelta(0)
 
