@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import aio_pika
@@ -96,12 +97,6 @@ async def rabbitmq_harness(
     async def recorded() -> list[ChangeEvent]:
         return list(events)
 
-    async def push_raw(lane: str, raw: bytes) -> None:
-        async with await aio_pika.connect(url) as connection:
-            channel = await connection.channel()
-            exchange = await channel.get_exchange(f"{options.namespace}.input", ensure=False)
-            await exchange.publish(aio_pika.Message(raw), lane)
-
     await queue.depths(LANES)  # declares
     try:
         yield QueueHarness(
@@ -111,7 +106,7 @@ async def rabbitmq_harness(
             advance=advance,
             jump=jump,
             recorded=recorded,
-            push_raw=push_raw,
+            push_raw=partial(_push_raw, url, options),
             promotes_by_itself=True,
             counts_delayed=False,
             shows_bodies=False,
@@ -120,6 +115,13 @@ async def rabbitmq_harness(
     finally:
         await queue.close()
         await delete_queues(url, options)
+
+
+async def _push_raw(url: str, options: RabbitOptions, lane: str, raw: bytes) -> None:
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange(f"{options.namespace}.input", ensure=False)
+        await exchange.publish(aio_pika.Message(raw), lane)
 
 
 async def delete_queues(url: str, options: RabbitOptions) -> None:

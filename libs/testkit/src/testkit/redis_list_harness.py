@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from durable_queue.port import Change
 from durable_queue.recorder import ChangeEvent, LuaRecorder
@@ -116,9 +117,6 @@ async def redis_list_harness(
     async def recorded() -> list[ChangeEvent]:
         return [_recorded(entry) for entry in await redis.lrange(LOG, 0, -1)]
 
-    async def push_raw(lane: str, raw: bytes) -> None:
-        await redis.rpush(f"{PREFIX}:{lane}:ready", raw)
-
     await queue.time()  # before somebody sets it
     try:
         yield QueueHarness(
@@ -128,11 +126,15 @@ async def redis_list_harness(
             advance=clock.advance,
             jump=clock.jump,
             recorded=recorded,
-            push_raw=push_raw,
+            push_raw=partial(_push_raw, redis),
         )
     finally:
         await queue.close()
         await redis.aclose()
+
+
+async def _push_raw(redis: Redis, lane: str, raw: bytes) -> None:
+    await redis.rpush(f"{PREFIX}:{lane}:ready", raw)
 
 
 def _recorded(entry: bytes | str) -> ChangeEvent:
