@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -109,7 +110,7 @@ async def test_many_may_ask_at_once_whether_it_is_fit_and_nothing_is_made(
 
 
 async def test_queue_of_another_kind_under_our_name_is_refused(rabbitmq_url: str) -> None:
-    topology = Topology(RabbitOptions(namespace="mismatch", lanes=(LANE,)))
+    topology = Topology(replace(PATIENT, namespace="mismatch", lanes=(LANE,)))
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel()
         await channel.declare_queue(topology.lane_queue(LANE), durable=True)
@@ -136,7 +137,7 @@ async def test_while_there_is_no_listener_one_line_says_so() -> None:
 
 
 async def test_declaring_again_does_nothing_and_loses_nothing(rabbitmq_url: str) -> None:
-    topology = Topology(RabbitOptions(namespace="again", lanes=(LANE,)))
+    topology = Topology(replace(PATIENT, namespace="again", lanes=(LANE,)))
     first = RabbitQueue(rabbitmq_url, options=topology.options)
     await first.send(Message(id="m", lane=LANE, body=b"hello"))
     await first.close()
