@@ -136,13 +136,3 @@ def test_what_does_not_exist_is_found(tracked, packages) -> None:
         "`durable_queue.port.nobody` `durable_queue.nowhere` `durable_queue.port` `queue.after_put`"
     )
     assert missing_modules(text, packages) == ["durable_queue.port.nobody", "durable_queue.nowhere"]
-
-
-def test_no_file_names_the_host_of_a_package_registry(tracked):
-    """Where packages come from is for each user's own settings to say."""
-    hosts = (("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs"), ("unpkg", "com"))
-    # Put together here, so that this file names none of them.
-    names = (".".join(parts) for parts in (*hosts, ("jsdelivr", "net")))
-    registries = re.compile("|".join(map(re.escape, names)).encode())
-
-    assert not [str(path) for path in tracked if registries.search(path.read_bytes())]
