@@ -11,6 +11,7 @@ import httpx
 import pytest
 import redis
 from asyncnotify_prove.rabbitmq_node import RabbitNode
+from testkit.patience import patient_client
 from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
     private_rabbitmq,
     rabbitmq_node,
@@ -69,7 +70,7 @@ def unstarted_system(broker: dict[str, str], tmp_path: Path) -> System:
 
 @pytest.fixture
 def http(system: System) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as client:
+    with patient_client(system.url) as client:
         yield client
 
 

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 import redis
+from testkit.patience import patient_client
 from testkit.redis_server import RedisServer
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def test_an_account_with_the_documented_rights_is_enough(own_redis, fresh_system
         system = fresh_system(
             BROKER_URL=own_redis.url.replace("://", "://asyncnotify:SECRET@"), QUEUE_NAMESPACE="acl"
         )
-        with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
+        with patient_client(system.url) as http:
             sent = http.post(
                 "/notifications", json={"user_id": "user_test", "message": "hi"}
             ).json()

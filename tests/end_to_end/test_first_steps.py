@@ -1,7 +1,7 @@
 import subprocess
 
-import httpx
 import pytest
+from testkit.patience import patient_client
 
 BODY = '{"user_id":"user_test","message": "your purchase was completed successfully"}'
 
@@ -121,7 +121,8 @@ def test_what_is_sent_with_a_test_key_is_captured_also_when_it_is_replayed(syste
     publisher = f"http://127.0.0.1:{system.settings['PUBLISHER_PORT']}"
     key = {"X-Key-Id": "k1", "X-Key-Kind": "test"}  # as the gateway says it
     body = {"user_id": f"tester-{system.namespace}", "message": "hi", "channel": "sms"}
-    sent = httpx.post(f"{publisher}/notifications", json=body, headers=key, trust_env=False)
+    with patient_client(publisher) as inside:
+        sent = inside.post("/notifications", json=body, headers=key)
     trace_id = sent.json()["trace_id"]
     failed = until(lambda: settled(http, trace_id))
     http.put(f"/users/{body['user_id']}", json={"sms": "+15005550001"})

@@ -4,6 +4,7 @@ import signal
 
 import aiohttp
 import pytest
+from testkit.patience import patient
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -21,7 +22,7 @@ async def post_many(url, count, connections, on_progress=lambda posted: None):
             on_progress(len(accepted))
 
     connector = aiohttp.TCPConnector(limit=connections)
-    async with aiohttp.ClientSession(connector=connector) as session:
+    async with aiohttp.ClientSession(connector=connector, middlewares=[patient]) as session:
         await asyncio.gather(*(one_client(session) for _ in range(connections)))
     return accepted
 
@@ -56,7 +57,14 @@ async def test_killing_the_dispatcher_in_the_middle_loses_nothing(fresh_system, 
         until, lambda: {line["trace_id"] for line in system.received()} >= set(accepted), 120
     )
 
-    async with aiohttp.ClientSession(system.url) as session:
+    async with aiohttp.ClientSession(system.url, middlewares=[patient]) as session:
         for trace_id in accepted[::50]:
-            async with session.get(f"/notifications/{trace_id}") as answer:
-                assert (await answer.json())["status"] == "sent"
+            # The provider has it a little before that is written down.
+            async with asyncio.timeout(120):
+                while await status_of(session, trace_id) != "sent":
+                    await asyncio.sleep(0.05)
+
+
+async def status_of(session, trace_id):
+    async with session.get(f"/notifications/{trace_id}") as answer:
+        return (await answer.json())["status"]

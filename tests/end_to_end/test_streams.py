@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from asyncnotify import AsyncNotify
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -56,11 +57,9 @@ class Watcher:
 
 
 async def send(url, count):
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=CEILING) as client:
+    async with AsyncNotify(url, retry_seconds=CEILING) as notify:
         for _ in range(count):
-            body = {"user_id": "user_test", "message": "hello", "channel": "email"}
-            answer = await client.post("/notifications", json=body)
-            assert answer.status_code == 202, answer.text
+            await notify.send("user_test", "hello", channel="email")
 
 
 async def test_a_thousand_streams_have_no_gap_and_nothing_twice(fresh_system):
@@ -75,7 +74,9 @@ async def test_a_thousand_streams_have_no_gap_and_nothing_twice(fresh_system):
     async with asyncio.timeout(CEILING):
         for each in watchers:
             await each.connect()
-        refused = await asyncio.to_thread(httpx.get, f"{system.url}/events", trust_env=False)
+        refused = await asyncio.to_thread(
+            httpx.get, f"{system.url}/events", trust_env=False, timeout=CEILING
+        )
     await send(system.url, 1)
     await all_have(1)
     sending = asyncio.create_task(send(system.url, 2))

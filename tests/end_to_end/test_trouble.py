@@ -3,6 +3,7 @@ import time
 
 import httpx
 import pytest
+from testkit.patience import patient_client
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +24,7 @@ def dead_letters(http, reason):
 
 
 def test_everything_is_still_there_after_a_stop_and_a_start(system, until):
-    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
+    with patient_client(system.url) as http:
         body = {"user_id": "user_test", "message": "keep me"}
         trace_id = http.post("/notifications", json=body).json()["trace_id"]
         until(lambda: status_of(http, trace_id) == "sent")
@@ -36,7 +37,7 @@ def test_everything_is_still_there_after_a_stop_and_a_start(system, until):
 
 
 def test_a_notification_waits_for_the_user_service_to_return(system, until):
-    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
+    with patient_client(system.url) as http:
         system.signal("user-service", signal.SIGSTOP)
         body = {"user_id": "user_test", "message": "patience"}
         trace_id = http.post("/notifications", json=body).json()["trace_id"]
@@ -50,7 +51,7 @@ def test_a_notification_waits_for_the_user_service_to_return(system, until):
 
 
 def test_a_paused_channel_waits_whatever_is_killed_meanwhile(system, until):
-    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
+    with patient_client(system.url) as http:
 
         def send(**fields):
             body = {"user_id": "user_test", "message": "hello", **fields}
@@ -83,11 +84,11 @@ def test_a_paused_channel_waits_whatever_is_killed_meanwhile(system, until):
 def test_without_its_broker_the_gateway_says_503_and_recovers(fresh_system, outage, until):
     system = fresh_system(**outage.settings)
     body = {"user_id": "user_test", "message": "hi"}
-    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
+    with patient_client(system.url) as http:
         until(lambda: http.post("/notifications", json=body).status_code == 202)
         time.sleep(outage.after_seconds)
         outage.freeze(system)
-        refused = http.post("/notifications", json=body)
+        refused = httpx.post(f"{system.url}/notifications", json=body, trust_env=False, timeout=60)
         outage.kill(system)
 
         accepted = until(
@@ -106,7 +107,7 @@ def test_garbage_pushed_by_hand_is_kept_and_harms_nothing(system, by_hand, until
         ids = [item["trace_id"] for item in dead_letters(http, "undecodable")]
         return garbage in [by_hand.dead_letter(system, trace_id) for trace_id in ids]
 
-    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
+    with patient_client(system.url) as http:
         by_hand.push(system, garbage)
         by_hand.push(system, b'{"user_id": "user_test", "message": "by hand"}')
 
@@ -116,7 +117,7 @@ def test_garbage_pushed_by_hand_is_kept_and_harms_nothing(system, by_hand, until
 
 def test_an_event_of_an_unknown_version_is_kept_as_it_came(system, by_hand, until):
     event = b'{"version": 2, "recipients": ["user_test"]}'
-    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as http:
+    with patient_client(system.url) as http:
         by_hand.push(system, event)
 
         [dead] = until(lambda: dead_letters(http, "unsupported_version"))

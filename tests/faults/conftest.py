@@ -2,6 +2,7 @@ import asyncio
 import collections
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from asyncnotify_prove.outbox import read_outbox
 from asyncnotify_prove.promises import ENDED
 from asyncnotify_prove.rabbitmq_node import RabbitNode
 from asyncnotify_prove.wall_clock import WallClock
+from testkit.patience import patient
 from testkit.rabbitmq_server import rabbitmq_node  # noqa: F401 - a fixture
 from testkit.wall_clock_fixture import require_faketime
 
@@ -61,6 +63,18 @@ class System:
         status, document = await self.post(**fields)
         assert status == 202, document
         return document["trace_id"]
+
+    async def send_ahead(
+        self, field: str, *, seconds: float = 3, **fields: Any
+    ) -> tuple[dict[str, Any], str]:
+        """Send one with a time that lies ahead when it is accepted; return answer and time."""
+        while True:
+            at = datetime.now(UTC) + timedelta(seconds=seconds)
+            status, document = await self.post(**fields, **{field: at.isoformat()})
+            if datetime.now(UTC) < at:
+                assert status == 202, document
+                return document, at.isoformat()
+            # The machine stood still until then: once more.
 
     async def get(self, trace_id: str) -> dict[str, Any]:
         async with self.http.get(f"/notifications/{trace_id}") as answer:
@@ -167,7 +181,9 @@ async def running(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(harness.stop)
         await harness.start()
-        http = await stack.enter_async_context(aiohttp.ClientSession(harness.url))
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(harness.url, middlewares=[patient])
+        )
         system = System(harness, http)
         stack.push_async_callback(system.stop_dispatchers)
         await system.create_users()

