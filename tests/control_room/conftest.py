@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from testkit.whole_system import System, new_system, until  # noqa: F401 - a fixture
 
 CEILING_MS = 60_000
@@ -103,6 +103,34 @@ def picture(take_pictures: bool) -> Callable[[Page, str], None]:
 def page(open_page: Callable[..., Page]) -> Page:
     """The control room, just opened."""
     return open_page()
+
+
+@pytest.fixture
+def hold() -> Callable[[Page, str], Callable[[], None]]:
+    """Keep back what a page asks for, as a slow network does: `hold(page, "**/keys")` returns what
+    lets all of it go on.
+    """
+
+    def keep_back(page: Page, pattern: str) -> Callable[[], None]:
+        waiting: list[Route] = []
+        is_held = True
+
+        def take(route: Route) -> None:
+            if is_held:
+                waiting.append(route)
+            else:
+                route.continue_()
+
+        def let_go() -> None:
+            nonlocal is_held
+            is_held = False
+            for route in waiting:
+                route.continue_()
+
+        page.route(pattern, take)
+        return let_go
+
+    return keep_back
 
 
 @pytest.fixture

@@ -200,6 +200,21 @@ def test_the_outbox_shows_each_message_as_the_person_would_have_seen_it(open_pag
     expect(page.get_by_role("heading", level=1)).to_contain_text("To reads")
 
 
+def test_while_the_server_is_away_no_messages_stand_under_a_channel_that_they_are_not_of(
+    open_page, put_user, send
+):
+    put_user("waits", WORKS)
+    page = open_page("#/outbox")
+    send("waits", channel="push", message="not by chat")
+    entry = page.get_by_role("list", name="Messages").get_by_role("link")
+    expect(entry.filter(has_text="not by chat")).to_be_visible()
+    page.route("**/outbox?**", lambda route: route.abort())
+    page.get_by_label("Channel", exact=True).select_option("chat")
+
+    expect(page.get_by_role("heading", name="The server is away")).to_be_visible()
+    expect(entry).to_have_count(0)
+
+
 def test_a_message_that_is_looked_at_tells_its_sender_nothing(open_page, put_user, send):
     put_user("is watched", WORKS)
     with socket.create_server(("127.0.0.1", 0)) as sender:

@@ -5,6 +5,16 @@ import pytest
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
+# Asks for something that is refused only once the test says so.
+ASK = """async () => {
+  const { get } = await import('/room/lib/api.js');
+  const { fetch } = window;
+  window.fetch = () => new Promise((answer) => {
+    window.refuse = () => answer(new Response('{}', { status: 401 }));
+  });
+  window.refused = get('/pipeline').catch(() => {});
+  window.fetch = fetch;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +130,36 @@ def test_a_key_is_made_shown_once_replaced_and_revoked(open_page, first_key, sys
     for action in ("create key", "rotate key", "revoke key"):
         entry = page.get_by_role("row").filter(has_text=action).first
         expect(entry).to_contain_text("first key")
+
+
+def test_a_key_is_shown_though_its_form_was_left_before_the_answer(open_page, first_key, hold):
+    page = open_page("#/keys")
+    sign_in(page, first_key)
+    page.get_by_role("button", name="Create a key…").click()
+    form = page.get_by_role("dialog", name="Create a key")
+    form.get_by_label("Name").fill("left")
+    let_go = hold(page, "**/keys")
+    with page.expect_request("**/keys"):
+        form.get_by_role("button", name="Create").click()
+    page.keyboard.press("Escape")
+    expect(form).to_be_hidden()
+    let_go()
+
+    assert shown_key(page).startswith("an_live_")
+
+
+def test_a_refusal_that_comes_late_does_not_end_the_next_session(page, first_key):
+    sign_in(page, first_key)
+    expect(page.locator(".connection[data-state=live]")).to_be_visible()
+    page.evaluate(ASK)
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, first_key)
+    expect(page.get_by_role("heading", name="Pipeline", level=1)).to_be_visible()
+
+    page.evaluate("async () => { refuse(); await refused; }")
+
+    expect(page.locator(".connection[data-state=live]")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_hidden()
 
 
 def shown_key(page):

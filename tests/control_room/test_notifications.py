@@ -39,6 +39,12 @@ EMIT = """async ([count, batch]) => {
   }
 }"""
 
+RECONNECT = """async () => {
+  const { live } = await import("./room/lib/live.js");
+  live.stop();
+  live.start();
+}"""
+
 
 def row(page, trace_id):
     return page.locator(f".notification[data-id='{trace_id}']")
@@ -90,7 +96,9 @@ def test_a_list_that_is_paused_for_long_counts_so_far_and_then_begins_anew(open_
 
 def test_a_list_that_has_grown_too_long_begins_anew_with_one_call(open_page, send_later):
     known = send_later()
-    page = open_page("#/notifications")
+    page = open_page("#/users")
+    expect(page.locator(".connection")).to_have_attribute("data-state", "live")
+    page.evaluate("location.hash = '#/notifications'")  # asks once: what happens is heard already
     expect(row(page, known)).to_be_visible()
     asked = []
 
@@ -105,6 +113,28 @@ def test_a_list_that_has_grown_too_long_begins_anew_with_one_call(open_page, sen
     newest.continue_()
 
     expect(row(page, known)).to_be_visible()
+
+
+def test_a_paused_list_stands_still_when_changes_were_missed_and_has_them_afterwards(
+    open_page, send_later
+):
+    known = send_later()
+    page = open_page("#/notifications")
+    expect(row(page, known)).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    page.route("**/events", lambda route: route.abort())
+    page.evaluate(RECONNECT)
+    expect(page.locator(".connection")).to_have_attribute("data-state", "polling")
+    missed = send_later()
+    page.unroute("**/events")
+
+    with page.expect_response("**/notifications?**"):
+        expect(page.locator(".connection")).to_have_attribute("data-state", "live")
+    page.evaluate("new Promise(requestAnimationFrame)")
+    expect(row(page, missed)).to_have_count(0)
+    page.get_by_role("button", name="Resume").click()
+
+    expect(row(page, missed)).to_be_visible()
 
 
 def test_filters_are_in_the_url_and_a_link_opens_the_same_list(open_page, send_later):

@@ -102,6 +102,16 @@ def test_the_focus_outlives_an_update(open_page):
     expect(button).to_be_focused()
 
 
+def test_a_button_that_is_pressed_outlives_an_update(open_page):
+    page = open_page("#/providers")
+    page.get_by_role("button", name="Test push").hover()
+    page.mouse.down()
+    page.evaluate(AFTER_AN_UPDATE)
+    page.mouse.up()
+
+    expect(page.get_by_role("dialog", name="Test the providers of push")).to_be_visible()
+
+
 def test_a_provider_is_tested(open_page, system):
     page = open_page("#/providers")
     page.get_by_role("button", name="Test email").click()
@@ -231,6 +241,7 @@ def test_an_answer_that_took_long_does_not_put_the_clock_back(open_page):
 def test_axe_finds_nothing_serious_in_dialogs_and_the_open_menu(open_page, axe):
     page = open_page("#/webhooks", viewport={"width": 900, "height": 900})
     page.get_by_role("button", name="Screens").click()
+    expect(page.get_by_role("navigation")).to_be_visible()
     menu = violations(axe, page)
     page.get_by_role("button", name="Add a webhook…").click()
     expect(page.get_by_role("dialog")).to_be_visible()

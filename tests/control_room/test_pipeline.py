@@ -15,7 +15,6 @@ HIDE_WHILE_IT_ASKS = """async () => {
   let answer;
   const answered = new Promise((resolve) => { answer = resolve; });
   let rounds = 0;
-  let left = 2;
   window.fetch = async (...request) => (await answered, fetch(...request));
   window.setTimeout = (action, delay) => ((rounds += delay === 2_000), setTimeout(action, delay));
   live.stop();
@@ -23,7 +22,7 @@ HIDE_WHILE_IT_ASKS = """async () => {
   live.stop();
   live.start();
   await new Promise((resolve) => {
-    live.on('figures', () => (left -= 1) || resolve());
+    live.on('figures', resolve);
     answer();
   });
   await new Promise(requestAnimationFrame);

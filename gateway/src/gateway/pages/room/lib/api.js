@@ -5,6 +5,13 @@ import { Emitter } from "./emitter.js";
 /** "unauthenticated": the session is over, or there never was one. */
 export const api = new Emitter();
 
+let sessions = 0;
+
+/** A session begins: that a call of an earlier one is refused says nothing of this one. */
+export function beginSession() {
+  sessions += 1;
+}
+
 /** What the API answered, and why it did not do what was asked for. */
 export class Problem extends Error {
   constructor(status, document) {
@@ -43,6 +50,7 @@ async function call(method, path, { query, body, signal, headers, timeout = TIME
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== undefined && value !== null && value !== "") url.searchParams.append(name, value);
   }
+  const mine = sessions;
   const limit = AbortSignal.timeout(timeout);
   let response;
   let text;
@@ -60,7 +68,7 @@ async function call(method, path, { query, body, signal, headers, timeout = TIME
   }
   const answer = parsed(text);
   if (response.ok) return answer;
-  if (response.status === 401) api.emit("unauthenticated");
+  if (response.status === 401 && mine === sessions) api.emit("unauthenticated");
   throw new Problem(response.status, answer ?? {});
 }
 

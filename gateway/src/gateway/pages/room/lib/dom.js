@@ -67,10 +67,15 @@ export function fill(element, ...children) {
   return element;
 }
 
-/** The same, but the focus stays on the control of the same name, if there still is one. */
+/**
+ * The same, but the focus stays on the control of the same name, if there still is one; where nothing
+ * is new nothing is touched, so that a button is not taken away while it is pressed.
+ */
 export function refill(element, ...children) {
+  const next = fill(element.cloneNode(), ...children);
+  if (next.isEqualNode(element)) return element;
   const focused = element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
-  fill(element, ...children);
+  element.replaceChildren(...next.childNodes);
   if (!focused) return element;
   const same = [...element.querySelectorAll("a, button, input, select")].find((each) => nameOf(each) === focused);
   same?.focus({ preventScroll: true });

@@ -27,9 +27,9 @@ class Live extends Emitter {
   #run = null; // what ends with `stop()`, or null
   #stream = null;
   #hasStream = false;
-  #wasOpen = false;
   #gathered = [];
   #timers = new Set();
+  #asking = null;
 
   /** "connecting", "live", "polling" (figures but no stream), "away", or "refused". */
   get state() {
@@ -48,6 +48,7 @@ class Live extends Emitter {
 
   stop() {
     this.#run = null;
+    this.#asking?.abort();
     this.#stream?.close();
     this.#stream = null;
     for (const timer of this.#timers) clearTimeout(timer);
@@ -57,14 +58,17 @@ class Live extends Emitter {
 
   /** Ask for the figures at once: after something was done that changes them. */
   async refresh() {
+    this.#asking?.abort(); // an older answer that comes later would undo this one
+    const { signal } = (this.#asking = new AbortController());
     try {
       const askedAt = Date.now();
-      this.figures = await get("/pipeline", { timeout: TIMEOUT_MS });
+      this.figures = await get("/pipeline", { signal, timeout: TIMEOUT_MS });
       setServerTime(this.figures.at, askedAt);
       this.problem = this.refusal = null;
       this.figuresAt = Date.now();
       this.emit("figures", this.figures);
     } catch (problem) {
+      if (signal.aborted) return;
       this.problem = problem.isAway ? problem : null;
       this.refusal = problem.isAway ? null : problem;
     }
@@ -90,12 +94,12 @@ class Live extends Emitter {
     let isNew = true;
     stream.onopen = () => {
       this.#setStream(true);
-      // A stream that comes back says where it had ended, a new one does not.
-      if (isNew && this.#wasOpen) this.emit("gap");
+      // A stream that comes back says where it had ended. A new one begins now, and a view may have asked before.
+      if (isNew) this.emit("gap");
       isNew = false;
-      this.#wasOpen = true;
     };
     stream.addEventListener("status", ({ data }) => this.#gather(JSON.parse(data)));
+    stream.addEventListener("missed", () => this.emit("gap"));
     stream.onerror = () => {
       this.#setStream(false);
       if (stream.readyState === EventSource.CLOSED && this.#stream === stream) {

@@ -1,6 +1,6 @@
 // Who is signed in, and what the key may do. Without authentication everyone may do everything.
 
-import { api, del, get, post } from "./api.js";
+import { api, beginSession, del, get, post } from "./api.js";
 import { Emitter } from "./emitter.js";
 
 const OPEN = { auth: "none", is_signed_in: true, key: null, expires_at: null };
@@ -39,6 +39,7 @@ class Session extends Emitter {
 
   async signIn(key) {
     await post("/session", { key });
+    beginSession();
     await this.load();
   }
 

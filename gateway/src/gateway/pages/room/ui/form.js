@@ -70,11 +70,13 @@ function clearErrors(form) {
 
 /**
  * Ask for values in a dialog, and `run(values)` with them; it stays open until that has worked.
- * Resolves with what `run` returned, or undefined if the dialog was left.
+ * Resolves with what `run` returned, or undefined if the dialog was left; if the answer is `kept`, since
+ * it is not given again, also if it was left while that was under way.
  */
-export async function formDialog({ title, fields, action, run, wide, isDangerous }) {
+export async function formDialog({ title, fields, action, run, wide, isDangerous, kept = false }) {
   const general = h("p.field-error", { role: "alert" });
   let result;
+  let running;
   await openDialog({
     title,
     wide,
@@ -85,17 +87,19 @@ export async function formDialog({ title, fields, action, run, wide, isDangerous
     ],
     async submit(form, button) {
       let isDone = false;
-      await whileBusy(button, async () => {
+      running = whileBusy(button, async () => {
         try {
           result = await run(valuesOf(form));
           isDone = true;
         } catch (problem) {
-          if (problem.status === undefined) throw problem;
+          if (problem.status === undefined || !form.isConnected) throw problem;
           fill(general, showErrors(form, problem).join(" "));
         }
       });
+      await running;
       return isDone;
     },
   });
+  if (kept) await running;
   return result;
 }

@@ -56,7 +56,7 @@ function startMenu(nav) {
     document.body.classList.toggle("menu-open", isOpen);
     set(button, { "aria-expanded": isOpen });
   };
-  fill(button, icon("menu"));
+  fill(button, icon("menu")).disabled = false;
   button.addEventListener("click", () => open(!document.body.classList.contains("menu-open")));
   nav.addEventListener("click", (event) => event.target.closest("a") && open(false));
   addEventListener("hashchange", () => open(false));

@@ -48,12 +48,14 @@ const AGAIN_MS = 2_000;
  * while it is asked for again, and when the server is away after that (the head says so).
  *
  * `ask(signal)` returns a promise; `show(answer)` puts the answer on the page (called each time).
- * Returns {reload, close}; `reload()` resolves when it is done.
+ * Returns {reload, restart, close}; `reload()` resolves when it is done, and so does `restart()`, after
+ * which nothing that was shown before stays.
  */
 export function loadInto(outlet, { what, ask, show, every }) {
   let control = null;
   let timer = null;
   let hasShown = false;
+  let isClosed = false;
 
   function later(delay) {
     clearTimeout(timer);
@@ -61,6 +63,7 @@ export function loadInto(outlet, { what, ask, show, every }) {
   }
 
   async function reload() {
+    if (isClosed) return;
     clearTimeout(timer);
     control?.abort();
     const mine = (control = new AbortController());
@@ -93,7 +96,12 @@ export function loadInto(outlet, { what, ask, show, every }) {
   reload();
   return {
     reload,
+    restart() {
+      hasShown = false;
+      return reload();
+    },
     close() {
+      isClosed = true;
       off();
       clearTimeout(timer);
       control?.abort();

@@ -11,6 +11,7 @@ const AGAIN_MS = 2_000;
 const main = document.querySelector("#main");
 let opened = null; // {place, close, change}
 let turn = 0;
+let wanted = null; // the hash that was last opened
 
 export function closeView() {
   turn += 1;
@@ -27,7 +28,10 @@ export async function showView() {
   }
   const place = [params.name, ...params.path].join("/");
   if (opened?.place === place && opened.change) return opened.change(params);
-  const isFirst = opened === null;
+  const isMove = wanted !== null && wanted !== location.hash;
+  wanted = location.hash;
+  // At once: by the time that the view has come, the person may have moved on.
+  if (isMove) main.focus({ preventScroll: true });
   closeView();
   const mine = turn;
   const screen = SCREENS.find(({ name }) => name === params.name);
@@ -38,7 +42,8 @@ export async function showView() {
     const { default: view } = await screen.load();
     if (mine !== turn) return undefined;
     open(view, params, place);
-    if (!isFirst && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
+    // A dialog may have had it, or what has just gone.
+    if (isMove && document.activeElement === document.body) main.focus({ preventScroll: true });
   } catch (error) {
     if (mine !== turn) return undefined;
     if (isUnfetched(error)) {

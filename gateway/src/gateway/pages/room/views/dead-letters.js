@@ -1,7 +1,7 @@
 // Dead letters: how many of what, each of them, and the way back into the queue.
 
 import { get } from "../lib/api.js";
-import { fill, h } from "../lib/dom.js";
+import { h, refill } from "../lib/dom.js";
 import { live } from "../lib/live.js";
 import { link } from "../lib/router.js";
 import { settled } from "../lib/settled.js";
@@ -36,7 +36,7 @@ export default {
       show: (answer) => {
         const hasNone = answer.items.length === 0;
         rest.hidden = hasNone && countOf(query) === 0;
-        fill(groups, hasNone ? nothing() : groupsTable(answer, query));
+        refill(groups, hasNone ? nothing() : groupsTable(answer, query));
         shown = answer;
       },
       every: AGAIN_MS,
@@ -61,7 +61,7 @@ export default {
         const wasInspected = query.inspect;
         ({ query } = next);
         filters.show(query);
-        if (shown) fill(groups, shown.items.length ? groupsTable(shown, query) : nothing());
+        if (shown) refill(groups, shown.items.length ? groupsTable(shown, query) : nothing());
         if (JSON.stringify(filtersOf(query)) !== before) letters.restart();
         if (query.inspect !== wasInspected) {
           closeInspection();

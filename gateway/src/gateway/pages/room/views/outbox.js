@@ -26,7 +26,7 @@ export default {
     let next = null;
     let shown = null;
     const list = h("div.outbox-list", { role: "list", "aria-label": "Messages" });
-    const more = h("div.row.list-foot");
+    const more = h("div.row.list-foot", actionButton("Show older", { class: "small", run: loadOlder }));
     const pane = h("section.outbox-pane", { "aria-label": "The message", "aria-live": "polite" });
     const both = h("div.outbox", h("div", list, more), pane);
     const body = h("div");
@@ -63,11 +63,13 @@ export default {
       keyed(list, items, { key: ({ key }) => key, make: entry, update: (element, item) => stand(element, item, item === active, query) });
       if (shown !== active) fill(pane, h("a.back.only-narrow", { href: link("outbox", { ...query, show: null }) }, "← All messages"), preview(active));
       shown = active;
-      fill(more, next && actionButton("Show older", { class: "small", run: loadOlder }));
+      more.hidden = !next;
     }
 
     async function loadOlder() {
-      const page = await get("/outbox", { query: { channel: query.channel, limit: PAGE, cursor: next } });
+      const cursor = next;
+      const page = await get("/outbox", { query: { channel: query.channel, limit: PAGE, cursor } });
+      if (next !== cursor) return; // the list is another one by now
       items = [...items, ...withKeys(page.items)];
       next = page.next_cursor;
       draw();
@@ -87,7 +89,7 @@ export default {
         if (isOther) {
           items = [];
           next = null;
-          loader.reload();
+          loader.restart();
         } else if (items.length) draw();
       },
       close() {

@@ -9,6 +9,7 @@ import { allow, whileBusy } from "../ui/button.js";
 import { copyButton } from "../ui/copy.js";
 import { messageFrame } from "../ui/message_frame.js";
 import { pageHead } from "../ui/page.js";
+import { toast } from "../ui/toast.js";
 import { openOne } from "./notifications/one.js";
 import { currentDraft, keepDraft } from "./send/draft.js";
 import { FieldFault, makeFields } from "./send/fields.js";
@@ -87,10 +88,11 @@ export default {
       try {
         const { trace_id: traceId } = await post("/notifications", body, { headers: { "idempotency-key": key ?? attempt.key } });
         attempt = null;
+        if (!form.isConnected) return toast("It is accepted.");
         setQuery({ sent: traceId });
         watch(traceId);
       } catch (problem) {
-        if (problem.status === undefined) throw problem;
+        if (problem.status === undefined || !form.isConnected) throw problem;
         showProblem(problem);
       }
       return undefined;
@@ -140,13 +142,8 @@ export default {
     async function showContact() {
       const userId = fields.user_id.control.value.trim();
       if (!userId) return fields.user_id.showHelp("Begin to type the id of a user.");
-      try {
-        const contact = await get(`/users/${segment(userId)}/contact-info`);
-        if (fields.user_id.control.value.trim() === userId) fields.user_id.showHelp(contactText(contact));
-      } catch (problem) {
-        if (problem.status === undefined) throw problem;
-        fields.user_id.showHelp(problem.status === 404 ? "There is no such user: it would be accepted, and fail." : "");
-      }
+      const told = await get(`/users/${segment(userId)}/contact-info`).then(contactText, noContactText);
+      if (fields.user_id.control.value.trim() === userId) fields.user_id.showHelp(told);
       return undefined;
     }
 
@@ -219,6 +216,11 @@ function draftOf(fields) {
 
 /** A key that nobody else has; `randomUUID` is there on encrypted connections only. */
 const randomKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function noContactText(problem) {
+  if (problem.status === undefined) throw problem;
+  return problem.status === 404 ? "There is no such user: it would be accepted, and fail." : "";
+}
 
 function contactText({ preferred_channel: preferred, ...addresses }) {
   const reached = CHANNEL_NAMES.filter((name) => addresses[name]);

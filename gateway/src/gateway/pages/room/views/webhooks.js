@@ -36,7 +36,7 @@ function openList(outlet) {
     const webhook = await editWebhook();
     if (!webhook) return;
     await showSecret(webhook);
-    go(["webhooks", webhook.id]);
+    if (list.isConnected) go(["webhooks", webhook.id]);
   }
 }
 

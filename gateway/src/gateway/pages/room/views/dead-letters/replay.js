@@ -15,7 +15,7 @@ const USUAL_PACE = 20;
 
 /** The button; `filters()` are those of the API. */
 export function replayMatching(filters, changed) {
-  return actionButton("Replay all that match…", {
+  const button = actionButton("Replay all that match…", {
     scope: "operate",
     class: "primary",
     run: async () => {
@@ -24,6 +24,7 @@ export function replayMatching(filters, changed) {
       // What is given up from here on is not meant.
       const until = [wish.until, new Date(now()).toISOString()].filter(Boolean).sort()[0];
       const found = await post("/dead-letters/replay", { ...wish, until, dry_run: true });
+      if (!button.isConnected) return undefined; // gone elsewhere meanwhile
       if (!found.matched) return toast("None matches.", "wait");
       const pace = h("select", { id: "pace", name: "pace" }, PACES.map((each) => h("option", { value: each, selected: each === USUAL_PACE }, `${each} a second`)));
       if (!(await ask(found, wish, pace))) return undefined;
@@ -32,6 +33,7 @@ export function replayMatching(filters, changed) {
       return undefined;
     },
   });
+  return button;
 }
 
 async function ask({ matched, warning }, wish, pace) {

@@ -33,6 +33,7 @@ export async function createKey(done) {
       h("details", h("summary", "Limits"), h("div.form-grid", NUMBERS.map((name) => field({ name, label: name.replaceAll("_", " "), type: "number", min: 1 })))),
     ],
     action: "Create",
+    kept: true,
     run: (values) => post("/keys", bodyOf(values)),
   });
   await showKey(made, done);
@@ -58,6 +59,7 @@ export async function rotateKey(key, done) {
       field({ name: "grace_seconds", label: "The old key works for", type: "select", value: "86400", options: [["0", "no longer"], ["3600", "an hour"], ["86400", "a day"], ["604800", "a week"]] }),
     ],
     action: "Replace",
+    kept: true,
     run: ({ grace_seconds: grace }) => post(`/keys/${segment(key.prefix)}/rotate`, { grace_seconds: Number(grace) }),
   });
   await showKey(made, done);

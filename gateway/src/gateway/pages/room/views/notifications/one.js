@@ -66,7 +66,7 @@ export function openOne(traceId, outlet, { isPart = false } = {}) {
     fill(
       head,
       h("a.back", { href: link("notifications") }, "← Notifications"),
-      pageHead(title, { tools: [...why.actions.map((name) => ACTIONS[name](record, loader.reload)), repeatButton(record)] }),
+      pageHead(title, { tools: [...why.actions.map((name) => ACTIONS[name](record, loader.reload)), repeatButton(record, box)] }),
       h("p.row.muted", h("code.trace-id", record.trace_id), copyButton(record.trace_id)),
     );
   }
@@ -136,12 +136,14 @@ const ACTIONS = {
   delete: (record, done) => deleteButton(record, done, { label: "Delete it", kind: "danger" }),
 };
 
-function repeatButton(record) {
+function repeatButton(record, box) {
   return actionButton("Send one like it", {
     scope: "send",
     run: async () => {
       const known = { user_id: record.user_id, channel: record.channel, tags: record.tags, reference: record.reference };
-      keepDraft(await get(pathOf(record.trace_id, "content")).catch((problem) => orElse(problem, known)));
+      const asked = await get(pathOf(record.trace_id, "content")).catch((problem) => orElse(problem, known));
+      if (!box.isConnected) return; // gone elsewhere meanwhile
+      keepDraft(asked);
       go("send");
     },
   });

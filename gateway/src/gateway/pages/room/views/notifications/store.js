@@ -23,7 +23,7 @@ export class NotificationStore extends Emitter {
   rows = [];
   /** What came while it was held: events by trace id, the last of each. */
   held = new Map();
-  /** More came than is kept: what is held is only the first of it. */
+  /** More came than is kept, or something was missed: what is held is only a part of it. */
   isOverfull = false;
   /** "loading", "ready", "failed" or "away"; with `problem`. */
   state = "loading";
@@ -62,6 +62,7 @@ export class NotificationStore extends Emitter {
   /** Show those that pass these filters of the API, from the newest on. */
   open(filters) {
     this.#filters = filters;
+    this.#dropHeld();
     this.#become("loading");
     return this.#load();
   }
@@ -71,12 +72,12 @@ export class NotificationStore extends Emitter {
     this.#control?.abort();
     const mine = (this.#control = new AbortController());
     clearTimeout(this.#timers.again);
-    this.held.clear();
-    this.isOverfull = false;
     this.#meanwhile = [];
     try {
       const page = await this.#ask(PAGE, null, mine.signal);
       if (mine.signal.aborted) return;
+      if (this.#held === "all" && this.#shown === this.#filters) return this.#loadLater();
+      this.#dropHeld();
       this.rows = page.items;
       this.#shown = this.#filters;
       this.#known = new Map(page.items.map((row) => [row.trace_id, row]));
@@ -95,6 +96,18 @@ export class NotificationStore extends Emitter {
       this.#become(problem.isAway ? "away" : "failed", problem);
       if (problem.isAway) this.#later("again", () => this.#load(), AGAIN_MS);
     }
+  }
+
+  #dropHeld() {
+    this.held.clear();
+    this.isOverfull = false;
+  }
+
+  /** What is held still stays as it is; the newest page comes once that ends. */
+  #loadLater() {
+    this.isOverfull = true;
+    this.#meanwhile = null;
+    this.#become("ready");
   }
 
   /** Add the next older page. */

@@ -15,10 +15,11 @@ export function pauseButton(channel) {
   const element = actionButton(word, { class: "small", scope: "operate", run });
 
   async function run() {
-    const sure = await confirm(isPaused ? resuming(channel, waiting) : pausing(channel, waiting));
+    const isResumed = isPaused; // what is asked is done, also if another does it meanwhile
+    const sure = await confirm(isResumed ? resuming(channel, waiting) : pausing(channel, waiting));
     if (!sure) return;
-    await post(`/channels/${channel}/${isPaused ? "resume" : "pause"}`);
-    toast(isPaused ? `${channel} goes on.` : `${channel} is paused.`, isPaused ? "ok" : "wait");
+    await post(`/channels/${channel}/${isResumed ? "resume" : "pause"}`);
+    toast(isResumed ? `${channel} goes on.` : `${channel} is paused.`, isResumed ? "ok" : "wait");
     await live.refresh();
   }
 

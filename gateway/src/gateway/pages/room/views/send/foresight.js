@@ -20,9 +20,9 @@ export function foresight() {
   /** Ask about a request; one that is not complete gets a hint. */
   async function ask(body) {
     const asked = JSON.stringify(body);
+    control?.abort();
     if (!body?.user_id || !body.message) return hint();
     if (asked === answered) return undefined;
-    control?.abort();
     const mine = (control = new AbortController());
     try {
       const told = await post("/notifications/explain", body, { signal: mine.signal });

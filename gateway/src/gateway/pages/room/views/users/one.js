@@ -52,7 +52,7 @@ export function openUser(id, outlet) {
     if (!sure) return;
     await del(`/users/${segment(id)}`);
     toast(`${id} is deleted.`);
-    go("users");
+    if (outlet.isConnected) go("users");
   }
 
   function addressesOf(user) {

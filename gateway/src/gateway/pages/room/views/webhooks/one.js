@@ -77,7 +77,7 @@ export function openWebhook(id, outlet) {
     if (!sure) return;
     await del(path);
     toast("The webhook is deleted.");
-    go("webhooks");
+    if (outlet.isConnected) go("webhooks");
   }
 
   function cells(attempt) {
