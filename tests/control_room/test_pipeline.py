@@ -37,6 +37,7 @@ def settings():
         # A service that hangs is noticed after this time, not after ten seconds.
         "UPSTREAM_TIMEOUT_SECONDS": "2",
         "EMAIL_PROVIDERS": "fake://?script=fail-permanent,fake://",
+        "PROVIDER_BREAKER_SECONDS": "600",  # once it is open, it is until the last look at it
         "SMS_PROVIDERS": "fake://?script=429-after-600s",
     }
 
