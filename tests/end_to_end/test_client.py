@@ -51,7 +51,7 @@ async def test_watch_goes_on_until_the_end_when_the_gateway_is_restarted(system,
         system.signal("gateway", how)
         until(lambda: system.pids["gateway"] != gateway, seconds=60)
         await notify.cancel(trace_id)
-        said, complaints = watching.communicate(timeout=60)
+        said, complaints = watching.communicate(timeout=120)
 
     changes = [json.loads(line) for line in said.splitlines()]
     assert [each["status"] for each in changes] == ["cancelled"]
@@ -65,11 +65,11 @@ async def test_watch_goes_on_until_the_end_when_the_gateway_is_restarted(system,
 
 def test_what_ended_long_ago_is_forgotten_by_the_command(system):
     counted = command(system, "forget", "--before", "2001-01-01T00:00:00Z", "--dry-run")
-    said, _ = counted.communicate(timeout=60)
+    said, _ = counted.communicate(timeout=120)
     forgotten = command(
         system, "forget", "--before", "2001-01-01T00:00:00Z", stdin=subprocess.DEVNULL
     )
-    answer, _ = forgotten.communicate(timeout=60)
+    answer, _ = forgotten.communicate(timeout=120)
 
     assert (said, counted.returncode) == ("0 would be forgotten\n", 0)
     assert (answer, forgotten.returncode) == ("0 forgotten\n", 0)
@@ -83,10 +83,10 @@ def test_files_of_people_and_messages_go_in_batches_and_reach_each_once(system, 
     messages.write_text(f'user_id,message\n{rows}broken,"quote\n')
 
     stored = command(system, "import-users", str(people))
-    assert stored.communicate(timeout=60)[0] == "600 rows: 600 accepted, 0 refused\n"
+    assert stored.communicate(timeout=120)[0] == "600 rows: 600 accepted, 0 refused\n"
     for options in ([], ["--again"]):
         sent = command(system, "send-many", str(messages), *options)
-        assert sent.communicate(timeout=60)[0] == "601 rows: 600 accepted, 1 refused\n"
+        assert sent.communicate(timeout=120)[0] == "601 rows: 600 accepted, 1 refused\n"
         assert sent.returncode == 1
 
     def received():

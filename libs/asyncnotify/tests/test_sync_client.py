@@ -118,7 +118,7 @@ def begin(program, url):
 def outcome(process):
     """Wait for its end; return stdout, stderr and the exit code."""
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     return out, err, process.returncode

@@ -19,6 +19,7 @@ from asyncnotify.local.ports import free_port
 from asyncnotify_prove.outbox import read_outbox
 
 JsonObject = dict[str, Any]
+_CEILING_S = 150  # longer than the supervisor waits for a service that does not stop
 UP = (sys.executable, "-m", "asyncnotify.main", "up")
 PORTS = ("GATEWAY_PORT", "PUBLISHER_PORT", "USER_SERVICE_PORT", "DISPATCHER_PORT", "REDIS_PORT")
 
@@ -62,14 +63,14 @@ class System:
         )
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reader.start()
-        self.wait_for_line(r"ready: http://localhost:\d+$", 60)
+        self.wait_for_line(r"ready: http://localhost:\d+$", _CEILING_S)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         assert self.process is not None
         assert self._reader is not None
         self.process.send_signal(number)
-        exit_code = self.process.wait(60)
-        self._reader.join(10)
+        exit_code = self.process.wait(_CEILING_S)
+        self._reader.join(_CEILING_S)
         return exit_code
 
     def signal(self, name: str, number: int) -> None:
