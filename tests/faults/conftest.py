@@ -194,7 +194,9 @@ async def running(
 async def shared_system(
     backing: Backing, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[System]:
-    async with running(tmp_path_factory.mktemp("system"), backing) as started:
+    # A lease that its dispatcher does not lose only because the machine is busy.
+    folder = tmp_path_factory.mktemp("system")
+    async with running(folder, backing, LEASE_SECONDS="30") as started:
         yield started
 
 
