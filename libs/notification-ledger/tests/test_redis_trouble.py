@@ -89,6 +89,15 @@ async def test_closing_it_ends_what_follows(ledger: RedisLedger) -> None:
         await asyncio.wait_for(following, 60)
 
 
+async def test_who_begins_to_follow_while_it_is_closed_is_told(ledger: RedisLedger) -> None:
+    following = asyncio.create_task(anext(ledger.changes()))
+
+    await ledger.close()
+
+    with pytest.raises(LedgerUnavailable):
+        await asyncio.wait_for(following, 60)
+
+
 async def test_a_full_redis_refuses_what_is_new_and_takes_what_is_under_way(
     ledger: RedisLedger, redis_url: str
 ) -> None:

@@ -28,6 +28,7 @@ READ_TIMEOUT_S: Final = 5.0
 
 _BLOCK_MS: Final = 2_000
 _BATCH: Final = 500
+_CLOSED: Final = "the ledger was closed"
 
 
 class ChangeFeed:
@@ -40,6 +41,7 @@ class ChangeFeed:
         self._end: ChangeId = (0, 0)
         self._reading: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._is_closed = False
 
     async def latest(self) -> ChangeId:
         """Return the id of the latest change, which may no longer be kept."""
@@ -70,8 +72,9 @@ class ChangeFeed:
 
     async def close(self) -> None:
         """Stop reading; followers get an error that the ledger is unavailable."""
+        self._is_closed = True
         for inbox in self._inboxes:
-            inbox.fail(ConnectionError("the ledger was closed"))
+            inbox.fail(ConnectionError(_CLOSED))
         # Again and again: redis-py can swallow one that comes while it takes a connection.
         while (reading := self._reading) and not reading.done():
             reading.cancel()
@@ -83,6 +86,9 @@ class ChangeFeed:
         async with self._starting:
             if self._reading is None:
                 self._end = await self.latest()
+            if self._is_closed:  # meanwhile: redis-py would connect anew, for ever
+                raise ConnectionError(_CLOSED)
+            if self._reading is None:
                 self._reading = asyncio.create_task(self._read(), name="ledger.changes")
         self._inboxes.add(inbox)
         try:

@@ -77,8 +77,11 @@ class RecordReader:
 
     async def count_by_status(self) -> Mapping[Status, int]:
         """Return how many records the index of each status holds."""
-        counts = await self._counts([index for each in Status for index in self._of_status(each)])
-        return dict(zip(Status, map(sum, zip(counts[::2], counts[1::2], strict=True)), strict=True))
+        indexes, former = zip(*map(self._of_status, Status), strict=True)
+        counts = await self._counts(indexes)
+        if await self._redis.exists(*(index.key for index in former)):
+            counts = list(map(sum, zip(counts, await self._counts(former), strict=True)))
+        return dict(zip(Status, counts, strict=True))
 
     async def _counts(self, indexes: Sequence[_Index], *, damaged: int = 0) -> Sequence[int]:
         """Return how many members each index has, or `damaged` for what is none."""
