@@ -35,6 +35,8 @@ class BusyBroker:
         found = SimpleNamespace(message_count=next(self._waiting))
         return SimpleNamespace(name=lane, declaration_result=found)
 
+    look_at_lane = declare_lane
+
     async def bind_lane(self, _queue: object, _lane: str) -> None:
         pass
 

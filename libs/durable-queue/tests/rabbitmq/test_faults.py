@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import aio_pika
 import pytest
+from aio_pika.exceptions import ChannelNotFoundEntity
 from asyncnotify_prove.rabbitmq_node import RabbitNode
 from asyncnotify_prove.tcp_proxy import TcpProxy
 from durable_queue.port import (
@@ -146,6 +147,21 @@ async def test_deleted_queue_is_declared_again_and_consumed(workers: RabbitWorke
 
     assert workers.handled[-1] == "after"
     workers.check()
+
+
+async def test_who_counts_does_not_declare_what_was_deleted(workers: RabbitWorkers) -> None:
+    """Its consumers hear of it later, and would be taken for the new one's, but get nothing."""
+    await workers.send("before")
+    name = workers.topology.lane_queue(LANE)
+    async with await aio_pika.connect(workers.direct_url) as connection:
+        await (await connection.channel()).queue_delete(name)
+
+        with pytest.raises(QueueUnavailable):
+            await workers.queue.depths([LANE])
+
+        with pytest.raises(ChannelNotFoundEntity):
+            await (await connection.channel()).declare_queue(name, passive=True)
+    assert await workers.insist("after") == Enqueued("after")
 
 
 async def test_returned_message_makes_its_queue_come_back(workers: RabbitWorkers) -> None:

@@ -93,7 +93,7 @@ class ConsumerSession:
         if not self.buffers:
             await self._topology.declare_dead_queue(self._channel)
         for lane in list(self.buffers):
-            queue = await self._topology.declare_lane(self._channel, lane)
+            queue = await self._topology.look_at_lane(self._channel, lane)
             if not queue.declaration_result.consumer_count and lane in self.buffers:
                 raise QueueError(f"the consumer of {lane} is gone")
 
@@ -139,7 +139,7 @@ class ConsumerSession:
             left = 0
             for lane in lanes:
                 if self.returns.held[lane] < self._prefetch:
-                    queue = await self._topology.declare_lane(self._channel, lane)
+                    queue = await self._topology.look_at_lane(self._channel, lane)
                     left += queue.declaration_result.message_count or 0
             moving = left != before or self._examining > 0
             before, unchanged = left, 0 if moving else unchanged + 1

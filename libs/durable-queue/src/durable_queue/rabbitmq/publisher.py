@@ -89,7 +89,7 @@ class PublisherSession:
     async def count(self, lane: str) -> int:
         """Return how many messages of a lane nobody holds."""
         await self.ensure_lane(lane)
-        queue = await self._topology.declare_lane(self.asking, lane)
+        queue = await self._topology.look_at_lane(self.asking, lane)
         return queue.declaration_result.message_count or 0
 
     async def count_delayed(self) -> int:

@@ -101,8 +101,17 @@ class Topology:
         for tier in self.options.tiers:
             await self._declare_tier(channel, tier)
 
+    async def look_at_lane(self, channel: AbstractChannel, lane: str) -> AbstractQueue:
+        """Ask for a lane's queue; its `declaration_result` tells of messages and consumers.
+
+        If it was deleted, the channel is closed. It is not declared again here: who consumed it may
+        not have been told yet, and RabbitMQ 3.10 would have them consume the new one, but keep
+        from them what it brings.
+        """
+        return await channel.declare_queue(self.lane_queue(lane), passive=True)
+
     async def declare_lane(self, channel: AbstractChannel, lane: str) -> AbstractQueue:
-        """Declare a lane's queue; `declaration_result.message_count` tells its length."""
+        """Declare a lane's queue."""
         arguments: Arguments = _QUORUM | {
             "x-dead-letter-exchange": self.dead,
             "x-dead-letter-routing-key": f"{lane}.limit",
