@@ -25,6 +25,6 @@ async def http(lab):
 @pytest.fixture
 async def http2(lab, trust):
     async with httpx.AsyncClient(
-        base_url=lab.https_url, verify=trust, http2=True, http1=False, trust_env=False
+        base_url=lab.https_url, verify=trust, http2=True, http1=False, trust_env=False, timeout=60
     ) as client:
         yield client

@@ -70,7 +70,7 @@ async def test_who_is_silent_before_tls_is_agreed_was_sent_nothing(scheme, kind)
     async def handle(reader, writer):
         await reader.read()
 
-    caller = HttpCaller(timeout=timedelta(seconds=0.5))
+    caller = HttpCaller(timeout=timedelta(seconds=1))
     async with stream_server(handle) as server:
         url = f"{scheme}://127.0.0.1:{port_of(server)}/"
         answer = await caller.call("POST", url, body=b"x")
