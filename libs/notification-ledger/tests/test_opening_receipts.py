@@ -23,6 +23,7 @@ from notification_ledger.status_update import StatusUpdate
 from notification_ledger.writing import LedgerStore, ReceiptWriter
 from testkit.ledger.harness import DELIVERY
 from testkit.rabbitmq_harness import delete_queues
+from testkit.rabbitmq_workers import until_available
 
 pytestmark = [pytest.mark.rabbitmq, pytest.mark.timeout(120)]
 
@@ -45,7 +46,8 @@ class Processes:
         """Have a provider take one notification as `SM1`; return its trace id."""
         trace_id = new_trace_id()
         note = StatusUpdate(status=Status.QUEUED).encode()
-        await self.accepting.send(Message(id=trace_id, lane=DELIVERY, body=b"{}", note=note))
+        message = Message(id=trace_id, lane=DELIVERY, body=b"{}", note=note)
+        await until_available(lambda: self.accepting.send(message))
         [delivery] = await self.working.receive([DELIVERY], limit=1, wait=PATIENT)
         await delivery.start()
         await delivery.ack(SENT.encode())

@@ -112,11 +112,11 @@ class RabbitWorkers:
 
     async def connect(self) -> None:
         """Return when the queue is connected, however long that takes; no lane is declared yet."""
-        await _until_available(self.queue.ping)
+        await until_available(self.queue.ping)
 
     async def insist(self, message_id: str) -> SendOutcome:
         """Send it until it is accepted, as a client would."""
-        return await _until_available(lambda: self.send(message_id))
+        return await until_available(lambda: self.send(message_id))
 
     async def send_many(self, count: int, *, pause: float = 0.0) -> None:
         """Insist on so many messages."""
@@ -230,7 +230,8 @@ async def next_in(queue: AbstractQueue) -> AbstractIncomingMessage:
     return found
 
 
-async def _until_available(call: Callable[[], Awaitable[T]]) -> T:
+async def until_available(call: Callable[[], Awaitable[T]]) -> T:
+    """Ask until the broker answers, as clients do: on a busy machine it may take its time."""
     async with asyncio.timeout(_TIMEOUT_S):
         while True:
             try:
