@@ -26,10 +26,12 @@ if child:
     assert os.waitpid(child, 0)[1] == 0
     print(notify.send("ada", "when the child has ended").trace_id, flush=True)
 """
+# What was started in the background of a shell, as tests may be, inherits that Ctrl-C is ignored.
 INTERRUPTED = """
-import sys
+import signal, sys
 from asyncnotify import Client
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 notify = Client(sys.argv[1])
 try:
     for change in notify.changes():
@@ -51,6 +53,7 @@ async def door(request):
     os.kill(os.getpid(), signal.SIGINT)
     return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=Silent())
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 for _ in range(100):
     with Client(sys.argv[1], transport=httpx.MockTransport(door)) as notify:
         try:
