@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from testkit.patience import patient_client
 from testkit.whole_system import System, new_system, until  # noqa: F401 - a fixture
 
 CEILING_MS = 60_000
@@ -49,7 +50,7 @@ def system(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def http(system: System) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=system.url, trust_env=False, timeout=60) as client:
+    with patient_client(system.url) as client:
         yield client
 
 

@@ -1,8 +1,8 @@
 """The control room with GATEWAY_AUTH=keys: signing in, what a key may not do, keys, activity."""
 
-import httpx
 import pytest
 from playwright.sync_api import expect
+from testkit.patience import patient_client
 
 pytestmark = pytest.mark.slow
 # Asks for something that is refused only once the test says so.
@@ -29,8 +29,8 @@ def first_key(system):
 
 @pytest.fixture
 def http(system, first_key):
-    headers = {"Authorization": f"Bearer {first_key}"}
-    with httpx.Client(base_url=system.url, headers=headers, trust_env=False, timeout=60) as client:
+    with patient_client(system.url) as client:
+        client.headers["Authorization"] = f"Bearer {first_key}"
         yield client
 
 
@@ -171,7 +171,8 @@ def shown_key(page):
 
 def status_with(system, key):
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.get(f"{system.url}/pipeline", headers=headers, trust_env=False).status_code
+    with patient_client(system.url) as client:
+        return client.get("/pipeline", headers=headers).status_code
 
 
 def test_a_session_ends_with_its_key(page, make_key, http):

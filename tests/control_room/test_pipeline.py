@@ -35,7 +35,7 @@ HIDE_WHILE_IT_ASKS = """async () => {
 def settings():
     return {
         # A service that hangs is noticed after this time, not after ten seconds.
-        "UPSTREAM_TIMEOUT_SECONDS": "2",
+        "UPSTREAM_TIMEOUT_SECONDS": "3",
         "EMAIL_PROVIDERS": "fake://?script=fail-permanent,fake://",
         "PROVIDER_BREAKER_SECONDS": "600",  # once it is open, it is until the last look at it
         "SMS_PROVIDERS": "fake://?script=429-after-600s",
@@ -207,7 +207,7 @@ def test_what_is_sent_is_seen_to_flow(page, http, until):
     expect(page.get_by_role("region", name="Validation")).to_contain_text("Nothing waits")
 
     # Again and again, for what flows is shown only while it does.
-    until(lambda: send(http, "push", 3) or page.locator(".flow .flowing").count())
+    until(lambda: send(http, "push", 3) or page.locator(".flow .flowing").count(), seconds=180)
 
     push = page.get_by_role("region", name="Delivery by push")
     expect(push.locator(".rate")).to_have_text(re.compile(r"\d/s"))
