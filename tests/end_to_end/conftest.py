@@ -19,6 +19,13 @@ from testkit.rabbitmq_server import (  # noqa: F401 - fixtures
 from testkit.whole_system import System, new_system, until  # noqa: F401 - a fixture
 
 
+@pytest.fixture(scope="session", autouse=True)
+def heeded_ctrl_c() -> None:
+    """Have systems heed SIGINT: in the background of a shell they inherit that it is ignored."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="module", params=["redis", "rabbitmq"])
 def broker(request: pytest.FixtureRequest) -> dict[str, str]:
     """Say which broker a system runs on; all that a user changes for it is one variable."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import stat
@@ -164,7 +165,8 @@ def read_until(terminal, pattern):
     said = b""
     deadline = time.monotonic() + 150
     while not re.search(pattern, said):
-        assert time.monotonic() < deadline, said
+        readable, _, _ = select.select([terminal], [], [], deadline - time.monotonic())
+        assert readable, said
         said += os.read(terminal, 4096)
     return said
 
