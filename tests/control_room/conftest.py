@@ -107,6 +107,19 @@ def page(open_page: Callable[..., Page]) -> Page:
 
 
 @pytest.fixture
+def shortcut() -> Callable[[Page, str], None]:
+    """Type two keys that lead to a screen; the second one counts for a second and a half only, so
+    time stands still for the page from now on.
+    """
+
+    def type_keys(page: Page, keys: str) -> None:
+        page.clock.set_fixed_time(datetime.now(UTC))
+        page.keyboard.type(keys)
+
+    return type_keys
+
+
+@pytest.fixture
 def hold() -> Callable[[Page, str], Callable[[], None]]:
     """Keep back what a page asks for, as a slow network does: `hold(page, "**/keys")` returns what
     lets all of it go on.

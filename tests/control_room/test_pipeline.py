@@ -76,12 +76,12 @@ def test_the_content_can_be_reached_before_the_modules_are_there(open_page):
     assert page.url.endswith("#/users")
 
 
-def test_the_keyboard_alone_is_enough(page):
+def test_the_keyboard_alone_is_enough(page, shortcut):
     main = page.locator("main")
     expect(page.get_by_role("heading", name="Pipeline", level=1)).to_be_visible()
     skip_to_the_content(page)
 
-    page.keyboard.type("gu")
+    shortcut(page, "gu")
     expect(page.get_by_role("heading", name="Users", level=1)).to_be_visible()
     expect(main).to_be_focused()
     assert page.url.endswith("#/users")

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-from datetime import UTC, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -121,10 +120,9 @@ def test_what_is_sent_again_since_the_answer_was_lost_goes_once(open_page, http)
     assert len(http.get("/notifications?reference=lost-answer").json()["items"]) == 1
 
 
-def test_the_keyboard_alone_sends(page):
+def test_the_keyboard_alone_sends(page, shortcut):
     expect(page.get_by_role("heading", name="Pipeline", level=1)).to_be_visible()
-    page.clock.set_fixed_time(datetime.now(UTC))  # the second key counts for a second and a half
-    page.keyboard.type("gs")
+    shortcut(page, "gs")
     expect(page.get_by_label("User")).to_be_focused()
     page.keyboard.type("user_test")
     for _ in range(4):
