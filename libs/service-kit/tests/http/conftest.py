@@ -152,7 +152,8 @@ class Process:
         return self._process.pid
 
     def tell(self, to_stop: signal.Signals) -> None:
-        self._process.send_signal(to_stop)
+        # Not `send_signal`, which may take the exit code of one that has just ended from asyncio.
+        os.kill(self.pid, to_stop)
 
     async def ended(self) -> int:
         async with asyncio.timeout(60):

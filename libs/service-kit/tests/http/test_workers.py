@@ -96,8 +96,8 @@ async def test_a_port_that_is_taken_ends_all(run):
 async def test_workers_end_with_their_supervisor_and_leave_nothing_behind(
     run, tmp_path, monkeypatch
 ):
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "t").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
     process = await run(0, workers=2)
     await process.until("service.ready")
     pids = worker_pids(process.pid)
@@ -107,7 +107,7 @@ async def test_workers_end_with_their_supervisor_and_leave_nothing_behind(
     async with asyncio.timeout(60):
         while any(map(is_alive, pids)):
             await asyncio.sleep(0.05)
-    assert list((tmp_path / "temporary").iterdir()) == []
+    assert list((tmp_path / "t").iterdir()) == []
 
 
 async def test_one_worker_is_this_very_process(run):
