@@ -62,6 +62,28 @@ for _ in range(100):
         except KeyboardInterrupt:
             print("interrupted")
 """
+GIVEN_UP_AT_ONCE = """
+import asyncio, os, signal, sys, threading
+import httpx
+from asyncnotify import Client
+
+async def door(request):
+    os.kill(os.getpid(), signal.SIGINT)
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        ended.set()
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _ in range(100):
+    ended = threading.Event()
+    with Client(sys.argv[1], transport=httpx.MockTransport(door), timeout_seconds=3600) as notify:
+        try:
+            notify.user("ada")
+        except KeyboardInterrupt:
+            assert ended.wait(60), "it goes on in the background"
+            print("ended")
+"""
 
 
 def client_of(handler):
@@ -261,3 +283,7 @@ def test_ctrl_c_ends_a_call_and_the_program(door, opened):
 
 def test_ctrl_c_ends_a_call_that_only_begins():
     assert outcome(begin(INTERRUPTED_AT_ONCE, "http://door")) == ("interrupted\n" * 100, "", 0)
+
+
+def test_a_call_that_ctrl_c_interrupts_as_it_begins_does_not_go_on_in_the_background():
+    assert outcome(begin(GIVEN_UP_AT_ONCE, "http://door")) == ("ended\n" * 100, "", 0)

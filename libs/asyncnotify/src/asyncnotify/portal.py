@@ -28,17 +28,14 @@ class LoopThread:
         Raises:
             RuntimeError: the thread is stopped, or would wait for itself.
         """
+        # Made before the coroutine begins: the interrupt may come before that has a future.
+        given_up: Future[None] = Future()
         try:
-            future = self._begin(coroutine)
-        except RuntimeError:
-            coroutine.close()
-            raise
-        try:
-            return _result_of(future)
+            return _result_of(self._begin(coroutine, given_up))
         except CancelledError:
             raise RuntimeError("the client was closed meanwhile") from None
         except BaseException:
-            future.cancel()
+            given_up.cancel()
             raise
 
     def stop(self, last: Coroutine[Any, Any, None]) -> None:
@@ -60,14 +57,27 @@ class LoopThread:
         finally:
             self._loop.close()
 
-    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    def _begin(self, coroutine: Coroutine[Any, Any, T], given_up: Future[None]) -> Future[T]:
         if threading.current_thread() is self._thread:
+            coroutine.close()
             raise RuntimeError("the client can't be called from its own callback")
         # What has begun before the thread is stopped is ended by that, and keeps nobody waiting.
         with self._lock:
             if self.is_stopped:
+                coroutine.close()
                 raise RuntimeError("the client is closed")
-            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            call = self._unless(given_up, coroutine)
+            return asyncio.run_coroutine_threadsafe(call, self._loop)
+
+    async def _unless(self, given_up: Future[None], coroutine: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.current_task()
+
+        def end(_: Future[None]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nothing runs any more
+                self._loop.call_soon_threadsafe(task.cancel)  # type: ignore[union-attr]
+
+        given_up.add_done_callback(end)
+        return await coroutine
 
 
 def _result_of(future: Future[T]) -> T:

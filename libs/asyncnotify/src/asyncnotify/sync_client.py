@@ -70,17 +70,12 @@ class _Iteration(Generic[T]):
         self._found = found
         # A step that was interrupted ends a little later; nothing else may be done meanwhile.
         self._lock = asyncio.Lock()
-        self._step: asyncio.Task[Any] | None = None
 
     async def next(self) -> T | object:
         async with self._lock:
-            self._step = asyncio.current_task()
             return await anext(self._found, _END)
 
     async def close(self) -> None:
-        # An interrupt that came just before the waiting for a step began has not ended the step.
-        if self._step and not self._step.cancelling():
-            self._step.cancel()
         async with self._lock:
             await self._found.aclose()
 
