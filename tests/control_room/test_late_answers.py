@@ -95,3 +95,18 @@ def test_an_older_answer_that_comes_later_does_not_undo_the_newer_one(page):
     expect(page.locator(".connection[data-state=live]")).to_be_visible()
 
     assert page.evaluate(ASK_TWICE) == 7_002
+
+
+def test_a_stream_that_opens_late_takes_no_focus(open_page, http, hold):
+    made = http.post("/keys", json={"name": "long here", "scopes": ["read"]})
+    assert made.status_code == 201
+    page = open_page("#/keys")
+    let_go = hold(page, "**/events")
+    page.reload()
+    page.get_by_role("button", name="Rotate long here").focus()
+    focused = page.evaluate_handle("document.activeElement")
+    let_go()
+    expect(page.locator(".connection[data-state=live]")).to_be_visible()
+    expect(page.locator("main [aria-busy]")).to_have_count(0)
+
+    assert page.evaluate("focused => focused === document.activeElement", focused)

@@ -1,7 +1,7 @@
 // A list that comes page by page: {items, next_cursor}.
 
 import { get } from "../lib/api.js";
-import { h } from "../lib/dom.js";
+import { h, refill } from "../lib/dom.js";
 import { actionButton } from "./button.js";
 import { loadInto } from "./states.js";
 import { emptyTable, row } from "./table.js";
@@ -21,7 +21,7 @@ export function pagedTable(outlet, { caption, columns, path, query = {}, cells, 
       const { wrap, body } = emptyTable({ caption, columns });
       const add = ({ items }) => body.append(...items.map((item) => row(columns, cells(item))));
       add(first);
-      return outlet.replaceChildren(wrap, more(first.next_cursor, add));
+      return refill(outlet, wrap, more(first.next_cursor, add));
     },
   });
 

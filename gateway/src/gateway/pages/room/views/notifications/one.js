@@ -1,7 +1,7 @@
 // One notification: where it is and why, what happened, what was sent, and what can be done.
 
 import { del, get, segment } from "../../lib/api.js";
-import { fill, h } from "../../lib/dom.js";
+import { fill, h, refill } from "../../lib/dom.js";
 import { live } from "../../lib/live.js";
 import { go, link } from "../../lib/router.js";
 import { fullTime } from "../../lib/time.js";
@@ -50,8 +50,8 @@ export function openOne(traceId, outlet, { isPart = false } = {}) {
     if (!box.contains(verdict)) box.append(...(isPart ? [verdict, timeline] : [head, verdict, timeline, contents]));
     if (!isPart) showHead(record, why);
     verdict.dataset.tone = TONES[record.status] ?? "busy";
-    fill(verdict, sentence(record, why, isPart));
-    fill(timeline, h("h2", "What happened"), drawing(record), entries(record));
+    refill(verdict, sentence(record, why, isPart));
+    refill(timeline, h("h2", "What happened"), drawing(record), entries(record));
     if (!isPart && !shown) contentPanels(traceId, record, contents);
     shown = record;
     if (why.status !== record.status) later(SETTLE_MS);

@@ -1,7 +1,7 @@
 // One user: every address, how it is doing, and why it is not sent to.
 
 import { del, get, segment } from "../../lib/api.js";
-import { fill, h } from "../../lib/dom.js";
+import { h, refill } from "../../lib/dom.js";
 import { go, link } from "../../lib/router.js";
 import { timeElement } from "../../lib/time.js";
 import { actionButton } from "../../ui/button.js";
@@ -19,7 +19,7 @@ export function openUser(id, outlet) {
   const view = loadInto(outlet, {
     what: "The user",
     ask: (signal) => get(`/users/${segment(id)}`, { signal }).catch(nullIfUnknown),
-    show: (user) => fill(outlet, user ? [head(user), addressesOf(user)] : unknown(id)),
+    show: (user) => refill(outlet, user ? [head(user), addressesOf(user)] : unknown(id)),
   });
   return () => view.close();
 

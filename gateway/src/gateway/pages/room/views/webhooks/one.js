@@ -1,7 +1,7 @@
 // One endpoint: how it is doing, every attempt to tell it something, and what can be done.
 
 import { del, get, post, put, segment } from "../../lib/api.js";
-import { fill, h } from "../../lib/dom.js";
+import { fill, h, refill } from "../../lib/dom.js";
 import { go, link } from "../../lib/router.js";
 import { duration, now, timeElement } from "../../lib/time.js";
 import { actionButton } from "../../ui/button.js";
@@ -22,7 +22,7 @@ export function openWebhook(id, outlet) {
   const top = h("div.stack");
   const attempts = h("div");
   fill(outlet, top, h("h2", "Attempts"), attempts);
-  const view = loadInto(top, { what: "The webhook", ask: (signal) => get(path, { signal }), show: (webhook) => fill(top, head(webhook), facts(webhook)) });
+  const view = loadInto(top, { what: "The webhook", ask: (signal) => get(path, { signal }), show: (webhook) => refill(top, head(webhook), facts(webhook)) });
   const list = pagedTable(attempts, {
     caption: "Attempts",
     path: `${path}/attempts`,
