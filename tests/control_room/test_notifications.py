@@ -39,6 +39,12 @@ EMIT = """async ([count, batch]) => {
   }
 }"""
 
+CHANGE = """async ([trace_id, status]) => {
+  const { live } = await import("./room/lib/live.js");
+  const of = { trace_id, user_id: "user_test", channel: "email", reason: null };
+  live.emit("events", [{ ...of, status, at: new Date().toISOString() }]);
+}"""
+
 RECONNECT = """async () => {
   const { live } = await import("./room/lib/live.js");
   live.stop();
@@ -126,15 +132,34 @@ def test_a_paused_list_stands_still_when_changes_were_missed_and_has_them_afterw
     page.evaluate(RECONNECT)
     expect(page.locator(".connection")).to_have_attribute("data-state", "polling")
     missed = send_later()
-    page.unroute("**/events")
 
     with page.expect_response("**/notifications?**"):
+        page.unroute("**/events")
         expect(page.locator(".connection")).to_have_attribute("data-state", "live")
     page.evaluate("new Promise(requestAnimationFrame)")
     expect(row(page, missed)).to_have_count(0)
     page.get_by_role("button", name="Resume").click()
 
     expect(row(page, missed)).to_be_visible()
+
+
+def test_what_came_during_a_pause_does_not_undo_what_came_after_it(open_page, send_later):
+    sent = [send_later() for _ in range(20)]
+    page = open_page("#/users", viewport={"width": 1000, "height": 400})
+    expect(page.locator(".connection")).to_have_attribute("data-state", "live")
+    page.evaluate("location.hash = '#/notifications'")  # asks once, as above
+    seen = row(page, sent[-1])
+    expect(seen).to_contain_text("scheduled")
+    page.get_by_role("button", name="Pause").click()
+    page.evaluate(CHANGE, [sent[-1], "sending"])
+    page.evaluate("scrollTo(0, 20)")
+    page.get_by_role("button", name="Resume").click()
+    expect(seen).to_contain_text("sending")
+    page.evaluate(CHANGE, [sent[-1], "retrying"])
+    page.evaluate("scrollTo(0, 0)")
+    page.evaluate("new Promise(requestAnimationFrame)")
+
+    expect(seen).to_contain_text("retrying")
 
 
 def test_filters_are_in_the_url_and_a_link_opens_the_same_list(open_page, send_later):

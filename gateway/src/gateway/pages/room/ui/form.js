@@ -70,8 +70,8 @@ function clearErrors(form) {
 
 /**
  * Ask for values in a dialog, and `run(values)` with them; it stays open until that has worked.
- * Resolves with what `run` returned, or undefined if the dialog was left; if the answer is `kept`, since
- * it is not given again, also if it was left while that was under way.
+ * Resolves with what `run` returned, or undefined if the dialog was left. What was under way by then is
+ * done all the same: with `kept` it is waited for, and resolved with.
  */
 export async function formDialog({ title, fields, action, run, wide, isDangerous, kept = false }) {
   const general = h("p.field-error", { role: "alert" });

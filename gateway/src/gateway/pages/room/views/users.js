@@ -37,7 +37,7 @@ function openList(tab, outlet) {
 
   async function addUser() {
     const user = await editUser();
-    if (user) go(["users", user.user_id]);
+    if (user && list.isConnected) go(["users", user.user_id]);
   }
 }
 

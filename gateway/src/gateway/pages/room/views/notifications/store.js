@@ -135,12 +135,17 @@ export class NotificationStore extends Emitter {
   hold(what) {
     if (this.#held === what) return;
     this.#held = what;
-    if (!what) this.flush();
+    if (!what) return this.flush();
+    for (const event of this.held.values()) this.#holdBack(event); // "new" lets in what rows in the list became
+    return this.emit("change");
   }
 
   /** Let in what was held back. */
   flush() {
-    if (this.isOverfull) return void this.#load();
+    if (this.isOverfull) {
+      this.#dropHeld();
+      return void this.#load();
+    }
     const events = [...this.held.values()];
     this.held.clear();
     this.#apply(events);
@@ -162,8 +167,10 @@ export class NotificationStore extends Emitter {
 
   #holdBack(event) {
     const row = this.#known.get(event.trace_id);
-    if (row && this.#held === "new") Object.assign(row, changeOf(event));
-    else if (!row && !(this.#passes(event) && this.#isNewer(event))) this.held.delete(event.trace_id);
+    if (row && this.#held === "new") {
+      Object.assign(row, changeOf(event));
+      this.held.delete(event.trace_id);
+    } else if (!row && !(this.#passes(event) && this.#isNewer(event))) this.held.delete(event.trace_id);
     else if (this.held.size < MOST_HELD || this.held.has(event.trace_id)) this.held.set(event.trace_id, event);
     else this.isOverfull = true;
   }

@@ -41,6 +41,7 @@ export function editUser(user) {
     wide: true,
     fields: [h("div.form-grid", id, preferred), h("p.field-help", "One address a line; what stands after a space is its label."), h("div.form-grid", channels)],
     action: user ? "Save" : "Add",
+    kept: true,
     run: ({ user_id: name, preferred_channel: choice, ...lines }) =>
       put(`/users/${segment(name)}`, { ...contactOf(lines), preferred_channel: choice ?? null }),
   });

@@ -27,7 +27,7 @@ export function editWebhook(webhook) {
       ),
     ],
     action: webhook ? "Save" : "Add",
-    kept: !webhook,
+    kept: true,
     run: (values) => (webhook ? put(`/webhooks/${webhook.id}`, bodyOf(values)) : post("/webhooks", bodyOf(values))),
   });
 }
