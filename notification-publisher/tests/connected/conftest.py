@@ -39,6 +39,19 @@ def publisher(request: pytest.FixtureRequest, served_publisher: Publish) -> Publ
 
 
 @pytest.fixture
+def patient_publisher() -> Publish:
+    """Serve a publisher in this process, for tests that are not about what its broker takes too
+    long for.
+    """
+
+    def on(broker_url: str, **settings: object) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        app = build(PublisherSettings(broker_url=broker_url, **settings))  # type: ignore[arg-type]
+        return asgi_client(app, is_patient=True)
+
+    return on
+
+
+@pytest.fixture
 def served_publisher() -> Publish:
     """Serve a publisher on a socket: for streams, and for what plain requests of hot calls do."""
 

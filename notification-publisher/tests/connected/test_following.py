@@ -78,9 +78,9 @@ async def test_a_stream_goes_on_after_the_last_event_that_was_seen(
 
 
 async def test_cancelling_and_sending_have_one_winner(
-    publisher: Publish, redis_url: str, queue: Queue
+    patient_publisher: Publish, redis_url: str, queue: Queue
 ) -> None:
-    async with publisher(redis_url) as client:
+    async with patient_publisher(redis_url) as client:
         for _ in range(20):
             location = (await client.post("/notifications", json=ASKED)).headers["Location"]
             delivery = await take(queue)
@@ -94,9 +94,9 @@ async def test_cancelling_and_sending_have_one_winner(
 
 
 async def test_a_dead_letter_is_replayed_once_however_often_it_is_asked_for(
-    publisher: Publish, redis_url: str, queue: Queue
+    patient_publisher: Publish, redis_url: str, queue: Queue
 ) -> None:
-    async with publisher(redis_url) as client:
+    async with patient_publisher(redis_url) as client:
         trace_id = (await client.post("/notifications", json=ASKED)).json()["trace_id"]
         await (await take(queue)).dead_letter("given up")
 
@@ -115,9 +115,9 @@ async def test_a_dead_letter_is_replayed_once_however_often_it_is_asked_for(
 
 
 async def test_many_dead_letters_are_replayed_by_filter(
-    publisher: Publish, redis_url: str, queue: Queue
+    patient_publisher: Publish, redis_url: str, queue: Queue
 ) -> None:
-    async with publisher(redis_url, replay_per_second=10) as client:
+    async with patient_publisher(redis_url, replay_per_second=10) as client:
         for _ in range(250):
             await client.post("/notifications", json=ASKED)
         while taken := await queue.receive(["validation.normal"], limit=32, wait=timedelta(0)):

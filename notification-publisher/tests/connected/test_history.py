@@ -67,11 +67,11 @@ async def test_redis_that_is_full_of_what_has_ended_goes_on_accepting(
 
 
 async def test_what_ended_long_ago_is_forgotten_when_asked(
-    publisher: Publish, redis_url: str
+    patient_publisher: Publish, redis_url: str
 ) -> None:
     ledger = RedisLedger(redis_url)
     ended = await end(ledger, 3)
-    async with publisher(redis_url) as client:
+    async with patient_publisher(redis_url) as client:
         wish = {"before": "2999-01-01T00:00:00Z", "dry_run": True}
         counted = await client.post("/notifications/forget", json=wish)
         early = await client.post("/notifications/forget", json={"before": "2001-01-01T00:00:00Z"})
@@ -87,12 +87,12 @@ async def test_what_ended_long_ago_is_forgotten_when_asked(
     await ledger.close()
 
 
-async def test_what_is_overdue_is_shown(publisher: Publish, redis_url: str) -> None:
+async def test_what_is_overdue_is_shown(patient_publisher: Publish, redis_url: str) -> None:
     ledger = RedisLedger(redis_url)
     late = datetime.now(UTC) - timedelta(hours=1)
     events: Any = {"message_id": new_trace_id(), "lane": "delivery.sms.normal", "note": NOTE}
     await ledger.record(ChangeEvent(change=Change.RETRIED, at=late, due_at=late, **events))
-    async with publisher(redis_url) as client, asyncio.timeout(60):
+    async with patient_publisher(redis_url) as client, asyncio.timeout(60):
         while (await _ledger_check(client)).get("overdue") != "1":
             await asyncio.sleep(0.05)
         metrics = (await client.get("/metrics")).text

@@ -20,10 +20,10 @@ class Publish(Protocol):
 
 
 async def test_the_answer_is_the_notification_when_it_ends_in_time(
-    publisher: Publish, redis_url: str
+    patient_publisher: Publish, redis_url: str
 ) -> None:
     queue = open_queue(redis_url, recorder=lua_recorder())
-    async with publisher(redis_url) as client:
+    async with patient_publisher(redis_url) as client:
         waiting = asyncio.create_task(
             client.post("/notifications", json=ASKED, headers={"Prefer": "wait=30"})
         )

@@ -49,8 +49,10 @@ async def take(parts: WebhookParts) -> list[WebhookEvent]:
     return found
 
 
-async def test_a_webhook_is_told_of_what_happens_from_its_making_on(publisher, redis_url, parts):
-    async with publisher(redis_url) as client:
+async def test_a_webhook_is_told_of_what_happens_from_its_making_on(
+    patient_publisher, redis_url, parts
+):
+    async with patient_publisher(redis_url) as client:
         await client.post("/notifications", json=ASKED)
         made = await client.post("/webhooks", json={"url": "https://example.com/hook"})
         sent = await client.post("/notifications", json=ASKED)
@@ -71,23 +73,25 @@ async def test_a_webhook_is_told_of_what_happens_from_its_making_on(publisher, r
 
 
 async def test_another_publisher_goes_on_where_one_ended_and_nothing_is_told_twice(
-    publisher, redis_url, parts
+    patient_publisher, redis_url, parts
 ):
-    async with publisher(redis_url) as client:
+    async with patient_publisher(redis_url) as client:
         await client.post("/webhooks", json={"url": "https://example.com/hook"})
         first = (await client.post("/notifications", json=ASKED)).json()["trace_id"]
         events = await take(parts)
     queue = open_queue(redis_url, recorder=lua_recorder())  # while none runs
     await queue.cancel(first)
     await queue.close()
-    async with publisher(redis_url):
+    async with patient_publisher(redis_url):
         events += await take(parts)
 
     assert [each.data["status"] for each in events] == ["queued", "cancelled"]
 
 
-async def test_what_the_feed_has_lost_meanwhile_is_told_all_the_same(publisher, redis_url, parts):
-    async with publisher(redis_url) as client:
+async def test_what_the_feed_has_lost_meanwhile_is_told_all_the_same(
+    patient_publisher, redis_url, parts
+):
+    async with patient_publisher(redis_url) as client:
         await client.post("/webhooks", json={"url": "https://example.com/hook"})
         first = (await client.post("/notifications", json=ASKED)).json()["trace_id"]
         events = await take(parts)
@@ -96,7 +100,7 @@ async def test_what_the_feed_has_lost_meanwhile_is_told_all_the_same(publisher, 
     await queue.close()
     async with Redis.from_url(redis_url) as redis:
         await redis.xtrim("{an:0}:changes", maxlen=0, approximate=False)
-    async with publisher(redis_url):
+    async with patient_publisher(redis_url):
         while "cancelled" not in [each.data["status"] for each in events]:
             events += await take(parts)
 
@@ -106,9 +110,9 @@ async def test_what_the_feed_has_lost_meanwhile_is_told_all_the_same(publisher, 
 
 @pytest.mark.parametrize("line", ["webhooks.before_append", "webhooks.after_append"])
 async def test_a_follower_that_fails_at_any_line_neither_loses_nor_doubles(
-    publisher, redis_url, parts, line
+    patient_publisher, redis_url, parts, line
 ):
-    async with publisher(redis_url) as client:
+    async with patient_publisher(redis_url) as client:
         with armed(f"{line}:raise"), captured_logs() as logged:
             await client.post("/webhooks", json={"url": "https://example.com/hook"})
             sent = await client.post("/notifications", json=ASKED)
@@ -123,9 +127,11 @@ async def test_a_follower_that_fails_at_any_line_neither_loses_nor_doubles(
     assert [each.data["status"] for each in events] == ["queued", "cancelled"]
 
 
-async def test_of_two_publishers_one_follows_and_the_other_takes_over(publisher, redis_url, parts):
-    async with publisher(redis_url) as other:
-        async with publisher(redis_url) as one:
+async def test_of_two_publishers_one_follows_and_the_other_takes_over(
+    patient_publisher, redis_url, parts
+):
+    async with patient_publisher(redis_url) as other:
+        async with patient_publisher(redis_url) as one:
             await one.post("/webhooks", json={"url": "https://example.com/hook"})
             trace_ids = [(await one.post("/notifications", json=ASKED)).json()["trace_id"]]
             events = await take(parts)
@@ -135,8 +141,8 @@ async def test_of_two_publishers_one_follows_and_the_other_takes_over(publisher,
     assert [each.data["trace_id"] for each in events] == trace_ids
 
 
-async def test_without_webhooks_nothing_is_kept_of_a_notification(publisher, redis_url):
-    async with publisher(redis_url) as client, Redis.from_url(redis_url) as redis:
+async def test_without_webhooks_nothing_is_kept_of_a_notification(patient_publisher, redis_url):
+    async with patient_publisher(redis_url) as client, Redis.from_url(redis_url) as redis:
         await client.post("/notifications", json=ASKED)
         await asyncio.sleep(0)
 
@@ -144,9 +150,9 @@ async def test_without_webhooks_nothing_is_kept_of_a_notification(publisher, red
 
 
 async def test_after_the_last_webhook_is_gone_a_new_one_is_not_told_of_what_was_between(
-    publisher, redis_url, parts
+    patient_publisher, redis_url, parts
 ):
-    async with publisher(redis_url) as client:
+    async with patient_publisher(redis_url) as client:
         made = await client.post("/webhooks", json={"url": "https://example.com/hook"})
         await client.delete(f"/webhooks/{made.json()['id']}")
         await client.post("/notifications", json=ASKED)
@@ -157,9 +163,9 @@ async def test_after_the_last_webhook_is_gone_a_new_one_is_not_told_of_what_was_
 
 
 @pytest.mark.rabbitmq
-async def test_beside_rabbitmq_it_is_the_same(publisher, rabbitmq_node, redis_url, parts):
+async def test_beside_rabbitmq_it_is_the_same(patient_publisher, rabbitmq_node, redis_url, parts):
     settings = {"ledger_url": redis_url, "queue_namespace": "an"}
-    async with publisher(rabbitmq_node.url, **settings) as client:
+    async with patient_publisher(rabbitmq_node.url, **settings) as client:
         await client.post("/webhooks", json={"url": "https://example.com/hook"})
         once = {"json": ASKED, "headers": {"Idempotency-Key": "one"}}
         async with asyncio.timeout(60):  # a RabbitMQ on a busy machine may not answer in time
@@ -175,9 +181,9 @@ async def test_beside_rabbitmq_it_is_the_same(publisher, rabbitmq_node, redis_ur
 
 @pytest.mark.rabbitmq
 async def test_with_records_in_a_memory_it_is_refused_and_says_what_to_set(
-    publisher, rabbitmq_node
+    patient_publisher, rabbitmq_node
 ):
-    async with publisher(rabbitmq_node.url, queue_namespace="an-memory") as client:
+    async with patient_publisher(rabbitmq_node.url, queue_namespace="an-memory") as client:
         answer = await client.post("/webhooks", json={"url": "https://example.com/hook"})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "webhooks_not_kept")

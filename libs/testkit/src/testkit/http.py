@@ -14,17 +14,25 @@ from service_kit.http.limits import ServerLimits
 from service_kit.http.protocol import protocol_of
 from starlette.types import ASGIApp
 
+from testkit.patience import AsyncPatientTransport
+
 DEFAULT_LIMITS: Final = ServerLimits()
 
 
 @asynccontextmanager
-async def asgi_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def asgi_client(
+    app: FastAPI, *, is_patient: bool = False
+) -> AsyncIterator[httpx.AsyncClient]:
     """Give a client that calls `app` directly, with its resources started.
 
-    Answers are whole ones; use `live_server` for streams. A crash is the 500 that clients see.
+    Answers are whole ones; use `live_server` for streams. A crash is the 500 that clients see. A
+    patient client calls again after a 503.
     """
     async with app.router.lifespan_context(app):
+        transport: httpx.AsyncBaseTransport
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        if is_patient:
+            transport = AsyncPatientTransport(transport)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield client
 

@@ -53,6 +53,27 @@ class PatientTransport(httpx.BaseTransport):
         self._transport.close()
 
 
+class AsyncPatientTransport(httpx.AsyncBaseTransport):
+    """For an `httpx.AsyncClient`, around the transport that it would have."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Call until the answer is another than 503."""
+        patience = _Patience(request.method, request.url.path, request.headers)
+        while patience.lasts(
+            (answer := await self._transport.handle_async_request(request)).status_code
+        ):
+            await answer.aclose()
+            await asyncio.sleep(_PAUSE_S)
+        return answer
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._transport.aclose()
+
+
 def patient_client(url: str) -> httpx.Client:
     """Return a client of the system at this URL."""
     return httpx.Client(base_url=url, trust_env=False, timeout=60, transport=PatientTransport())
