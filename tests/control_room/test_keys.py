@@ -117,7 +117,8 @@ def test_a_key_is_made_shown_once_replaced_and_revoked(open_page, first_key, sys
     form.get_by_label("The old key works for").select_option("an hour")
     form.get_by_role("button", name="Replace").click()
     second = shown_key(page)
-    expect(row.filter(has_text="replaced, works until")).to_be_visible()
+    old = row.filter(has_text="replaced, works until")
+    expect(old.get_by_role("button", name="Rotate shop")).to_be_focused()
     assert (status_with(system, made), status_with(system, second)) == (200, 200)
 
     new = row.filter(has_not_text="replaced")

@@ -68,8 +68,8 @@ export function fill(element, ...children) {
 }
 
 /**
- * The same, but the focus stays on the control of the same name, if there still is one; where nothing
- * is new nothing is touched, so that a button is not taken away while it is pressed.
+ * The same, but the focus stays on the control of the same name, if there is one such control; where
+ * nothing is new nothing is touched, so that a button is not taken away while it is pressed.
  */
 export function refill(element, ...children) {
   const next = fill(element.cloneNode(), ...children);
@@ -77,8 +77,8 @@ export function refill(element, ...children) {
   const focused = element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
   element.replaceChildren(...next.childNodes);
   if (!focused) return element;
-  const same = [...element.querySelectorAll("a, button, input, select")].find((each) => nameOf(each) === focused);
-  same?.focus({ preventScroll: true });
+  const same = [...element.querySelectorAll("a, button, input, select")].filter((each) => nameOf(each) === focused);
+  if (same.length === 1) same[0].focus({ preventScroll: true });
   return element;
 }
 

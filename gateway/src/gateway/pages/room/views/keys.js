@@ -47,8 +47,8 @@ function cells(key, reload) {
     !key.is_active
       ? ""
       : [
-          actionButton("Rotate…", { scope: "admin", class: "small", "aria-label": `Rotate ${key.name}`, run: () => rotateKey(key, reload) }),
-          actionButton("Revoke…", { scope: "admin", class: "small danger", "aria-label": `Revoke ${key.name}`, run: () => revokeKey(key, reload) }),
+          actionButton("Rotate…", { scope: "admin", class: "small", "aria-label": `Rotate ${key.name}, ${key.prefix}`, run: () => rotateKey(key, reload) }),
+          actionButton("Revoke…", { scope: "admin", class: "small danger", "aria-label": `Revoke ${key.name}, ${key.prefix}`, run: () => revokeKey(key, reload) }),
         ],
   ];
 }
