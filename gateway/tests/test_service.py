@@ -60,7 +60,7 @@ async def test_a_service_that_is_down_did_nothing():
 
 
 async def test_a_silent_service_is_given_up(service):
-    service.pause = 1
+    service.pause = 60
 
     async with live_server(service) as url, reached(url, timeout_s=0.6) as asked:
         with pytest.raises(ServiceSilent):

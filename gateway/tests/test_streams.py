@@ -108,7 +108,7 @@ async def test_a_service_that_is_down_refuses_streams_with_503(open_door):
 
 
 async def test_a_service_that_does_not_begin_a_stream_is_given_up(open_door, service):
-    service.pause = 2
+    service.pause = 60
     async with (
         live_server(service) as url,
         open_door(url, upstream_timeout_seconds=1) as door,
