@@ -23,7 +23,7 @@ async def workers(rabbitmq_url: str) -> AsyncIterator[RabbitWorkers]:
 
 
 async def moved(workers: RabbitWorkers, lane: str, *, letters: int = 1, copies: int = 1) -> None:
-    """Move all dead letters into a lane's queue, as a shovel and "Move messages" do."""
+    """Move so many dead letters into a lane's queue, as a shovel and "Move messages" do."""
     async with await aio_pika.connect(workers.direct_url) as connection:
         channel = await connection.channel()
         queue = await workers.topology.declare_dead_queue(channel)
