@@ -89,13 +89,30 @@ async def test_closing_it_ends_what_follows(ledger: RedisLedger) -> None:
         await asyncio.wait_for(following, 60)
 
 
-async def test_who_begins_to_follow_while_it_is_closed_is_told(ledger: RedisLedger) -> None:
+@pytest.mark.parametrize("has_begun", [False, True])
+async def test_who_begins_to_follow_while_it_is_closed_is_told(
+    ledger: RedisLedger, has_begun: bool
+) -> None:
     following = asyncio.create_task(anext(ledger.changes()))
+    if has_begun:
+        await asyncio.sleep(0)
 
     await ledger.close()
 
     with pytest.raises(LedgerUnavailable):
         await asyncio.wait_for(following, 60)
+
+
+async def test_who_would_follow_after_the_end_opens_no_connection(
+    ledger: RedisLedger, redis_url: str
+) -> None:
+    await ledger.close()
+    with pytest.raises(LedgerUnavailable):
+        await anext(ledger.changes())
+
+    async with Redis.from_url(redis_url) as redis, asyncio.timeout(60):
+        while (await redis.info("clients"))["connected_clients"] > 1:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_full_redis_refuses_what_is_new_and_takes_what_is_under_way(

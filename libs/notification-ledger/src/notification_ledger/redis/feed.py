@@ -84,10 +84,10 @@ class ChangeFeed:
     async def _subscription(self, trace_id: str | None) -> AsyncIterator[Inbox]:
         inbox = Inbox(trace_id)
         async with self._starting:
+            self._refuse_if_closed()  # redis-py would connect anew, and nobody close that
             if self._reading is None:
                 self._end = await self.latest()
-            if self._is_closed:  # meanwhile: redis-py would connect anew, for ever
-                raise ConnectionError(_CLOSED)
+            self._refuse_if_closed()  # meanwhile
             if self._reading is None:
                 self._reading = asyncio.create_task(self._read(), name="ledger.changes")
         self._inboxes.add(inbox)
@@ -95,6 +95,10 @@ class ChangeFeed:
             yield inbox
         finally:
             self._inboxes.discard(inbox)
+
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise ConnectionError(_CLOSED)
 
     async def _read(self) -> None:
         try:
