@@ -1,7 +1,7 @@
 // The dead letters that pass the filters, newest first, and what can be done with each.
 
 import { get } from "../../lib/api.js";
-import { fill, h, keyed, setText } from "../../lib/dom.js";
+import { fill, h, keyed, refill, setText } from "../../lib/dom.js";
 import { link, setQuery } from "../../lib/router.js";
 import { setTime, timeElement } from "../../lib/time.js";
 import { tag, words } from "../../ui/badge.js";
@@ -58,7 +58,7 @@ export class LettersList {
         if (!items.length) return fill(outlet, this.#nothing(next));
         if (!outlet.contains(wrap)) fill(outlet, wrap, foot);
         keyed(body, items, { key: ({ trace_id: id }) => id, make: (item) => this.#row(item), update });
-        return fill(foot, this.#foot(items.length, next));
+        return refill(foot, this.#foot(items.length, next));
       },
     });
   }
