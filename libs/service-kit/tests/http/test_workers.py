@@ -6,6 +6,7 @@ import re
 import signal
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 from asyncnotify.local.ports import free_port
@@ -93,21 +94,33 @@ async def test_a_port_that_is_taken_ends_all(run):
     assert "can't listen" in await second.said_on_stderr()
 
 
-async def test_workers_end_with_their_supervisor_and_leave_nothing_behind(
+async def test_workers_end_with_their_supervisor_and_leave_nothing_behind(run, monkeypatch):
+    with TemporaryDirectory() as folder:  # a short name: sockets are in there
+        monkeypatch.setenv("TMPDIR", folder)
+        process = await run(0, workers=2)
+        await process.until("service.ready")
+        pids = worker_pids(process.pid)
+        assert os.listdir(folder)
+
+        process.tell(signal.SIGKILL)
+
+        async with asyncio.timeout(60):
+            while any(map(is_alive, pids)):
+                await asyncio.sleep(0.05)
+        assert os.listdir(folder) == []
+
+
+async def test_workers_find_each_other_however_long_the_name_of_tmpdir_is(
     run, tmp_path, monkeypatch
 ):
-    (tmp_path / "t").mkdir()
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
+    (long := tmp_path / ("t" * 80)).mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+
     process = await run(0, workers=2)
-    await process.until("service.ready")
-    pids = worker_pids(process.pid)
 
-    process.tell(signal.SIGKILL)
-
-    async with asyncio.timeout(60):
-        while any(map(is_alive, pids)):
-            await asyncio.sleep(0.05)
-    assert list((tmp_path / "t").iterdir()) == []
+    url = (await process.until("service.ready"))["url"]
+    checks = (await asked(url, "/health/ready")).json()["checks"]
+    assert checks["workers"]["serving"] == "2 of 2"
 
 
 async def test_one_worker_is_this_very_process(run):

@@ -27,6 +27,8 @@ log = get_logger(__name__)
 _LOOK_EVERY_SECONDS: Final = 0.05
 STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 _STEADY_SECONDS: Final = 10.0
+# The path of a socket may have 103 bytes.
+_LONGEST_FOLDER: Final = 80
 
 
 def supervise(
@@ -37,8 +39,13 @@ def supervise(
     A worker that dies is started again, after a while if that happens again and again. One that
     does not come to serve at the first start ends all. `on_ready` is called once all serve.
     """
-    with tempfile.TemporaryDirectory(prefix="workers-") as folder:
+    with tempfile.TemporaryDirectory(prefix="workers-", dir=_folder_of_sockets()) as folder:
         return _Supervisor(Path(folder), count, work, on_ready).run()
+
+
+def _folder_of_sockets() -> str:
+    usual = tempfile.gettempdir()
+    return usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else "/tmp"
 
 
 class _Supervisor:
