@@ -95,19 +95,20 @@ async def test_a_port_that_is_taken_ends_all(run):
 
 
 async def test_workers_end_with_their_supervisor_and_leave_nothing_behind(run, monkeypatch):
-    with TemporaryDirectory() as folder:  # a short name: sockets are in there
-        monkeypatch.setenv("TMPDIR", folder)
+    with TemporaryDirectory() as name:  # a short one: sockets are in there
+        monkeypatch.setenv("TMPDIR", name)
+        folder = Path(name)
         process = await run(0, workers=2)
         await process.until("service.ready")
         pids = worker_pids(process.pid)
-        assert os.listdir(folder)
+        assert list(folder.iterdir())
 
         process.tell(signal.SIGKILL)
 
         async with asyncio.timeout(60):
             while any(map(is_alive, pids)):
                 await asyncio.sleep(0.05)
-        assert os.listdir(folder) == []
+        assert list(folder.iterdir()) == []
 
 
 async def test_workers_find_each_other_however_long_the_name_of_tmpdir_is(

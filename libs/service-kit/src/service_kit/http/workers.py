@@ -45,7 +45,7 @@ def supervise(
 
 def _folder_of_sockets() -> str:
     usual = tempfile.gettempdir()
-    return usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else "/tmp"
+    return usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108
 
 
 class _Supervisor:
