@@ -20,10 +20,14 @@ from testkit.whole_system import System, new_system, until  # noqa: F401 - a fix
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heeded_ctrl_c() -> None:
-    """Have systems heed SIGINT: in the background of a shell they inherit that it is ignored."""
+def heeded_signals() -> None:
+    """Have systems heed what a terminal sends: in the background of a shell, or under `nohup`, they
+    inherit that it is ignored.
+    """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq"])
