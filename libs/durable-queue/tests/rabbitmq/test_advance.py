@@ -23,6 +23,7 @@ from durable_queue.port import (
 )
 from durable_queue.rabbitmq.options import RabbitOptions
 from durable_queue.rabbitmq.queue import RabbitQueue
+from durable_queue.recorder import ChangeEvent
 from testkit.clock import FrozenClock
 from testkit.rabbitmq_harness import delete_queues
 from testkit.rabbitmq_workers import LANE, NEXT, RabbitWorkers
@@ -149,14 +150,14 @@ async def test_those_in_another_lane_leave_room_for_the_rest(open_queue: Open) -
 
 
 class LossyStore(InMemoryClaimStore):
-    """Does what it is asked to decide, but its first reply does not arrive."""
+    """Does what it is asked, but the first reply to an operation does not arrive."""
 
-    is_lossy = True
+    loses = "decide"
 
     async def run_many(self, operations: Sequence[Operation]) -> list[Reply | QueueError]:
         replies = await super().run_many(operations)
-        if self.is_lossy and operations and operations[0].name == "decide":
-            self.is_lossy = False
+        if operations and operations[0].name == self.loses:
+            self.loses = ""
             return [QueueUnavailable("the reply is lost")] * len(operations)
         return replies
 
@@ -181,6 +182,26 @@ async def test_one_of_which_it_is_unknown_whether_it_was_forwarded_is_not_advanc
 
     [again] = await queue.receive([NEXT], limit=1, wait=SOON)
     assert (before.id, again.id) == ("before", "m")
+
+
+async def test_one_of_which_it_is_unknown_whether_it_was_advanced_is_lost_where_its_claim_is(
+    open_queue: Open,
+) -> None:
+    clock, events = FrozenClock(), list[ChangeEvent]()
+    store = LossyStore(ClaimStateMachine(), events.append)
+    store.loses = "advance"
+    queue = open_queue(claims=store, steady=clock.steady)
+    await queue.send(Message(id="m", lane=LANE, body=b""))
+    [delivery] = await queue.receive([LANE], limit=1, wait=SOON)
+    [unknown] = await queue.advance_all([(delivery, Advance(NEXT, b"", Start()))])
+    assert isinstance(unknown, QueueUnavailable)
+
+    clock.advance(timedelta(hours=1))
+    assert (await queue.tick([LANE])).leases_expired == 1
+
+    [again] = await queue.receive([LANE, NEXT], limit=1, wait=SOON)
+    lost = [each.lane for each in events if each.change is Change.LEASE_LOST]
+    assert (again.id, again.lane, lost) == ("m", NEXT, [NEXT])
 
 
 class StuckStore(InMemoryClaimStore):

@@ -177,7 +177,8 @@ class Claims:
         )
         if code == "poison":
             return BeginReply(token, "poison", int(rest[0]), is_uncertain=bool(rest[1]))
-        return BeginReply(token, str(code), is_uncertain=code == "ambiguous")
+        lane = str(rest[0]) if rest else ""
+        return BeginReply(token, str(code), is_uncertain=code == "ambiguous", lane=lane)
 
     async def hand_back(self, message_id: str, token: str) -> None:
         """End a claim that has not been used."""

@@ -192,7 +192,7 @@ class ClaimStateMachine(SendersClaims):
         if gone := claim.lost(token, max_deliveries, self._now() + lease_ms):
             return gone
         claim.state, claim.token = State.WAITING, ""
-        return ("waiting",)
+        return ("waiting", claim.lane) if claim.lane else ("waiting",)
 
     def _hand_back(self, id_: str, token: str) -> Reply:
         claim = self._claims.get(id_)

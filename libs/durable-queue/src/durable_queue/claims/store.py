@@ -32,7 +32,7 @@ what it calls hop is a claim's `revision`, to bury is to make a dead letter:
     settled    id token hop state suspect                             ok | lost
     renew      id token hop lease_ms                                  ok | lost
     lose       id token max_deliveries lease_ms
-               waiting | poison deliveries uncertain | ambiguous | lost
+               waiting [lane] | poison deliveries uncertain | ambiguous | lost
     hand_back  id token                                               ok
     cancel     id                                                     done | refused | unknown
     move       id token gate_ms                                       ok hop | refused | unknown

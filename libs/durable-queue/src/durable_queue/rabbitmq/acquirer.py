@@ -181,7 +181,9 @@ class Acquirer:
         if lost.code in {"poison", "ambiguous"}:
             await self._give_up(copy, lost)
         elif lost.code == "waiting":
-            await self._router.record(Change.LEASE_LOST, copy.envelope)
+            # The reply that it had been advanced may have been lost.
+            envelope = copy.envelope.in_lane(lost.lane) if lost.lane else copy.envelope
+            await self._router.record(Change.LEASE_LOST, envelope)
             requeue_in_front(copy)
             return True
         else:

@@ -250,7 +250,7 @@ function run.lose(token, max_deliveries, lease_ms)
   if reply then return reply end
   c.st, c.tok = 'waiting', ''
   save(id, c)
-  return {'waiting'}
+  return (c.ln or '') ~= '' and {'waiting', c.ln} or {'waiting'}
 end
 
 function run.hand_back(token)
