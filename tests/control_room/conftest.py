@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 from testkit.patience import patient_client
 from testkit.whole_system import System, new_system, until  # noqa: F401 - a fixture
 
@@ -145,6 +145,25 @@ def hold() -> Callable[[Page, str], Callable[[], None]]:
         return let_go
 
     return keep_back
+
+
+@pytest.fixture
+def leave(
+    hold: Callable[[Page, str], Callable[[], None]],
+) -> Callable[[Page, Locator, str, str], Callable[[], None]]:
+    """Press a button of a form and leave the form before the answer to what it asks for (a
+    pattern); returns what lets the answer come.
+    """
+
+    def press_and_leave(page: Page, form: Locator, button: str, pattern: str) -> Callable[[], None]:
+        let_go = hold(page, pattern)
+        with page.expect_request(pattern):
+            form.get_by_role("button", name=button).click()
+        page.keyboard.press("Escape")
+        expect(form).to_be_hidden()
+        return let_go
+
+    return press_and_leave
 
 
 @pytest.fixture

@@ -112,17 +112,13 @@ def test_a_stream_that_opens_late_takes_no_focus(open_page, http, hold):
     assert page.evaluate("focused => focused === document.activeElement", focused)
 
 
-def test_what_was_saved_is_shown_though_its_form_was_left_before_the_answer(open_page, http, hold):
+def test_what_was_saved_is_shown_though_its_form_was_left_before_the_answer(open_page, http, leave):
     http.put("/users/saved late", json={"sms": "+49170111"}).raise_for_status()
     page = open_page("#/users/saved%20late")
     page.get_by_role("button", name="Change…").click()
     form = page.get_by_role("dialog", name="Change saved late")
     form.get_by_label("sms").fill("+49170222")
-    let_go = hold(page, "**/users/saved%20late")
-    with page.expect_request("**/users/saved%20late"):
-        form.get_by_role("button", name="Save").click()
-    page.keyboard.press("Escape")
-    expect(form).to_be_hidden()
+    let_go = leave(page, form, "Save", "**/users/saved%20late")
     let_go()
 
     expect(page.get_by_text("+49170222")).to_be_visible()
